@@ -1,0 +1,253 @@
+import { OptionalKind, type Static, type TSchema, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+
+type Variable = {
+  schema: TSchema;
+  /** What the value should be, as a fault names it. */
+  allowed: string;
+  secret?: true;
+};
+
+const minutes = (fallback: number) =>
+  Type.Integer({ minimum: 1, maximum: 10_080, default: fallback });
+const seconds = (fallback: number) =>
+  Type.Number({ exclusiveMinimum: 0, maximum: 3_600, default: fallback });
+const flag = Type.Union([Type.Literal("true"), Type.Literal("false")], { default: "false" });
+const httpUrl = Type.String({ pattern: "^https?://[^\\s/]+" });
+const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
+
+/** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
+export const variables = {
+  DATABASE_URL: { schema: postgresUrl, allowed: "a postgres:// URL", secret: true },
+  TEST_DATABASE_URL: {
+    schema: Type.Optional(postgresUrl),
+    allowed: "a postgres:// URL, another than DATABASE_URL",
+    secret: true,
+  },
+  DATA_DIR: { schema: Type.String({ minLength: 1, default: "data" }), allowed: "a folder" },
+  HOST: {
+    schema: Type.String({ minLength: 1, default: "127.0.0.1" }),
+    allowed: "an address to listen on",
+  },
+  PORT: {
+    schema: Type.Integer({ minimum: 0, maximum: 65_535, default: 8000 }),
+    allowed: "a port, 0 to 65535",
+  },
+  PUBLIC_URL: { schema: Type.Optional(httpUrl), allowed: "an http:// or https:// URL" },
+  API_TOKEN: {
+    schema: Type.Optional(
+      Type.String({ minLength: 16, maxLength: 512, pattern: "^[\\x21-\\x7e]+$" }),
+    ),
+    allowed: "16 to 512 visible ASCII characters",
+    secret: true,
+  },
+  ALLOW_UNAUTHENTICATED: { schema: flag, allowed: "true or false" },
+  ALLOWED_HOSTS: {
+    schema: Type.Optional(Type.String({ pattern: "^[^\\s/]+$" })),
+    allowed: "host names, separated by commas",
+  },
+  LOG_LEVEL: {
+    schema: Type.Union(
+      ["fatal", "error", "warn", "info", "debug", "silent"].map((level) => Type.Literal(level)),
+      { default: "info" },
+    ),
+    allowed: "fatal, error, warn, info, debug or silent",
+  },
+  TEMPORAL_ADDRESS: {
+    schema: Type.String({ pattern: "^[^\\s/]+:\\d+$", default: "127.0.0.1:7233" }),
+    allowed: "host:port",
+  },
+  TEMPORAL_NAMESPACE: {
+    schema: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$" })),
+    allowed: "letters, digits, dot, dash, underscore",
+  },
+  TEMPORAL_UI_URL: { schema: Type.Optional(httpUrl), allowed: "an http:// or https:// URL" },
+  WORKFLOW_BUNDLE: {
+    schema: Type.Optional(Type.String({ minLength: 1 })),
+    allowed: "the path of a workflow bundle",
+  },
+  INVOKEAI_LOCAL_URL: {
+    schema: Type.String({ pattern: "^https?://[^\\s/]+", default: "http://127.0.0.1:9090" }),
+    allowed: "an http:// or https:// URL",
+  },
+  INVOKEAI_CONNECTION_TIMEOUT: {
+    schema: seconds(10),
+    allowed: "seconds, a number above 0, at most 3600",
+  },
+  INVOKEAI_READ_TIMEOUT: {
+    schema: seconds(60),
+    allowed: "seconds, a number above 0, at most 3600",
+  },
+  RUNPOD_API_KEY: {
+    schema: Type.Optional(Type.String({ minLength: 1 })),
+    allowed: "a RunPod API key",
+    secret: true,
+  },
+  RUNPOD_POD_TYPE: {
+    schema: Type.String({ minLength: 1, default: "NVIDIA RTX A4000" }),
+    allowed: "a RunPod GPU type",
+  },
+  RUNPOD_IDLE_TIMEOUT: {
+    schema: minutes(30),
+    allowed: "minutes, a whole number above 0, at most 10080",
+  },
+  MAX_UPLOAD_SIZE: {
+    schema: Type.Integer({ minimum: 1024, maximum: 2_147_483_648, default: 20_971_520 }),
+    allowed: "bytes, a whole number from 1024 to 2147483648",
+  },
+  MAX_BATCH_SIZE: {
+    schema: Type.Integer({ minimum: 1, maximum: 100, default: 10 }),
+    allowed: "a whole number from 1 to 100",
+  },
+  RETRIEVAL_MAX_ATTEMPTS: {
+    schema: Type.Integer({ minimum: 1, maximum: 100, default: 5 }),
+    allowed: "a whole number from 1 to 100",
+  },
+  SESSION_IDLE_DAYS: {
+    schema: Type.Integer({ minimum: 1, maximum: 365, default: 30 }),
+    allowed: "days, a whole number from 1 to 365",
+  },
+} satisfies Record<string, Variable>;
+
+type Name = keyof typeof variables;
+type Values = { [N in Name]: Static<(typeof variables)[N]["schema"]> };
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
+
+export type Config = Readonly<{
+  dataDir: string;
+  logLevel: LogLevel;
+  http: Readonly<{
+    host: string;
+    port: number;
+    publicUrl: string | null;
+    /** Lower-case host names without port; loopback names and the host of `publicUrl` are always in. */
+    allowedHosts: readonly string[];
+  }>;
+  temporal: Readonly<{
+    address: string;
+    /** null: `gallery-<installation id>`. */
+    namespace: string | null;
+    uiUrl: string | null;
+    /** null: the worker bundles at its start. */
+    workflowBundlePath: string | null;
+  }>;
+  invokeai: Readonly<{ localUrl: string; connectionTimeoutMs: number; readTimeoutMs: number }>;
+  /** null: no pod can be rented. */
+  runpod: Readonly<{ podType: string; idleTimeoutMinutes: number }> | null;
+  limits: Readonly<{
+    maxUploadBytes: number;
+    maxBatchSize: number;
+    retrievalMaxAttempts: number;
+    sessionIdleDays: number;
+  }>;
+  /** Kept apart, so that logging the rest is safe. */
+  secrets: Readonly<{ databaseUrl: string; apiToken: string | null; runpodApiKey: string | null }>;
+}>;
+
+/** Every fault of an environment, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const loopbackHosts = ["localhost", "127.0.0.1", "[::1]"];
+
+/**
+ * Turns an environment into a frozen config.
+ * @throws ConfigError with one line per faulty variable: its name, what is allowed and, unless it is a secret, the value given.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const values = Object.fromEntries(
+    (Object.entries(variables) as [Name, Variable][]).map(([name, variable]) => [
+      name,
+      readVariable(name, variable, env[name], faults),
+    ]),
+  ) as Values;
+  if (faults.length === 0) checkTogether(values, faults);
+  if (faults.length > 0) throw new ConfigError(faults.join("\n"));
+  return freezeDeep(assemble(values));
+}
+
+function readVariable(
+  name: Name,
+  variable: Variable,
+  raw: string | undefined,
+  faults: string[],
+): unknown {
+  // An empty value is what a commented template leaves behind: the same as none.
+  const given = raw === undefined || raw.trim() === "" ? undefined : raw.trim();
+  const value =
+    given === undefined ? variable.schema.default : Value.Convert(variable.schema, given);
+  if (value === undefined && OptionalKind in variable.schema) return undefined;
+  if (Value.Check(variable.schema, value)) return value;
+  const shown =
+    given === undefined || variable.secret ? "" : ` (given: ${JSON.stringify(given.slice(0, 80))})`;
+  faults.push(`${name}: ${variable.allowed}${shown}`);
+  return undefined;
+}
+
+function checkTogether(values: Values, faults: string[]): void {
+  const isOpen = !loopbackHosts.includes(values.HOST) && values.HOST !== "::1";
+  if (isOpen && values.API_TOKEN === undefined && values.ALLOW_UNAUTHENTICATED !== "true") {
+    faults.push(
+      `API_TOKEN: needed when HOST (${values.HOST}) is not a loopback address; or set ALLOW_UNAUTHENTICATED=true if something else guards the door`,
+    );
+  }
+  if (values.TEST_DATABASE_URL !== undefined && values.TEST_DATABASE_URL === values.DATABASE_URL) {
+    faults.push("TEST_DATABASE_URL: another database than DATABASE_URL");
+  }
+}
+
+function assemble(values: Values): Config {
+  const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
+  const named = values.ALLOWED_HOSTS?.toLowerCase().split(",").filter(Boolean) ?? [];
+  return {
+    dataDir: values.DATA_DIR,
+    logLevel: values.LOG_LEVEL as LogLevel,
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      publicUrl,
+      allowedHosts: [
+        ...new Set([
+          ...loopbackHosts,
+          ...(publicUrl ? [new URL(publicUrl).hostname.toLowerCase()] : []),
+          ...named,
+        ]),
+      ],
+    },
+    temporal: {
+      address: values.TEMPORAL_ADDRESS,
+      namespace: values.TEMPORAL_NAMESPACE ?? null,
+      uiUrl: values.TEMPORAL_UI_URL?.replace(/\/+$/, "") ?? null,
+      workflowBundlePath: values.WORKFLOW_BUNDLE ?? null,
+    },
+    invokeai: {
+      localUrl: values.INVOKEAI_LOCAL_URL.replace(/\/+$/, ""),
+      connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
+      readTimeoutMs: values.INVOKEAI_READ_TIMEOUT * 1000,
+    },
+    runpod: values.RUNPOD_API_KEY
+      ? { podType: values.RUNPOD_POD_TYPE, idleTimeoutMinutes: values.RUNPOD_IDLE_TIMEOUT }
+      : null,
+    limits: {
+      maxUploadBytes: values.MAX_UPLOAD_SIZE,
+      maxBatchSize: values.MAX_BATCH_SIZE,
+      retrievalMaxAttempts: values.RETRIEVAL_MAX_ATTEMPTS,
+      sessionIdleDays: values.SESSION_IDLE_DAYS,
+    },
+    secrets: {
+      databaseUrl: values.DATABASE_URL,
+      apiToken: values.API_TOKEN ?? null,
+      runpodApiKey: values.RUNPOD_API_KEY ?? null,
+    },
+  };
+}
+
+function freezeDeep<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null) freezeDeep(inner);
+  }
+  return Object.freeze(value);
+}
