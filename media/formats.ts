@@ -1,0 +1,18 @@
+/** The image types this gallery knows, with the extension their originals are stored under. */
+const extensions = {
+  "image/jpeg": "jpg",
+  "image/png": "png",
+  "image/webp": "webp",
+  "image/gif": "gif",
+  "image/avif": "avif",
+  "image/heic": "heic",
+  "image/heif": "heif",
+} as const;
+
+export type ImageMimeType = keyof typeof extensions;
+
+/** `jpg` for `image/jpeg`; throws on a type that is never stored, which is a bug of the caller. */
+export function extensionFor(mimeType: string): string {
+  if (!Object.hasOwn(extensions, mimeType)) throw new Error(`not a stored type: ${mimeType}`);
+  return extensions[mimeType as ImageMimeType];
+}
