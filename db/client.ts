@@ -1,0 +1,31 @@
+import {
+  drizzle,
+  type PostgresJsDatabase,
+  type PostgresJsTransaction,
+} from "drizzle-orm/postgres-js";
+import type { ExtractTablesWithRelations } from "drizzle-orm";
+import postgres from "postgres";
+import * as schema from "./schema/index";
+
+type Schema = typeof schema;
+export type Db = PostgresJsDatabase<Schema>;
+export type Tx = PostgresJsTransaction<Schema, ExtractTablesWithRelations<Schema>>;
+
+/** A pool and what Drizzle makes of it. `close` waits for running queries, 2 s at most. */
+export type Database = { db: Db; sql: postgres.Sql; close(): Promise<void> };
+
+/** Opens a pool lazily: nothing is connected before the first query. */
+export function openDatabase(
+  url: string,
+  options: { maxConnections: number; applicationName: string },
+): Database {
+  const sql = postgres(url, {
+    max: options.maxConnections,
+    // A database that is away is told within the 5 s that a client is promised.
+    connect_timeout: 3,
+    idle_timeout: 60,
+    onnotice: () => {},
+    connection: { application_name: options.applicationName, TimeZone: "UTC" },
+  });
+  return { db: drizzle(sql, { schema }), sql, close: () => sql.end({ timeout: 2 }) };
+}

@@ -1,0 +1,35 @@
+import { readMigrationFiles } from "drizzle-orm/migrator";
+import { migrate } from "drizzle-orm/postgres-js/migrator";
+import { sql } from "drizzle-orm";
+import type { Database, Db } from "./client";
+
+const folder = new URL("./migrations", import.meta.url).pathname;
+
+// Any number, the same for all: two processes that start together migrate one after the other.
+const migrationLock = 7_361_201;
+
+/** Applies what is missing; safe to run twice and from two processes at once. */
+export async function applyMigrations(database: Database): Promise<void> {
+  const guard = await database.sql.reserve();
+  try {
+    await guard`select pg_advisory_lock(${migrationLock})`;
+    await migrate(database.db, { migrationsFolder: folder });
+    await guard`select pg_advisory_unlock(${migrationLock})`;
+  } finally {
+    guard.release();
+  }
+}
+
+/** How many migrations of this program the database has not seen. */
+export async function countMissingMigrations(db: Db): Promise<number> {
+  const known = readMigrationFiles({ migrationsFolder: folder });
+  const [exists] = await db.execute<{ there: boolean }>(
+    sql`select to_regclass('drizzle.__drizzle_migrations') is not null as there`,
+  );
+  if (!exists?.there) return known.length;
+  const [applied] = await db.execute<{ last: string | null }>(
+    sql`select max(created_at)::text as last from drizzle.__drizzle_migrations`,
+  );
+  const last = Number(applied?.last ?? 0);
+  return known.filter((migration) => migration.folderMillis > last).length;
+}

@@ -1,0 +1,16 @@
+import { boolean, integer, pgTable, text } from "drizzle-orm/pg-core";
+import { moment } from "./columns";
+
+/** What is known of each place where InvokeAI runs; `local` is the one at INVOKEAI_LOCAL_URL. */
+export const backends = pgTable("backends", {
+  ref: text("ref").primaryKey(),
+  connected: boolean("connected").notNull().default(false),
+  apiVersion: text("api_version"),
+  queuePending: integer("queue_pending"),
+  queueInProgress: integer("queue_in_progress"),
+  lastError: text("last_error"),
+  checkedAt: moment("checked_at"),
+  modelsSyncedAt: moment("models_synced_at"),
+});
+
+export type Backend = typeof backends.$inferSelect;

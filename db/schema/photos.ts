@@ -1,0 +1,129 @@
+import { sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { moment } from "./columns";
+import { sessions } from "./sessions";
+import { steps } from "./steps";
+
+export type PhotoKind = "uploaded" | "generated";
+export type RetrievalStatus = "pending" | "processing" | "completed" | "failed";
+
+/** What a generated picture was made with. Absent fields are unknown, not default. */
+export type GenerationMetadata = {
+  prompt?: string;
+  negativePrompt?: string;
+  modelKey?: string;
+  modelHash?: string;
+  modelName?: string;
+  seed?: number;
+  steps?: number;
+  cfgScale?: number;
+  scheduler?: string;
+  width?: number;
+  height?: number;
+  strength?: number;
+  vaeKey?: string;
+  clipSkip?: number;
+  loras?: { modelKey: string; weight: number }[];
+};
+
+export const photos = pgTable(
+  "photos",
+  {
+    id: uuid("id").primaryKey(),
+    kind: text("kind").$type<PhotoKind>().notNull(),
+    filename: text("filename").notNull(),
+    mimeType: text("mime_type"),
+    width: integer("width"),
+    height: integer("height"),
+    fileSize: bigint("file_size", { mode: "number" }),
+    contentHash: text("content_hash"),
+    thumbhash: text("thumbhash"),
+    createdAt: moment("created_at").notNull().defaultNow(),
+    /** The camera's wall clock, which has no zone. */
+    takenAt: timestamp("taken_at", { precision: 3, mode: "string" }),
+    takenAtOffsetMinutes: smallint("taken_at_offset_minutes"),
+    title: text("title"),
+    tags: text("tags").array().notNull().default([]),
+    isFavorite: boolean("is_favorite").notNull().default(false),
+    rating: smallint("rating"),
+    deletedAt: moment("deleted_at"),
+
+    retrievalStatus: text("retrieval_status").$type<RetrievalStatus>().notNull(),
+    retrievalAttempts: integer("retrieval_attempts").notNull().default(0),
+    retrievalError: text("retrieval_error"),
+    /** Which InvokeAI holds the image: `local`, or a pod's session. */
+    backend: text("backend"),
+    /** The image's name there. */
+    invokeId: text("invoke_id"),
+
+    sessionId: uuid("session_id").references((): AnyPgColumn => sessions.id, {
+      onDelete: "set null",
+    }),
+    stepId: uuid("step_id").references((): AnyPgColumn => steps.id, { onDelete: "set null" }),
+    slotIndex: smallint("slot_index"),
+    sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
+      onDelete: "set null",
+    }),
+    generation: jsonb("generation").$type<GenerationMetadata>(),
+    costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
+  },
+  (table) => [
+    check("photos_kind", sql`${table.kind} in ('uploaded', 'generated')`),
+    check(
+      "photos_retrieval_status",
+      sql`${table.retrievalStatus} in ('pending', 'processing', 'completed', 'failed')`,
+    ),
+    check(
+      "photos_completed_has_bytes",
+      sql`${table.retrievalStatus} <> 'completed' or (${table.mimeType} is not null and ${table.width} > 0 and ${table.height} > 0 and ${table.fileSize} > 0 and ${table.contentHash} ~ '^[0-9a-f]{64}$')`,
+    ),
+    check(
+      "photos_upload_is_complete",
+      sql`${table.kind} <> 'uploaded' or ${table.retrievalStatus} = 'completed'`,
+    ),
+    check("photos_rating", sql`${table.rating} between 0 and 5`),
+    // Two generated images may have equal bytes; two uploads are then one photo.
+    uniqueIndex("photos_upload_once")
+      .on(table.contentHash)
+      .where(sql`${table.kind} = 'uploaded'`),
+    uniqueIndex("photos_slot_once")
+      .on(table.stepId, table.slotIndex)
+      .where(sql`${table.stepId} is not null`),
+    uniqueIndex("photos_invoke_image_once")
+      .on(table.invokeId)
+      .where(sql`${table.invokeId} is not null`),
+    index("photos_newest")
+      .on(table.createdAt.desc(), table.id.desc())
+      .where(sql`${table.deletedAt} is null`),
+    index("photos_newest_by_kind")
+      .on(table.kind, table.createdAt.desc(), table.id.desc())
+      .where(sql`${table.deletedAt} is null`),
+    index("photos_session").on(table.sessionId, table.createdAt.desc(), table.id.desc()),
+    index("photos_step").on(table.stepId, table.slotIndex),
+    index("photos_source").on(table.sourceImageId),
+    index("photos_live_retrievals")
+      .on(table.id)
+      .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),
+    index("photos_trash")
+      .on(table.deletedAt, table.id)
+      .where(sql`${table.deletedAt} is not null`),
+  ],
+);
+
+export type Photo = typeof photos.$inferSelect;
+export type NewPhoto = typeof photos.$inferInsert;

@@ -1,0 +1,34 @@
+import { sql } from "drizzle-orm";
+import { type AnyPgColumn, boolean, check, index, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { moment } from "./columns";
+import { photos } from "./photos";
+
+export type EntryType = "scratch" | "refinement";
+export type SessionStatus = "active" | "completed" | "abandoned";
+
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: uuid("id").primaryKey(),
+    entryType: text("entry_type").$type<EntryType>().notNull(),
+    sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
+      onDelete: "set null",
+    }),
+    title: text("title"),
+    status: text("status").$type<SessionStatus>().notNull().default("active"),
+    /** Asked for when the session was abandoned: images nobody chose go to the trash once its steps have ended. */
+    discardUnselected: boolean("discard_unselected").notNull().default(false),
+    startedAt: moment("started_at").notNull().defaultNow(),
+    completedAt: moment("completed_at"),
+  },
+  (table) => [
+    check("sessions_entry_type", sql`${table.entryType} in ('scratch', 'refinement')`),
+    check("sessions_status", sql`${table.status} in ('active', 'completed', 'abandoned')`),
+    check("sessions_end", sql`(${table.status} = 'active') = (${table.completedAt} is null)`),
+    index("sessions_newest").on(table.startedAt.desc(), table.id.desc()),
+    index("sessions_by_status").on(table.status, table.startedAt.desc(), table.id.desc()),
+    index("sessions_source").on(table.sourceImageId),
+  ],
+);
+
+export type Session = typeof sessions.$inferSelect;

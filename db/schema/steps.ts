@@ -1,0 +1,192 @@
+import { sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  real,
+  smallint,
+  text,
+  uniqueIndex,
+  uuid,
+  bigint,
+} from "drizzle-orm/pg-core";
+import { moment } from "./columns";
+import { photos } from "./photos";
+import { sessions } from "./sessions";
+
+export type StepStatus = "pending" | "processing" | "completed" | "failed" | "cancelled";
+
+/** Everything a graph is built from; complete: what the request left open was filled in before the row was written. */
+export type StepParameters = {
+  modelKey: string;
+  modelHash: string;
+  width: number;
+  height: number;
+  steps: number;
+  cfgScale: number;
+  scheduler: string;
+  batchSize: number;
+  seed: number;
+  /** Image to image only, 0–1. */
+  strength?: number;
+  vaeKey?: string;
+  loras?: { modelKey: string; weight: number }[];
+  clipSkip?: number;
+  guidance?: number;
+};
+
+/** A failure in words for a person. */
+export type StepError = { code: string; message: string; suggestion: string };
+
+export const steps = pgTable(
+  "steps",
+  {
+    id: uuid("id").primaryKey(),
+    sessionId: uuid("session_id")
+      .notNull()
+      .references((): AnyPgColumn => sessions.id, { onDelete: "cascade" }),
+    position: integer("position").notNull(),
+    parentId: uuid("parent_id").references((): AnyPgColumn => steps.id, { onDelete: "set null" }),
+    /** Resolved when the step was requested: its own, else the parent's selected image, else the session's. */
+    sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
+      onDelete: "set null",
+    }),
+    prompt: text("prompt").notNull(),
+    negativePrompt: text("negative_prompt"),
+    parameters: jsonb("parameters").$type<StepParameters>().notNull(),
+    modelKey: text("model_key").notNull(),
+    modelHash: text("model_hash").notNull(),
+    modelName: text("model_name").notNull(),
+    correlationId: uuid("correlation_id").notNull(),
+    batchSize: smallint("batch_size").notNull(),
+    status: text("status").$type<StepStatus>().notNull().default("pending"),
+    progressMessage: text("progress_message"),
+    error: jsonb("error").$type<StepError>(),
+    selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
+      onDelete: "set null",
+    }),
+    cancelRequestedAt: moment("cancel_requested_at"),
+    createdAt: moment("created_at").notNull().defaultNow(),
+    startedAt: moment("started_at"),
+    completedAt: moment("completed_at"),
+    costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
+  },
+  (table) => [
+    check(
+      "steps_status",
+      sql`${table.status} in ('pending', 'processing', 'completed', 'failed', 'cancelled')`,
+    ),
+    check("steps_batch_size", sql`${table.batchSize} between 1 and 100`),
+    check(
+      "steps_end",
+      sql`(${table.status} in ('completed', 'failed', 'cancelled')) = (${table.completedAt} is not null)`,
+    ),
+    uniqueIndex("steps_order").on(table.sessionId, table.position),
+    index("steps_live")
+      .on(table.createdAt, table.id)
+      .where(sql`${table.status} in ('pending', 'processing')`),
+    index("steps_parent").on(table.parentId),
+    index("steps_source").on(table.sourceImageId),
+    index("steps_selected").on(table.selectedImageId),
+  ],
+);
+
+export type SlotStatus = "open" | "filled" | "failed";
+
+/** One requested image; made before anything is queued and filled at most once. */
+export const slots = pgTable(
+  "slots",
+  {
+    stepId: uuid("step_id")
+      .notNull()
+      .references(() => steps.id, { onDelete: "cascade" }),
+    index: smallint("slot_index").notNull(),
+    seed: bigint("seed", { mode: "number" }).notNull(),
+    status: text("status").$type<SlotStatus>().notNull().default("open"),
+    photoId: uuid("photo_id").references((): AnyPgColumn => photos.id, { onDelete: "set null" }),
+    error: jsonb("error").$type<StepError>(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.stepId, table.index] }),
+    check("slots_status", sql`${table.status} in ('open', 'filled', 'failed')`),
+    check("slots_seed", sql`${table.seed} between 0 and 4294967295`),
+    uniqueIndex("slots_photo_once")
+      .on(table.photoId)
+      .where(sql`${table.photoId} is not null`),
+  ],
+);
+
+export type Slot = typeof slots.$inferSelect;
+
+export type AttemptOutcome = "finished" | "interrupted" | "cancelled" | "refused";
+
+/** One batch sent to InvokeAI for the slots of a step that were still open. */
+export const attempts = pgTable(
+  "attempts",
+  {
+    stepId: uuid("step_id")
+      .notNull()
+      .references(() => steps.id, { onDelete: "cascade" }),
+    number: smallint("number").notNull(),
+    /** `<step id>-<number>`, also InvokeAI's batch id and destination. */
+    batchId: text("batch_id").notNull(),
+    backend: text("backend").notNull(),
+    slotIndexes: smallint("slot_indexes").array().notNull(),
+    /** The uploaded source's name on that backend. */
+    sourceImageName: text("source_image_name"),
+    /** Set by whoever may send the batch. Found set by anybody else, the outcome is unknown. */
+    postedAt: moment("posted_at"),
+    /** The batch was seen on the server. */
+    acceptedAt: moment("accepted_at"),
+    settledAt: moment("settled_at"),
+    outcome: text("outcome").$type<AttemptOutcome>(),
+    createdAt: moment("created_at").notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.stepId, table.number] }),
+    uniqueIndex("attempts_batch").on(table.batchId),
+    // A step has one batch in flight, never two.
+    uniqueIndex("attempts_one_open")
+      .on(table.stepId)
+      .where(sql`${table.settledAt} is null`),
+    check(
+      "attempts_outcome",
+      sql`${table.outcome} in ('finished', 'interrupted', 'cancelled', 'refused')`,
+    ),
+    check("attempts_end", sql`(${table.settledAt} is null) = (${table.outcome} is null)`),
+  ],
+);
+
+export type Attempt = typeof attempts.$inferSelect;
+
+/** The present progress of a running step; unlogged, overwritten in place, worth nothing after a crash. */
+export const stepProgress = pgTable(
+  "step_progress",
+  {
+    stepId: uuid("step_id").primaryKey(),
+    /** 0–1 over the whole batch. */
+    progress: real("progress").notNull(),
+    message: text("message"),
+    /** A small picture as data URL, at most some kilobytes. */
+    preview: text("preview"),
+    estimatedCompletion: moment("estimated_completion"),
+    updatedAt: moment("updated_at").notNull().defaultNow(),
+  },
+  (table) => [
+    foreignKey({
+      columns: [table.stepId],
+      foreignColumns: [steps.id],
+      name: "step_progress_step",
+    }).onDelete("cascade"),
+    check("step_progress_range", sql`${table.progress} between 0 and 1`),
+  ],
+);
+
+export type Step = typeof steps.$inferSelect;
+export type StepProgress = typeof stepProgress.$inferSelect;

@@ -1,0 +1,6 @@
+/** A variable that `./gallery test` sets for the run. */
+export function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the tests with ./gallery test`);
+  return value;
+}

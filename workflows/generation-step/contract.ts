@@ -1,0 +1,15 @@
+import { defineSignal } from "@temporalio/workflow";
+import type { Timings } from "../timings";
+
+export type GenerationStepInput = { stepId: string; sessionId: string; timings?: Partial<Timings> };
+
+export const generationStepId = (stepId: string): string => `generation-step/${stepId}`;
+
+/** The backend's answer when InvokeAI is ready and it is this step's turn; `backend` names the place, never its address. */
+export const turnGranted = defineSignal<[{ backend: string }]>("turnGranted");
+
+/** The backend's answer while the step has to wait: its place in the line (1 is next) and why. */
+export const turnWaiting = defineSignal<[{ place: number; reason: string }]>("turnWaiting");
+
+/** A photo of this step was fetched, or waits between two attempts. */
+export const retrievalSettled = defineSignal<[{ photoId: string }]>("retrievalSettled");
