@@ -1,0 +1,135 @@
+import { and, asc, eq, isNull, max } from "drizzle-orm";
+import type { Db } from "../client";
+import {
+  type Attempt,
+  type AttemptOutcome,
+  attempts,
+  type Slot,
+  slots,
+  steps,
+} from "../schema/steps";
+
+/** The slots of a step in their order. */
+export async function listSlots(db: Db, stepId: string): Promise<Slot[]> {
+  return db.select().from(slots).where(eq(slots.stepId, stepId)).orderBy(asc(slots.index));
+}
+
+/** The attempt that is not settled yet, if there is one. */
+export async function findOpenAttempt(db: Db, stepId: string): Promise<Attempt | undefined> {
+  const [attempt] = await db
+    .select()
+    .from(attempts)
+    .where(and(eq(attempts.stepId, stepId), isNull(attempts.settledAt)));
+  return attempt;
+}
+
+/** The attempt of a batch. */
+export async function findAttempt(db: Db, batchId: string): Promise<Attempt | undefined> {
+  const [attempt] = await db.select().from(attempts).where(eq(attempts.batchId, batchId));
+  return attempt;
+}
+
+/**
+ * The attempt to go on with: the one that is not settled, else a new one for the open slots.
+ * undefined: every slot is filled or failed. The step's row is locked, so that two callers get one attempt.
+ */
+export async function openAttempt(
+  db: Db,
+  params: { stepId: string; backend: string },
+): Promise<Attempt | undefined> {
+  return db.transaction(async (tx) => {
+    await tx.select({ id: steps.id }).from(steps).where(eq(steps.id, params.stepId)).for("update");
+    const [unsettled] = await tx
+      .select()
+      .from(attempts)
+      .where(and(eq(attempts.stepId, params.stepId), isNull(attempts.settledAt)));
+    if (unsettled) return unsettled;
+    const open = await tx
+      .select({ index: slots.index })
+      .from(slots)
+      .where(and(eq(slots.stepId, params.stepId), eq(slots.status, "open")))
+      .orderBy(asc(slots.index));
+    if (open.length === 0) return undefined;
+    const [last] = await tx
+      .select({ number: max(attempts.number) })
+      .from(attempts)
+      .where(eq(attempts.stepId, params.stepId));
+    const number = (last?.number ?? 0) + 1;
+    const [created] = await tx
+      .insert(attempts)
+      .values({
+        stepId: params.stepId,
+        number,
+        batchId: `${params.stepId}-${number}`,
+        backend: params.backend,
+        slotIndexes: open.map((slot) => slot.index),
+      })
+      .returning();
+    return created;
+  });
+}
+
+/**
+ * Takes the right to send the batch: true for exactly one of all who found the same `postedAt`.
+ * Whoever has it sends once; everybody else looks for the batch.
+ */
+export async function claimPost(
+  db: Db,
+  params: { batchId: string; found: Date | null; now: Date },
+): Promise<boolean> {
+  const unchanged =
+    params.found === null ? isNull(attempts.postedAt) : eq(attempts.postedAt, params.found);
+  const won = await db
+    .update(attempts)
+    .set({ postedAt: params.now })
+    .where(and(eq(attempts.batchId, params.batchId), unchanged, isNull(attempts.settledAt)))
+    .returning({ batchId: attempts.batchId });
+  return won.length === 1;
+}
+
+/** Gives the right back: for a batch that certainly never left. */
+export async function releasePost(
+  db: Db,
+  params: { batchId: string; posted: Date },
+): Promise<void> {
+  await db
+    .update(attempts)
+    .set({ postedAt: null })
+    .where(
+      and(
+        eq(attempts.batchId, params.batchId),
+        eq(attempts.postedAt, params.posted),
+        isNull(attempts.acceptedAt),
+      ),
+    );
+}
+
+/** The batch was seen on the server. */
+export async function markAccepted(db: Db, params: { batchId: string; now: Date }): Promise<void> {
+  await db
+    .update(attempts)
+    .set({ acceptedAt: params.now })
+    .where(and(eq(attempts.batchId, params.batchId), isNull(attempts.acceptedAt)));
+}
+
+/** Remembers under which name the backend holds the step's source picture. */
+export async function noteSourceImage(
+  db: Db,
+  params: { batchId: string; imageName: string },
+): Promise<void> {
+  await db
+    .update(attempts)
+    .set({ sourceImageName: params.imageName })
+    .where(eq(attempts.batchId, params.batchId));
+}
+
+/** Closes an attempt; a second call changes nothing. */
+export async function settleAttempt(
+  db: Db,
+  params: { batchId: string; outcome: AttemptOutcome; now: Date },
+): Promise<void> {
+  await db
+    .update(attempts)
+    .set({ settledAt: params.now, outcome: params.outcome })
+    .where(and(eq(attempts.batchId, params.batchId), isNull(attempts.settledAt)));
+}
