@@ -1,0 +1,93 @@
+import type { Metadata } from "sharp";
+import { sharp } from "./decoder";
+import type { ImageMimeType } from "./formats";
+import { decodeFault, imageRejected, unsupportedType } from "./rejection";
+
+/** A picture whose header was found to be within bounds; its pixels have not been seen yet. */
+export type InspectedImage = Readonly<{
+  mimeType: ImageMimeType;
+  /** As a viewer shows it, after the turn that EXIF asks for. */
+  width: number;
+  height: number;
+  hasAlpha: boolean;
+  /** 1, or the frames of an animation. */
+  pages: number;
+  /** Pixels the decoder keeps at one time; 0 where it works strip by strip. */
+  heldPixels: number;
+}>;
+
+type Bounds = Readonly<{ side: number; pixels: number }>;
+
+const minSide = 32;
+const maxPages = 1000;
+const usual: Bounds = { side: 12_000, pixels: 80_000_000 };
+// Cameras and panoramas come as JPEG, which decodes at a fraction of its size.
+const jpeg: Bounds = { side: 30_000, pixels: 220_000_000 };
+
+/** How sharp names what it may find behind a signature. HEIC has no entry: nothing here decodes it. */
+const decoded: Partial<Record<ImageMimeType, { format: string; compression?: string }>> = {
+  "image/jpeg": { format: "jpeg" },
+  "image/png": { format: "png" },
+  "image/webp": { format: "webp" },
+  "image/gif": { format: "gif" },
+  "image/avif": { format: "heif", compression: "av1" },
+};
+
+export function boundsOf(mimeType: ImageMimeType): Bounds {
+  return mimeType === "image/jpeg" ? jpeg : usual;
+}
+
+/**
+ * Checks a picture by its header alone, in milliseconds whatever its size.
+ * @throws AppError image_rejected when it is out of bounds or its header is broken;
+ *   unsupported_media_type when there is no decoder for its type
+ */
+export async function inspectImage(path: string, mimeType: ImageMimeType): Promise<InspectedImage> {
+  const expected = decoded[mimeType];
+  if (!expected) {
+    throw unsupportedType("HEIC pictures cannot be read here yet; send a JPEG, PNG, WebP or AVIF.");
+  }
+  const header = await readHeader(path);
+  if (header.format !== expected.format || header.compression !== expected.compression) {
+    throw imageRejected("The picture's content does not match its signature; re-save it.");
+  }
+  checkBounds(header, boundsOf(mimeType));
+  const { width, height } = header.autoOrient;
+  return {
+    mimeType,
+    width,
+    height,
+    hasAlpha: header.hasAlpha,
+    pages: header.pages ?? 1,
+    heldPixels: isReadInStrips(mimeType, header) ? 0 : width * height,
+  };
+}
+
+async function readHeader(path: string): Promise<Metadata> {
+  try {
+    // No limit here, so that the answer to a large picture names the bound it breaks: nothing is decoded.
+    return await sharp(path, { limitInputPixels: false, failOn: "truncated" }).metadata();
+  } catch (error) {
+    throw decodeFault(error);
+  }
+}
+
+function checkBounds({ width, height, pages = 1 }: Metadata, bounds: Bounds): void {
+  if (Math.min(width, height) < minSide) {
+    throw imageRejected(`The picture is too small: each side needs ${minSide} pixels or more.`);
+  }
+  if (Math.max(width, height) > bounds.side || width * height > bounds.pixels) {
+    const megapixels = bounds.pixels / 1_000_000;
+    throw imageRejected(
+      `The picture is too large: pictures of its type may have up to ${bounds.side} pixels a side and ${megapixels} megapixels.`,
+    );
+  }
+  if (pages > maxPages) {
+    throw imageRejected(`The animation is too long: it may have up to ${maxPages} frames.`);
+  }
+}
+
+/** A progressive JPEG and an interlaced PNG are complete only at their end, the others decode whole. */
+function isReadInStrips(mimeType: ImageMimeType, { isProgressive }: Metadata): boolean {
+  return (mimeType === "image/jpeg" || mimeType === "image/png") && !isProgressive;
+}
