@@ -1,0 +1,60 @@
+import type { ModelIdentifier } from "../types";
+
+/** The node whose image is the result. */
+export const outputNode = "out";
+/** Two integer nodes whose values differ per item; the second feeds nothing and only marks the item. */
+export const seedNode = "seed";
+export const slotNode = "slot";
+
+type Literal =
+  | string
+  | number
+  | boolean
+  | { image_name: string }
+  | ModelIdentifier
+  | LoraMetadata[];
+
+type LoraMetadata = { model: ModelIdentifier; weight: number };
+
+export type GraphNode = {
+  id: string;
+  type: string;
+  is_intermediate: boolean;
+  [field: string]: Literal;
+};
+
+export type GraphEdge = {
+  source: { node_id: string; field: string };
+  destination: { node_id: string; field: string };
+};
+
+/** InvokeAI's wire format of a graph. */
+export type Graph = { id: string; nodes: Record<string, GraphNode>; edges: GraphEdge[] };
+
+/**
+ * Collects nodes and edges. `connect("model.unet", "denoise.unet")` is one edge. Nodes are
+ * intermediate unless `output` adds them: others would show up in InvokeAI's gallery.
+ */
+export function createGraph(id: string) {
+  const nodes: Graph["nodes"] = {};
+  const edges: GraphEdge[] = [];
+  return {
+    node(name: string, type: string, literals: Record<string, Literal> = {}) {
+      nodes[name] = { id: name, type, is_intermediate: true, ...literals };
+    },
+    output(type: string, literals: Record<string, Literal> = {}) {
+      // Without the server's cache: the same graph and seed would otherwise name the old file.
+      const flags = { is_intermediate: false, use_cache: false };
+      nodes[outputNode] = { id: outputNode, type, ...flags, ...literals };
+    },
+    connect(source: string, destination: string) {
+      edges.push({ source: parseEnd(source), destination: parseEnd(destination) });
+    },
+    build: (): Graph => ({ id, nodes, edges }),
+  };
+}
+
+function parseEnd(end: string): GraphEdge["source"] {
+  const [node_id = "", field = ""] = end.split(".");
+  return { node_id, field };
+}

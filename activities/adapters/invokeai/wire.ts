@@ -1,0 +1,144 @@
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { broken } from "../http-failures";
+
+// What the client reads of InvokeAI 6.x answers. Fields that are not listed are ignored, null and
+// absent mean the same, sets of words are open.
+
+const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
+const count = Type.Integer({ minimum: 0 });
+
+/** `YYYY-MM-DD HH:MM:SS.fff`: UTC without saying so. */
+const moment = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\d[ T]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?$" });
+
+/** One segment of a path, never `..`. */
+const imageName = Type.String({ pattern: "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$" });
+
+export const Version = Type.Object({ version: Type.String({ minLength: 1, maxLength: 100 }) });
+
+export const Model = Type.Object({
+  key: Type.String({ minLength: 1 }),
+  hash: Type.String(),
+  name: Type.String(),
+  base: Type.String(),
+  type: Type.String(),
+  format: Type.String(),
+  variant: maybe(Type.String()),
+  description: maybe(Type.String()),
+  default_settings: maybe(
+    Type.Object({
+      vae: maybe(Type.String()),
+      scheduler: maybe(Type.String()),
+      steps: maybe(Type.Number()),
+      cfg_scale: maybe(Type.Number()),
+      width: maybe(Type.Number()),
+      height: maybe(Type.Number()),
+    }),
+  ),
+});
+
+export const ModelList = Type.Object({ models: Type.Array(Type.Unknown()) });
+
+export const Enqueued = Type.Object({ enqueued: count, requested: count });
+
+export const BatchCounters = Type.Object({
+  pending: count,
+  in_progress: count,
+  waiting: maybe(count),
+  completed: count,
+  failed: count,
+  canceled: count,
+  total: count,
+});
+
+export const Item = Type.Object({
+  item_id: Type.Integer(),
+  batch_id: Type.String(),
+  status: Type.String(),
+  status_sequence: maybe(Type.Integer()),
+  session_id: Type.String(),
+  error_type: maybe(Type.String()),
+  error_message: maybe(Type.String()),
+  created_at: moment,
+  started_at: maybe(moment),
+  completed_at: maybe(moment),
+  field_values: maybe(
+    Type.Array(
+      Type.Object({ node_path: Type.String(), field_name: Type.String(), value: Type.Unknown() }),
+    ),
+  ),
+  session: Type.Object({
+    source_prepared_mapping: maybe(Type.Record(Type.String(), Type.Array(Type.String()))),
+    results: maybe(Type.Record(Type.String(), Type.Unknown())),
+  }),
+});
+
+export const ImageOutput = Type.Object({
+  type: Type.Literal("image_output"),
+  image: Type.Object({ image_name: imageName }),
+});
+
+export const ItemIds = Type.Object({ item_ids: Type.Array(Type.Integer()) });
+
+export const Image = Type.Object({
+  image_name: imageName,
+  width: count,
+  height: count,
+  is_intermediate: Type.Boolean(),
+  session_id: maybe(Type.String()),
+  created_at: moment,
+});
+
+export const ImageList = Type.Object({ items: Type.Array(Image) });
+
+export const Queue = Type.Object({
+  queue: Type.Object({ pending: count, in_progress: count }),
+  processor: Type.Object({ is_started: Type.Boolean() }),
+});
+
+export const Canceled = Type.Object({ canceled: count });
+
+/** @throws ProviderError `broken` when an answer is not of the shape */
+export function parseAnswer<T extends TSchema>(schema: T, answer: unknown): Static<T> {
+  if (Value.Check(schema, answer)) return answer;
+  const fault = Value.Errors(schema, answer).First();
+  throw broken("invokeai", "answered in a shape that is not known; is it version 6.7 or newer?", {
+    cause: new Error(`${fault?.path ?? ""}: ${fault?.message ?? ""}`),
+  });
+}
+
+/** Reads one of InvokeAI's times, which are UTC without a zone. */
+export function parseMoment(text: string): Date {
+  return new Date(`${text.replace(" ", "T")}Z`);
+}
+
+/** The detail of a refusal that concerns an item which the server stored but cannot load. */
+export const unreadableItem = "the item cannot be loaded";
+
+/**
+ * What of a refusal may stand in a log: places and reasons, never the input that is echoed beside
+ * them, and of a text only its first words (a Python message with values and paths may follow).
+ */
+export function readDetail(body: unknown): string | undefined {
+  const detail = Value.Check(Refusal, body) ? body.detail : undefined;
+  if (typeof detail === "string") {
+    if (detail.includes("validation error for GraphExecutionState")) return unreadableItem;
+    return detail.split(":")[0]?.slice(0, 100);
+  }
+  return detail
+    ?.slice(0, 5)
+    .map(({ loc, msg }) => `${loc.join(".")}: ${msg}`.slice(0, 300))
+    .join("\n");
+}
+
+const Refusal = Type.Object({
+  detail: Type.Union([
+    Type.String(),
+    Type.Array(
+      Type.Object({
+        loc: Type.Array(Type.Union([Type.String(), Type.Number()])),
+        msg: Type.String(),
+      }),
+    ),
+  ]),
+});
