@@ -1,0 +1,73 @@
+import { tryLock } from "./file-lock";
+import { groupIsAlive, signalGroup } from "./process-group";
+
+/**
+ * A small process that outlives its parent for a moment. It holds the reading end of a pipe; each line
+ * says `+<group> <signal>` (started, and how to ask it to stop) or `-<group>` (ended). When the pipe closes,
+ * however the parent died, it ends every group that is still recorded and leaves.
+ */
+export type Guardian = {
+  watch: (group: number, stopSignal: NodeJS.Signals) => void;
+  forget: (group: number) => void;
+  /** Lets the guardian leave; resolves once it has. */
+  close: () => Promise<void>;
+};
+
+/** Starts the guardian. It holds the lock at `lockPath` for as long as anything recorded may be alive. */
+export async function startGuardian(lockPath?: string): Promise<Guardian> {
+  const child = Bun.spawn([process.execPath, "--no-env-file", import.meta.path, lockPath ?? ""], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+    // A session of its own: Ctrl-C in the terminal and a kill of the parent's group do not reach it.
+    detached: true,
+  });
+  child.unref();
+  const write = (line: string) => {
+    void child.stdin.write(`${line}\n`);
+    void child.stdin.flush();
+  };
+  // Its first byte says that it listens and holds the lock; without one it could not start.
+  const first = await child.stdout.getReader().read();
+  if (first.done) throw new Error("the guardian process did not start");
+  return {
+    watch: (group, stopSignal) => write(`+${group} ${stopSignal}`),
+    forget: (group) => write(`-${group}`),
+    close: async () => {
+      await child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+const graceMs = 4_000;
+
+async function guard(lockPath: string): Promise<void> {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  const lock = lockPath === "" ? undefined : tryLock(lockPath);
+  if (lockPath !== "" && lock === undefined) process.exit(1);
+  process.stdout.write("ready\n");
+
+  const groups = new Map<number, NodeJS.Signals>();
+  for await (const line of console) {
+    const [, sign, group, signal] = /^([+-])(\d+)(?: (SIG[A-Z]+))?$/.exec(line) ?? [];
+    if (sign === "+") groups.set(Number(group), signal as NodeJS.Signals);
+    else if (sign === "-") groups.delete(Number(group));
+  }
+  await endGroups(groups);
+  lock?.release();
+}
+
+async function endGroups(groups: Map<number, NodeJS.Signals>): Promise<void> {
+  // Newest first: what was started last depends on what was started before.
+  for (const [group, signal] of [...groups].reverse()) signalGroup(group, signal);
+  const deadline = performance.now() + graceMs;
+  const living = () => [...groups.keys()].filter(groupIsAlive);
+  while (living().length > 0 && performance.now() < deadline) await Bun.sleep(50);
+  for (const group of living()) signalGroup(group, "SIGKILL");
+}
+
+if (import.meta.main) {
+  await guard(process.argv[2] ?? "");
+  process.exit(0);
+}

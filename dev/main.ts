@@ -1,0 +1,51 @@
+import { dirname } from "node:path";
+import { Refusal } from "./refusal";
+
+const root = dirname(import.meta.dir);
+
+const usage = `usage: ./gallery <verb>
+
+  up [--demo] [--once] [--port N] [--data DIR] [--watch]
+             start everything and stay in the foreground
+               --demo   then show what it does, through its public API
+               --once   with --demo: leave when the tour is done
+               --port   of the API (8000)
+               --data   where photos and databases lie (data/)
+               --watch  restart API and worker when a source changes
+  test [paths…] [--coverage]
+             run the tests; nothing needs to run beforehand
+  check      types, lint, format, dead code, migrations and documents in step
+  bench      measure, and print a table
+  migrate    bring the schema of DATABASE_URL up to date
+  help       this text`;
+
+const verbs: Record<string, (args: string[]) => Promise<number>> = {
+  test: async (args) => (await import("./test")).runTests(root, args, process.env, calledFrom()),
+  help: async () => {
+    console.log(usage);
+    return 0;
+  },
+};
+
+/** The folder in which the caller typed the command; the script itself works in the project's. */
+function calledFrom(): string {
+  return process.env["GALLERY_CALLED_FROM"] ?? process.cwd();
+}
+
+async function main([verb = "help", ...args]: string[]): Promise<number> {
+  const run = verbs[verb === "--help" || verb === "-h" ? "help" : verb];
+  if (run === undefined) {
+    console.error(`gallery: there is no verb "${verb}"\n\n${usage}`);
+    return 2;
+  }
+  try {
+    return await run(args);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    console.error(`\ngallery: ${error.message}`);
+    return 1;
+  }
+}
+
+// Temporal's native threads and pools keep a process alive; nothing is left to do here.
+process.exit(await main(process.argv.slice(2)));

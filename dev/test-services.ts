@@ -1,0 +1,94 @@
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { allowedEnvironment, readOwnersEnvironment } from "./environment";
+import { startGuardian } from "./guardian";
+import { preparePostgres } from "./postgres";
+import type { RunningProcess } from "./process";
+import { prepareTemporal } from "./temporal";
+import { findTemporal } from "./temporal-binary";
+import { chooseTestDatabase } from "./test-database";
+import { ensureWorkflowBundle } from "./workflow-bundle";
+
+type Environment = Record<string, string | undefined>;
+
+export type TestServices = {
+  /** For the tests: the allowed part of the caller's environment and where the servers are. */
+  env: Environment;
+  /** Stops what was started and removes the temporary folder; may be called twice. */
+  stop: () => Promise<void>;
+};
+
+/**
+ * Starts what tests and benchmarks need, once for a run and on free ports: Postgres in a temporary folder (unless the caller names a
+ * server for tests), Temporal in memory, and the workflow bundle.
+ */
+export async function startTestServices(
+  root: string,
+  env: Environment,
+  { durable }: { durable: boolean },
+): Promise<TestServices> {
+  const dotenv = await readOwnersEnvironment(root, ["DATABASE_URL", "TEST_DATABASE_URL"]);
+  const givenDatabase = chooseTestDatabase(env, dotenv);
+  const guardian = await startGuardian();
+  const folder = await mkdtemp(join(tmpdir(), "photo-gallery-"));
+  // Others may pass through it, so that Postgres can run as another user where it must.
+  await chmod(folder, 0o711);
+  const running: RunningProcess[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= (async () => {
+      await Promise.all(running.map((each) => each.stop(4_000)));
+      await guardian.close();
+      await rm(folder, { recursive: true, force: true });
+    })();
+    return stopped;
+  };
+
+  const startPostgres = async () => {
+    if (givenDatabase !== undefined) return givenDatabase;
+    const elsewhere = join(folder, "elsewhere");
+    await mkdir(elsewhere);
+    const server = await preparePostgres(guardian, {
+      stackDir: folder,
+      elsewhere,
+      durable,
+      maxConnections: 300,
+    });
+    running.push(await server.start());
+    return server.urlOf("postgres");
+  };
+  const startTemporal = async () => {
+    const say = (line: string) => console.error(line);
+    const binary = await findTemporal(guardian, say, env);
+    const server = await prepareTemporal(guardian, {
+      binary,
+      databasePath: null,
+      logPath: join(folder, "temporal.log"),
+    });
+    running.push(await server.start());
+    return { ...server, binary };
+  };
+  try {
+    const bundle = join(folder, "workflow-bundle.js");
+    const [databaseUrl, temporal] = await Promise.all([
+      startPostgres(),
+      startTemporal(),
+      ensureWorkflowBundle(root, bundle),
+    ]);
+    return {
+      env: {
+        ...allowedEnvironment(env),
+        TEST_DATABASE_URL: databaseUrl,
+        TEST_TEMPORAL_ADDRESS: temporal.address,
+        TEST_TEMPORAL_UI_URL: temporal.uiUrl,
+        TEST_TEMPORAL_BINARY: temporal.binary,
+        TEST_WORKFLOW_BUNDLE: bundle,
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { countTests } from "./test-report";
+import { startTestServices } from "./test-services";
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * `./gallery test [paths…] [--coverage] [options of bun test]`: starts what the tests need and runs them.
+ * @returns the exit status; the last line printed is `N passed, N failed`
+ */
+export async function runTests(
+  root: string,
+  args: readonly string[],
+  env: Environment,
+  calledFrom: string,
+): Promise<number> {
+  const services = await startTestServices(root, env, { durable: false });
+  const reportFolder = await mkdtemp(join(tmpdir(), "photo-gallery-report-"));
+  const report = join(reportFolder, "junit.xml");
+  let child: Bun.Subprocess | undefined;
+  const interrupt = () => child?.kill("SIGTERM");
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  try {
+    child = Bun.spawn(
+      [
+        process.execPath,
+        "--no-env-file",
+        "test",
+        "--reporter=junit",
+        `--reporter-outfile=${report}`,
+        ...args.map((arg) => toTestPath(arg, root, calledFrom)),
+      ],
+      { cwd: root, env: services.env, stdin: "ignore", stdout: "inherit", stderr: "inherit" },
+    );
+    const code = await child.exited;
+    const counts = countTests(await readFile(report, "utf8").catch(() => ""));
+    // A file that cannot be loaded, or a crash, has no test of its own in the report.
+    const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
+    if (counts.skipped > 0) console.log(`${counts.skipped} skipped, which counts as a failure`);
+    if (counts.passed + failed === 0) console.log("no test ran");
+    console.log(`${counts.passed} passed, ${failed} failed`);
+    return failed === 0 && counts.skipped === 0 && counts.passed > 0 ? 0 : 1;
+  } finally {
+    await services.stop();
+    await rm(reportFolder, { recursive: true, force: true });
+  }
+}
+
+/** A path as the caller sees it becomes one of the project; anything else is left to `bun test`. */
+function toTestPath(arg: string, root: string, calledFrom: string): string {
+  const absolute = resolve(calledFrom, arg);
+  const isOurs = !arg.startsWith("-") && existsSync(absolute) && absolute.startsWith(`${root}/`);
+  return isOurs ? `./${relative(root, absolute)}` : arg;
+}
