@@ -34,7 +34,7 @@ export const defaultTimings: Timings = {
   backendCheckMs: 60 * second,
   retrievalDelayMs: 5 * second,
   retrievalMaxDelayMs: 300 * second,
-  cancelDrainMs: 60 * second,
+  cancelDrainMs: 30 * second,
   sessionIdleMs: 30 * day,
 };
 

@@ -7,7 +7,11 @@ import { steps } from "../schema/steps";
 const liveStep = inArray(steps.status, ["pending", "processing"]);
 
 /** A session that must have an open run, and what that run may not have been told. */
-export type LiveSession = { id: string; hasPendingStep: boolean; cancelRequestedStepIds: string[] };
+export type LiveSession = {
+  id: string;
+  waitingStepIds: string[];
+  cancelRequestedStepIds: string[];
+};
 
 /** Sessions that are active or still hold a live step, by id, a page at a time. */
 export async function listLiveSessions(
@@ -48,7 +52,7 @@ export async function listLiveSessions(
     const own = waiting.filter((step) => step.sessionId === id);
     return {
       id,
-      hasPendingStep: own.length > 0,
+      waitingStepIds: own.map((step) => step.id),
       cancelRequestedStepIds: own.filter((step) => step.cancel !== null).map((step) => step.id),
     };
   });

@@ -5,6 +5,9 @@ export type GenerationStepInput = { stepId: string; sessionId: string; timings?:
 
 export const generationStepId = (stepId: string): string => `generation-step/${stepId}`;
 
+/** Why a step failed, in words for a person; carried as the details of a failure. */
+export type StepFailure = { code: string; message: string; suggestion: string };
+
 /** The backend's answer when InvokeAI is ready and it is this step's turn; `backend` names the place, never its address. */
 export const turnGranted = defineSignal<[{ backend: string }]>("turnGranted");
 

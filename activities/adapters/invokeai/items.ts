@@ -28,6 +28,7 @@ export function parseItem(answer: unknown): BatchItem {
     slotIndex: findValue(item, slotNode),
     seed: findValue(item, seedNode),
     imageName,
+    hasResults: Object.keys(item.session.results ?? {}).length > 0,
     failure: findFailure(item, status, imageName),
     createdAt: parseMoment(item.created_at),
     startedAt: item.started_at ? parseMoment(item.started_at) : null,

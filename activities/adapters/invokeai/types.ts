@@ -56,6 +56,8 @@ export type BatchItem = {
   seed: number | null;
   /** The output's image; a failed or cancelled item may have one too. */
   imageName: string | null;
+  /** Some node's output is there; a cancelled item gets them when its run has really stopped. */
+  hasResults: boolean;
   failure: GenerationFailure | null;
   createdAt: Date;
   startedAt: Date | null;

@@ -1,0 +1,75 @@
+import { ProviderError } from "#errors";
+import { saveBackendState } from "#db/queries/backend-state";
+import { type SeenModel, syncModels } from "#db/queries/model-sync";
+import { baseFacts } from "./adapters/invokeai/bases";
+import { defaultsOf, isSupported } from "./adapters/invokeai/graphs/index";
+import type { InvokeAiModel } from "./adapters/invokeai/types";
+import type { ActivityDeps } from "./deps";
+
+/** The InvokeAI at INVOKEAI_LOCAL_URL. */
+const local = "local";
+
+type BackendView = { backend: string; ready: boolean; reason: string };
+
+/** Looks at InvokeAI and keeps what it saw. */
+export function createBackendActivities(deps: ActivityDeps) {
+  const { db } = deps.database;
+
+  return {
+    async checkBackend(_input: object): Promise<BackendView> {
+      const client = deps.invokeai(local);
+      try {
+        const apiVersion = await client.getVersion();
+        const queue = await client.getQueueStatus();
+        const state = {
+          connected: true,
+          apiVersion,
+          queuePending: queue.pending,
+          queueInProgress: queue.inProgress,
+          lastError: null,
+        };
+        await saveBackendState(db, { ref: local, state, now: deps.now() });
+        return { backend: local, ready: true, reason: `InvokeAI ${apiVersion} is ready.` };
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error;
+        const lastError =
+          "InvokeAI does not answer at its address; start it, or set INVOKEAI_LOCAL_URL.";
+        const state = {
+          connected: false,
+          apiVersion: null,
+          queuePending: null,
+          queueInProgress: null,
+          lastError,
+        };
+        await saveBackendState(db, { ref: local, state, now: deps.now() });
+        return {
+          backend: local,
+          ready: false,
+          reason: "InvokeAI does not answer; it is looked for again and again.",
+        };
+      }
+    },
+
+    async syncModels(_input: object): Promise<{ modelsCount: number }> {
+      const seen = (await deps.invokeai(local).listModels()).map(toRow);
+      const modelsCount = await syncModels(db, { backend: local, seen, now: deps.now() });
+      return { modelsCount };
+    },
+  };
+}
+
+function toRow(model: InvokeAiModel): SeenModel {
+  const { key, hash, name, type, base, format, description } = model;
+  const accepts = isSupported(model) ? (baseFacts[base]?.accepts ?? null) : null;
+  return {
+    key,
+    hash,
+    name,
+    type,
+    base,
+    format,
+    description,
+    defaults: defaultsOf(model) ?? null,
+    accepts,
+  };
+}

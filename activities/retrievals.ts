@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { AppError, ProviderError } from "#errors";
+import { beginRetrieval, completeRetrieval, countFailedRetrieval } from "#db/queries/retrievals";
+import type { Photo } from "#db/schema/photos";
+import { ingestImage, type IngestedImage } from "#media/ingest";
+import { originalKey } from "#media/keys";
+import { storePhotoFiles } from "#media/photo-files";
+import type { StagedFile } from "#media/storage";
+import type { ActivityDeps } from "./deps";
+import { withHeartbeat } from "./heartbeat";
+
+type Retrieval =
+  | { state: "completed" }
+  | { state: "nothing to do" }
+  | { state: "waiting" | "given up"; attempts: number; reason: string };
+
+/** A generated 4096² PNG of noise has some 50 MB; nothing sane is above. */
+const maxImageBytes = 256 * 1024 * 1024;
+
+/** Fetches generated images. */
+export function createRetrievalActivities(deps: ActivityDeps) {
+  const { db } = deps.database;
+
+  async function retrieve(photoId: string, signal: AbortSignal): Promise<Retrieval> {
+    const photo = await beginRetrieval(db, photoId);
+    if (!photo) return { state: "nothing to do" };
+    try {
+      await fetchImage(photo, signal);
+      return { state: "completed" };
+    } catch (error) {
+      const failure = signal.aborted ? undefined : readFailure(error);
+      if (!failure) throw error;
+      const maxAttempts = deps.config.limits.retrievalMaxAttempts;
+      const counted = await countFailedRetrieval(db, { photo, ...failure, maxAttempts });
+      if (!counted) return { state: "nothing to do" };
+      return {
+        state: counted.givenUp ? "given up" : "waiting",
+        attempts: counted.attempts,
+        reason: failure.reason,
+      };
+    }
+  }
+
+  async function fetchImage(photo: Photo, signal: AbortSignal): Promise<void> {
+    const kept = await readKept(photo);
+    if (kept) return complete(photo, kept);
+    if (photo.backend === null || photo.invokeId === null) throw imageGone();
+    await using staged = await deps.storage.stage("generated");
+    const image = await download(photo, photo.backend, photo.invokeId, staged, signal);
+    await storePhotoFiles(deps.storage, photo, staged, image);
+    await complete(photo, image);
+  }
+
+  /** What a run left that was killed between the rename and the row; the derivatives came before it. */
+  async function readKept(photo: Photo): Promise<IngestedImage | undefined> {
+    const key = originalKey({ kind: "generated", id: photo.id, mimeType: "image/png" });
+    const file = await deps.storage.find(key);
+    if (!file) return undefined;
+    const hash = createHash("sha256");
+    for await (const chunk of file.blob.stream()) hash.update(chunk);
+    const received = { bytes: file.bytes, sha256: hash.digest("hex") };
+    return deps.storage.withLocalFile(key, (path) =>
+      ingestImage({ ...received, path }, deps.decodeLimits, expectedOf(photo)),
+    );
+  }
+
+  async function download(
+    photo: Photo,
+    backend: string,
+    imageName: string,
+    staged: StagedFile,
+    signal: AbortSignal,
+  ): Promise<IngestedImage> {
+    const pipe = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = pipe.writable.getWriter();
+    const received = staged.receive(pipe.readable, maxImageBytes);
+    // Marked as handled: whichever side fails first, the other one follows, and the first is told.
+    received.catch((error: unknown) => writer.abort(error).catch(() => {}));
+    try {
+      await deps
+        .invokeai(backend)
+        .downloadImage({ imageName, sink: writer, maxBytes: maxImageBytes }, signal);
+      await writer.close();
+    } catch (error) {
+      await writer.abort(error).catch(() => {});
+      await received.catch(() => {});
+      throw error;
+    }
+    const file = await received;
+    return ingestImage({ ...file, path: staged.path }, deps.decodeLimits, expectedOf(photo));
+  }
+
+  async function complete(photo: Photo, image: IngestedImage): Promise<void> {
+    const facts = {
+      mimeType: image.mimeType,
+      width: image.width,
+      height: image.height,
+      fileSize: image.bytes,
+      contentHash: image.sha256,
+      thumbhash: image.thumbhash,
+    };
+    await completeRetrieval(db, { photo, facts });
+  }
+
+  return {
+    /** One attempt. A repeat fetches the same bytes to the same place; only a finished failure is counted. */
+    retrieveImage: ({ photoId }: { photoId: string }): Promise<Retrieval> =>
+      withHeartbeat((signal) => retrieve(photoId, signal)),
+  };
+}
+
+function expectedOf(photo: Photo) {
+  const { width, height } = photo.generation ?? {};
+  if (width === undefined || height === undefined) return undefined;
+  return { mimeType: "image/png", width, height } as const;
+}
+
+function imageGone(): ProviderError {
+  return new ProviderError({
+    provider: "invokeai",
+    fault: "missing",
+    message: "InvokeAI no longer has the image.",
+    retryable: false,
+  });
+}
+
+/** A failure of the download, in words for the row; undefined for one that is ours. */
+function readFailure(error: unknown): { reason: string; final: boolean } | undefined {
+  if (error instanceof ProviderError) {
+    // Missing is tried again all the same: the record is saved before the file.
+    return { reason: reasons[error.fault], final: false };
+  }
+  if (error instanceof AppError && error.kind !== "storage_full" && error.kind !== "internal") {
+    return {
+      reason: `InvokeAI sent something that is not the image: ${error.message}`,
+      final: false,
+    };
+  }
+  return undefined;
+}
+
+const reasons: Record<ProviderError["fault"], string> = {
+  unreachable: "InvokeAI does not answer.",
+  timeout: "InvokeAI did not answer in time.",
+  rejected: "InvokeAI refused to give the image.",
+  missing: "InvokeAI does not have the image.",
+  broken: "InvokeAI sent an answer that cannot be used.",
+  busy: "InvokeAI is busy.",
+};

@@ -1,0 +1,174 @@
+import { hostname } from "node:os";
+import { Client, Connection } from "@temporalio/client";
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from "@temporalio/worker";
+import { v7 as uuidv7 } from "uuid";
+import type { Config } from "#config";
+import { openDatabase } from "#db/client";
+import { countMissingMigrations } from "#db/migrations";
+import { ensureInstallation } from "#db/queries/installation";
+import { createDiskStorage } from "#media/disk";
+import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
+import { housekeepingId } from "#workflows/housekeeping/contract";
+import { queues } from "#workflows/task-queues";
+import type { Timings } from "#workflows/timings";
+import { createInvokeAiClient } from "./adapters/invokeai/client";
+import type { ActivityDeps } from "./deps";
+import { createActivities } from "./index";
+import { ensureNamespace } from "./namespace";
+import { ensureSchedules } from "./schedules";
+
+/** Decoding beyond the cores only adds latency; the pixel budget bounds what is held meanwhile. */
+const parallelRetrievals = 2;
+const decodeTimeoutSeconds = 60;
+
+/**
+ * Runs the worker until a signal ends it.
+ * @returns the exit code: 0 after a clean stop, 1 when it stopped badly
+ */
+export async function runWorker(config: Config, timings: Partial<Timings> = {}): Promise<number> {
+  installRuntime(config);
+  const database = openDatabase(config.secrets.databaseUrl, {
+    maxConnections: 10,
+    applicationName: "gallery-worker",
+  });
+  if ((await countMissingMigrations(database.db)) > 0) {
+    throw new Error("The database schema is behind this program; run ./gallery migrate.");
+  }
+  const installation = await ensureInstallation(database.db);
+  const namespace = config.temporal.namespace ?? `gallery-${installation.id}`;
+  const { address } = config.temporal;
+  const connection = await Connection.connect({ address });
+  await ensureNamespace(connection, namespace);
+  const temporal = new Client({ connection, namespace });
+  const native = await NativeConnection.connect({ address });
+  const deps = createDeps(config, { database, temporal, timings });
+  const workers = await createWorkers(config, deps, native, namespace);
+  let code = 0;
+  try {
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    await Promise.race([running, prepareWork(temporal)]);
+    await running;
+  } catch (error) {
+    process.stderr.write(
+      `${JSON.stringify({ level: "error", msg: "worker stopped badly", error: String(error) })}\n`,
+    );
+    code = 1;
+  }
+  await native.close().catch(() => {});
+  await connection.close().catch(() => {});
+  await database.close().catch(() => {});
+  return code;
+}
+
+/** What must run always, and what was left lying while no worker was there. */
+async function prepareWork(temporal: Client): Promise<void> {
+  await ensureSchedules(temporal);
+  await temporal.workflow.start("reconcile", {
+    taskQueue: queues.main,
+    workflowId: housekeepingId("reconcile"),
+    workflowIdConflictPolicy: "USE_EXISTING",
+  });
+}
+
+function createDeps(
+  config: Config,
+  parts: Pick<ActivityDeps, "database" | "temporal" | "timings">,
+): ActivityDeps {
+  const { localUrl, connectionTimeoutMs, readTimeoutMs } = config.invokeai;
+  const client = createInvokeAiClient({ baseUrl: localUrl, connectionTimeoutMs, readTimeoutMs });
+  return {
+    ...parts,
+    config,
+    storage: createDiskStorage({ dataDir: config.dataDir }),
+    decodeLimits: {
+      budget: createPixelBudget(defaultBudget),
+      timeoutSeconds: decodeTimeoutSeconds,
+    },
+    invokeai: () => client,
+    backendUrl: () => localUrl,
+    now: () => new Date(),
+    newId: () => uuidv7(),
+  };
+}
+
+async function createWorkers(
+  config: Config,
+  deps: ActivityDeps,
+  connection: NativeConnection,
+  namespace: string,
+): Promise<Worker[]> {
+  const activities = createActivities(deps);
+  const shared: Omit<WorkerOptions, "taskQueue"> = {
+    connection,
+    namespace,
+    activities,
+    identity: `gallery@${hostname()}:${process.pid}`,
+    // A cancel arrives with a heartbeat's answer, and an outage shorter than the heartbeat time-out is not noticed.
+    maxHeartbeatThrottleInterval: "500ms",
+    // Together below the 10 s in which the whole program stops.
+    shutdownGraceTime: "3s",
+    shutdownForceTime: "6s",
+  };
+  const { workflowBundlePath } = config.temporal;
+  const main = await Worker.create({
+    ...shared,
+    taskQueue: queues.main,
+    ...(workflowBundlePath
+      ? { workflowBundle: { codePath: workflowBundlePath } }
+      : { workflowsPath: new URL("../workflows/index.ts", import.meta.url).pathname }),
+    // The default is derived from figures of another runtime and differs from start to start.
+    maxCachedWorkflows: 100,
+    maxConcurrentActivityTaskExecutions: 16,
+    // After a killed worker its runs are taken over in seconds.
+    stickyQueueScheduleToStartTimeout: "2s",
+  });
+  const images = await Worker.create({
+    ...shared,
+    taskQueue: queues.images,
+    maxConcurrentActivityTaskExecutions: parallelRetrievals,
+  });
+  return [main, images];
+}
+
+function installRuntime(config: Config): void {
+  const level =
+    config.logLevel === "silent" || config.logLevel === "fatal"
+      ? "ERROR"
+      : config.logLevel.toUpperCase();
+  Runtime.install({
+    logger: new DefaultLogger(level as "INFO", (entry) => {
+      const { level: severity, message, timestampNanos: _, meta } = entry;
+      process.stdout.write(
+        `${JSON.stringify({ level: severity.toLowerCase(), msg: message, ...readable(meta) })}\n`,
+      );
+    }),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) },
+    },
+  });
+}
+
+/** Errors and big numbers do not survive JSON by themselves. */
+function readable(meta: Record<string, unknown> | undefined): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(meta ?? {}).map(([key, value]) => {
+      if (value instanceof Error)
+        return [key, { name: value.name, message: value.message, stack: value.stack }];
+      return [key, typeof value === "bigint" ? String(value) : value];
+    }),
+  );
+}
+
+/** A failed query's own message holds its parameters, prompts among them: only its cause is told. */
+function readableError(error: Error): Record<string, unknown> {
+  const told =
+    error.name === "DrizzleQueryError" && error.cause instanceof Error ? error.cause : error;
+  return { name: told.name, message: told.message, at: told.stack?.split("\n").slice(1, 6) };
+}

@@ -1,0 +1,57 @@
+import { findOpenAttempt, listSlots, openAttempt } from "#db/queries/attempts";
+import { dropProgress } from "#db/queries/progress";
+import { listUntriedRetrievals } from "#db/queries/retrievals";
+import { endStep, findStep, noteStepMessage, startStep, type StepEnding } from "#db/queries/steps";
+import type { StepFailure } from "#workflows/generation-step/contract";
+import type { ActivityDeps } from "./deps";
+
+type StepRef = { stepId: string };
+type OpenAttempt = { batchId: string; images: number };
+
+/** What a step's run does to rows; each may run twice. */
+export function createStepActivities({ database: { db }, now }: ActivityDeps) {
+  return {
+    async beginStep({ stepId }: StepRef) {
+      const step = await findStep(db, stepId);
+      const isLive = step?.status === "pending" || step?.status === "processing";
+      if (!step || !isLive) return { state: "ended" as const };
+      if (step.cancelRequestedAt) return { state: "cancelling" as const };
+      return { state: "live" as const, hasSource: step.sourceImageId !== null };
+    },
+
+    async startStep({ stepId }: StepRef): Promise<void> {
+      const step = await findStep(db, stepId);
+      if (step) await startStep(db, { step, now: now() });
+      await noteStepMessage(db, { stepId, message: null });
+    },
+
+    noteStepMessage: (params: StepRef & { message: string }): Promise<void> =>
+      noteStepMessage(db, params),
+
+    async openAttempt(params: StepRef & { backend: string }): Promise<OpenAttempt | null> {
+      const attempt = await openAttempt(db, params);
+      return attempt ? { batchId: attempt.batchId, images: attempt.slotIndexes.length } : null;
+    },
+
+    async findOpenAttempt({ stepId }: StepRef): Promise<OpenAttempt | null> {
+      const attempt = await findOpenAttempt(db, stepId);
+      return attempt ? { batchId: attempt.batchId, images: attempt.slotIndexes.length } : null;
+    },
+
+    /** How the slots stand, with the first reason among those that failed. */
+    async tallySlots({ stepId }: StepRef) {
+      const slots = await listSlots(db, stepId);
+      const amount = (status: string) => slots.filter((slot) => slot.status === status).length;
+      const error: StepFailure | null = slots.find((slot) => slot.error)?.error ?? null;
+      return { filled: amount("filled"), failed: amount("failed"), open: amount("open"), error };
+    },
+
+    listUntriedRetrievals: ({ stepId }: StepRef): Promise<string[]> =>
+      listUntriedRetrievals(db, stepId),
+
+    async endStep({ stepId, ending }: StepRef & { ending: StepEnding }): Promise<void> {
+      await endStep(db, { stepId, ending, now: now() });
+      await dropProgress(db, stepId);
+    },
+  };
+}

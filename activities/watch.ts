@@ -1,0 +1,103 @@
+import { ProviderError } from "#errors";
+import { findAttempt, listSlots } from "#db/queries/attempts";
+import { fillSlot } from "#db/queries/slots";
+import { findStep, noteStepMessage } from "#db/queries/steps";
+import type { Attempt, Slot, Step } from "#db/schema/steps";
+import type { BatchItem } from "./adapters/invokeai/types";
+import { subscribeProgress } from "./adapters/invokeai/progress";
+import type { ActivityDeps } from "./deps";
+import { generatedPhoto } from "./generated-photo";
+import { pause, withHeartbeat } from "./heartbeat";
+import { createProgressWriter } from "./progress-writer";
+
+type Seen = { photoIds: string[]; ended: boolean };
+
+/** Without a word from the socket the batch is looked at so often. */
+const lookEveryMs = 1_000;
+/** So many looks in a row must find nothing before a batch that was there counts as gone. */
+const looksUntilGone = 3;
+
+/** Looks after a batch on the server: what it has made gets its rows. */
+export function createWatchActivities(deps: ActivityDeps) {
+  const { db } = deps.database;
+
+  /** Gives rows to the images that are new; repeating it changes nothing. */
+  async function record(step: Step, attempt: Attempt, items: BatchItem[]): Promise<string[]> {
+    const slots = new Map((await listSlots(db, step.id)).map((slot) => [slot.index, slot]));
+    const photoIds: string[] = [];
+    for (const item of items) {
+      const slot = item.slotIndex === null ? undefined : slots.get(item.slotIndex);
+      if (!slot || slot.status === "filled" || item.imageName === null || !isOver(item)) continue;
+      const photo = generatedPhoto({
+        id: deps.newId(),
+        step,
+        slot,
+        attempt,
+        imageName: item.imageName,
+      });
+      const filled = await fillSlot(db, { stepId: step.id, index: slot.index, photo });
+      slots.set(slot.index, { ...slot, status: "filled" } satisfies Slot);
+      if (filled.isNew) photoIds.push(photo.id);
+    }
+    return photoIds;
+  }
+
+  async function watchBatch({ batchId }: { batchId: string }, signal: AbortSignal): Promise<Seen> {
+    const attempt = await findAttempt(db, batchId);
+    const step = attempt && (await findStep(db, attempt.stepId));
+    if (!attempt || !step || attempt.settledAt) return { photoIds: [], ended: true };
+    const progress = createProgressWriter(deps, step);
+    const done = new AbortController();
+    const stop = AbortSignal.any([signal, done.signal]);
+    let wake = () => {};
+    subscribeProgress({
+      baseUrl: deps.backendUrl(attempt.backend),
+      batchId,
+      onProgress: progress.itemProgress,
+      onChange: () => wake(),
+      signal: stop,
+    });
+    try {
+      for (let misses = 0; ;) {
+        const moved = new Promise<void>((resolve) => (wake = resolve));
+        const look = await lookAt(batchId, attempt.backend, signal);
+        if (look === "no answer") {
+          await noteStepMessage(db, {
+            stepId: step.id,
+            message: "InvokeAI does not answer; waiting for it.",
+          });
+        } else {
+          misses = look.length === 0 ? misses + 1 : 0;
+          const photoIds = await record(step, attempt, look);
+          await progress.itemsSeen(look);
+          const ended = look.length === 0 ? misses >= looksUntilGone : look.every(isOver);
+          if (photoIds.length > 0 || ended) return { photoIds, ended };
+        }
+        await Promise.race([moved, pause(lookEveryMs, stop)]);
+      }
+    } finally {
+      done.abort();
+      await progress.close();
+    }
+  }
+
+  async function lookAt(batchId: string, backend: string, signal: AbortSignal) {
+    try {
+      return (await deps.invokeai(backend).listBatchItems(batchId, signal)).items;
+    } catch (error) {
+      // It may be starting again; the batch is looked for until it answers.
+      if (error instanceof ProviderError && error.retryable) return "no answer";
+      throw error;
+    }
+  }
+
+  return {
+    /** Returns as soon as there are new images, or when nothing more will come. */
+    watchBatch: (input: { batchId: string }): Promise<Seen> =>
+      withHeartbeat((signal) => watchBatch(input, signal)),
+  };
+}
+
+function isOver(item: BatchItem): boolean {
+  return item.status === "completed" || item.status === "failed" || item.status === "cancelled";
+}

@@ -1,0 +1,5 @@
+import { loadConfig } from "#config";
+import { runWorker } from "./run-worker";
+
+// An activity that left a handle open would keep the process alive.
+process.exit(await runWorker(loadConfig(process.env)));

@@ -1,0 +1,33 @@
+import { sql } from "drizzle-orm";
+import type { Db, Tx } from "../client";
+
+/**
+ * Moves the images of a session that nobody chose to the trash, when that was asked for; returns how many.
+ * Never one that is selected, a favourite, in an album, shared, or the source of something else.
+ * The request is used up by it: a second call changes nothing, so that what a person took out of the trash stays out.
+ */
+export async function discardUnselected(
+  db: Db | Tx,
+  params: { sessionId: string; now: Date },
+): Promise<number> {
+  const rows = await db.execute<{ id: string }>(sql`
+    with asked as (
+      update sessions set discard_unselected = false
+      where id = ${params.sessionId} and discard_unselected
+      returning id
+    )
+    update photos as p set deleted_at = ${params.now.toISOString()}::timestamptz
+    from asked
+    where p.session_id = asked.id
+      and p.deleted_at is null
+      and not p.is_favorite
+      and not exists (select from steps where selected_image_id = p.id)
+      and not exists (select from album_photos where photo_id = p.id)
+      and not exists (select from share_links where photo_id = p.id and revoked_at is null)
+      and not exists (select from photos as child where child.source_image_id = p.id)
+      and not exists (select from steps where source_image_id = p.id)
+      and not exists (select from sessions where source_image_id = p.id)
+    returning p.id
+  `);
+  return rows.length;
+}

@@ -1,0 +1,237 @@
+import { and, asc, desc, eq, gte, inArray, isNull, lt, or, sql, type SQL } from "drizzle-orm";
+import type { Db, Tx } from "../client";
+import { type Photo, photos } from "../schema/photos";
+import { type Session, sessions, type SessionStatus } from "../schema/sessions";
+import { type Step, type StepProgress, stepProgress, steps } from "../schema/steps";
+
+/** How the images of a step stand. */
+export type RetrievalCounts = { total: number; completed: number; pending: number; failed: number };
+
+/** A step with what its slots, attempts, images and progress row say of it. */
+export type StepView = Step & {
+  seeds: number[];
+  /** The newest attempt's; null before the first one. */
+  batchId: string | null;
+  retrieval: RetrievalCounts;
+  /** Images that never came to be. */
+  slotsFailed: number;
+  running: StepProgress | null;
+};
+
+const seeds = sql<number[]>`(
+  select coalesce(json_agg(seed order by slot_index), '[]') from slots where step_id = ${steps.id}
+)`;
+const slotsFailed = sql<number>`(
+  select count(*)::int from slots where step_id = ${steps.id} and status = 'failed'
+)`;
+const batchId = sql<string | null>`(
+  select batch_id from attempts where step_id = ${steps.id} order by number desc limit 1
+)`;
+const retrieval = sql<RetrievalCounts>`(
+  select json_build_object(
+    'total', count(*),
+    'completed', count(*) filter (where retrieval_status = 'completed'),
+    'pending', count(*) filter (where retrieval_status in ('pending', 'processing')),
+    'failed', count(*) filter (where retrieval_status = 'failed'))
+  from photos where step_id = ${steps.id}
+)`;
+
+async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Promise<StepView[]> {
+  const rows = await db
+    .select({ step: steps, seeds, slotsFailed, batchId, retrieval, running: stepProgress })
+    .from(steps)
+    .leftJoin(stepProgress, eq(stepProgress.stepId, steps.id))
+    .where(where)
+    .orderBy(asc(steps.position))
+    .limit(page?.limit ?? 1)
+    .offset(page?.offset ?? 0);
+  return rows.map(({ step, ...rest }) => ({ ...step, ...rest }));
+}
+
+export type Page = { limit: number; offset: number };
+
+/** A step as it is shown; undefined when there is none. */
+export async function findStepView(db: Db | Tx, stepId: string): Promise<StepView | undefined> {
+  const [view] = await viewSteps(db, eq(steps.id, stepId));
+  return view;
+}
+
+/** A session's steps in their order. `afterPosition`: those behind it, for pages by cursor. */
+export async function listStepViews(
+  db: Db | Tx,
+  params: { sessionId: string; afterPosition: number | null } & Page,
+): Promise<StepView[]> {
+  const after =
+    params.afterPosition === null ? undefined : sql`${steps.position} > ${params.afterPosition}`;
+  return viewSteps(db, and(eq(steps.sessionId, params.sessionId), after), params);
+}
+
+export async function countSteps(db: Db | Tx, sessionId: string): Promise<number> {
+  return db.$count(steps, eq(steps.sessionId, sessionId));
+}
+
+/** A session with how many steps it has and its newest image that can be looked at. */
+export type SessionView = Session & { stepsCount: number; latestImage: Photo | null };
+
+async function withDetails(db: Db | Tx, rows: Session[]): Promise<SessionView[]> {
+  const ids = rows.map((session) => session.id);
+  if (ids.length === 0) return [];
+  const counts = await db
+    .select({ sessionId: steps.sessionId, count: sql<number>`count(*)::int` })
+    .from(steps)
+    .where(inArray(steps.sessionId, ids))
+    .groupBy(steps.sessionId);
+  const latest = await db
+    .selectDistinctOn([photos.sessionId])
+    .from(photos)
+    .where(
+      and(
+        inArray(photos.sessionId, ids),
+        isNull(photos.deletedAt),
+        eq(photos.retrievalStatus, "completed"),
+      ),
+    )
+    .orderBy(photos.sessionId, desc(photos.createdAt), desc(photos.id));
+  return rows.map((session) => ({
+    ...session,
+    stepsCount: counts.find((row) => row.sessionId === session.id)?.count ?? 0,
+    latestImage: latest.find((photo) => photo.sessionId === session.id) ?? null,
+  }));
+}
+
+/** A session as it is shown; undefined when there is none. */
+export async function findSessionView(
+  db: Db | Tx,
+  sessionId: string,
+): Promise<SessionView | undefined> {
+  const rows = await db.select().from(sessions).where(eq(sessions.id, sessionId));
+  const [view] = await withDetails(db, rows);
+  return view;
+}
+
+/** A place in a list that is ordered by time, then id. */
+export type TimePlace = { at: Date; id: string };
+
+/** Sessions, newest first. */
+export async function listSessionViews(
+  db: Db,
+  params: { status: SessionStatus | null; after: TimePlace | null } & Page,
+): Promise<SessionView[]> {
+  const { after } = params;
+  const rows = await db
+    .select()
+    .from(sessions)
+    .where(
+      and(
+        params.status === null ? undefined : eq(sessions.status, params.status),
+        after === null
+          ? undefined
+          : or(
+              lt(sessions.startedAt, after.at),
+              and(eq(sessions.startedAt, after.at), lt(sessions.id, after.id)),
+            ),
+      ),
+    )
+    .orderBy(desc(sessions.startedAt), desc(sessions.id))
+    .limit(params.limit)
+    .offset(params.offset);
+  return withDetails(db, rows);
+}
+
+export async function countSessions(db: Db, status: SessionStatus | null): Promise<number> {
+  return db.$count(sessions, status === null ? undefined : eq(sessions.status, status));
+}
+
+/** The images of a step in the order of their seeds, without those in the trash. */
+export async function listStepImages(db: Db, stepId: string): Promise<Photo[]> {
+  return db
+    .select()
+    .from(photos)
+    .where(and(eq(photos.stepId, stepId), isNull(photos.deletedAt)))
+    .orderBy(asc(photos.slotIndex));
+}
+
+export type ImageFilter = {
+  batchId: string | null;
+  correlationId: string | null;
+  since: Date | null;
+};
+
+function imagesWhere(filter: ImageFilter): SQL | undefined {
+  // An image is of the last batch that was asked for its slot: a batch asks only for what is missing.
+  const ofBatch = sql`exists (
+    select from attempts a
+    where a.batch_id = ${filter.batchId} and a.step_id = ${photos.stepId}
+      and ${photos.slotIndex} = any(a.slot_indexes)
+      and not exists (
+        select from attempts b
+        where b.step_id = a.step_id and b.number > a.number and ${photos.slotIndex} = any(b.slot_indexes)))`;
+  const ofCorrelation = sql`exists (
+    select from steps s where s.id = ${photos.stepId} and s.correlation_id = ${filter.correlationId}::uuid)`;
+  return and(
+    eq(photos.kind, "generated"),
+    isNull(photos.deletedAt),
+    filter.batchId === null ? undefined : ofBatch,
+    filter.correlationId === null ? undefined : ofCorrelation,
+    filter.since === null ? undefined : gte(photos.createdAt, filter.since),
+  );
+}
+
+/** Generated images, newest first. */
+export async function listGeneratedImages(
+  db: Db,
+  params: { filter: ImageFilter; after: TimePlace | null } & Page,
+): Promise<Photo[]> {
+  const { after } = params;
+  return db
+    .select()
+    .from(photos)
+    .where(
+      and(
+        imagesWhere(params.filter),
+        after === null
+          ? undefined
+          : or(
+              lt(photos.createdAt, after.at),
+              and(eq(photos.createdAt, after.at), lt(photos.id, after.id)),
+            ),
+      ),
+    )
+    .orderBy(desc(photos.createdAt), desc(photos.id))
+    .limit(params.limit)
+    .offset(params.offset);
+}
+
+export async function countGeneratedImages(db: Db, filter: ImageFilter): Promise<number> {
+  return db.$count(photos, imagesWhere(filter));
+}
+
+/** What is shown of a step that has not ended. */
+export type LiveStep = {
+  stepId: string;
+  sessionId: string;
+  status: Step["status"];
+  progressMessage: string | null;
+  running: StepProgress | null;
+};
+
+/** The live steps of these sessions, or of all. */
+export async function listLiveSteps(db: Db, sessionIds: string[] | "all"): Promise<LiveStep[]> {
+  return db
+    .select({
+      stepId: steps.id,
+      sessionId: steps.sessionId,
+      status: steps.status,
+      progressMessage: steps.progressMessage,
+      running: stepProgress,
+    })
+    .from(steps)
+    .leftJoin(stepProgress, eq(stepProgress.stepId, steps.id))
+    .where(
+      and(
+        inArray(steps.status, ["pending", "processing"]),
+        sessionIds === "all" ? undefined : inArray(steps.sessionId, sessionIds),
+      ),
+    )
+    .orderBy(asc(steps.createdAt), asc(steps.id));
+}

@@ -1,0 +1,36 @@
+import { and, eq, inArray, notExists } from "drizzle-orm";
+import type { Db } from "../client";
+import { sessions } from "../schema/sessions";
+import { steps } from "../schema/steps";
+import { insertEvents } from "./events";
+
+/** Completes an active session in which no step is live; false when there is one, or it is closed already. */
+export async function closeQuietSession(
+  db: Db,
+  params: { sessionId: string; now: Date },
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const liveSteps = tx
+      .select({ id: steps.id })
+      .from(steps)
+      .where(
+        and(eq(steps.sessionId, sessions.id), inArray(steps.status, ["pending", "processing"])),
+      );
+    const closed = await tx
+      .update(sessions)
+      .set({ status: "completed", completedAt: params.now })
+      .where(
+        and(eq(sessions.id, params.sessionId), eq(sessions.status, "active"), notExists(liveSteps)),
+      )
+      .returning({ id: sessions.id });
+    if (closed.length === 0) return false;
+    await insertEvents(tx, [
+      {
+        type: "session.completed",
+        sessionId: params.sessionId,
+        data: { session_id: params.sessionId },
+      },
+    ]);
+    return true;
+  });
+}

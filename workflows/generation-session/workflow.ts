@@ -1,0 +1,104 @@
+import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
+import {
+  allHandlersFinished,
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  condition,
+  continueAsNew,
+  executeChild,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { Activities } from "#activities/index";
+import { generationStepId } from "../generation-step/contract";
+import { generationStep } from "../generation-step/workflow";
+import { present } from "../lib/present";
+import { searchAttributes } from "../search-attributes";
+import { timingsOf } from "../timings";
+import {
+  type GenerationSessionInput,
+  sessionFinished,
+  stepCancelled,
+  stepRequested,
+} from "./contract";
+
+// Rows only, no outside service: repeated until the database answers, however long it is away.
+const { nextStep, closeCancelledSteps, closeIdleSession, finishSession, failBrokenStep } =
+  proxyActivities<Activities>({
+    startToCloseTimeout: "30 seconds",
+    retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
+  });
+
+/** A generation session: open until it is closed or quiet for too long; runs its steps one after another. */
+export async function generationSession(input: GenerationSessionInput): Promise<void> {
+  const { sessionId } = input;
+  const timings = timingsOf(input);
+  let wakeUps = 0;
+  let running: { stepId: string; scope: CancellationScope } | undefined;
+
+  setHandler(stepRequested, () => void wakeUps++);
+  setHandler(sessionFinished, () => {
+    wakeUps++;
+    running?.scope.cancel();
+  });
+  setHandler(stepCancelled, async ({ stepId }) => {
+    wakeUps++;
+    if (running?.stepId === stepId) running.scope.cancel();
+    else await closeCancelledSteps({ sessionId });
+  });
+
+  for (;;) {
+    const seen = wakeUps;
+    const next = await nextStep({ sessionId });
+    if (next.state === "closed") break;
+    if (next.state === "run") {
+      await runStep(next.stepId, next.summary);
+    } else {
+      present("waiting", "Waiting for the next step, or for the session to be closed.");
+      const woke = await condition(() => wakeUps !== seen, timings.sessionIdleMs);
+      if (!woke) await closeIdleSession({ sessionId });
+    }
+    // Here no child runs: one would die with this run.
+    if (workflowInfo().continueAsNewSuggested) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof generationSession>(input);
+    }
+  }
+  await finishSession({ sessionId });
+  await condition(allHandlersFinished);
+  present("closed", "The session is closed.");
+
+  async function runStep(stepId: string, summary: string): Promise<void> {
+    present("generating", `Runs step \`${stepId}\`: ${summary}`);
+    const scope = new CancellationScope();
+    running = { stepId, scope };
+    try {
+      await scope.run(() =>
+        executeChild(generationStep, {
+          workflowId: generationStepId(stepId),
+          args: [{ stepId, sessionId, timings: input.timings }],
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+          staticSummary: summary,
+          typedSearchAttributes: [
+            { key: searchAttributes.entity, value: stepId },
+            { key: searchAttributes.session, value: sessionId },
+          ],
+        }),
+      );
+    } catch (error) {
+      if (CancellationScope.current().consideredCancelled) throw error;
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        // The run of a session that is gone still clears up; its row is the same, so is its work.
+        await sleep("5 seconds");
+      } else if (!isCancellation(error)) {
+        // A step ends its own row; this is for one that was terminated by hand.
+        await failBrokenStep({ stepId });
+      }
+    } finally {
+      running = undefined;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
+import { count } from "../lib/present";
+import type { StepFailure } from "./contract";
+
+/** How the slots of a step stand when generation has ended. */
+export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
+
+/** A batch is interrupted by a restart of InvokeAI; so often in one step is no accident any more. */
+export const maxAttempts = 20;
+
+/** Whether the missing images are asked for again, and after which pause. */
+export function nextAttempt(tally: Tally, attempts: number): { again: boolean; pauseMs: number } {
+  if (tally.open === 0 || attempts >= maxAttempts) return { again: false, pauseMs: 0 };
+  return { again: true, pauseMs: Math.min(1_000 * 2 ** (attempts - 1), 30_000) };
+}
+
+/** A step that brought at least one image is completed; what is missing stands in its slots. */
+export function endingOf(
+  tally: Tally,
+): { status: "completed" } | { status: "failed"; error: StepFailure } {
+  if (tally.filled > 0) return { status: "completed" };
+  return {
+    status: "failed",
+    error: tally.error ?? {
+      code: "invokeai_generation_error",
+      message: "InvokeAI interrupted the generation again and again.",
+      suggestion: "Look after InvokeAI, then retry the step.",
+    },
+  };
+}
+
+/** What a waiting person reads. */
+export function sentenceOf(wait: { place: number; reason: string }): string {
+  return wait.place > 0 ? `Place ${wait.place} in the line. ${wait.reason}` : wait.reason;
+}
+
+/** What a finished step brought, in a sentence. */
+export function summaryOf(tally: Tally): string {
+  const missing = tally.failed + tally.open;
+  return `Finished: ${count(tally.filled, "image")}${missing > 0 ? `, ${missing} failed` : ""}.`;
+}
+
+/** What an activity said when it gave up; anything else is a fault of ours, without detail. */
+export function reasonOf(error: unknown): StepFailure {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const told = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
+  if (isStepFailure(told)) return told;
+  return {
+    code: "server_error",
+    message: "The step could not be carried out.",
+    suggestion: "Retry it; the worker's log tells more.",
+  };
+}
+
+/** Ends the run visibly as failed, with the same words as the row. */
+export function failureOf(reason: StepFailure): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: reason.message,
+    type: reason.code,
+    nonRetryable: true,
+    details: [reason],
+  });
+}
+
+function isStepFailure(value: unknown): value is StepFailure {
+  return typeof value === "object" && value !== null && "code" in value && "suggestion" in value;
+}

@@ -1,0 +1,205 @@
+import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
+import {
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  setHandler,
+  sleep,
+  startChild,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { Activities } from "#activities/index";
+import { invokeaiBackendId, turnDone, turnWanted } from "../invokeai-backend/contract";
+import { count, present } from "../lib/present";
+import { photoRetrievalId } from "../photo-retrieval/contract";
+import { photoRetrieval } from "../photo-retrieval/workflow";
+import { searchAttributes } from "../search-attributes";
+import { timingsOf } from "../timings";
+import { type GenerationStepInput, retrievalSettled, turnGranted, turnWaiting } from "./contract";
+import { endingOf, failureOf, nextAttempt, reasonOf, sentenceOf, summaryOf } from "./policy";
+
+// Rows only, no outside service: repeated until the database answers, however long it is away.
+const rows = proxyActivities<Activities>({
+  startToCloseTimeout: "30 seconds",
+  retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
+});
+
+/** A generation step: its turn, its batches, its images. Exactly-once is kept by rows, so that any part may run again. */
+export async function generationStep(input: GenerationStepInput): Promise<void> {
+  const { stepId, sessionId } = input;
+  const timings = timingsOf(input);
+  const self = workflowInfo().workflowId;
+
+  // InvokeAI may be away for hours and come back: tried until it answers or the step is cancelled.
+  const invokeai = proxyActivities<Activities>({
+    startToCloseTimeout: "1 day",
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
+  });
+
+  let backend: string | undefined;
+  let wait: { place: number; reason: string } | undefined;
+  const settled = new Set<string>();
+  const started = new Set<string>();
+  setHandler(turnGranted, (turn) => void (backend = turn.backend));
+  setHandler(turnWaiting, (told) => void (wait = told));
+  setHandler(retrievalSettled, ({ photoId }) => void settled.add(photoId));
+
+  try {
+    const step = await rows.beginStep({ stepId });
+    if (step.state === "ended") return;
+    if (step.state === "cancelling") return await endAsCancelled();
+    const place = await takeTurn();
+    await rows.startStep({ stepId });
+    const tally = await generate(place, step.hasSource);
+    await giveTurnBack();
+    await awaitRetrievals();
+    const ending = endingOf(tally);
+    await rows.endStep({ stepId, ending });
+    if (ending.status === "failed") throw failureOf(ending.error);
+    present("completed", summaryOf(tally));
+  } catch (error) {
+    if (isCancellation(error)) {
+      await CancellationScope.nonCancellable(endAsCancelled);
+    } else {
+      await CancellationScope.nonCancellable(() => endAsFailed(error));
+    }
+    throw error;
+  }
+
+  async function takeTurn(): Promise<string> {
+    present("waiting", "Waiting for its turn at InvokeAI.");
+    let shown = "";
+    while (backend === undefined) {
+      const asked = await tellBackend(turnWanted);
+      // A backend that is not there yet is started within a minute; until then the asking is cheap.
+      const askAgainMs = asked ? timings.turnAskAgainMs : 2_000;
+      await condition(
+        () => backend !== undefined || (wait !== undefined && sentenceOf(wait) !== shown),
+        askAgainMs,
+      );
+      if (backend === undefined && wait !== undefined && sentenceOf(wait) !== shown) {
+        shown = sentenceOf(wait);
+        present("waiting", shown);
+        await rows.noteStepMessage({ stepId, message: shown });
+      }
+    }
+    return backend;
+  }
+
+  async function generate(place: string, hasSource: boolean) {
+    for (let attempts = 1; ; attempts++) {
+      const attempt = await rows.openAttempt({ stepId, backend: place });
+      if (attempt) {
+        present("generating", `InvokeAI is asked for ${count(attempt.images, "image")}.`);
+        if (hasSource) await invokeai.uploadSource({ batchId: attempt.batchId });
+        await invokeai.enqueueBatch({ batchId: attempt.batchId, graceMs: timings.enqueueGraceMs });
+        await watch(attempt.batchId, attempt.images);
+        await invokeai.settleAttempt({ batchId: attempt.batchId });
+      }
+      const tally = await rows.tallySlots({ stepId });
+      const next = nextAttempt(tally, attempts);
+      if (!next.again) return tally;
+      present(
+        "generating",
+        `Interrupted: ${count(tally.open, "image")} still missing, asked for again.`,
+      );
+      await sleep(next.pauseMs);
+    }
+  }
+
+  async function watch(batchId: string, images: number): Promise<void> {
+    for (let made = 0; ;) {
+      present("generating", `InvokeAI generates: ${made} of ${count(images, "image")} made.`);
+      const seen = await invokeai.watchBatch({ batchId });
+      await startRetrievals(seen.photoIds);
+      made += seen.photoIds.length;
+      if (seen.ended) return;
+    }
+  }
+
+  async function startRetrievals(photoIds: string[]): Promise<void> {
+    await Promise.all(
+      photoIds.map(async (photoId) => {
+        try {
+          await startChild(photoRetrieval, {
+            workflowId: photoRetrievalId(photoId),
+            args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
+            // An image that exists is fetched, whatever becomes of its step.
+            parentClosePolicy: ParentClosePolicy.ABANDON,
+            staticSummary: "Fetches one generated image",
+            typedSearchAttributes: [
+              { key: searchAttributes.entity, value: photoId },
+              { key: searchAttributes.session, value: sessionId },
+            ],
+          });
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+        started.add(photoId);
+      }),
+    );
+  }
+
+  // Over when each photo was fetched or waits between two attempts; those of an earlier run are known by their rows.
+  async function awaitRetrievals(): Promise<void> {
+    present("retrieving", "Generated; the images are being fetched.");
+    await rows.noteStepMessage({ stepId, message: "Generated; the images are being fetched." });
+    for (;;) {
+      const all = await condition(() => [...started].every((id) => settled.has(id)), "10 seconds");
+      const untried = await startMissingRetrievals();
+      if (untried === 0) return;
+      // Told by signals, yet the rows say otherwise: a signal was for an earlier attempt.
+      if (all) await sleep("1 second");
+    }
+  }
+
+  async function startMissingRetrievals(): Promise<number> {
+    const untried = await rows.listUntriedRetrievals({ stepId });
+    await startRetrievals(untried.filter((id) => !started.has(id)));
+    return untried.length;
+  }
+
+  async function endAsCancelled(): Promise<void> {
+    present("cancelling", "Cancelled: InvokeAI is told, finished images are kept.");
+    const attempt = await rows.findOpenAttempt({ stepId });
+    if (attempt) {
+      const { wasSent } = await invokeai.cancelBatch({
+        batchId: attempt.batchId,
+        graceMs: timings.enqueueGraceMs,
+        drainMs: timings.cancelDrainMs,
+      });
+      if (wasSent) await watch(attempt.batchId, attempt.images);
+      await invokeai.settleAttempt({ batchId: attempt.batchId });
+    }
+    await giveTurnBack();
+    await startMissingRetrievals();
+    await rows.endStep({ stepId, ending: { status: "cancelled" } });
+    const tally = await rows.tallySlots({ stepId });
+    present("cancelled", `Cancelled; ${count(tally.filled, "finished image")} kept.`);
+  }
+
+  async function endAsFailed(error: unknown): Promise<void> {
+    const reason = reasonOf(error);
+    await giveTurnBack();
+    await rows.endStep({ stepId, ending: { status: "failed", error: reason } });
+    present("failed", `${reason.message} ${reason.suggestion}`);
+  }
+
+  async function giveTurnBack(): Promise<void> {
+    await tellBackend(turnDone);
+  }
+
+  async function tellBackend(signal: typeof turnWanted): Promise<boolean> {
+    try {
+      await getExternalWorkflowHandle(invokeaiBackendId).signal(signal, { workflowId: self });
+      return true;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return false;
+    }
+  }
+}
