@@ -1,0 +1,178 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { detail, plainText, type Answer } from "./answers.ts";
+import type { RouteFault, RouteName } from "./control.ts";
+import { spoilAnswer, standInAnswer } from "./fault-answers.ts";
+import { NodeError } from "./nodes/definition.ts";
+import { answerUnknown, matchRoute, type Handlers, type RouteRequest } from "./router.ts";
+import { ValidationFailure } from "./validation.ts";
+import type { World } from "./world.ts";
+
+const compress = promisify(gzip);
+const gzipFromBytes = 1000;
+/** Faults that end with a whole answer. */
+const soundFaults: ReadonlySet<string> = new Set(["delay", "request_held", "answer_held"]);
+
+type Exchange = {
+  route: RouteName | "other";
+  request: RouteRequest;
+  response: ServerResponse;
+  /** Aborts when the client leaves or the connection is cut. */
+  left: AbortSignal;
+  /** Aborts when the server goes down. */
+  down: AbortSignal;
+};
+
+/** Serves requests: looks for a fault that strikes, then runs the route. */
+export function createListener(
+  world: World,
+  handlers: Handlers,
+  control: (request: RouteRequest) => Promise<Answer>,
+) {
+  const open = new Set<ServerResponse>();
+  let life = new AbortController();
+
+  async function listen(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const left = new AbortController();
+    response.on("close", () => {
+      open.delete(response);
+      left.abort();
+    });
+    const url = new URL(incoming.url ?? "/", "http://simulator");
+    const method = incoming.method ?? "GET";
+    const match = matchRoute(method, url.pathname);
+    const request: RouteRequest = {
+      method,
+      url,
+      params: match?.params ?? {},
+      headers: new Headers(incoming.headers as Record<string, string>),
+      body: await readBody(incoming),
+    };
+    if (url.pathname.startsWith("/__control/")) {
+      await send(await guard(() => control(request)), response);
+      return;
+    }
+    open.add(response);
+    const route = match?.route ?? "other";
+    world.journal.requests[route] = (world.journal.requests[route] ?? 0) + 1;
+    const handler = match === undefined ? undefined : handlers[match.route];
+    const run = () =>
+      guard(() => (handler === undefined ? answerUnknown(method) : handler(request)));
+    const fault = world.faults.strikeRoute(route, url.pathname + url.search);
+    const exchange: Exchange = { route, request, response, left: left.signal, down: life.signal };
+    if (fault === undefined) await answerSoundly(exchange, await run());
+    else await answerFaultily(exchange, fault, run);
+    if (route === "imageFull") {
+      const isSound = fault === undefined || soundFaults.has(fault.kind);
+      const sent = isSound && !left.signal.aborted;
+      world.journal.downloads.push({ imageName: request.params.name ?? "", sent });
+    }
+  }
+
+  async function answerSoundly({ request, response }: Exchange, answer: Answer): Promise<void> {
+    const accepts = request.headers.get("accept-encoding") ?? "";
+    const isWorthIt = answer.body.length >= gzipFromBytes && /\bgzip\b/.test(accepts);
+    if (!isWorthIt) return send(answer, response);
+    const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
+    return send({ ...answer, headers, body: await compress(answer.body, { level: 1 }) }, response);
+  }
+
+  async function answerFaultily(
+    exchange: Exchange,
+    fault: RouteFault,
+    run: () => Promise<Answer>,
+  ): Promise<void> {
+    const { route, response, left, down } = exchange;
+    const hold = (phase: "request" | "answer", until = AbortSignal.any([left, down])) =>
+      world.heldRequests.wait({ route, phase }, until);
+    const standIn = standInAnswer(fault);
+    if (standIn !== undefined) {
+      if ("processed" in fault && fault.processed === true) await run();
+      return answerSoundly(exchange, standIn);
+    }
+    switch (fault.kind) {
+      case "unreachable":
+        return cut(response);
+      case "hang":
+        return;
+      case "answer_lost":
+        await run();
+        return cut(response);
+      case "delay": {
+        const answer = await run();
+        await Bun.sleep(fault.delayMs);
+        return answerSoundly(exchange, answer);
+      }
+      case "request_held":
+        await hold("request", fault.outlivesClient === true ? down : undefined);
+        if (down.aborted || (left.aborted && fault.outlivesClient !== true)) return;
+        return answerSoundly(exchange, await run());
+      case "answer_held": {
+        const answer = await run();
+        await hold("answer");
+        return down.aborted ? undefined : answerSoundly(exchange, answer);
+      }
+      case "truncated_body":
+      case "stalled_body": {
+        const { status, headers, body } = await run();
+        response.writeHead(status, { ...headers, "content-length": body.length });
+        await write(response, body.subarray(0, Math.floor(body.length / 2)));
+        if (fault.kind === "stalled_body") await hold("answer");
+        return cut(response);
+      }
+      case "wrong_length": {
+        const { status, headers, body } = await run();
+        response.writeHead(status, { ...headers, "content-length": body.length + 100 });
+        await write(response, body);
+        return cut(response);
+      }
+      default:
+        return answerSoundly(exchange, await spoilAnswer(fault, await run()));
+    }
+  }
+
+  return {
+    listen,
+    /** Cuts every open request and forgets those that are held, as a kill would. */
+    cutAll(): void {
+      life.abort();
+      life = new AbortController();
+      for (const response of open) cut(response);
+    },
+  };
+}
+
+/** Runs a route and turns what it throws into the real server's answers. */
+async function guard(run: () => Answer | Promise<Answer>): Promise<Answer> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof ValidationFailure) return detail(422, error.problems);
+    if (error instanceof NodeError) return detail(404, "Not Found");
+    console.error(error);
+    return plainText(500, "Internal Server Error");
+  }
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+async function send({ status, headers, body }: Answer, response: ServerResponse): Promise<void> {
+  if (response.destroyed) return;
+  response.writeHead(status, { ...headers, "content-length": body.length });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}
+
+function write(response: ServerResponse, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    response.write(bytes, () => resolve());
+  });
+}
+
+function cut(response: ServerResponse): void {
+  response.destroy();
+}

@@ -1,0 +1,198 @@
+import { setTimeout } from "node:timers/promises";
+import sharp from "sharp";
+import type { QueueEvents } from "./events.ts";
+import { findSeed, sortNodes, type GraphNode } from "./graph.ts";
+import { fieldsOf, findNodeDefinition } from "./nodes/index.ts";
+import { NodeError, Stopped, type Inputs, type RunContext } from "./nodes/definition.ts";
+import { paintPreview, type Painting } from "./paint.ts";
+import { addPngText } from "./png-text.ts";
+import type { ItemError, ItemRow } from "./queue.ts";
+import { fillInputs, prepareNode, recordResult, type Session } from "./session.ts";
+import type { World } from "./world.ts";
+
+export type NodeFailure = { error: ItemError; node: GraphNode; sourceId: string };
+
+// A preview costs some milliseconds: a run without delay must not spend its time on them.
+const previewEveryMs = 150;
+
+/** One run of one item; `session` fills up as nodes finish. */
+export function createItemRun(
+  world: World,
+  events: QueueEvents,
+  row: ItemRow,
+  tensors: Map<string, unknown>,
+  signals: { alive: AbortSignal; canceled: AbortSignal },
+) {
+  const session = JSON.parse(row.session) as Session;
+  const stopped = AbortSignal.any([signals.alive, signals.canceled]);
+  let lastPreviewAt = 0;
+
+  /** Between nodes and steps: where the real server, too, notices a cancel. */
+  function checkStopped(): void {
+    if (stopped.aborted) throw new Stopped();
+  }
+
+  function checkAlive(): void {
+    if (signals.alive.aborted) throw new Stopped();
+  }
+
+  async function freezeIfHeld(step: number | "saved"): Promise<void> {
+    const fault = world.faults.strike(
+      "step_held",
+      ({ item = row.batch_index, step: at = 0 }) => item === row.batch_index && at === step,
+    );
+    if (fault === undefined) return;
+    await world.heldSteps.wait({ itemId: row.item_id, batchId: row.batch_id, step }, stopped);
+  }
+
+  async function preview(painting: Painting, progress: number): Promise<unknown> {
+    if (Date.now() - lastPreviewAt < previewEveryMs) return null;
+    lastPreviewAt = Date.now();
+    const jpeg = await paintPreview(painting, progress);
+    const dataURL = `data:image/jpeg;base64,${jpeg.toString("base64")}`;
+    return { width: painting.width, height: painting.height, dataURL };
+  }
+
+  function contextFor(node: GraphNode, sourceId: string): RunContext {
+    return {
+      models: world.models,
+      images: world.images,
+      tensors,
+
+      async beforeStep(step, steps, painting) {
+        await freezeIfHeld(step);
+        checkStopped();
+        events.nodeProgress(row, node, sourceId, {
+          message: "Denoising",
+          percentage: (step + 1) / steps,
+          image: await preview(painting, (step + 1) / steps),
+        });
+        await pause(world.settings.stepDelayMs, stopped);
+        checkStopped();
+      },
+
+      saveImage: (png, inputs) => saveImage(png, inputs, node),
+    };
+  }
+
+  async function saveImage(
+    png: Buffer,
+    inputs: Inputs,
+    node: GraphNode,
+  ): Promise<Record<string, unknown>> {
+    const metadata = inputs.metadata == null ? null : JSON.stringify(inputs.metadata);
+    const graph = JSON.stringify(session.graph);
+    const { width, height } = await sharp(png).metadata();
+    const texts = {
+      ...(metadata === null ? {} : { invokeai_metadata: metadata }),
+      invokeai_graph: graph,
+    };
+    const board = inputs.board as { board_id?: string } | null | undefined;
+    checkAlive();
+    const image = await world.images.save(addPngText(png, texts), {
+      image_origin: "internal",
+      image_category: "general",
+      width,
+      height,
+      is_intermediate: Number(node.is_intermediate === true),
+      session_id: session.id,
+      node_id: node.id,
+      metadata,
+      graph,
+      board_id: board?.board_id ?? null,
+    });
+    if (node.is_intermediate !== true) {
+      world.journal.generated.push({
+        batchId: row.batch_id,
+        itemId: row.item_id,
+        seed: findSeed(session.graph),
+        imageName: image.image_name,
+      });
+      await freezeIfHeld("saved");
+    }
+    return { image: { image_name: image.image_name }, width, height };
+  }
+
+  async function runNode(node: GraphNode, sourceId: string): Promise<Record<string, unknown>> {
+    const definition = findNodeDefinition(node.type);
+    if (definition === undefined) throw new NodeError("ValueError", `No node ${node.type}`);
+    const inputs = fillInputs(session, node);
+    for (const [name, field] of Object.entries(fieldsOf(definition))) {
+      const value = inputs[name];
+      if (value === undefined) throw missingInput(sourceId, name, field.input);
+      const fault = field.default === null && value === null ? undefined : field.check?.(value);
+      if (fault !== undefined) {
+        throw new NodeError(
+          "NodeInputError",
+          `Node ${sourceId} has invalid incoming input for ${name}: ${fault.msg}`,
+        );
+      }
+    }
+    const cached = node.use_cache === true ? world.nodeCache.find(inputs) : undefined;
+    if (cached !== undefined) return cached;
+    const output = await definition.run(inputs, contextFor(node, sourceId));
+    const result = { type: definition.outputType, ...output };
+    if (node.use_cache === true) world.nodeCache.keep(inputs, result);
+    return result;
+  }
+
+  return {
+    session,
+
+    /** Runs node after node; answers the failure that ended it, throws `Stopped` when it was cut short. */
+    async execute(): Promise<NodeFailure | undefined> {
+      for (const sourceId of sortNodes(session.graph) ?? []) {
+        checkStopped();
+        const node = prepareNode(session, sourceId);
+        events.nodeStarted(row, node, sourceId);
+        try {
+          failIfTold(world, row);
+          const result = await runNode(node, sourceId);
+          checkAlive();
+          recordResult(session, node, result);
+          events.nodeCompleted(row, node, sourceId, result);
+        } catch (error) {
+          if (error instanceof Stopped) throw error;
+          const failure = describeError(error);
+          session.errors[node.id] = `${failure.type}: ${failure.message}`;
+          return { error: failure, node, sourceId };
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await setTimeout(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function failIfTold(world: World, row: ItemRow): void {
+  const fault = world.faults.strike(
+    "item_failure",
+    ({ item = row.batch_index }) => item === row.batch_index,
+  );
+  if (fault !== undefined) throw new NodeError(fault.errorType, fault.errorMessage);
+}
+
+function missingInput(nodeId: string, field: string, input: "connection" | "either"): NodeError {
+  return input === "connection"
+    ? new NodeError(
+        "RequiredConnectionException",
+        `Node ${nodeId} missing connections for field ${field}`,
+      )
+    : new NodeError(
+        "MissingInputException",
+        `Node ${nodeId} missing value or connection for field ${field}`,
+      );
+}
+
+function describeError(error: unknown): ItemError {
+  const type = error instanceof NodeError ? error.errorType : "RuntimeError";
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    type,
+    message,
+    traceback: `Traceback (most recent call last):\n  File "/opt/invokeai/app/services/session_processor.py", line 130, in run_node\n${type}: ${message}\n`,
+  };
+}

@@ -1,0 +1,135 @@
+/** A model as `/api/v2/models/` lists it; further keys depend on the kind. */
+export type ModelRecord = {
+  key: string;
+  hash: string;
+  name: string;
+  base: string;
+  type: string;
+  format: string;
+  [field: string]: unknown;
+};
+
+export type ModelCatalogue = ReturnType<typeof createModelCatalogue>;
+
+/** The installed models; keys and hashes are made up once and stay. */
+export function createModelCatalogue() {
+  let models = installedModels();
+  return {
+    list: (): ModelRecord[] => models,
+    find: (key: string): ModelRecord | undefined => models.find((model) => model.key === key),
+    remove(key: string): void {
+      models = models.filter((model) => model.key !== key);
+    },
+    /** The same weights under another key; undefined when there is no such model. */
+    rekey(key: string): string | undefined {
+      const model = models.find((candidate) => candidate.key === key);
+      if (model === undefined) return undefined;
+      model.key = crypto.randomUUID();
+      return model.key;
+    },
+  };
+}
+
+function installedModels(): ModelRecord[] {
+  return [
+    main("Meadowlight v4", "sd-1", 2_132_625_894, {
+      description: "Landscapes in soft daylight.",
+      default_settings: {
+        ...mainDefaults(512),
+        scheduler: "dpmpp_2m_k",
+        steps: 24,
+        cfg_scale: 6.5,
+      },
+    }),
+    main("Inkwell Diffusion", "sd-1", 4_265_380_512, { description: null }),
+    main("Northern Atlas XL", "sdxl", 6_938_078_334, {
+      description: "Wide scenes with fine detail.",
+    }),
+    main("Paper Lantern CV4", "cogview4", 31_212_045_992, {
+      default_settings: null,
+      variant: null,
+    }),
+    main("Harbour Dev", "flux", 6_788_561_216, {
+      format: "gguf_quantized",
+      variant: "dev",
+      default_settings: null,
+    }),
+    record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
+    record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
+    record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),
+    record("T5 Encoder int8", "t5_encoder", "any", "bnb_quantized_int8b", 5_230_141_440, {}),
+    record("CLIP Embed L14", "clip_embed", "any", "diffusers", 246_144_352, {}),
+    record("Woodcut Lines", "lora", "sd-1", "lycoris", 37_861_176, {
+      trigger_phrases: ["woodcut"],
+      default_settings: { weight: 0.8, weight_min: null, weight_max: null },
+    }),
+    record("Film Grain XL", "lora", "sdxl", "lycoris", 228_455_284, {
+      trigger_phrases: null,
+      default_settings: { weight: null, weight_min: null, weight_max: null },
+    }),
+  ];
+}
+
+function main(
+  name: string,
+  base: string,
+  fileSize: number,
+  more: Record<string, unknown>,
+): ModelRecord {
+  const side = base === "sd-1" ? 512 : 1024;
+  return record(name, "main", base, "diffusers", fileSize, {
+    trigger_phrases: null,
+    default_settings: mainDefaults(side),
+    repo_variant: "fp16",
+    prediction_type: "epsilon",
+    variant: "normal",
+    ...more,
+  });
+}
+
+function mainDefaults(side: number): Record<string, unknown> {
+  return {
+    vae: null,
+    vae_precision: null,
+    scheduler: null,
+    steps: null,
+    cfg_scale: null,
+    cfg_rescale_multiplier: null,
+    width: side,
+    height: side,
+    guidance: null,
+    cpu_only: null,
+    fp8_storage: null,
+  };
+}
+
+function record(
+  name: string,
+  type: string,
+  base: string,
+  format: string,
+  fileSize: number,
+  more: Record<string, unknown>,
+): ModelRecord {
+  const digest = (what: string) => new Bun.CryptoHasher("sha256").update(what).digest("hex");
+  const id = digest(`key of ${name}`);
+  const slug = name.toLowerCase().replaceAll(" ", "-");
+  return {
+    // Shaped like the random UUIDs of the real server, but the same at every start.
+    key: `${id.slice(0, 8)}-${id.slice(8, 12)}-4${id.slice(13, 16)}-a${id.slice(17, 20)}-${id.slice(20, 32)}`,
+    hash: `blake3:${digest(`weights of ${name}`)}`,
+    path: `${base}/${type}/${slug}`,
+    file_size: fileSize,
+    name,
+    description: null,
+    source: `example/${slug}`,
+    source_type: "hf_repo_id",
+    source_api_response: null,
+    source_url: null,
+    cover_image: null,
+    type,
+    format,
+    base,
+    ...more,
+  };
+}

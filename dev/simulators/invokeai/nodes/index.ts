@@ -1,0 +1,35 @@
+import { fluxNodes } from "./flux.ts";
+import { loaderNodes } from "./loaders.ts";
+import { metadataNodes } from "./metadata.ts";
+import { pictureNodes } from "./pictures.ts";
+import { samplingNodes } from "./sampling.ts";
+import { valueNodes } from "./values.ts";
+import { flag, type Field } from "./fields.ts";
+import type { NodeDefinition } from "./definition.ts";
+
+const definitions: Record<string, NodeDefinition> = {
+  ...valueNodes,
+  ...metadataNodes,
+  ...loaderNodes,
+  ...samplingNodes,
+  ...pictureNodes,
+  ...fluxNodes,
+};
+
+/** Fields that every node has. */
+const commonFields: Record<string, Field> = {
+  is_intermediate: flag(false),
+  use_cache: flag(true),
+};
+
+export const nodeTypes: readonly string[] = Object.keys(definitions);
+
+export function findNodeDefinition(type: unknown): NodeDefinition | undefined {
+  return typeof type === "string" && Object.hasOwn(definitions, type)
+    ? definitions[type]
+    : undefined;
+}
+
+export function fieldsOf(definition: NodeDefinition): Record<string, Field> {
+  return { ...commonFields, ...definition.fields };
+}

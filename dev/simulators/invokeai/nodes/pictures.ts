@@ -1,0 +1,67 @@
+import sharp from "sharp";
+import { choice, connection, imageField, integer, type Field } from "./fields.ts";
+import { imageOutput, type NodeDefinition } from "./definition.ts";
+
+const saved: Record<string, Field> = {
+  metadata: connection("metadata", "optional"),
+  board: { type: "board", input: "either", default: null },
+};
+
+const kernels = {
+  nearest: "nearest",
+  box: "linear",
+  bilinear: "linear",
+  hamming: "linear",
+  bicubic: "cubic",
+  lanczos: "lanczos3",
+} as const;
+
+/** Nodes that make pictures without a model. */
+export const pictureNodes: Record<string, NodeDefinition> = {
+  blank_image: {
+    fields: {
+      width: integer(512),
+      height: integer(512),
+      mode: choice(["RGB", "RGBA"], "RGB"),
+      color: { type: "color", input: "either", default: { r: 0, g: 0, b: 0, a: 255 } },
+      ...saved,
+    },
+    outputs: imageOutput,
+    outputType: "image_output",
+    async run(inputs, context) {
+      const { r, g, b, a } = inputs.color as { r: number; g: number; b: number; a: number };
+      const isTransparent = inputs.mode === "RGBA";
+      const picture = sharp({
+        create: {
+          width: Number(inputs.width),
+          height: Number(inputs.height),
+          channels: isTransparent ? 4 : 3,
+          background: { r, g, b, alpha: isTransparent ? a / 255 : 1 },
+        },
+      });
+      return context.saveImage(await picture.png().toBuffer(), inputs);
+    },
+  },
+  img_resize: {
+    fields: {
+      image: imageField(),
+      width: integer(512, { gt: 0 }),
+      height: integer(512, { gt: 0 }),
+      resample_mode: choice(Object.keys(kernels), "bicubic"),
+      ...saved,
+    },
+    outputs: imageOutput,
+    outputType: "image_output",
+    async run(inputs, context) {
+      const { image_name } = inputs.image as { image_name: string };
+      context.images.getForNode(image_name);
+      const resized = sharp(await context.images.readBytes(image_name)).resize({
+        width: Number(inputs.width),
+        height: Number(inputs.height),
+        fit: "fill",
+        kernel: kernels[inputs.resample_mode as keyof typeof kernels],
+      });
+      return context.saveImage(await resized.png({ compressionLevel: 4 }).toBuffer(), inputs);
+    },
+  },
+};

@@ -1,0 +1,124 @@
+import type { QueueEvents } from "./events.ts";
+import { createItemRun } from "./item-run.ts";
+import { Stopped } from "./nodes/definition.ts";
+import type { ItemRow } from "./queue.ts";
+import type { World } from "./world.ts";
+
+export type Runner = ReturnType<typeof createRunner>;
+
+// How long the real server waits before it tries again to load what it cannot load.
+const poisonRetryMs = 1000;
+const maxTensors = 2000;
+
+/** The session processor: one item at a time, by priority, then by id. */
+export function createRunner(world: World, events: QueueEvents) {
+  const { queue, faults } = world;
+  const tensors = new Map<string, unknown>();
+  let life = new AbortController();
+  let wake = Promise.withResolvers<void>();
+  let running: { itemId: number; cancel: AbortController } | undefined;
+  let loop = Promise.resolve();
+
+  async function runItem(row: ItemRow, alive: AbortSignal): Promise<void> {
+    const started = queue.setStatus(row.item_id, "in_progress");
+    if (started === undefined) return;
+    const cancel = new AbortController();
+    running = { itemId: row.item_id, cancel };
+    events.statusChanged(started);
+    const run = createItemRun(world, events, started, tensors, { alive, canceled: cancel.signal });
+    try {
+      const failure = await run.execute();
+      // Results are there before the status says so.
+      queue.saveSession(row.item_id, run.session);
+      const ended = queue.setStatus(
+        row.item_id,
+        failure === undefined ? "completed" : "failed",
+        failure?.error,
+      );
+      if (ended !== undefined) {
+        events.statusChanged(ended);
+        if (failure !== undefined) events.nodeFailed(ended, failure.node, failure.sourceId);
+      }
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      // A canceled item gets the results it has after its status; a server that is gone writes nothing.
+      if (!alive.aborted) queue.saveSession(row.item_id, run.session);
+    } finally {
+      if (!alive.aborted) running = undefined;
+    }
+    if (tensors.size > maxTensors) forget();
+    if (!alive.aborted) vanishBatchIfDue(row.batch_id);
+  }
+
+  function forget(): void {
+    tensors.clear();
+    world.nodeCache.clear();
+  }
+
+  function vanishBatchIfDue(batchId: string): void {
+    const { completed, failed, canceled } = queue.counts(batchId);
+    const ended = completed + failed + canceled;
+    if (faults.strike("batch_vanish", ({ afterItems = 0 }) => ended >= afterItems)) {
+      removeBatch(batchId);
+    }
+  }
+
+  function removeBatch(batchId: string): void {
+    if (running !== undefined && queue.find(running.itemId)?.batch_id === batchId) {
+      running.cancel.abort();
+    }
+    queue.deleteBatch(batchId);
+  }
+
+  function isPaused(): boolean {
+    return world.settings.paused || faults.strike("processor_paused") !== undefined;
+  }
+
+  async function work(alive: AbortSignal): Promise<void> {
+    while (!alive.aborted) {
+      const next = queue.findNext();
+      if (next === undefined || isPaused()) await wake.promise;
+      else if (next.poison !== null) await Promise.race([Bun.sleep(poisonRetryMs), wake.promise]);
+      else await runItem(next, alive);
+      wake = Promise.withResolvers();
+    }
+  }
+
+  return {
+    start(): void {
+      life = new AbortController();
+      loop = work(life.signal);
+    },
+
+    /** Something may be there to run. */
+    wake: (): void => wake.resolve(),
+
+    isRunning: (): boolean => running !== undefined,
+
+    vanishBatchIfDue,
+    removeBatch,
+
+    /** Cancels unfinished rows; only the one that runs makes an event. Answers how many there were. */
+    cancel(rows: ItemRow[]): number {
+      const unfinished = rows.filter(({ status }) => ["pending", "in_progress"].includes(status));
+      for (const row of unfinished) {
+        const canceled = queue.setStatus(row.item_id, "canceled");
+        if (running?.itemId !== row.item_id || canceled === undefined) continue;
+        running.cancel.abort();
+        events.statusChanged(canceled);
+      }
+      wake.resolve();
+      return unfinished.length;
+    },
+
+    /** Leaves the running item where it is, as a kill of the process would. */
+    async kill(): Promise<void> {
+      life.abort();
+      wake.resolve();
+      world.heldSteps.release();
+      await loop;
+      running = undefined;
+      forget();
+    },
+  };
+}

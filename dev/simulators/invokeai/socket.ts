@@ -1,0 +1,35 @@
+import type { Server as HttpServer, IncomingMessage } from "node:http";
+import { Server } from "socket.io";
+import type { Faults } from "./faults.ts";
+
+export type EventSink = ReturnType<typeof createEventSink>;
+
+/** The socket.io side: WebSocket only, no replay, no need to subscribe, each event twice. */
+export function createEventSink(
+  http: HttpServer,
+  faults: Faults,
+  admit: (request: IncomingMessage) => boolean,
+) {
+  const io = new Server(http, {
+    path: "/ws/socket.io",
+    transports: ["websocket"],
+    serveClient: false,
+    allowRequest: (request, decide) => decide(null, admit(request)),
+  });
+
+  function broadcast(name: string, payload: Record<string, unknown>): void {
+    if (io.engine.clientsCount === 0) return;
+    if (faults.strike("socket_silent") !== undefined) return;
+    const event = { timestamp: Math.floor(Date.now() / 1000), ...payload };
+    io.emit(name, event);
+    // Once for the user's room and once for the admins'; only the first carries the preview.
+    io.emit(name, name === "invocation_progress" ? { ...event, image: null } : event);
+  }
+
+  return {
+    broadcast,
+    clientCount: (): number => io.engine.clientsCount,
+    disconnectAll: (): void => io.disconnectSockets(true),
+    close: (): Promise<void> => io.close(),
+  };
+}

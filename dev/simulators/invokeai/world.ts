@@ -1,0 +1,55 @@
+import type { Database } from "bun:sqlite";
+import { createFaults, type Faults } from "./faults.ts";
+import { createHolds } from "./holds.ts";
+import { createImageStore, type ImageStore } from "./images.ts";
+import { createModelCatalogue, type ModelCatalogue } from "./models.ts";
+import { createNodeCache, type NodeCache } from "./node-cache.ts";
+import { createQueue, type Queue } from "./queue.ts";
+import type { RouteName, SimulatorState } from "./control.ts";
+
+type Held = SimulatorState["held"][number];
+type Frozen = NonNullable<SimulatorState["frozen"]>;
+
+/** What the simulator has seen, for `state` of the control client. */
+export type Journal = Pick<
+  SimulatorState,
+  "enqueues" | "generated" | "uploads" | "downloads" | "restarts"
+> & { requests: Partial<Record<RouteName | "other", number>> };
+
+/** Everything the routes and the runner share. */
+export type World = {
+  models: ModelCatalogue;
+  queue: Queue;
+  images: ImageStore;
+  nodeCache: NodeCache;
+  faults: Faults;
+  heldRequests: ReturnType<typeof createHolds<Held>>;
+  heldSteps: ReturnType<typeof createHolds<Frozen>>;
+  journal: Journal;
+  settings: { stepDelayMs: number; maxQueueSize: number; paused: boolean };
+};
+
+export function createWorld(
+  database: Database,
+  dataDir: string | undefined,
+  settings: { stepDelayMs: number; maxQueueSize: number },
+): World {
+  return {
+    models: createModelCatalogue(),
+    queue: createQueue(database),
+    images: createImageStore(database, dataDir),
+    nodeCache: createNodeCache(),
+    faults: createFaults(),
+    heldRequests: createHolds<Held>(),
+    heldSteps: createHolds<Frozen>(),
+    journal: {
+      requests: {},
+      enqueues: [],
+      generated: [],
+      uploads: [],
+      downloads: [],
+      restarts: 0,
+    },
+    settings: { ...settings, paused: false },
+  };
+}
