@@ -24,17 +24,14 @@ export function isSupported(model: InvokeAiModel): boolean {
 export function defaultsOf(model: InvokeAiModel): BaseFacts["defaults"] | undefined {
   const facts = baseFacts[model.base];
   if (!facts || !isSupported(model)) return undefined;
-  const { settings } = model;
+  const { width, height, steps, cfgScale, scheduler } = model.settings;
   const { accepts, defaults } = facts;
-  const hasSize = isSize(settings.width, accepts) && isSize(settings.height, accepts);
+  const hasSize = isSize(width, accepts) && isSize(height, accepts);
   return {
-    width: hasSize ? settings.width! : defaults.width,
-    height: hasSize ? settings.height! : defaults.height,
-    steps: isSteps(settings.steps) ? settings.steps! : defaults.steps,
-    cfgScale: (settings.cfgScale ?? 0) >= 1 ? settings.cfgScale! : defaults.cfgScale,
-    scheduler: accepts.schedulers.includes(settings.scheduler ?? "")
-      ? settings.scheduler!
-      : defaults.scheduler,
+    ...(hasSize ? { width, height } : { width: defaults.width, height: defaults.height }),
+    steps: isSteps(steps) ? steps : defaults.steps,
+    cfgScale: isCfgScale(cfgScale) ? cfgScale : defaults.cfgScale,
+    scheduler: isScheduler(scheduler, accepts) ? scheduler : defaults.scheduler,
   };
 }
 
@@ -74,36 +71,47 @@ function checkParts({ vae, loras }: GraphRequest, base: string): void {
   }
 }
 
-function checkValues(request: GraphRequest, accepts: BaseFacts["accepts"]): void {
-  const { source } = request;
-  const faults: [boolean, string][] = [
+function checkValues(request: GraphRequest, accepts: Accepts): void {
+  const { width, height, source, loras } = request;
+  const { sizeMultiple, minSize, maxSize, maxClipSkip } = accepts;
+  const rules: [boolean, string][] = [
     [
-      isSize(request.width, accepts) && isSize(request.height, accepts),
-      `width and height: multiples of ${accepts.sizeMultiple} from ${accepts.minSize} to ${accepts.maxSize}`,
+      isSize(width, accepts) && isSize(height, accepts),
+      `width and height to multiples of ${sizeMultiple} from ${minSize} to ${maxSize}`,
     ],
-    [isSteps(request.steps), "steps: a whole number from 1 to 500"],
-    [request.cfgScale >= 1 && request.cfgScale <= 200, "cfg_scale: from 1 to 200"],
-    [accepts.schedulers.includes(request.scheduler), "scheduler: one that the base knows"],
-    [
-      Number.isInteger(request.clipSkip) &&
-        request.clipSkip >= 0 &&
-        request.clipSkip <= accepts.maxClipSkip,
-      `clip_skip: a whole number from 0 to ${accepts.maxClipSkip}`,
-    ],
-    [!source || (source.strength >= 0 && source.strength <= 1), "strength: from 0 to 1"],
-    [request.loras.every(({ weight }) => Number.isFinite(weight)), "loras: weights are numbers"],
+    [isSteps(request.steps), "steps to a whole number from 1 to 500"],
+    [isCfgScale(request.cfgScale), "cfg_scale to a number from 1 to 200"],
+    [isScheduler(request.scheduler, accepts), "scheduler to one that the model's base knows"],
+    [isClipSkip(request.clipSkip, accepts), `clip_skip to a whole number from 0 to ${maxClipSkip}`],
+    [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
+    [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],
   ];
-  const wrong = faults.filter(([isRight]) => !isRight).map(([, rule]) => rule);
-  if (wrong.length > 0) throw fault("invokeai_graph_error", `Change ${wrong.join("; ")}.`);
+  const wrong = rules.filter(([isKept]) => !isKept).map(([, rule]) => rule);
+  if (wrong.length > 0) throw fault("invokeai_graph_error", `Change ${wrong.join(", ")}.`);
 }
 
-function isSize(value: number | null, accepts: BaseFacts["accepts"]): boolean {
+type Accepts = BaseFacts["accepts"];
+
+function isSize(value: number | null, accepts: Accepts): value is number {
   if (value === null) return false;
-  return value % accepts.sizeMultiple === 0 && value >= accepts.minSize && value <= accepts.maxSize;
+  const { sizeMultiple, minSize, maxSize } = accepts;
+  return value % sizeMultiple === 0 && value >= minSize && value <= maxSize;
 }
 
-function isSteps(value: number | null): boolean {
-  return Number.isInteger(value) && value! >= 1 && value! <= 500;
+function isSteps(value: number | null): value is number {
+  return value !== null && Number.isInteger(value) && value >= 1 && value <= 500;
+}
+
+function isCfgScale(value: number | null): value is number {
+  return value !== null && value >= 1 && value <= 200;
+}
+
+function isScheduler(value: string | null, accepts: Accepts): value is string {
+  return value !== null && accepts.schedulers.includes(value);
+}
+
+function isClipSkip(value: number, { maxClipSkip }: Accepts): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= maxClipSkip;
 }
 
 function fault(code: ErrorCode, message: string): AppError {

@@ -1,0 +1,62 @@
+import { io } from "socket.io-client";
+import { createProgressReader, type InvocationEvent, type ItemProgress } from "./progress-reader";
+
+export type { ItemProgress, ProgressPhase } from "./progress-reader";
+
+const invocationEvents: readonly InvocationEvent[] = [
+  "invocation_started",
+  "invocation_progress",
+  "invocation_complete",
+];
+
+/**
+ * Listens to one batch on InvokeAI's socket until `signal` ends it. A hint only: nothing is
+ * replayed, cancelled items say nothing, and where no socket can be had there is silence, never an
+ * error. The queue's REST routes hold the truth; `onChange` says when to look there at once.
+ * Callbacks must not throw.
+ */
+export function subscribeProgress(subscription: {
+  baseUrl: string;
+  batchId: string;
+  headers?: Readonly<Record<string, string>>;
+  /** An item moved on; the fraction of one item never falls. */
+  onProgress: (progress: ItemProgress) => void;
+  /** An item changed its state, or something may have been missed. */
+  onChange: () => void;
+  signal: AbortSignal;
+}): void {
+  const { batchId, onProgress, onChange, signal } = subscription;
+  if (signal.aborted) return;
+  const url = new URL(subscription.baseUrl);
+  const reader = createProgressReader(batchId);
+  const socket = io(url.origin, {
+    path: `${url.pathname.replace(/\/+$/, "")}/ws/socket.io`,
+    // The server's long polling fails after the handshake.
+    transports: ["websocket"],
+    extraHeaders: { ...subscription.headers },
+    // A connection of its own: a shared one would end with the first of its users.
+    forceNew: true,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5_000,
+  });
+
+  socket.on("connect", () => {
+    socket.emit("subscribe_queue", { queue_id: "default" });
+    // Whatever happened before is not repeated.
+    onChange();
+  });
+  socket.on("queue_item_status_changed", (payload: unknown) => {
+    if (reader.takeStatus(payload)) onChange();
+  });
+  for (const event of invocationEvents) {
+    socket.on(event, (payload: unknown) => {
+      const progress = reader.takeInvocation(event, payload);
+      if (progress) onProgress(progress);
+    });
+  }
+  socket.on("disconnect", (reason) => {
+    // The only ending after which the client does not come back by itself.
+    if (reason === "io server disconnect" && !signal.aborted) socket.connect();
+  });
+  signal.addEventListener("abort", () => socket.disconnect(), { once: true });
+}
