@@ -1,6 +1,6 @@
 import { Context } from "@temporalio/activity";
 import { deleteEventsBefore } from "#db/queries/events";
-import { deleteIdempotencyKeysBefore } from "#db/queries/idempotency";
+import { deleteIdempotencyKeysBefore } from "#db/queries/idempotency-expiry";
 import { countAllPhotos, findKnownPhotoIds } from "#db/queries/photo-lookup";
 import { sweepFiles } from "#media/sweep";
 import type { ActivityDeps } from "./deps";

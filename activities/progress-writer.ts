@@ -1,8 +1,15 @@
 import { saveProgress } from "#db/queries/progress";
 import type { Step } from "#db/schema/steps";
 import type { BatchItem } from "./adapters/invokeai/types";
-import type { ItemProgress } from "./adapters/invokeai/progress";
+import type { ItemProgress, ProgressPhase } from "./adapters/invokeai/progress";
 import type { ActivityDeps } from "./deps";
+
+const phaseWords: Record<ProgressPhase, string> = {
+  preparing: "being prepared",
+  loading_model: "the model is being loaded",
+  denoising: "being drawn",
+  decoding: "being decoded",
+};
 
 /** A change is written at once, the next one not sooner than this. */
 const writeEveryMs = 200;
@@ -15,7 +22,7 @@ export function createProgressWriter(deps: ActivityDeps, step: Step) {
   const startedAt = deps.now();
   let finished = 0;
   let current = 0;
-  let message: string | null = null;
+  let phase: ProgressPhase | undefined;
   let preview: string | null = null;
   let dirty = false;
   let writing: Promise<void> | undefined;
@@ -46,18 +53,23 @@ export function createProgressWriter(deps: ActivityDeps, step: Step) {
     return saveProgress(deps.database.db, {
       stepId: step.id,
       progress,
-      message: message ?? `${finished} of ${step.batchSize} made`,
+      message: describe(),
       preview,
       estimatedCompletion,
       updatedAt: deps.now(),
     });
   }
 
+  function describe(): string {
+    const place = `Image ${Math.min(finished + 1, step.batchSize)} of ${step.batchSize}`;
+    return phase === undefined ? `${place}.` : `${place}: ${phaseWords[phase]}.`;
+  }
+
   return {
     /** From the socket: how far the image in the making is. */
     itemProgress(seen: ItemProgress): void {
-      current = seen.progress;
-      message = seen.message;
+      current = seen.fraction;
+      phase = seen.phase;
       preview = seen.preview ?? preview;
       touch();
     },

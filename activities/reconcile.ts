@@ -11,8 +11,9 @@ import {
   stepCancelled,
   stepRequested,
 } from "#workflows/generation-session/contract";
+import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
-import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
+import { photoRetrievalId, type PhotoRetrievalInput } from "#workflows/photo-retrieval/contract";
 import { searchAttributes } from "#workflows/search-attributes";
 import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "./deps";
@@ -33,8 +34,13 @@ export async function reconcile(
   );
   const retrievals = await eachPage(
     (afterId) => listLiveRetrievals(deps.database.db, { afterId, limit: pageSize }),
-    async ({ id, sessionId }) => {
-      const input = { photoId: id, ...(sessionId ? { sessionId } : {}), timings: deps.timings };
+    async ({ id, sessionId, stepId }) => {
+      const input: PhotoRetrievalInput = {
+        photoId: id,
+        timings: deps.timings,
+        ...(sessionId ? { sessionId } : {}),
+        ...(stepId ? { stepWorkflowId: generationStepId(stepId) } : {}),
+      };
       await ensureRunning(
         deps,
         "photoRetrieval",

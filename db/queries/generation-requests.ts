@@ -45,6 +45,18 @@ export async function lockStepWithSession(
   return step && { step, session };
 }
 
+/** A step, as long as it belongs to the session. */
+export async function findStepOfSession(
+  tx: Tx,
+  params: { sessionId: string; stepId: string },
+): Promise<Step | undefined> {
+  const [step] = await tx
+    .select()
+    .from(steps)
+    .where(and(eq(steps.id, params.stepId), eq(steps.sessionId, params.sessionId)));
+  return step;
+}
+
 /** What a picture must be to serve as a source or a choice; undefined when there is none of this id. */
 export async function findPictureState(db: Db | Tx, photoId: string) {
   const [photo] = await db

@@ -62,9 +62,9 @@ export async function listLiveSessions(
 export async function listLiveRetrievals(
   db: Db,
   params: { afterId: string | null; limit: number },
-): Promise<{ id: string; sessionId: string | null }[]> {
+): Promise<{ id: string; sessionId: string | null; stepId: string | null }[]> {
   return db
-    .select({ id: photos.id, sessionId: photos.sessionId })
+    .select({ id: photos.id, sessionId: photos.sessionId, stepId: photos.stepId })
     .from(photos)
     .where(
       and(

@@ -149,7 +149,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     present("retrieving", "Generated; the images are being fetched.");
     await rows.noteStepMessage({ stepId, message: "Generated; the images are being fetched." });
     for (;;) {
-      const all = await condition(() => [...started].every((id) => settled.has(id)), "10 seconds");
+      const all = await condition(() => [...started].every((id) => settled.has(id)), "3 seconds");
       const untried = await startMissingRetrievals();
       if (untried === 0) return;
       // Told by signals, yet the rows say otherwise: a signal was for an earlier attempt.

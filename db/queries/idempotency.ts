@@ -1,0 +1,76 @@
+import { and, eq, isNotNull, isNull, lt } from "drizzle-orm";
+import type { Db, Tx } from "../client";
+import { idempotencyKeys } from "../schema/idempotency-keys";
+
+export type KeyRef = { route: string; key: string };
+export type KeyRow = typeof idempotencyKeys.$inferSelect;
+
+const isKey = ({ route, key }: KeyRef) =>
+  and(eq(idempotencyKeys.route, route), eq(idempotencyKeys.key, key));
+
+/** Takes a key nobody has; false when somebody has it. */
+export async function claimKey(
+  db: Db,
+  params: KeyRef & { fingerprint: string; leaseUntil: Date },
+): Promise<boolean> {
+  const rows = await db
+    .insert(idempotencyKeys)
+    .values(params)
+    .onConflictDoNothing()
+    .returning({ key: idempotencyKeys.key });
+  return rows.length === 1;
+}
+
+export async function findKey(db: Db, ref: KeyRef): Promise<KeyRow | undefined> {
+  const [row] = await db.select().from(idempotencyKeys).where(isKey(ref));
+  return row;
+}
+
+/** Moves an unanswered key's lease on from `leaseUntil`, which shows whose it is; false when it is another's by now. */
+export async function moveLease(
+  db: Db,
+  params: KeyRef & { leaseUntil: Date; to: Date },
+): Promise<boolean> {
+  const rows = await db
+    .update(idempotencyKeys)
+    .set({ leaseUntil: params.to })
+    .where(
+      and(
+        isKey(params),
+        isNull(idempotencyKeys.status),
+        eq(idempotencyKeys.leaseUntil, params.leaseUntil),
+      ),
+    )
+    .returning({ key: idempotencyKeys.key });
+  return rows.length === 1;
+}
+
+/** Keeps the first answer; a second one changes nothing. */
+export async function keepAnswer(
+  db: Db | Tx,
+  params: KeyRef & { status: number; body: unknown },
+): Promise<void> {
+  const { status, body } = params;
+  await db
+    .update(idempotencyKeys)
+    .set({ status, body })
+    .where(and(isKey(params), isNull(idempotencyKeys.status)));
+}
+
+/** Frees an unanswered key. */
+export async function freeKey(db: Db, ref: KeyRef): Promise<void> {
+  await db.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+}
+
+/** Frees an answered key that is older than `before`. */
+export async function freeExpiredKey(db: Db, ref: KeyRef & { before: Date }): Promise<void> {
+  await db
+    .delete(idempotencyKeys)
+    .where(
+      and(
+        isKey(ref),
+        isNotNull(idempotencyKeys.status),
+        lt(idempotencyKeys.createdAt, ref.before),
+      ),
+    );
+}
