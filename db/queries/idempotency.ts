@@ -67,10 +67,6 @@ export async function freeExpiredKey(db: Db, ref: KeyRef & { before: Date }): Pr
   await db
     .delete(idempotencyKeys)
     .where(
-      and(
-        isKey(ref),
-        isNotNull(idempotencyKeys.status),
-        lt(idempotencyKeys.createdAt, ref.before),
-      ),
+      and(isKey(ref), isNotNull(idempotencyKeys.status), lt(idempotencyKeys.createdAt, ref.before)),
     );
 }

@@ -1,0 +1,58 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { AppError } from "#errors";
+import type { Config } from "#config";
+
+const readOnly = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * Refuses a name that is not ours: a foreign page that had its own name point at this machine would
+ * otherwise read the gallery with the owner's browser.
+ */
+export function checkHost(request: Request, config: Config): void {
+  const host = (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
+  const name = host.replace(/:\d+$/, "");
+  if (config.http.allowedHosts.includes(name)) return;
+  throw forbidden("This host name is not served here; add it to ALLOWED_HOSTS if it should be.");
+}
+
+/** Refuses a change that a browser sends on behalf of another site. */
+export function checkOrigin(request: Request, config: Config): void {
+  if (readOnly.has(request.method)) return;
+  const origin = request.headers.get("origin");
+  const isForeign = origin !== null && !isOurs(origin, request, config);
+  const site = request.headers.get("sec-fetch-site");
+  const isCrossSite = (site === "cross-site" || site === "same-site") && origin === null;
+  if (isForeign || isCrossSite) {
+    throw forbidden("Changes from pages of another site are refused.");
+  }
+}
+
+/** Wants `Authorization: Bearer …` where a token is set; compared in constant time. */
+export function checkToken(request: Request, config: Config): void {
+  const { apiToken } = config.secrets;
+  if (apiToken === null) return;
+  const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+  // Hashed first, so that the lengths are equal and tell nothing.
+  if (timingSafeEqual(digest(given), digest(apiToken))) return;
+  throw new AppError({
+    kind: "unauthorized",
+    code: "unauthorized",
+    message: "Send the owner's token: Authorization: Bearer <API_TOKEN>.",
+  });
+}
+
+function isOurs(origin: string, request: Request, config: Config): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { host, protocol } = new URL(origin);
+  if (protocol !== "http:" && protocol !== "https:") return false;
+  if (config.http.publicUrl !== null && new URL(config.http.publicUrl).origin === origin) {
+    return true;
+  }
+  return host === (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
+}
+
+const digest = (text: string) => createHash("sha256").update(text).digest();
+
+function forbidden(message: string): AppError {
+  return new AppError({ kind: "forbidden", code: "forbidden", message });
+}

@@ -1,0 +1,101 @@
+import { AppError, invalid, notFound } from "#errors";
+import { checkHost, checkOrigin, checkToken } from "./auth";
+import { unlessDatabaseIsAway } from "./database-watch";
+import type { ApiDeps } from "./deps";
+import { answerFault } from "./errors";
+import { isJson, notJson } from "./json-body";
+import { requestIdOf } from "./request-id";
+import type { createRouteTable, RouteMatch } from "./route-table";
+
+const maxUrlLength = 8_192;
+
+/** In force on every answer; a route may set its own, such as the policy of a page. */
+const defaultHeaders = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+  "cache-control": "private, no-cache",
+};
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/**
+ * What is the same for every request, known route or not: who may call, before any body is read; the
+ * request id; headers of safety; HEAD by way of GET; one log line that names the route's pattern and
+ * never the address, which may hold a share link's key.
+ */
+export function createEnvelope(
+  deps: ApiDeps,
+  matchRoute: ReturnType<typeof createRouteTable>,
+): (next: Handler, request: Request) => Promise<Response> {
+  return async function handle(next, request) {
+    const startedAt = performance.now();
+    const match = matchRoute(request.method, pathOf(request.url));
+    const response = await answer(next, request, match);
+    const requestId = requestIdOf(request);
+    for (const [name, value] of Object.entries(defaultHeaders)) {
+      if (!response.headers.has(name)) response.headers.set(name, value);
+    }
+    response.headers.set("x-request-id", requestId);
+    deps.log.info(
+      {
+        method: request.method,
+        route: match.route?.path ?? null,
+        status: response.status,
+        ms: Math.round(performance.now() - startedAt),
+        request_id: requestId,
+      },
+      "request",
+    );
+    return response;
+  };
+
+  async function answer(next: Handler, request: Request, match: RouteMatch): Promise<Response> {
+    try {
+      admit(request, match);
+      if (request.method !== "HEAD") {
+        return await unlessDatabaseIsAway(next(request), deps.databaseIsAway);
+      }
+      const asGet = new Request(request, { method: "GET" });
+      asGet.headers.set("x-request-id", requestIdOf(request));
+      const full = await unlessDatabaseIsAway(next(asGet), deps.databaseIsAway);
+      await full.body?.cancel();
+      return new Response(null, { status: full.status, headers: full.headers });
+    } catch (error) {
+      const fault = answerFault(error, request, deps.log);
+      if (fault.status === 405) fault.headers.set("allow", match.allow.join(", "));
+      return fault;
+    }
+  }
+
+  function admit(request: Request, { route, allow }: RouteMatch): void {
+    checkHost(request, deps.config);
+    if (route?.isPublic !== true) checkToken(request, deps.config);
+    checkOrigin(request, deps.config);
+    if (request.url.length > maxUrlLength) {
+      throw invalid("The address is too long.", [
+        { path: "url", message: `at most ${maxUrlLength} characters` },
+      ]);
+    }
+    if (allow.length === 0) throw notFound("route");
+    if (!route) throw methodNotAllowed(allow);
+    const type = request.headers.get("content-type")?.split(";", 1)[0];
+    if (route.takesJson && type !== undefined && !isJson(type)) throw notJson();
+  }
+}
+
+/** The path of an absolute URL, as the router sees it. */
+function pathOf(url: string): string {
+  const from = url.indexOf("/", url.indexOf("//") + 2);
+  const query = url.indexOf("?", from);
+  return url.slice(from, query === -1 ? undefined : query);
+}
+
+function methodNotAllowed(allow: string[]): AppError {
+  return new AppError({
+    kind: "method_not_allowed",
+    code: "method_not_allowed",
+    message: `This path takes ${allow.join(", ")}.`,
+  });
+}

@@ -1,0 +1,127 @@
+import { type AnyElysia, Elysia } from "elysia";
+import { swagger } from "@elysiajs/swagger";
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type JsonObject = { [key: string]: Json };
+
+// Never served: the plugin's own page would load scripts from elsewhere.
+const aside = "/aside";
+
+const methods = ["get", "post", "put", "patch", "delete"];
+
+/** What every route that takes part in the checks can answer, besides its own. */
+const commonFaults: Record<string, string> = {
+  "400": "The request is at fault; see details.errors",
+  "401": "The owner's token is missing or wrong",
+  "403": "A foreign host name, or a change from another site",
+  "500": "A fault of this server",
+  "503": "The database does not answer; Retry-After says when to try again",
+};
+
+/** The OpenAPI 3.0.3 document of these modules, as `/docs/json` serves it. Needs no server. */
+export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonObject> {
+  const app = new Elysia().use(
+    swagger({
+      path: aside,
+      documentation: {
+        info: {
+          title: "Photo gallery",
+          version: "1.0.0",
+          description: "A self-hosted photo gallery with durable image generation.",
+        },
+        components: { securitySchemes: { owner: { type: "http", scheme: "bearer" } } },
+        security: [{ owner: [] }],
+      },
+    }),
+  );
+  for (const module of modules) app.use(module);
+  const response = await app.handle(new Request(`http://localhost${aside}/json`));
+  return normalise((await response.json()) as JsonObject);
+}
+
+/** What the plugin gets wrong, put right: dialect of the schemas, content types, faults common to all. */
+export function normalise(document: JsonObject): JsonObject {
+  const plain = toOpenApi3(document) as JsonObject;
+  for (const item of Object.values(objectOf(plain["paths"]))) {
+    for (const [method, operation] of Object.entries(objectOf(item))) {
+      if (methods.includes(method)) normaliseOperation(objectOf(operation));
+    }
+  }
+  return sortKeys(plain) as JsonObject;
+}
+
+function normaliseOperation(operation: JsonObject): void {
+  const isPublic = Array.isArray(operation["security"]) && operation["security"].length === 0;
+  const responses = objectOf((operation["responses"] ??= {}));
+  for (const [status, description] of Object.entries(commonFaults)) {
+    if (isPublic && status === "401") continue;
+    responses[status] ??= { description, content: { "application/json": { schema: faultSchema } } };
+  }
+  for (const response of Object.values(responses)) onlyTrueTypes(objectOf(response));
+  if (operation["requestBody"]) onlyTrueTypes(objectOf(operation["requestBody"]));
+}
+
+const faultSchema: JsonObject = {
+  type: "object",
+  required: ["error", "request_id"],
+  properties: {
+    error: {
+      type: "object",
+      required: ["code", "message", "details"],
+      properties: {
+        code: { type: "string" },
+        message: { type: "string" },
+        details: { type: "object", additionalProperties: true },
+      },
+    },
+    request_id: { type: "string" },
+  },
+};
+
+/** The plugin names form and text types for every body; ours are JSON unless the route wrote its own. */
+function onlyTrueTypes(carrier: JsonObject): void {
+  const content = objectOf(carrier["content"]);
+  const json = content["application/json"];
+  const guessed = ["multipart/form-data", "text/plain", "application/x-www-form-urlencoded"];
+  if (json === undefined) return;
+  for (const type of guessed) {
+    if (JSON.stringify(content[type]) === JSON.stringify(json)) delete content[type];
+  }
+}
+
+/** OpenAPI 3.0 knows neither `const` nor the type `null`. */
+function toOpenApi3(value: Json): Json {
+  if (Array.isArray(value)) return value.map(toOpenApi3);
+  if (typeof value !== "object" || value === null) return value;
+  const result: JsonObject = {};
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === "const") result["enum"] = [inner];
+    else if (key === "anyOf" && Array.isArray(inner)) Object.assign(result, alternatives(inner));
+    else result[key] = toOpenApi3(inner);
+  }
+  return result;
+}
+
+/** `anyOf` with `null` is `nullable`; of literals it is an `enum`; of one, itself. */
+function alternatives(list: Json[]): JsonObject {
+  const real = list.filter((one) => objectOf(one)["type"] !== "null");
+  const nullable: JsonObject = real.length < list.length ? { nullable: true } : {};
+  const literals = real.map((one) => objectOf(one)["const"]);
+  if (literals.every((literal) => literal !== undefined)) {
+    const type = objectOf(real[0])["type"] ?? "string";
+    return { type, enum: literals, ...nullable };
+  }
+  if (real.length === 1) return { ...objectOf(toOpenApi3(real[0] ?? null)), ...nullable };
+  return { anyOf: real.map(toOpenApi3), ...nullable };
+}
+
+function objectOf(value: Json | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function sortKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}
