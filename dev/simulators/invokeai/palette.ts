@@ -9,7 +9,7 @@ const moods: { words: RegExp; hue: number; lightness: number }[] = [
   { words: /sunset|dusk|evening|autumn|fire/i, hue: 18, lightness: 0.62 },
   { words: /dawn|sunrise|morning|spring|pink|rose/i, hue: 338, lightness: 0.74 },
   { words: /sea|ocean|lake|boat|harbou?r|beach|blue/i, hue: 202, lightness: 0.7 },
-  { words: /forest|wood|jungle|meadow|green|garden/i, hue: 128, lightness: 0.66 },
+  { words: /forest|wood|jungle|meadow|green|garden/i, hue: 162, lightness: 0.66 },
   { words: /snow|winter|ice|mountain/i, hue: 212, lightness: 0.82 },
   { words: /desert|dune|sand|gold|yellow/i, hue: 40, lightness: 0.74 },
   { words: /violet|purple|lavender/i, hue: 272, lightness: 0.66 },

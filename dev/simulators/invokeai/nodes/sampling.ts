@@ -98,7 +98,7 @@ export const samplingNodes: Record<string, NodeDefinition> = {
       return conditioning(context, {
         prompt: String(prompt),
         encoder: JSON.stringify([text_encoder.hash, skipped_layers, loras]),
-        family: text_encoder.base === "sdxl" ? "sdxl" : "sd",
+        family: "sd",
       });
     },
   },

@@ -18,7 +18,7 @@ export function createUploadHandler(world: World): Handler {
     if (!(file instanceof File)) {
       throw new ValidationFailure([missingField(["body", "file"], null)]);
     }
-    if (!file.type.startsWith("image/")) return detail(415, "Not an image");
+    if (!declaredType(request.body).startsWith("image/")) return detail(415, "Not an image");
     const resize = readResize(form?.get("resize_to"));
     if (resize === "refused") return detail(400, "Invalid resize_to format or size");
     const png = await reencode(Buffer.from(await file.arrayBuffer()), resize);
@@ -74,6 +74,12 @@ async function readForm({ body, headers }: RouteRequest): Promise<FormData | und
   return new Response(new Uint8Array(body), { headers: { "content-type": contentType } })
     .formData()
     .catch(() => undefined);
+}
+
+/** What the part `file` says it is; the parsed form has the type guessed from the bytes instead. */
+function declaredType(body: Buffer): string {
+  const head = /name="file"[\s\S]*?\r\n\r\n/.exec(body.toString("latin1"))?.[0] ?? "";
+  return /content-type: *([^\r\n]+)/i.exec(head)?.[1] ?? "";
 }
 
 type Size = { width: number; height: number };
