@@ -1,4 +1,6 @@
 const maxBytes = 255;
+/** Read of a name at all: what follows backtracks, and a name may come as a megabyte. */
+const maxRead = 1024;
 /** A longer "extension" is a part of the name. */
 const maxExtensionBytes = 16;
 
@@ -13,9 +15,10 @@ const unseen = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\
  */
 export function displayName(clientName: string | undefined, fallback: string): string {
   const name = (clientName ?? "")
-    .toWellFormed()
     .replace(unseen, "")
     .replace(pathParts, "")
+    .slice(0, maxRead)
+    .toWellFormed()
     .normalize("NFC")
     .replace(/[\s.]+$/u, "")
     .trimStart();

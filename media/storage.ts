@@ -8,10 +8,8 @@ export type ReceivedFile = Readonly<{ bytes: number; /** Lower-case hex. */ sha2
  * storage or in `abort`; `await using` makes sure of it, also where an error is thrown.
  */
 export interface StagedFile extends AsyncDisposable {
-  /** Where decoders and readers find the bytes; valid until commit or abort, never shown to anyone. */
+  /** Where decoders find the bytes, from `receive` until commit or abort; never shown to anyone. */
   readonly path: string;
-  /** Bytes written so far. */
-  readonly bytes: number;
   /**
    * Writes a stream to its end, one chunk at a time, so that the sender waits for the disk.
    * On any fault nothing is left behind: what the source throws is passed on.
@@ -37,7 +35,7 @@ export type ListedFile = Readonly<{ key: string; bytes: number; modifiedAt: Date
  * replaces it. Faults are AppErrors: storage_full when the disk is, else internal, without a path.
  */
 export interface Storage {
-  /** A new empty file to receive bytes in. */
+  /** A new place to receive bytes in; there is no file before they come. */
   stage(kind: PhotoKind): Promise<StagedFile>;
   /** Makes a staged file the content of `key`. */
   commit(staged: StagedFile, key: string): Promise<void>;

@@ -160,6 +160,7 @@ describe("the disk storage", () => {
     const keys = [thumbnailKey(randomUUID()), previewKey(randomUUID())].sort();
     for (const key of keys) await own.put(key, Buffer.from("x"));
     await using staged = await own.stage("uploaded");
+    await staged.receive(chunksOf(randomBytes(1)), 1);
     expect(await keysBelow(own, "photos/thumbnails")).toEqual(keys);
     expect(await keysBelow(own, "photos/uploaded")).toEqual([
       `photos/uploaded/.incoming/${staged.path.split("/").at(-1)}`,
