@@ -1,0 +1,82 @@
+import { until } from "./wait";
+
+type Json = Record<string, any>;
+
+/** The api as a client meets it: JSON in, JSON out, an unexpected status is an error. */
+export function createGalleryClient(url: string) {
+  async function call(method: string, path: string, body?: unknown, headers = {}): Promise<Json> {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: { accept: "application/json", "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === "" ? {} : JSON.parse(text);
+  }
+
+  async function firstModel(): Promise<Json> {
+    return until("a model that pictures can be made with", async () => {
+      const { items } = await call("GET", "/models");
+      return items.find((model: Json) => model.supported && model.is_available);
+    });
+  }
+
+  return {
+    url,
+    get: (path: string) => call("GET", path),
+    post: (path: string, body: unknown = {}, headers = {}) => call("POST", path, body, headers),
+    patch: (path: string, body: unknown) => call("PATCH", path, body),
+    createSession: () => call("POST", "/generation/sessions", { entry_type: "scratch" }),
+    /** A small step, so that a test waits for what it is about. */
+    async requestStep(sessionId: string, more: Json = {}, headers = {}): Promise<Json> {
+      const { parameters, ...rest } = more;
+      const model = await firstModel();
+      return call(
+        "POST",
+        `/generation/sessions/${sessionId}/steps`,
+        {
+          prompt: "a lighthouse at dusk",
+          ...rest,
+          parameters: {
+            model_key: model.key,
+            width: 128,
+            height: 128,
+            steps: 4,
+            batch_size: 4,
+            seed: 100,
+            ...parameters,
+          },
+        },
+        headers,
+      );
+    },
+    /** Waits until a step stands at one of these. */
+    stepIs: (stepId: string, statuses: string[], timeoutMs = 60_000): Promise<Json> =>
+      until(
+        `step ${statuses.join(" or ")}`,
+        async () => {
+          const step = await call("GET", `/generation/steps/${stepId}`);
+          return statuses.includes(step.status) ? step : undefined;
+        },
+        timeoutMs,
+      ),
+    /** The photos of a step, in the order of their slots. */
+    async photosOf(stepId: string): Promise<Json[]> {
+      const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
+      return items;
+    },
+    /** Waits until every photo of the step was fetched. */
+    allRetrieved: (stepId: string, amount: number, timeoutMs = 30_000): Promise<Json> =>
+      until(
+        `${amount} fetched photos`,
+        async () => {
+          const { retrieval_status: all } = await call("GET", `/generation/steps/${stepId}/status`);
+          return all.completed === amount && all.pending === 0 ? all : undefined;
+        },
+        timeoutMs,
+      ),
+  };
+}
+
+export type GalleryClient = ReturnType<typeof createGalleryClient>;

@@ -1,0 +1,45 @@
+import type { Subprocess } from "bun";
+
+export type TestProcess = {
+  pid: number;
+  /** Everything it printed so far. */
+  output: () => string;
+  /** SIGKILL: nothing of it runs on. */
+  kill(): Promise<void>;
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number>;
+};
+
+/** Starts a script of ours as a process of its own, with nothing of the tests' environment but PATH and HOME. */
+export function startProcess(script: string, env: Record<string, string>): TestProcess {
+  const root = new URL("../../", import.meta.url).pathname;
+  const child: Subprocess<"ignore", "pipe", "pipe"> = Bun.spawn(
+    [process.execPath, "--no-env-file", "run", script],
+    {
+      cwd: root,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
+  let output = "";
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream) output += new TextDecoder().decode(chunk);
+  };
+  const drained = Promise.all([read(child.stdout), read(child.stderr)]);
+  return {
+    pid: child.pid,
+    output: () => output,
+    async kill() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      const code = await child.exited;
+      await drained;
+      return code;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client, Connection } from "@temporalio/client";
+import { ensureInstallation } from "#db/queries/installation";
+import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import type { Timings } from "#workflows/timings";
+import { createTestDatabase } from "./database";
+import { required } from "./environment";
+import { startProcess, type TestProcess } from "./process";
+import { until } from "./wait";
+
+/** Short enough for a test, long enough for a busy machine. */
+export const shortTimings: Partial<Timings> = {
+  heartbeatMs: 3_000,
+  enqueueGraceMs: 500,
+  turnAskAgainMs: 1_000,
+  backendRetryMs: 300,
+  backendCheckMs: 1_000,
+  retrievalDelayMs: 200,
+  retrievalMaxDelayMs: 1_000,
+  cancelDrainMs: 3_000,
+};
+
+export type Stack = Awaited<ReturnType<typeof startStack>>;
+
+/**
+ * Api and worker as real processes, on a database, a namespace and a data folder of their own, with InvokeAI's simulator.
+ * Whatever a test kills it starts again by `startWorker` and `startApi`.
+ */
+export async function startStack(
+  options: {
+    env?: Record<string, string>;
+    timings?: Partial<Timings>;
+    temporalAddress?: string;
+    /** Makes of the database's address the one that the processes use. */
+    databaseUrl?: (url: string) => string;
+  } = {},
+) {
+  const database = await createTestDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), "gallery-stack-"));
+  const invokeai: Simulator = await startSimulator();
+  const installation = await ensureInstallation(database.db);
+  const namespace = `gallery-${installation.id}`;
+  const address = options.temporalAddress ?? required("TEST_TEMPORAL_ADDRESS");
+  const env = {
+    DATABASE_URL: options.databaseUrl?.(database.url) ?? database.url,
+    TEMPORAL_ADDRESS: address,
+    INVOKEAI_LOCAL_URL: invokeai.url,
+    // A sender that died is given up on after these and the grace together.
+    INVOKEAI_CONNECTION_TIMEOUT: "1",
+    INVOKEAI_READ_TIMEOUT: "2",
+    DATA_DIR: dataDir,
+    PORT: "0",
+    WORKFLOW_BUNDLE: required("TEST_WORKFLOW_BUNDLE"),
+    TEST_TIMINGS: JSON.stringify({ ...shortTimings, ...options.timings }),
+    ...options.env,
+  };
+  const processes: TestProcess[] = [];
+
+  async function startWorker(): Promise<TestProcess> {
+    const worker = startProcess("tests/support/processes/worker.ts", env);
+    processes.push(worker);
+    await until("a worker that polls", () => worker.output().includes('"state":"RUNNING"'));
+    return worker;
+  }
+
+  async function startApi(): Promise<TestProcess & { url: string }> {
+    const api = startProcess("tests/support/processes/api.ts", env);
+    processes.push(api);
+    const url = await until("an api that listens", () => /"url":"([^"]+)"/.exec(api.output())?.[1]);
+    return { ...api, url };
+  }
+
+  const connection = Connection.lazy({ address });
+  return {
+    database,
+    dataDir,
+    invokeai,
+    namespace,
+    startWorker,
+    startApi,
+    /** For a look at runs; what a test asks of the product goes through the api. */
+    temporal: new Client({ connection, namespace }),
+    async stop(): Promise<void> {
+      await Promise.all(processes.map((each) => each.kill()));
+      await connection.close();
+      await invokeai.stop();
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
