@@ -11,6 +11,7 @@ export type Controlled = {
   world: World;
   runner: Runner;
   sink: EventSink;
+  closeIdleConnections: () => void;
   restart: () => Promise<void>;
   wipe: () => Promise<void>;
 };
@@ -24,6 +25,7 @@ export async function answerControl(target: Controlled, request: RouteRequest): 
       return json(describeState(target));
     case `POST ${controlPaths.faults}`: {
       const id = world.faults.add(readJson(request) as Fault);
+      target.closeIdleConnections();
       runner.wake();
       return json({ id });
     }

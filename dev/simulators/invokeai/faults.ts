@@ -37,6 +37,8 @@ export function createFaults() {
 
     list: (): FaultState[] => armed.map(({ id, fault, struck }) => ({ id, fault, struck })),
 
+    hasRouteFaults: (): boolean => armed.some((entry) => "route" in entry.fault && isLive(entry)),
+
     /** The fault that strikes this request, counted as struck. */
     strikeRoute(route: RouteName | "other", url: string): RouteFault | undefined {
       for (const entry of armed) {

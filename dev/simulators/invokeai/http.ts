@@ -132,6 +132,15 @@ export function createListener(
     }
   }
 
+  async function send({ status, headers, body }: Answer, response: ServerResponse): Promise<void> {
+    if (response.destroyed) return;
+    // Clients repeat a GET by themselves when a kept connection is cut: with a connection for each
+    // request a fault strikes as often as the client tried.
+    const connection = world.faults.hasRouteFaults() ? { connection: "close" } : {};
+    response.writeHead(status, { ...headers, ...connection, "content-length": body.length });
+    response.end(response.req.method === "HEAD" ? undefined : body);
+  }
+
   return {
     listen,
     /** Cuts every open request and forgets those that are held, as a kill would. */
@@ -161,18 +170,13 @@ async function readBody(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function send({ status, headers, body }: Answer, response: ServerResponse): Promise<void> {
-  if (response.destroyed) return;
-  response.writeHead(status, { ...headers, "content-length": body.length });
-  response.end(response.req.method === "HEAD" ? undefined : body);
-}
-
 function write(response: ServerResponse, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
     response.write(bytes, () => resolve());
   });
 }
 
+// The socket, not the response: Bun ends a destroyed response that has no head yet as an empty 200.
 function cut(response: ServerResponse): void {
-  response.destroy();
+  response.req.socket.destroy();
 }

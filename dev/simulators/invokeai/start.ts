@@ -57,7 +57,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     return world.faults.strikeRoute("socket", "/ws/socket.io") === undefined;
   }
 
-  const controlled: Controlled = { world, runner, sink, restart, wipe };
+  const controlled: Controlled = {
+    world,
+    runner,
+    sink,
+    closeIdleConnections: () => http.closeIdleConnections(),
+    restart,
+    wipe,
+  };
   const handlers = {
     ...appHandlers,
     ...createModelHandlers(world.models),
