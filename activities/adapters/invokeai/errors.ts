@@ -137,11 +137,10 @@ export function readCallFailure(error: ProviderError): GenerationFailure {
 
 /**
  * Whether a failed call may have had its effect all the same. False only where the server's own
- * answer says that it took nothing; an abort, a cut, a time-out and a 5xx say nothing of the kind.
+ * answer says that it took nothing for good; an abort, a cut, a time-out, a 429 of some proxy and a
+ * 5xx say nothing of the kind.
  */
 export function isOutcomeUnknown(error: unknown): boolean {
-  return !(
-    error instanceof ProviderError &&
-    (error.fault === "rejected" || error.fault === "missing" || error.status === 429)
-  );
+  const isRefused = (fault: string) => fault === "rejected" || fault === "missing";
+  return !(error instanceof ProviderError && isRefused(error.fault));
 }

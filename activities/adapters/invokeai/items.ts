@@ -5,19 +5,19 @@ import { outputNode, seedNode, slotNode } from "./graphs/graph";
 import type { BatchItem, ItemStatus } from "./types";
 import { ImageOutput, Item, parseAnswer, parseMoment } from "./wire";
 
-const statuses: Readonly<Record<string, ItemStatus>> = {
-  pending: "pending",
-  in_progress: "in_progress",
-  completed: "completed",
-  failed: "failed",
-  canceled: "cancelled",
-};
+const statuses: ReadonlyMap<string, ItemStatus> = new Map([
+  ["pending", "pending"],
+  ["in_progress", "in_progress"],
+  ["completed", "completed"],
+  ["failed", "failed"],
+  ["canceled", "cancelled"],
+]);
 
 /** One queue item in our words. */
 export function parseItem(answer: unknown): BatchItem {
   const item = parseAnswer(Item, answer);
   // Newer servers know further states (`waiting`); none of them is an end.
-  const status = statuses[item.status] ?? "in_progress";
+  const status = statuses.get(item.status) ?? "in_progress";
   const imageName = findImageName(item);
   return {
     itemId: item.item_id,

@@ -19,10 +19,10 @@ type Span = { from: number; to: number; phase: ProgressPhase };
 
 /** Denoising carries the time: other nodes are a moment before and after it. */
 const preparing: Span = { from: 0, to: 0, phase: "preparing" };
-const spans: Readonly<Record<string, Span>> = {
-  denoise: { from: 0.05, to: 0.95, phase: "denoising" },
-  [outputNode]: { from: 0.95, to: 1, phase: "decoding" },
-};
+const spans: ReadonlyMap<string, Span> = new Map([
+  ["denoise", { from: 0.05, to: 0.95, phase: "denoising" }],
+  [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
+]);
 
 const maxPreviewChars = 64 * 1024;
 
@@ -67,7 +67,7 @@ export function createProgressReader(batchId: string) {
       if (!Value.Check(Invocation, payload) || payload.batch_id !== batchId) return undefined;
       const itemId = payload.item_id;
       const known = items.get(itemId);
-      const span = spans[payload.invocation_source_id] ?? preparing;
+      const span = spans.get(payload.invocation_source_id) ?? preparing;
       const share = event === "invocation_complete" ? 1 : (payload.percentage ?? 0);
       const reached = span.from + share * (span.to - span.from);
       if (known && reached < known.fraction) return undefined;

@@ -16,7 +16,7 @@ type Literal =
 
 type LoraMetadata = { model: ModelIdentifier; weight: number };
 
-export type GraphNode = {
+type GraphNode = {
   id: string;
   type: string;
   is_intermediate: boolean;

@@ -1,3 +1,3 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
 export type { Graph } from "./graph";
-export type { GraphRequest, GraphSource } from "./request";
+export type { GraphRequest } from "./request";

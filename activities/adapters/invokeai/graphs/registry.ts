@@ -5,11 +5,12 @@ import type { Graph } from "./graph";
 import type { GraphRequest } from "./request";
 import { buildSd1Graph } from "./sd1";
 
-const builders: Readonly<Record<string, (request: GraphRequest) => Graph>> = {
-  "sd-1": buildSd1Graph,
-};
+// A map: the base is a word of the server's, and a plain object knows words of its own.
+const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map([
+  ["sd-1", buildSd1Graph],
+]);
 
-export const supportedBases: readonly string[] = Object.keys(builders);
+export const supportedBases: readonly string[] = [...builders.keys()];
 
 /** Whether pictures can be made with this model. Variants for inpainting need a mask. */
 export function isSupported(model: InvokeAiModel): boolean {
@@ -22,8 +23,8 @@ export function isSupported(model: InvokeAiModel): boolean {
  * take them, else the base's. undefined for a model that is not supported.
  */
 export function defaultsOf(model: InvokeAiModel): BaseFacts["defaults"] | undefined {
-  const facts = baseFacts[model.base];
-  if (!facts || !isSupported(model)) return undefined;
+  const facts = isSupported(model) ? baseFacts[model.base] : undefined;
+  if (!facts) return undefined;
   const { width, height, steps, cfgScale, scheduler } = model.settings;
   const { accepts, defaults } = facts;
   const hasSize = isSize(width, accepts) && isSize(height, accepts);
@@ -42,8 +43,8 @@ export function defaultsOf(model: InvokeAiModel): BaseFacts["defaults"] | undefi
  */
 export function buildGraph(request: GraphRequest): Graph {
   const { base } = request.model;
-  const build = builders[base];
-  const facts = baseFacts[base];
+  const build = builders.get(base);
+  const facts = build && baseFacts[base];
   if (!build || !facts || request.model.type !== "main") {
     const supported = supportedBases.join(", ");
     throw fault(

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import {
+  type FailureReason,
+  isOutcomeUnknown,
+  readCallFailure,
+  readItemFailure,
+} from "#activities/adapters/invokeai/errors";
+import { ProviderError, type ProviderFault } from "#errors";
+
+const known: [string, string, FailureReason][] = [
+  ["UnknownModelException", "", "model_missing"],
+  ["Exception", "Unknown model 5c0d", "model_missing"],
+  ["Exception", "Unknown lora: 5c0d", "model_missing"],
+  ["ValueError", "Unknown model: 5c0d", "model_missing"],
+  ["ImageRecordNotFoundException", "Image record not found", "source_missing"],
+  ["ImageFileNotFoundException", "", "source_missing"],
+  ["OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB", "out_of_memory"],
+  ["RuntimeError", "DefaultCPUAllocator: can't allocate memory", "out_of_memory"],
+  ["ImageFileSaveException", "", "disk_full"],
+  ["OSError", "[Errno 28] No space left on device: '/secret'", "disk_full"],
+  ["RequiredConnectionException", "", "graph_invalid"],
+  ["NodeInputError", "", "graph_invalid"],
+  ["ValueError", "Incompatible 'noise' and 'latents' shapes", "graph_invalid"],
+  ["AssertionError", "", "model_unusable"],
+  ["TypeError", "", "model_unusable"],
+  ["RuntimeError", "something at /secret", "unknown"],
+  ["constructor", "", "unknown"],
+  ["", "", "unknown"],
+];
+
+test("each known failure of an item has its reason, and none of InvokeAI's words", () => {
+  for (const [type, message, reason] of known) {
+    const failure = readItemFailure(type, message);
+    expect({ type, message, reason: failure.reason }).toEqual({ type, message, reason });
+    expect(failure.suggestion).not.toBe("");
+    if (message !== "") expect(JSON.stringify(failure)).not.toContain(message);
+  }
+});
+
+const errorOf = (fault: ProviderFault, status?: number) =>
+  new ProviderError({ provider: "invokeai", fault, status, message: "", retryable: false });
+
+test("only an answer that says no makes the outcome of an enqueue known", () => {
+  const told = [errorOf("rejected", 422), errorOf("missing", 404)];
+  expect(told.map(isOutcomeUnknown)).toEqual([false, false]);
+  const open = [
+    errorOf("timeout"),
+    errorOf("unreachable"),
+    errorOf("broken", 500),
+    errorOf("broken", 200),
+    errorOf("busy", 429),
+    errorOf("busy", 503),
+    new DOMException("", "AbortError"),
+  ];
+  expect(open.map(isOutcomeUnknown)).toEqual(open.map(() => true));
+});
+
+test("a refused graph and a server that is away are told apart for the person", () => {
+  expect(readCallFailure(errorOf("rejected", 422)).code).toBe("invokeai_graph_error");
+  expect(readCallFailure(errorOf("rejected", 401)).code).toBe("invokeai_connection_error");
+  expect(readCallFailure(errorOf("unreachable")).code).toBe("invokeai_connection_error");
+});
