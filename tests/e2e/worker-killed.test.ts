@@ -99,6 +99,7 @@ describe("a killed worker resumes the step without a second batch", () => {
     const fault = await control.addFault({ kind: "request_held", route: "imageFull" });
     const stepId = await requestStep();
     await control.until((state) => state.held.length > 0);
+    expect(await control.struck(fault)).toBeGreaterThan(0);
     const lock = await stack.database.sql.reserve();
     await lock`begin`;
     await lock`select id from photos for update`;
@@ -114,7 +115,6 @@ describe("a killed worker resumes the step without a second batch", () => {
     await worker.kill();
     await lock`rollback`;
     lock.release();
-    expect(await control.struck(fault)).toBeGreaterThan(0);
     await stack.startWorker();
     await expectEachImageOnce(stepId);
   }, 90_000);
