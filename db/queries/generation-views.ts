@@ -202,8 +202,15 @@ export async function listGeneratedImages(
     .offset(params.offset);
 }
 
-export async function countGeneratedImages(db: Db, filter: ImageFilter): Promise<number> {
-  return db.$count(photos, imagesWhere(filter));
+/** How many there are; counting stops at `bound`. */
+export async function countGeneratedImages(
+  db: Db,
+  params: { filter: ImageFilter; bound: number | null },
+): Promise<number> {
+  const found = db.select({ id: photos.id }).from(photos).where(imagesWhere(params.filter));
+  const counted = params.bound === null ? found : found.limit(params.bound);
+  const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted.as("found"));
+  return row?.count ?? 0;
 }
 
 /** What is shown of a step that has not ended. */

@@ -1,0 +1,47 @@
+import { Elysia, t } from "elysia";
+import { findBackend } from "#db/queries/backends";
+import type { ApiDeps } from "../../deps";
+
+const statusSchema = t.Object({
+  mode: t.Union([t.Literal("local"), t.Literal("remote")]),
+  url: t.Optional(t.String()),
+  connected: t.Boolean(),
+  api_version: t.Optional(t.String()),
+  checked_at: t.Optional(t.String({ format: "date-time" })),
+  queue: t.Object({ pending: t.Integer(), in_progress: t.Integer() }),
+  last_error: t.Optional(t.String()),
+});
+
+/** Where pictures are made, as the worker last saw it. */
+export function createBackendModule(deps: ApiDeps) {
+  return new Elysia({
+    name: "backend",
+    prefix: "/api/v1/backend",
+    normalize: false,
+    tags: ["backend"],
+  }).get("/status", () => showStatus(deps), {
+    response: { 200: statusSchema },
+    detail: { summary: "Does InvokeAI answer, and how much it has to do" },
+  });
+}
+
+async function showStatus({ config, database }: ApiDeps): Promise<typeof statusSchema.static> {
+  const backend = await findBackend(database.db, "local");
+  return {
+    mode: "local",
+    url: withoutLogin(config.invokeai.localUrl),
+    connected: backend?.connected ?? false,
+    ...(backend?.apiVersion && { api_version: backend.apiVersion }),
+    ...(backend?.checkedAt && { checked_at: backend.checkedAt.toISOString() }),
+    queue: { pending: backend?.queuePending ?? 0, in_progress: backend?.queueInProgress ?? 0 },
+    ...(backend?.lastError && { last_error: backend.lastError }),
+  };
+}
+
+/** An address may carry a name and a password. */
+function withoutLogin(address: string): string {
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  return url.toString().replace(/\/$/, "");
+}

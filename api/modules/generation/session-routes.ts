@@ -1,0 +1,126 @@
+import { Elysia, t } from "elysia";
+import {
+  countSessions,
+  findSessionView,
+  listSessionViews,
+  type SessionView,
+} from "#db/queries/generation-views";
+import { invalid, notFound } from "#errors";
+import { decodeCursor, encodeCursor } from "../../cursor";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import {
+  sessionBody,
+  sessionChange,
+  sessionSchema,
+  sessionStatus,
+  sessionToWire,
+  toTitle,
+} from "./model";
+import { timeKeys, toTimePlace } from "./pages";
+import { changeSession, openSession } from "./sessions";
+
+const byId = t.Object({ id: t.String({ format: "uuid" }) });
+const sessionsPerPage = 20;
+
+/** Sessions: opened, listed, renamed, closed. */
+export function createSessionRoutes(deps: ApiDeps) {
+  const { db } = deps.database;
+
+  const show = (view: SessionView) =>
+    sessionToWire(view, (workflowId) => deps.temporal.workflowUrl(workflowId));
+
+  async function showSession(id: string) {
+    const view = await findSessionView(db, id);
+    if (!view) throw notFound("session");
+    return show(view);
+  }
+
+  return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] })
+    .post(
+      "/sessions",
+      async ({ body, request, status }) => {
+        const answer = await answerOnce(
+          deps,
+          {
+            route: "POST /api/v1/generation/sessions",
+            key: idempotencyKeyOf(request),
+            fingerprint: fingerprintOf(body),
+          },
+          async (id) => {
+            await openSession(deps, {
+              id,
+              entryType: body.entry_type,
+              sourceImageId: body.source_image_id ?? null,
+              title: toTitle(body.title ?? null),
+            });
+            return { status: 201, body: await showSession(id) };
+          },
+        );
+        return status(201, answer.body as typeof sessionSchema.static);
+      },
+      {
+        body: sessionBody,
+        response: { 201: sessionSchema, ...faults(404, 409) },
+        detail: { summary: "Open a session" },
+      },
+    )
+    .get(
+      "/sessions",
+      async ({ query, request }) => {
+        const page = pageOf(query, sessionsPerPage);
+        const filter = query.status ?? null;
+        const scope = ["sessions", filter];
+        const rows = await listSessionViews(db, {
+          status: filter,
+          after: page.by === "cursor" ? toTimePlace(decodeCursor(scope, page.cursor)) : null,
+          limit: page.limit + 1,
+          offset: page.by === "offset" ? page.offset : 0,
+        });
+        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+        const keys = last && timeKeys({ at: last.startedAt, id: last.id });
+        return answerJson(
+          request,
+          listBody(page, {
+            items: rows.slice(0, page.limit).map(show),
+            counted: page.by === "cursor" ? null : await countSessions(db, filter),
+            nextCursor: keys ? encodeCursor(scope, keys) : null,
+          }),
+        );
+      },
+      {
+        query: t.Object({ ...pageQuery(sessionsPerPage), status: t.Optional(sessionStatus) }),
+        response: { 200: listOf(sessionSchema) },
+        detail: { summary: "Sessions, newest first" },
+      },
+    )
+    .get("/sessions/:id", ({ params }) => showSession(params.id), {
+      params: byId,
+      response: { 200: sessionSchema, ...faults(404) },
+      detail: { summary: "A session" },
+    })
+    .patch(
+      "/sessions/:id",
+      async ({ params, body }) => {
+        if (body.discard_unselected && body.status === undefined) {
+          throw invalid("Images are discarded when a session is closed.", [
+            { path: "discard_unselected", message: "only together with status" },
+          ]);
+        }
+        await changeSession(deps, params.id, {
+          status: body.status,
+          title: body.title === undefined ? undefined : toTitle(body.title),
+          discardUnselected: body.discard_unselected ?? false,
+        });
+        return showSession(params.id);
+      },
+      {
+        params: byId,
+        body: sessionChange,
+        response: { 200: sessionSchema, ...faults(404, 409) },
+        detail: { summary: "Rename, complete or abandon a session" },
+      },
+    );
+}

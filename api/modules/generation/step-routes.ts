@@ -1,0 +1,202 @@
+import { Elysia, t } from "elysia";
+import {
+  countSteps,
+  findSessionView,
+  findStepView,
+  listStepImages,
+  listStepViews,
+  type StepView,
+} from "#db/queries/generation-views";
+import { notFound } from "#errors";
+import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import {
+  alternativesSchema,
+  alternativeToWire,
+  retrySchema,
+  selectBody,
+  stepBody,
+  stepChange,
+  stepSchema,
+  stepStatusSchema,
+  stepStatusToWire,
+  stepToWire,
+  toAskedParameters,
+} from "./model";
+import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
+
+const byId = t.Object({ id: t.String({ format: "uuid" }) });
+
+/** Steps: requested, watched, chosen from, cancelled, tried again. */
+export function createStepRoutes(deps: ApiDeps) {
+  const { db } = deps.database;
+
+  async function getStep(id: string): Promise<StepView> {
+    const view = await findStepView(db, id);
+    if (!view) throw notFound("step");
+    return view;
+  }
+
+  return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] })
+    .post(
+      "/sessions/:id/steps",
+      async ({ params, body, request, status }) => {
+        const answer = await answerOnce(
+          deps,
+          {
+            route: "POST /api/v1/generation/sessions/:id/steps",
+            key: idempotencyKeyOf(request),
+            fingerprint: fingerprintOf({ session: params.id, body }),
+          },
+          async (id) => {
+            await requestStep(deps, {
+              id,
+              sessionId: params.id,
+              prompt: body.prompt,
+              negativePrompt: body.negative_prompt ?? null,
+              parentId: body.parent_id ?? null,
+              sourceImageId: body.source_image_id ?? null,
+              parameters: toAskedParameters(body.parameters),
+            });
+            return { status: 202, body: stepToWire(await getStep(id)) };
+          },
+        );
+        return status(202, answer.body as typeof stepSchema.static);
+      },
+      {
+        params: byId,
+        body: stepBody,
+        response: { 202: stepSchema, ...faults(400, 404, 409) },
+        detail: {
+          summary: "Request images",
+          description:
+            "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.",
+        },
+      },
+    )
+    .get(
+      "/sessions/:id/steps",
+      async ({ params, query, request }) => {
+        const page = pageOf(query);
+        const scope = ["steps", params.id];
+        if (!(await findSessionView(db, params.id))) throw notFound("session");
+        const rows = await listStepViews(db, {
+          sessionId: params.id,
+          afterPosition: page.by === "cursor" ? positionOf(decodeCursor(scope, page.cursor)) : null,
+          limit: page.limit + 1,
+          offset: page.by === "offset" ? page.offset : 0,
+        });
+        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+        return answerJson(
+          request,
+          listBody(page, {
+            items: rows.slice(0, page.limit).map(stepToWire),
+            counted: page.by === "cursor" ? null : await countSteps(db, params.id),
+            nextCursor: last ? encodeCursor(scope, [last.position]) : null,
+          }),
+        );
+      },
+      {
+        params: byId,
+        query: t.Object(pageQuery()),
+        response: { 200: listOf(stepSchema), ...faults(404) },
+        detail: { summary: "The steps of a session, in their order" },
+      },
+    )
+    .get("/steps/:id", async ({ params }) => stepToWire(await getStep(params.id)), {
+      params: byId,
+      response: { 200: stepSchema, ...faults(404) },
+      detail: { summary: "A step" },
+    })
+    .get("/steps/:id/status", async ({ params }) => stepStatusToWire(await getStep(params.id)), {
+      params: byId,
+      response: { 200: stepStatusSchema, ...faults(404) },
+      detail: { summary: "A step, and how the fetching of its images stands" },
+    })
+    .get(
+      "/steps/:id/alternatives",
+      async ({ params }) => {
+        const step = await getStep(params.id);
+        const images = await listStepImages(db, params.id);
+        return { items: images.map((photo) => alternativeToWire(photo, step.selectedImageId)) };
+      },
+      {
+        params: byId,
+        response: { 200: alternativesSchema, ...faults(404) },
+        detail: { summary: "The images of a step, in the order of their seeds" },
+      },
+    )
+    .post(
+      "/steps/:id/select",
+      async ({ params, body }) => {
+        const choice = { stepId: params.id, imageId: body.image_id, path: "image_id" };
+        await selectImage(deps, choice);
+        return stepToWire(await getStep(params.id));
+      },
+      {
+        params: byId,
+        body: selectBody,
+        response: { 200: stepSchema, ...faults(404, 409) },
+        detail: { summary: "Choose one of a step's images" },
+      },
+    )
+    .patch(
+      "/steps/:id",
+      async ({ params, body }) => {
+        const imageId = body.selected_image_id;
+        await selectImage(deps, { stepId: params.id, imageId, path: "selected_image_id" });
+        return stepToWire(await getStep(params.id));
+      },
+      {
+        params: byId,
+        body: stepChange,
+        response: { 200: stepSchema, ...faults(404, 409) },
+        detail: { summary: "Choose one of a step's images, or none" },
+      },
+    )
+    .post(
+      "/steps/:id/cancel",
+      async ({ params, status }) => {
+        await cancelStep(deps, params.id);
+        return status(202, stepToWire(await getStep(params.id)));
+      },
+      {
+        params: byId,
+        response: { 202: stepSchema, ...faults(404, 409) },
+        detail: { summary: "Cancel a step; images that exist already are kept" },
+      },
+    )
+    .post(
+      "/steps/:id/retry",
+      async ({ params, status }) => {
+        await retryStep(deps, params.id);
+        return status(202, stepToWire(await getStep(params.id)));
+      },
+      {
+        params: byId,
+        response: { 202: stepSchema, ...faults(404, 409) },
+        detail: { summary: "Run a failed or cancelled step again, for what is missing" },
+      },
+    )
+    .post(
+      "/steps/:id/retry-retrievals",
+      async ({ params, status }) => {
+        const retrying = await retryRetrievals(deps, params.id);
+        return status(202, { ...stepStatusToWire(await getStep(params.id)), retrying });
+      },
+      {
+        params: byId,
+        response: { 202: retrySchema, ...faults(404) },
+        detail: { summary: "Fetch a step's images that were given up again, now" },
+      },
+    );
+}
+
+function positionOf(keys: readonly (string | number)[]): number {
+  const [position] = keys;
+  if (typeof position !== "number") throw badCursor();
+  return position;
+}

@@ -1,0 +1,61 @@
+import { type Static, t } from "elysia";
+import type { Model } from "#db/schema/models";
+
+export const modelSchema = t.Object({
+  key: t.String(),
+  hash: t.String(),
+  name: t.String(),
+  type: t.String(),
+  base: t.String(),
+  format: t.String(),
+  description: t.Optional(t.String()),
+  is_favorite: t.Boolean(),
+  last_used_at: t.Optional(t.String({ format: "date-time" })),
+  is_available: t.Boolean(),
+  default_params: t.Nullable(
+    t.Object({
+      width: t.Integer(),
+      height: t.Integer(),
+      steps: t.Integer(),
+      cfg_scale: t.Number(),
+      scheduler: t.String(),
+    }),
+    { description: "null for what no picture is made with" },
+  ),
+  compatible_vae: t.Array(
+    t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
+  ),
+  supported: t.Boolean({ description: "Can this server make pictures with it" }),
+});
+
+/** `vaes`: all that InvokeAI has now; those of the model's base are listed with it. */
+export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSchema> {
+  const { defaults } = model;
+  return {
+    key: model.key,
+    hash: model.hash,
+    name: model.name,
+    type: model.type,
+    base: model.base,
+    format: model.format,
+    ...(model.description !== null && { description: model.description }),
+    is_favorite: model.isFavorite,
+    ...(model.lastUsedAt && { last_used_at: model.lastUsedAt.toISOString() }),
+    is_available: model.isAvailable,
+    default_params: defaults && {
+      width: defaults.width,
+      height: defaults.height,
+      steps: defaults.steps,
+      cfg_scale: defaults.cfgScale,
+      scheduler: defaults.scheduler,
+    },
+    compatible_vae:
+      model.type === "main"
+        ? vaes
+            .filter((vae) => vae.base === model.base)
+            // Without an override a model uses the VAE it brings along.
+            .map(({ key, hash, name }) => ({ key, hash, name, is_default: false }))
+        : [],
+    supported: model.accepts !== null && model.defaults !== null,
+  };
+}

@@ -1,0 +1,65 @@
+import type { Db } from "#db/client";
+import { albumPhotos, albums } from "#db/schema/albums";
+import { type Model, models } from "#db/schema/models";
+import { type NewPhoto, type Photo, photos } from "#db/schema/photos";
+
+/** A model that pictures can be made with. */
+export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promise<Model> {
+  const key = overrides.key ?? `model-${crypto.randomUUID()}`;
+  const [row] = await db
+    .insert(models)
+    .values({
+      key,
+      hash: `blake3:${key}`,
+      name: "Tiny",
+      type: "main",
+      base: "sd-1",
+      format: "diffusers",
+      defaults: { width: 512, height: 512, steps: 20, cfgScale: 7, scheduler: "euler" },
+      accepts: {
+        sizeMultiple: 8,
+        minSize: 64,
+        maxSize: 2048,
+        schedulers: ["euler", "ddim"],
+        negativePrompt: true,
+        maxClipSkip: 11,
+        guidance: false,
+      },
+      ...overrides,
+    })
+    .returning();
+  return row!;
+}
+
+/** A photo whose row says that its bytes are there; no file is made. */
+export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Promise<Photo> {
+  const id = overrides.id ?? crypto.randomUUID();
+  const [row] = await db
+    .insert(photos)
+    .values({
+      id,
+      kind: "uploaded",
+      filename: "photo.png",
+      mimeType: "image/png",
+      width: 64,
+      height: 48,
+      fileSize: 1000,
+      contentHash: new Bun.CryptoHasher("sha256").update(id).digest("hex"),
+      retrievalStatus: "completed",
+      ...overrides,
+    })
+    .returning();
+  return row!;
+}
+
+/** An album that holds these photos in their order. */
+export async function insertAlbum(db: Db, photoIds: string[], name = "Summer"): Promise<string> {
+  const id = crypto.randomUUID();
+  await db.insert(albums).values({ id, name });
+  if (photoIds.length > 0) {
+    await db
+      .insert(albumPhotos)
+      .values(photoIds.map((photoId, at) => ({ albumId: id, photoId, rank: (at + 1) * 1_000 })));
+  }
+  return id;
+}
