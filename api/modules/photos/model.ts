@@ -1,5 +1,8 @@
 import { t, type Static } from "elysia";
+import type { PhotoFilter, PhotoOrder } from "#db/queries/photos";
 import type { GenerationMetadata, Photo } from "#db/schema/photos";
+import { pageQuery } from "../../lists";
+import { tagsSchema, titleSchema } from "../../text";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -69,7 +72,6 @@ export type PhotoBody = Static<typeof photoSchema>;
 /** Field by field, so that a new column never leaks by itself. */
 export function photoToWire(photo: Photo): PhotoBody {
   const base = `/api/v1/photos/${photo.id}`;
-  const version = versionOf(photo);
   return {
     id: photo.id,
     filename: photo.filename,
@@ -87,9 +89,9 @@ export function photoToWire(photo: Photo): PhotoBody {
     title: photo.title ?? undefined,
     tags: photo.tags,
     thumbhash: photo.thumbhash ?? undefined,
-    thumbnail_url: `${base}/thumbnail?v=${version}`,
-    preview_url: `${base}/preview?v=${version}`,
-    full_url: `${base}?v=${version}`,
+    thumbnail_url: `${base}/thumbnail?v=${derivativeVersion}`,
+    preview_url: `${base}/preview?v=${derivativeVersion}`,
+    full_url: `${base}?v=${versionOf(photo)}`,
     retrieval_status: photo.retrievalStatus,
     retrieval_attempts: photo.retrievalAttempts,
     retrieval_error: photo.retrievalError ?? undefined,
@@ -102,6 +104,9 @@ export function photoToWire(photo: Photo): PhotoBody {
     generation_metadata: photo.generation ? generationToWire(photo.generation) : undefined,
   };
 }
+
+/** The `v` of thumbnails and previews; one more when they are made in another way. A photo's never change otherwise. */
+export const derivativeVersion = "1";
 
 /** The `v` under which a photo's bytes never change: a part of their hash. */
 export function versionOf(photo: Pick<Photo, "contentHash">): string {
@@ -125,5 +130,127 @@ function generationToWire(made: GenerationMetadata): Static<typeof generationMet
     vae_key: made.vaeKey,
     clip_skip: made.clipSkip,
     loras: made.loras?.map(({ modelKey, weight }) => ({ model_key: modelKey, weight })) ?? [],
+  };
+}
+
+export const photoParams = t.Object({ id: uuid });
+export const versionQuery = t.Object({ v: t.Optional(t.String({ maxLength: 64 })) });
+export const deleteQuery = t.Object({ permanent: t.Optional(t.Boolean({ default: false })) });
+export const uploadQuery = t.Object({ restore: t.Optional(t.Boolean({ default: false })) });
+
+export const listQuery = t.Object({
+  ...pageQuery(),
+  generated: t.Optional(t.Boolean()),
+  favorite: t.Optional(t.Boolean()),
+  album_id: t.Optional(uuid),
+  session_id: t.Optional(uuid),
+  step_id: t.Optional(uuid),
+  since: t.Optional(t.String({ format: "date-time", description: "Created then or later" })),
+  until: t.Optional(t.String({ format: "date-time", description: "Created before" })),
+  trashed: t.Optional(t.Boolean({ default: false })),
+  sort: t.Optional(t.Union([t.Literal("newest"), t.Literal("oldest")], { default: "newest" })),
+});
+
+export function listQueryToFilter(query: Static<typeof listQuery>): {
+  filter: PhotoFilter;
+  order: PhotoOrder;
+} {
+  return {
+    filter: {
+      kind: query.generated === undefined ? undefined : query.generated ? "generated" : "uploaded",
+      isFavorite: query.favorite,
+      albumId: query.album_id,
+      sessionId: query.session_id,
+      stepId: query.step_id,
+      since: query.since === undefined ? undefined : new Date(query.since),
+      until: query.until === undefined ? undefined : new Date(query.until),
+      isTrashed: query.trashed ?? false,
+    },
+    order: query.sort ?? "newest",
+  };
+}
+
+export const patchBody = t.Object(
+  {
+    title: t.Optional(t.Nullable(titleSchema)),
+    tags: t.Optional(tagsSchema),
+    is_favorite: t.Optional(t.Boolean()),
+    rating: t.Optional(t.Nullable(t.Integer({ minimum: 0, maximum: 5 }))),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export const retrySchema = t.Object({ ...photoFields, retrying: t.Integer() });
+
+export const batchRetryBody = t.Object(
+  { ids: t.Array(uuid, { minItems: 1, maxItems: 500 }) },
+  { additionalProperties: false },
+);
+
+export const batchRetrySchema = t.Object({
+  success_count: t.Integer(),
+  failed_count: t.Integer(),
+  details: t.Object({
+    retrying: t.Array(uuid),
+    failed: t.Array(t.Object({ id: uuid, code: t.String() })),
+  }),
+});
+
+const duplicate = t.Object({
+  ...photoFields,
+  duplicate: t.Literal(true),
+  trashed: t.Optional(t.Literal(true)),
+});
+
+const uploadItem = t.Object({
+  filename: t.String(),
+  status: t.Union([t.Literal("created"), t.Literal("duplicate"), t.Literal("rejected")]),
+  photo: t.Optional(t.Union([photoSchema, duplicate])),
+  error: t.Optional(t.Object({ code: t.String(), message: t.String() })),
+});
+
+export const uploadSchema = {
+  201: photoSchema,
+  200: t.Union([duplicate, t.Object({ items: t.Array(uploadItem) })], {
+    description: "One file that is here already, or the verdict on each of several",
+  }),
+};
+
+/** The body is read as a stream, past the framework: what it looks like is written here. */
+export const uploadDetail = {
+  summary: "Upload one or more pictures",
+  description:
+    "JPEG, PNG, WebP, GIF or AVIF, told by content. A part may carry a Content-Digest, which is verified.",
+  requestBody: {
+    required: true,
+    content: {
+      "multipart/form-data": {
+        schema: {
+          type: "object" as const,
+          required: ["file"],
+          properties: {
+            file: { type: "array" as const, items: { type: "string" as const, format: "binary" } },
+            album_id: { type: "string" as const, format: "uuid" },
+            title: { type: "string" as const, maxLength: 200 },
+            tags: { type: "array" as const, items: { type: "string" as const } },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** A route that answers with a picture, and with JSON where `orJson`. */
+export function imageDetail(summary: string, orJson = false) {
+  const binary = { schema: { type: "string" as const, format: "binary" } };
+  const types = orJson ? ["image/*"] : ["image/webp"];
+  const content = Object.fromEntries(types.map((type) => [type, binary]));
+  return {
+    summary,
+    responses: {
+      200: { description: "The picture", content },
+      206: { description: "The range asked for", content },
+      304: { description: "Not changed" },
+    },
   };
 }

@@ -1,0 +1,63 @@
+import type { StoredFile } from "#media/storage";
+import { isKnown } from "./lists";
+
+/** A stored type, never one an upload claimed; scripts in a picture that is also a page do not run. */
+const imagePolicy = "default-src 'none'; sandbox";
+
+/**
+ * Answers with a stored file: whole, the range asked for (RFC 9110 §14), or 304. `etag` is strong,
+ * with its quotes.
+ */
+export function answerFile(
+  request: Request,
+  file: StoredFile,
+  about: { mimeType: string; etag: string; cacheControl: string; headers?: Record<string, string> },
+): Response {
+  const shared = {
+    etag: about.etag,
+    "cache-control": about.cacheControl,
+    "accept-ranges": "bytes",
+    "content-security-policy": imagePolicy,
+    ...about.headers,
+  };
+  if (isKnown(request.headers.get("if-none-match"), about.etag)) {
+    return new Response(null, { status: 304, headers: shared });
+  }
+  const headers = { ...shared, "content-type": about.mimeType };
+  const range = rangeOf(request, about.etag, file.bytes);
+  if (range === "unsatisfiable") {
+    const unsatisfied = { ...shared, "content-range": `bytes */${file.bytes}` };
+    return new Response(null, { status: 416, headers: unsatisfied });
+  }
+  if (range === "whole") {
+    return new Response(file.blob, { headers: { ...headers, "content-length": `${file.bytes}` } });
+  }
+  const { start, end } = range;
+  return new Response(file.blob.slice(start, end + 1), {
+    status: 206,
+    headers: {
+      ...headers,
+      "content-range": `bytes ${start}-${end}/${file.bytes}`,
+      "content-length": `${end - start + 1}`,
+    },
+  });
+}
+
+type Range = { start: number; end: number } | "whole" | "unsatisfiable";
+
+/** One range is served; several, or what is not understood, get the whole, as the RFC allows. */
+function rangeOf(request: Request, etag: string, bytes: number): Range {
+  const [, first = "", last = ""] =
+    /^bytes=(\d*)-(\d*)$/.exec(request.headers.get("range")?.trim() ?? "") ?? [];
+  if (first === "" && last === "") return "whole";
+  const ifRange = request.headers.get("if-range");
+  if (ifRange !== null && ifRange !== etag) return "whole";
+  if (first === "") {
+    const suffix = Math.min(Number(last), bytes);
+    return suffix === 0 ? "unsatisfiable" : { start: bytes - suffix, end: bytes - 1 };
+  }
+  const start = Number(first);
+  const end = last === "" ? bytes - 1 : Math.min(Number(last), bytes - 1);
+  if (last !== "" && Number(last) < start) return "whole";
+  return start >= bytes ? "unsatisfiable" : { start, end };
+}

@@ -1,0 +1,197 @@
+import { Elysia, t } from "elysia";
+import { notFound } from "#errors";
+import { findPhotoById } from "#db/queries/photo-lookup";
+import { deletePhoto, restorePhoto, trashPhoto, updatePhoto } from "#db/queries/photos";
+import { removePhotoFiles } from "#media/photo-files";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { answerJson, listOf, pageOf } from "../../lists";
+import { negotiate } from "../../negotiate";
+import { tidyTags, tidyTitle } from "../../text";
+import { answerDerivative, answerOriginal } from "./files";
+import { listPhotosPage } from "./list";
+import {
+  batchRetryBody,
+  batchRetrySchema,
+  deleteQuery,
+  imageDetail,
+  listQuery,
+  listQueryToFilter,
+  patchBody,
+  photoParams,
+  photoSchema,
+  photoToWire,
+  retrySchema,
+  uploadDetail,
+  uploadQuery,
+  uploadSchema,
+  versionQuery,
+} from "./model";
+import { retryRetrieval, retryRetrievals } from "./retry";
+import { uploadPhotos } from "./upload";
+
+/** Photos: taking them in, listing, showing, changing, deleting, and fetching failed ones again. */
+export function createPhotosModule(deps: ApiDeps) {
+  const { db } = deps.database;
+
+  return new Elysia({
+    name: "photos",
+    prefix: "/api/v1/photos",
+    normalize: false,
+    tags: ["photos"],
+  })
+    .get(
+      "",
+      async ({ query, request }) => {
+        const { filter, order } = listQueryToFilter(query);
+        return answerJson(request, await listPhotosPage(deps, filter, order, pageOf(query)));
+      },
+      {
+        query: listQuery,
+        response: listOf(photoSchema),
+        detail: { summary: "List photos, newest first" },
+      },
+    )
+    .post(
+      "",
+      async ({ query, request }) => {
+        const { status, body } = await uploadPhotos(deps, request, query.restore ?? false);
+        return Response.json(body, { status });
+      },
+      {
+        query: uploadQuery,
+        response: { ...uploadSchema, ...faults(404, 409, 413, 415, 422, 507) },
+        detail: uploadDetail,
+      },
+    )
+    .get(
+      "/:id",
+      async ({ params, query, request }) => {
+        const photo = await findPhotoById(db, params.id);
+        if (!photo) throw notFound("photo");
+        const wanted = negotiate(request.headers.get("accept"), ["image/*", "application/json"]);
+        return wanted === "image/*"
+          ? answerOriginal(deps, request, photo, query.v)
+          : answerJson(request, photoToWire(photo));
+      },
+      {
+        params: photoParams,
+        query: versionQuery,
+        response: { 202: photoSchema, ...faults(404, 416, 502) },
+        detail: imageDetail("The original bytes, or with Accept: application/json the photo", true),
+      },
+    )
+    .get(
+      "/:id/thumbnail",
+      ({ params, query, request }) =>
+        answerDerivative(deps, request, "thumbnail", params.id, query.v),
+      {
+        params: photoParams,
+        query: versionQuery,
+        response: { 202: photoSchema, ...faults(404, 502) },
+        detail: imageDetail("WebP, long edge up to 400"),
+      },
+    )
+    .get(
+      "/thumbnail/:id",
+      ({ params, query, request }) =>
+        answerDerivative(deps, request, "thumbnail", params.id, query.v),
+      {
+        params: photoParams,
+        query: versionQuery,
+        response: { 202: photoSchema, ...faults(404, 502) },
+        detail: imageDetail("The same as /photos/{id}/thumbnail"),
+      },
+    )
+    .get(
+      "/:id/preview",
+      ({ params, query, request }) =>
+        answerDerivative(deps, request, "preview", params.id, query.v),
+      {
+        params: photoParams,
+        query: versionQuery,
+        response: { 202: photoSchema, ...faults(404, 502) },
+        detail: imageDetail("WebP, long edge up to 1600"),
+      },
+    )
+    .patch(
+      "/:id",
+      async ({ params, body }) => {
+        const change = {
+          ...(body.title !== undefined && { title: tidyTitle(body.title) }),
+          ...(body.tags !== undefined && { tags: tidyTags(body.tags) }),
+          ...(body.is_favorite !== undefined && { isFavorite: body.is_favorite }),
+          ...(body.rating !== undefined && { rating: body.rating }),
+        };
+        const photo = await updatePhoto(db, { id: params.id, change });
+        if (!photo) throw notFound("photo");
+        return photoToWire(photo);
+      },
+      {
+        params: photoParams,
+        body: patchBody,
+        response: { 200: photoSchema, ...faults(404) },
+        detail: { summary: "Change title, tags, favourite or rating" },
+      },
+    )
+    .delete(
+      "/:id",
+      async ({ params, query }) => {
+        if (query.permanent) await deleteForGood(deps, params.id);
+        else if (!(await trashPhoto(db, { id: params.id, at: deps.now() })))
+          throw notFound("photo");
+        return new Response(null, { status: 204 });
+      },
+      {
+        params: photoParams,
+        query: deleteQuery,
+        response: { 204: t.Void(), ...faults(404) },
+        detail: { summary: "Move to the trash, or delete row and files for good" },
+      },
+    )
+    .post(
+      "/:id/restore",
+      async ({ params }) => {
+        const photo = await restorePhoto(db, params.id);
+        if (!photo) throw notFound("photo");
+        return photoToWire(photo);
+      },
+      {
+        params: photoParams,
+        response: { 200: photoSchema, ...faults(404) },
+        detail: { summary: "Take out of the trash" },
+      },
+    )
+    .post(
+      "/:id/retry",
+      async ({ params, set }) => {
+        set.status = 202;
+        return { ...photoToWire(await retryRetrieval(deps, params.id)), retrying: 1 };
+      },
+      {
+        params: photoParams,
+        response: { 202: retrySchema, ...faults(404, 409) },
+        detail: { summary: "Fetch a failed generated picture again now" },
+      },
+    )
+    .post(
+      "/batch/retry",
+      async ({ body, set }) => {
+        set.status = 202;
+        return retryRetrievals(deps, body.ids);
+      },
+      {
+        body: batchRetryBody,
+        response: { 202: batchRetrySchema },
+        detail: { summary: "Fetch several failed generated pictures again now" },
+      },
+    );
+}
+
+/** The row first: a crash in between leaves files that the sweep finds, never a row without bytes. */
+async function deleteForGood(deps: ApiDeps, id: string): Promise<void> {
+  const photo = await deletePhoto(deps.database.db, id);
+  if (!photo) throw notFound("photo");
+  const { kind, mimeType } = photo;
+  if (mimeType !== null) await removePhotoFiles(deps.storage, { kind, id: photo.id, mimeType });
+}

@@ -1,0 +1,159 @@
+import { invalid } from "#errors";
+
+/** One part of a form. Its body has to be read, or is skipped, before the next part comes. */
+export type Part = {
+  name: string;
+  /** As the sender wrote it; undefined for a plain field. */
+  filename: string | undefined;
+  headers: ReadonlyMap<string, string>;
+  body: AsyncIterable<Uint8Array>;
+};
+
+const maxHeaderBytes = 16 * 1024;
+const headersEnd = Buffer.from("\r\n\r\n");
+
+/** The boundary of a multipart form; undefined when the content type names another kind of body. */
+export function boundaryOf(contentType: string | null): string | undefined {
+  if (!/^multipart\/form-data\s*(;|$)/i.test(contentType ?? "")) return undefined;
+  const [, quoted, bare] = /;\s*boundary=(?:"([^"]*)"|([^\s;]+))/i.exec(contentType ?? "") ?? [];
+  const boundary = quoted ?? bare ?? "";
+  // RFC 2046 §5.1.1: 1 to 70 characters.
+  if (/^[\x20-\x7e]{0,69}[\x21-\x7e]$/.test(boundary)) return boundary;
+  throw malformed("its boundary is missing or too long");
+}
+
+/**
+ * The parts of a form (RFC 7578) as they arrive; no more than a chunk is held in memory.
+ * @throws AppError validation_error when it is malformed or ends too early
+ */
+export async function* multipartParts(
+  source: AsyncIterable<Uint8Array>,
+  boundary: string,
+): AsyncGenerator<Part> {
+  const input = createWindow(source);
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  // The first delimiter has no line break of its own before it.
+  input.prepend(Buffer.from("\r\n"));
+  for await (const _preamble of until(input, delimiter));
+
+  while (await startsPart(input)) {
+    const headers = parseHeaders(await readHeaders(input));
+    const { name, filename } = parseDisposition(headers.get("content-disposition"));
+    const body = until(input, delimiter);
+    yield { name, filename, headers, body };
+    // What the consumer left unread; nothing when it read to the end.
+    for await (const _rest of body);
+  }
+}
+
+type Window = {
+  /** What was read and not yet taken. */
+  held(): Buffer;
+  take(bytes: number): Buffer;
+  prepend(bytes: Buffer): void;
+  /** Reads one more chunk; false at the end of the source. */
+  more(): Promise<boolean>;
+};
+
+function createWindow(source: AsyncIterable<Uint8Array>): Window {
+  const chunks = source[Symbol.asyncIterator]();
+  let held: Buffer = Buffer.alloc(0);
+  return {
+    held: () => held,
+    take(bytes) {
+      const taken = held.subarray(0, bytes);
+      held = held.subarray(bytes);
+      return taken;
+    },
+    prepend(bytes) {
+      held = Buffer.concat([bytes, held]);
+    },
+    async more() {
+      const { done, value } = await chunks.next();
+      if (done) return false;
+      const chunk = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      return true;
+    },
+  };
+}
+
+/** The bytes up to the delimiter, which is taken as well. */
+async function* until(input: Window, delimiter: Buffer): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const at = input.held().indexOf(delimiter);
+    if (at !== -1) {
+      const last = input.take(at);
+      input.take(delimiter.length);
+      if (last.length > 0) yield last;
+      return;
+    }
+    // The end of what is held may be the beginning of a delimiter.
+    const safe = input.held().length - (delimiter.length - 1);
+    if (safe > 0) yield input.take(safe);
+    if (!(await input.more())) throw malformed("it ends too early");
+  }
+}
+
+/** After a delimiter: a line break before the next part, or `--` at the end of the form. */
+async function startsPart(input: Window): Promise<boolean> {
+  for (;;) {
+    const text = input.held().subarray(0, 128).toString("latin1");
+    if (text.startsWith("--")) return false;
+    const [padding] = /^[ \t]*\r\n/.exec(text) ?? [];
+    if (padding !== undefined) {
+      input.take(padding.length);
+      return true;
+    }
+    if (!/^[ \t]{0,100}\r?$|^-?$/.test(text)) throw malformed("a boundary is followed by garbage");
+    if (!(await input.more())) throw malformed("it ends too early");
+  }
+}
+
+async function readHeaders(input: Window): Promise<string> {
+  // A part without headers begins with the empty line that would end them.
+  for (;;) {
+    const at = input.held().indexOf(headersEnd);
+    if (at !== -1 && at <= maxHeaderBytes) {
+      const text = input.take(at).toString("utf8");
+      input.take(headersEnd.length);
+      return text;
+    }
+    if (input.held().length > maxHeaderBytes) throw malformed("the headers of a part are too long");
+    if (!(await input.more())) throw malformed("it ends too early");
+  }
+}
+
+function parseHeaders(text: string): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const line of text.split("\r\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) {
+      headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
+    }
+  }
+  return headers;
+}
+
+function parseDisposition(value: string | undefined): Pick<Part, "name" | "filename"> {
+  const name = parameter(value, "name");
+  if (value === undefined || !/^form-data\s*;/i.test(value) || name === undefined) {
+    throw malformed("a part has no name");
+  }
+  return { name, filename: parameter(value, "filename") };
+}
+
+/** A parameter of a header. Browsers write quotes and line breaks as `%22`, `%0D`, `%0A`, others escape with a backslash. */
+function parameter(header: string | undefined, name: string): string | undefined {
+  const pattern = new RegExp(`;\\s*${name}=(?:"((?:\\\\"|[^"])*)"|([^\\s;"]+))`, "i");
+  const [, quoted, bare] = pattern.exec(header ?? "") ?? [];
+  return (
+    quoted
+      ?.replaceAll('\\"', '"')
+      .replaceAll(/%(22|0D|0A)/gi, (code) => decodeURIComponent(code)) ?? bare
+  );
+}
+
+function malformed(reason: string): Error {
+  return invalid(`The form could not be read: ${reason}.`, [{ path: "", message: reason }]);
+}

@@ -1,0 +1,283 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { albumPhotos } from "#db/schema/albums";
+import { events } from "#db/schema/events";
+import { photos } from "#db/schema/photos";
+import { painted, pngBomb } from "#tests/fixtures/pictures";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertAlbum } from "#tests/support/rows";
+import { formOf, pngOfShade, rawForm, upload } from "#tests/support/uploads";
+
+let api: TestApi;
+let shade = 0;
+const fresh = () => pngOfShade((shade += 1));
+const countPhotos = () => api.deps.database.db.$count(photos);
+
+beforeAll(async () => {
+  api = await createTestApi({ MAX_UPLOAD_SIZE: "2000000" });
+});
+afterAll(() => api.close());
+
+/** Runs what should be refused and makes sure that it left neither row nor file. */
+async function leavesNothing<T>(work: () => Promise<T>): Promise<T> {
+  const before = { rows: await countPhotos(), files: (await api.files()).toSorted() };
+  const result = await work();
+  expect({ rows: await countPhotos(), files: (await api.files()).toSorted() }).toEqual(before);
+  return result;
+}
+
+describe("one file", () => {
+  test("an upload answers 201 with the photo, its bytes and its derivatives on disk, and an event", async () => {
+    const bytes = await fresh();
+    const { status, body } = await upload(
+      api,
+      formOf([{ bytes, name: "sunset.png" }], { title: " Dusk ", tags: ["sea", "sea", "sky"] }),
+    );
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      filename: "sunset.png",
+      mime_type: "image/png",
+      width: 64,
+      height: 48,
+      file_size: bytes.length,
+      content_hash: createHash("sha256").update(bytes).digest("hex"),
+      is_generated: false,
+      retrieval_status: "completed",
+      title: "Dusk",
+      tags: ["sea", "sky"],
+    });
+    expect(body["duplicate"]).toBeUndefined();
+    const own = (await api.files()).filter((file) => file.includes(body["id"]));
+    expect(own).toHaveLength(3);
+    const told = await api.deps.database.db.select().from(events);
+    expect(told.filter((event) => event.data["photo_id"] === body["id"])).toMatchObject([
+      { type: "photo.created" },
+    ]);
+  });
+
+  test("an upload with an album becomes its last photo", async () => {
+    const albumId = await insertAlbum(api.deps.database.db, []);
+    const { body } = await upload(api, formOf([{ bytes: await fresh() }], { album_id: albumId }));
+    const rows = await api.deps.database.db.select().from(albumPhotos);
+    expect(rows.filter((row) => row.albumId === albumId)).toMatchObject([{ photoId: body["id"] }]);
+  });
+
+  test("an upload to an album that is not there is 404, names the field and keeps nothing", async () => {
+    const form = formOf([{ bytes: await fresh() }], { album_id: crypto.randomUUID() });
+    const { status, body } = await leavesNothing(() => upload(api, form));
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ error: { code: "not_found", details: { path: "album_id" } } });
+  });
+
+  test("every fault of the fields is named, and nothing is kept", async () => {
+    const form = formOf([{ bytes: await fresh() }], {
+      album_id: "no-id",
+      title: "x".repeat(201),
+      colour: "red",
+    });
+    const { status, body } = await leavesNothing(() => upload(api, form));
+    expect(status).toBe(400);
+    const paths = body["error"].details.errors.map((fault: { path: string }) => fault.path);
+    expect(paths.toSorted()).toEqual(["album_id", "colour", "title"]);
+  });
+});
+
+describe("duplicates", () => {
+  test("the same bytes again are the same photo, marked as duplicate", async () => {
+    const bytes = await fresh();
+    const first = await upload(api, formOf([{ bytes }]));
+    const second = await leavesNothing(() => upload(api, formOf([{ bytes, name: "other.png" }])));
+    expect(second.status).toBe(200);
+    expect(second.body).toEqual({ ...first.body, duplicate: true });
+  });
+
+  test("a duplicate in the trash says so, and restore=true brings it back", async () => {
+    const bytes = await fresh();
+    const { body } = await upload(api, formOf([{ bytes }]));
+    await api.request(`/api/v1/photos/${body["id"]}`, { method: "DELETE" });
+    const again = await upload(api, formOf([{ bytes }]));
+    expect(again.body).toMatchObject({ id: body["id"], duplicate: true, trashed: true });
+    const restored = await upload(api, formOf([{ bytes }]), { query: "?restore=true" });
+    expect(restored.body).toMatchObject({ id: body["id"], duplicate: true });
+    expect(restored.body["trashed"]).toBeUndefined();
+    expect(restored.body["deleted_at"]).toBeUndefined();
+  });
+
+  test("two identical uploads at once make one photo", async () => {
+    const bytes = await fresh();
+    const before = { rows: await countPhotos(), files: (await api.files()).length };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => upload(api, formOf([{ bytes }]))),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array(7).fill(200), 201]);
+    expect(new Set(answers.map(({ body }) => body["id"])).size).toBe(1);
+    expect(await countPhotos()).toBe(before.rows + 1);
+    expect((await api.files()).length).toBe(before.files + 3);
+  });
+});
+
+describe("several files", () => {
+  test("each file stands alone: created, duplicate or rejected", async () => {
+    const known = await fresh();
+    await upload(api, formOf([{ bytes: known }]));
+    const { status, body } = await upload(
+      api,
+      formOf([
+        { bytes: await fresh(), name: "new.png" },
+        { bytes: known, name: "known.png" },
+        { bytes: Buffer.from("hello"), name: "notes.png" },
+      ]),
+    );
+    expect(status).toBe(200);
+    expect(body["items"]).toMatchObject([
+      { filename: "new.png", status: "created", photo: { filename: "new.png" } },
+      { filename: "known.png", status: "duplicate", photo: { duplicate: true } },
+      { filename: "notes.png", status: "rejected", error: { code: "unsupported_media_type" } },
+    ]);
+  });
+
+  test("the same bytes twice in one upload make one photo", async () => {
+    const bytes = await fresh();
+    const before = await countPhotos();
+    const { body } = await upload(api, formOf([{ bytes }, { bytes }]));
+    const statuses = body["items"].map((item: { status: string }) => item.status);
+    expect(statuses.toSorted()).toEqual(["created", "duplicate"]);
+    expect(await countPhotos()).toBe(before + 1);
+  });
+});
+
+describe("uploads: the contract's code for each, nothing left behind", () => {
+  const whole = () => painted(400, 300).png().toBuffer();
+  const cases: [string, number, string, () => Promise<Uint8Array> | Uint8Array][] = [
+    ["wrong type", 415, "unsupported_media_type", () => Buffer.from("%PDF-1.7 hello")],
+    [
+      "SVG under a picture's name",
+      415,
+      "unsupported_media_type",
+      () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
+    ],
+    ["zero bytes", 415, "unsupported_media_type", () => new Uint8Array()],
+    ["truncated", 422, "image_rejected", async () => (await whole()).subarray(0, 5_000)],
+    ["16 000×16 000 PNG of few bytes", 422, "image_rejected", () => pngBomb(16_000)],
+    ["too small", 422, "image_rejected", () => painted(31, 64).png().toBuffer()],
+    ["one byte too many", 413, "payload_too_large", () => new Uint8Array(2_000_001)],
+  ];
+  test.each(cases)("%s is refused with %i %s", async (_name, status, code, make) => {
+    const bytes = await make();
+    const answer = await leavesNothing(() => upload(api, formOf([{ bytes }])));
+    expect({ status: answer.status, code: answer.body["error"].code }).toEqual({ status, code });
+    expect(answer.body["request_id"]).toBe(answer.headers.get("x-request-id"));
+  });
+
+  test("a polyglot that decodes is kept as it is, and goes out as what it was told to be", async () => {
+    const script = "<script>alert(1)</script>";
+    const bytes = Buffer.concat([await fresh(), Buffer.from(script)]);
+    const { status, body } = await upload(
+      api,
+      formOf([{ bytes, name: "x.html", type: "text/html" }]),
+    );
+    expect(status).toBe(201);
+    const original = await api.request(`/api/v1/photos/${body["id"]}`);
+    expect(original.headers.get("content-type")).toBe("image/png");
+    expect(original.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(original.headers.get("content-security-policy")).toContain("sandbox");
+    expect(Buffer.from(await original.arrayBuffer()).equals(bytes)).toBe(true);
+    const thumbnail = await (await api.request(`/api/v1/photos/${body["id"]}/thumbnail`)).text();
+    expect(thumbnail).not.toContain(script);
+  });
+
+  test("a name with path parts and control characters is a name for people, never a path", async () => {
+    const { body: form, contentType } = rawForm([
+      {
+        headers: [
+          'Content-Disposition: form-data; name="file"; filename="../../etc/\u202Ecron\u0007.d/évil%22.png"',
+          "Content-Type: image/png",
+        ],
+        body: await fresh(),
+      },
+    ]);
+    const response = await api.request("/api/v1/photos", {
+      method: "POST",
+      body: form as Uint8Array<ArrayBuffer>,
+      headers: { "content-type": contentType },
+    });
+    const body = (await response.json()) as Record<string, string>;
+    expect(response.status).toBe(201);
+    expect(body["filename"]).toBe('évil".png');
+    for (const file of await api.files()) expect(file).not.toContain("vil");
+    const original = await api.request(`/api/v1/photos/${body["id"]}`);
+    expect(original.headers.get("content-disposition")).toBe(
+      `inline; filename="e_vil_.png"; filename*=UTF-8''%C3%A9vil%22.png`,
+    );
+  });
+
+  test("11 files are 413, and none is kept", async () => {
+    const files = await Promise.all(
+      Array.from({ length: 11 }, async () => ({ bytes: await fresh() })),
+    );
+    const { status, body } = await leavesNothing(() => upload(api, formOf(files)));
+    expect({ status, code: body["error"].code }).toEqual({
+      status: 413,
+      code: "payload_too_large",
+    });
+  });
+
+  test("a form that ends in the middle of a file is 400, and nothing is kept", async () => {
+    const { body, contentType } = rawForm([
+      {
+        headers: ['Content-Disposition: form-data; name="file"; filename="a.png"'],
+        body: await fresh(),
+      },
+    ]);
+    const response = await leavesNothing(() =>
+      api.request("/api/v1/photos", {
+        method: "POST",
+        body: body.slice(0, -40) as Uint8Array<ArrayBuffer>,
+        headers: { "content-type": contentType },
+      }),
+    );
+    expect(response.status).toBe(400);
+  });
+
+  test("a Content-Digest that differs is 400, one that is right is 201", async () => {
+    const bytes = await fresh();
+    const right = createHash("sha256").update(bytes).digest("base64");
+    const send = (digest: string) => {
+      const { body, contentType } = rawForm([
+        {
+          headers: [
+            'Content-Disposition: form-data; name="file"; filename="a.png"',
+            `Content-Digest: sha-256=:${digest}:`,
+          ],
+          body: bytes,
+        },
+      ]);
+      return api.request("/api/v1/photos", {
+        method: "POST",
+        body: body as Uint8Array<ArrayBuffer>,
+        headers: { "content-type": contentType },
+      });
+    };
+    const wrong = createHash("sha256").update("other").digest("base64");
+    const refused = await leavesNothing(() => send(wrong));
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ error: { code: "validation_error" } });
+    expect((await send(right)).status).toBe(201);
+  });
+
+  test("what is no form is 415, a boundary that is too long 400", async () => {
+    const json = await api.postJson("/api/v1/photos", {});
+    expect(json.status).toBe(415);
+    const long = await api.request("/api/v1/photos", {
+      method: "POST",
+      body: "x",
+      headers: { "content-type": `multipart/form-data; boundary=${"b".repeat(71)}` },
+    });
+    expect(long.status).toBe(400);
+  });
+
+  test("a form without a file is 400", async () => {
+    const { status } = await upload(api, formOf([], { title: "x" }));
+    expect(status).toBe(400);
+  });
+});
