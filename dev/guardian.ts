@@ -9,6 +9,8 @@ import { groupIsAlive, signalGroup } from "./process-group";
 export type Guardian = {
   watch: (group: number, stopSignal: NodeJS.Signals) => void;
   forget: (group: number) => void;
+  /** Kills everything that is recorded, at once. */
+  killAll: () => void;
   /** Lets the guardian leave; resolves once it has. */
   close: () => Promise<void>;
 };
@@ -30,9 +32,19 @@ export async function startGuardian(lockPath?: string): Promise<Guardian> {
   // Its first byte says that it listens and holds the lock; without one it could not start.
   const first = await child.stdout.getReader().read();
   if (first.done) throw new Error("the guardian process did not start");
+  const recorded = new Set<number>();
   return {
-    watch: (group, stopSignal) => write(`+${group} ${stopSignal}`),
-    forget: (group) => write(`-${group}`),
+    watch: (group, stopSignal) => {
+      recorded.add(group);
+      write(`+${group} ${stopSignal}`);
+    },
+    forget: (group) => {
+      recorded.delete(group);
+      write(`-${group}`);
+    },
+    killAll: () => {
+      for (const group of recorded) signalGroup(group, "SIGKILL");
+    },
     close: async () => {
       await child.stdin.end();
       await child.exited;

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { Refusal } from "./refusal";
+import { parseUpOptions } from "./up-options";
 
 const root = dirname(import.meta.dir);
 
@@ -20,6 +21,15 @@ const usage = `usage: ./gallery <verb>
   help       this text`;
 
 const verbs: Record<string, (args: string[]) => Promise<number>> = {
+  up: async (args) => {
+    const options = parseUpOptions(args, process.env, { root, calledFrom: calledFrom() });
+    const { up } = await import("./up");
+    return up(root, options, process.env, async (stack) => {
+      if (!options.demo) return undefined;
+      const isDone = await (await import("./demo/tour")).showTour(stack);
+      return options.once ? (isDone ? 0 : 1) : undefined;
+    });
+  },
   test: async (args) => (await import("./test")).runTests(root, args, process.env, calledFrom()),
   help: async () => {
     console.log(usage);

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +61,8 @@ async function fetchInto(
   const sources = { download: downloadTemporal, go: buildTemporal };
   for (const [name, bring] of Object.entries(sources)) {
     const partial = await mkdtemp(join(folder, partialPrefix));
+    const removePartial = () => rmSync(partial, { recursive: true, force: true });
+    process.once("exit", removePartial); // Ctrl-C in the middle
     try {
       const binary = await bring(partial, temporalVersion, means);
       const fault = faultOf(binary);
@@ -72,7 +75,8 @@ async function fetchInto(
       if (tellsOfFullDisk(reason)) throw new Refusal(diskFull);
       tried.push(`${name === "go" ? "built by Go" : "official download"}: ${reason}`);
     } finally {
-      await rm(partial, { recursive: true, force: true });
+      removePartial();
+      process.off("exit", removePartial);
     }
   }
   throw new Refusal(

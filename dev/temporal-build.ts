@@ -34,7 +34,7 @@ export async function buildTemporal(
     env: { ...env, GOBIN: folder },
     cwd: folder,
     logPath: join(folder, "build.log"),
-    stopSignal: "SIGTERM",
+    stopSignal: "SIGINT", // on which Go removes its own temporary folder
   });
   const progress = setInterval(() => {
     const lines = build.output().split("\n");
