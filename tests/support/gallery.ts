@@ -27,6 +27,14 @@ export function createGalleryClient(url: string) {
     get: (path: string) => call("GET", path),
     post: (path: string, body: unknown = {}, headers = {}) => call("POST", path, body, headers),
     patch: (path: string, body: unknown) => call("PATCH", path, body),
+    /** One file as the multipart form sends it. */
+    async upload(bytes: Uint8Array, filename = "picture.png"): Promise<Json> {
+      const form = new FormData();
+      form.append("file", new File([new Uint8Array(bytes)], filename));
+      const response = await fetch(`${url}/api/v1/photos`, { method: "POST", body: form });
+      if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);
+      return response.json() as Promise<Json>;
+    },
     createSession: () => call("POST", "/generation/sessions", { entry_type: "scratch" }),
     /** A small step, so that a test waits for what it is about. */
     async requestStep(sessionId: string, more: Json = {}, headers = {}): Promise<Json> {
