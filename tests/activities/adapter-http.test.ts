@@ -108,6 +108,11 @@ test("a page is never an answer, whatever its status", async () => {
   expect(gone).toMatchObject({ fault: "broken", status: 404, retryable: true });
 });
 
+test("what calls itself a page is not read as JSON", async () => {
+  const url = serve(() => new Response("{}", { headers: { "Content-Type": "text/html" } }));
+  expect((await providerErrorOf(httpTo(url).readJson({ path: "/" }))).fault).toBe("broken");
+});
+
 test("JSON that does not parse, and JSON without end, are broken answers", async () => {
   const url = serve((request) =>
     new URL(request.url).pathname === "/half"
@@ -256,12 +261,20 @@ test("what a sink throws is not blamed on the server", async () => {
 });
 
 test("a slow sink does not count as a silent server", async () => {
+  const bytes = 4_000_000;
   const url = serve(
-    () => new Response(new Uint8Array(10), { headers: { "Content-Type": "image/png" } }),
+    () => new Response(new Uint8Array(bytes), { headers: { "Content-Type": "image/png" } }),
   );
-  const sink = { write: () => Bun.sleep(200) };
-  const http = httpTo(url, { readTimeoutMs: 60 });
-  expect(await http.download(png, sink)).toEqual({ bytes: 10 });
+  let writes = 0;
+  const sink = {
+    async write() {
+      writes += 1;
+      if (writes === 1) await Bun.sleep(300);
+    },
+  };
+  const http = httpTo(url, { readTimeoutMs: 100 });
+  expect(await http.download({ ...png, maxBytes: bytes }, sink)).toEqual({ bytes });
+  expect(writes).toBeGreaterThan(1);
 });
 
 test("a base address may end in a path", async () => {

@@ -6,6 +6,7 @@ import {
   type Graph,
   type GraphRequest,
 } from "#activities/adapters/invokeai/graphs/index";
+import { parseItem } from "#activities/adapters/invokeai/items";
 import type { BatchItem, InvokeAiModel } from "#activities/adapters/invokeai/types";
 import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
 import { AppError, ProviderError } from "#errors";
@@ -297,7 +298,7 @@ test("a failed item tells why in our words, the others of its batch have their i
     kind: "item_failure",
     item: 0,
     errorType: "OutOfMemoryError",
-    errorMessage: "CUDA out of memory at /opt/secret.py",
+    errorMessage: "CUDA out of memory at /srv/secret.py",
   });
   const { items } = await finishedBatch();
   expect(items[0]).toMatchObject({
@@ -336,21 +337,24 @@ test("a cancelled batch ends its running and its pending items, and again does n
 test("an image saved just before a restart is found by its item's session", async () => {
   await simulator.control.holdStep({ item: 0, step: "saved" });
   const batchId = newBatchId();
-  await client.enqueueBatch({ batchId, graph: graphOf(), slots });
+  // Its resizing saves an image of the same session, which is not the one.
+  const bytes = new Blob([new Uint8Array(await plain(96, 64, "#224488").png().toBuffer())]);
+  const imageName = await client.uploadImage({ bytes, filename: "s.png", mimeType: "image/png" });
+  const graph = graphOf({ source: { imageName, width: 96, height: 64, strength: 0.5 } });
+  await client.enqueueBatch({ batchId, graph, slots });
   await simulator.control.until(({ frozen }) => frozen?.batchId === batchId);
   await simulator.control.restart();
   const items = await itemsWhen(batchId, ended);
   expect(items.map(({ status }) => status)).toEqual(["cancelled", "completed"]);
-  const { sessionId, imageName } = items[0]!;
-  expect(imageName).toBeNull();
+  const { sessionId } = items[0]!;
+  expect(items[0]?.imageName).toBeNull();
   const found = await client.findImagesBySession([sessionId, "another"]);
   expect(found).toMatchObject([{ sessionId, isIntermediate: false, width: 64 }]);
 });
 
 test("an item that the server cannot load is counted, and the readable ones are still listed", async () => {
   const batchId = newBatchId();
-  const batch = { batchId, graph: graphOf(), slots: [slots[0]!] };
-  await client.enqueueBatch(batch);
+  await client.enqueueBatch({ batchId, graph: graphOf(), slots });
   await itemsWhen(batchId, ended);
   // Under the same id, what our client never sends.
   const response = await fetch(`${simulator.url}/api/v1/queue/default/enqueue_batch`, {
@@ -369,7 +373,7 @@ test("an item that the server cannot load is counted, and the readable ones are 
   });
   expect(response.status).toBe(200);
   const { items, unreadable } = await client.listBatchItems(batchId);
-  expect(items.map(({ seed }) => seed)).toEqual([slots[0]!.seed]);
+  expect(items.map(({ seed }) => seed)).toEqual(slots.map(({ seed }) => seed));
   expect(unreadable).toBe(1);
   // The way out, without which nothing behind it runs.
   await client.cancelBatch(batchId);
@@ -435,4 +439,35 @@ test("the server's times are UTC, wherever the worker runs", async () => {
     stdout: "pipe",
   });
   expect(await new Response(worker.stdout).text()).toBe("2026-08-19T10:00:00.120Z 9\n");
+});
+
+test("a state of an item that is not known is not taken for an end", () => {
+  const item = {
+    item_id: 1,
+    batch_id: "b",
+    session_id: "s",
+    created_at: "2026-08-19 10:00:00.120",
+    session: {},
+  };
+  expect(parseItem({ ...item, status: "waiting" }).status).toBe("in_progress");
+  expect(parseItem({ ...item, status: "constructor" }).status).toBe("in_progress");
+  expect(parseItem({ ...item, status: "canceled" }).status).toBe("cancelled");
+});
+
+test("an item that is done but names no image has failed", () => {
+  const item = parseItem({
+    item_id: 1,
+    batch_id: "b",
+    status: "completed",
+    session_id: "s",
+    created_at: "2026-08-19 10:00:00.120",
+    session: {
+      source_prepared_mapping: { rin: ["a"], out: ["b"] },
+      results: {
+        a: { type: "image_output", image: { image_name: "helper.png" } },
+        b: { type: "image_output", image: { image_name: "../../etc/passwd" } },
+      },
+    },
+  });
+  expect(item).toMatchObject({ imageName: null, failure: { reason: "image_missing" } });
 });

@@ -63,7 +63,7 @@ export function createImageCalls(http: Http) {
     /**
      * Writes the PNG as the server stores it, prompt and graph in its text chunks included. That it
      * has its whole length does not prove that it decodes.
-     * @throws ProviderError `missing` when the file is gone, `broken` when it is of another type or length
+     * @throws ProviderError `missing` when the file is gone, another one when it does not come whole
      */
     downloadImage(
       download: { imageName: string; sink: Sink; maxBytes: number },

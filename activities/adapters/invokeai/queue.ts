@@ -103,7 +103,7 @@ export function createQueueCalls(http: Http) {
         return findItemsOneByOne(batchId, signal);
       }
       const items = (Array.isArray(answer) ? answer : [answer]).map(parseItem);
-      return { items: items.filter((item) => item.batchId === batchId).sort(byId), unreadable: 0 };
+      return { items: items.filter((item) => item.batchId === batchId), unreadable: 0 };
     },
 
     /**
