@@ -35,8 +35,9 @@ export async function up(
   checkConfig(env, options);
   const host = env["HOST"]?.trim() || "127.0.0.1";
   const port = options.port === 0 ? await findFreePort() : options.port;
-  await refuseTakenPort(port, host);
   const folder = await takeDataFolder(options.dataDir, say);
+  // After the folder: a killed run's API lets go of the port a moment later.
+  await refuseTakenPort(port, host);
   const guardian = await startGuardian(folder.processesLockPath);
   const parts: StackPart[] = [];
   const ending = Promise.withResolvers<number>();
