@@ -1,0 +1,43 @@
+import type { LiveStep } from "#db/queries/generation-views";
+import type { EventRow } from "#db/schema/events";
+
+/** One message of `text/event-stream` (HTML standard, 9.2.6). JSON holds no line break, so one `data` line is enough. */
+export function toFrame(message: { id?: number; event: string; data: unknown }): string {
+  const id = message.id === undefined ? "" : `id: ${message.id}\n`;
+  return `${id}event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`;
+}
+
+/** How soon a client that lost the stream asks for it again; also the first bytes, so that it knows it is connected. */
+export const greeting = "retry: 1000\n\n";
+
+export const keepAlive = ": still here\n\n";
+
+export function eventFrame(row: EventRow): string {
+  return toFrame({
+    id: row.id,
+    event: row.type,
+    data: {
+      ...(row.sessionId !== null && { session_id: row.sessionId }),
+      ...row.data,
+      created_at: row.createdAt.toISOString(),
+    },
+  });
+}
+
+/** Progress as it is; without an id, since it is no transition and is not repeated to who was away. */
+export function progressFrame({ running, ...step }: LiveStep): string {
+  const message = step.progressMessage ?? running?.message;
+  const estimate = running?.estimatedCompletion;
+  return toFrame({
+    event: "step.progress",
+    data: {
+      session_id: step.sessionId,
+      step_id: step.stepId,
+      status: step.status,
+      progress: step.status === "processing" ? (running?.progress ?? 0) : 0,
+      ...(message && { progress_message: message }),
+      ...(estimate && { estimated_completion: estimate.toISOString() }),
+      ...(running?.preview && { preview: running.preview }),
+    },
+  });
+}

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eq, sql } from "drizzle-orm";
+import { type RunningApi, serve } from "#api/serve";
+import { loadConfig } from "#config";
+import { insertEvents } from "#db/queries/events";
+import { saveProgress } from "#db/queries/progress";
+import { events } from "#db/schema/events";
+import { steps } from "#db/schema/steps";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { openEventStream, type StreamMessage } from "#tests/support/event-stream";
+import { insertModel } from "#tests/support/rows";
+
+let api: TestApi;
+let modelKey: string;
+let servers: RunningApi[];
+
+beforeAll(async () => {
+  api = await createTestApi();
+  modelKey = (await insertModel(db())).key;
+  // Nothing is shared but the database and the files.
+  const config = loadConfig({
+    DATABASE_URL: api.deps.config.secrets.databaseUrl,
+    DATA_DIR: api.dataDir,
+    PORT: "0",
+    LOG_LEVEL: "silent",
+  });
+  servers = [await serve(config), await serve(config)];
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  await api.close();
+});
+
+const db = () => api.deps.database.db;
+
+async function openSession(): Promise<string> {
+  const answer = await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+async function requestStep(sessionId: string): Promise<string> {
+  const answer = await api.postJson(`/api/v1/generation/sessions/${sessionId}/steps`, {
+    prompt: "a lighthouse",
+    parameters: { model_key: modelKey },
+  });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+const tell = (sessionId: string | null, mark: number) =>
+  db().transaction((tx) =>
+    insertEvents(tx, [{ type: "photo.retrieved", sessionId, data: { mark } }]),
+  );
+
+const streamOf = (server: number, sessionId: string, headers: Record<string, string> = {}) =>
+  openEventStream(
+    `${servers[server]!.url}/api/v1/generation/sessions/${sessionId}/events`,
+    headers,
+  );
+
+const marksOf = (messages: StreamMessage[]) =>
+  messages
+    .filter((message) => message.event === "photo.retrieved")
+    .map((message) => JSON.parse(message.data).mark as number);
+
+const isMark = (mark: number) => (message: StreamMessage) =>
+  message.event === "photo.retrieved" && JSON.parse(message.data).mark === mark;
+
+test("a new client gets the present state, then what happens, in rising order", async () => {
+  const sessionId = await openSession();
+  await requestStep(sessionId);
+  const stream = await streamOf(0, sessionId);
+  expect(stream.response.headers.get("content-type")).toStartWith("text/event-stream");
+  const snapshot = await stream.until((message) => message.event === "snapshot");
+  expect(JSON.parse(snapshot.data)).toMatchObject({
+    session: { id: sessionId, status: "active" },
+    steps: [{ status: "pending" }],
+  });
+  for (const mark of [1, 2, 3]) await tell(sessionId, mark);
+  await tell(null, 99);
+  await stream.until(isMark(3));
+  const ids = stream.seen.filter((message) => message.id).map((message) => Number(message.id));
+  expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+  expect(marksOf(stream.seen)).toEqual([1, 2, 3]);
+  stream.close();
+});
+
+test("a client that loses one api process and goes on at another sees every transition once, also when transactions commit out of order", async () => {
+  const sessionId = await openSession();
+  const first = await streamOf(0, sessionId);
+  await first.until((message) => message.event === "snapshot");
+  await tell(sessionId, 1);
+  const last = await first.until(isMark(1));
+  first.close();
+
+  // The first transaction has its event's id and waits; the second one must not become visible before it.
+  const drawn = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const slow = db().transaction(async (tx) => {
+    await insertEvents(tx, [{ type: "photo.retrieved", sessionId, data: { mark: 2 } }]);
+    drawn.resolve();
+    await release.promise;
+  });
+  await drawn.promise;
+  const quick = tell(sessionId, 3);
+  const second = await streamOf(1, sessionId, { "last-event-id": last.id! });
+  const visible = await db().select().from(events).where(eq(events.sessionId, sessionId));
+  release.resolve();
+  await Promise.all([slow, quick]);
+  await tell(sessionId, 4);
+  await second.until(isMark(4));
+  second.close();
+
+  expect(visible.map((row) => row.data["mark"]).filter(Boolean)).toEqual([1]);
+  expect(marksOf([...first.seen, ...second.seen])).toEqual([1, 2, 3, 4]);
+  expect(second.seen.some((message) => message.event === "snapshot")).toBe(false);
+});
+
+test("many writers at once lose nothing and repeat nothing", async () => {
+  const sessionId = await openSession();
+  const stream = await streamOf(0, sessionId);
+  await stream.until((message) => message.event === "snapshot");
+  const marks = Array.from({ length: 80 }, (_, at) => at);
+  await Promise.all(marks.map((mark) => tell(sessionId, mark)));
+  await tell(sessionId, 1_000);
+  await stream.until(isMark(1_000));
+  expect(marksOf(stream.seen).toSorted((a, b) => a - b)).toEqual([...marks, 1_000]);
+  stream.close();
+}, 20_000);
+
+test("a client that was away for longer than events are kept is told to start anew", async () => {
+  const sessionId = await openSession();
+  await tell(sessionId, 1);
+  await tell(sessionId, 2);
+  const [oldest] = await db().execute<{ id: number }>(sql`select min(id)::int as id from events`);
+  await db().delete(events).where(eq(events.id, oldest!.id));
+  for (const known of [String(oldest!.id - 1), "900000000", "not-an-id"]) {
+    const stream = await streamOf(0, sessionId, { "last-event-id": known });
+    await stream.until((message) => message.event === "snapshot");
+    expect(stream.seen.map((message) => message.event)).toContain("reset");
+    stream.close();
+  }
+});
+
+test("progress of a running step comes as it is, without an id, and the present one first", async () => {
+  const sessionId = await openSession();
+  const stepId = await requestStep(sessionId);
+  await db().update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
+  const save = (progress: number) =>
+    saveProgress(db(), {
+      stepId,
+      progress,
+      message: "denoising",
+      preview: null,
+      estimatedCompletion: null,
+      updatedAt: new Date(),
+    });
+  await save(0.25);
+  const stream = await streamOf(0, sessionId);
+  const isAt = (progress: number) => (message: StreamMessage) =>
+    message.event === "step.progress" && JSON.parse(message.data).progress === progress;
+  const first = await stream.until(isAt(0.25));
+  expect(first.id).toBeUndefined();
+  expect(JSON.parse(first.data)).toMatchObject({ step_id: stepId, progress_message: "denoising" });
+  await save(0.5);
+  await stream.until(isAt(0.5));
+  stream.close();
+});
+
+test("the stream of everything carries what is of no session", async () => {
+  const stream = await openEventStream(`${servers[0]!.url}/api/v1/events`);
+  const snapshot = await stream.until((message) => message.event === "snapshot");
+  expect(JSON.parse(snapshot.data)).toMatchObject({ backend: { connected: false } });
+  await tell(null, 5);
+  await stream.until(isMark(5));
+  stream.close();
+});
+
+test("a session that there is not has no stream, and HEAD opens none", async () => {
+  const base = `${servers[0]!.url}/api/v1/generation/sessions`;
+  expect((await fetch(`${base}/${crypto.randomUUID()}/events`)).status).toBe(404);
+  const head = await fetch(`${base}/${await openSession()}/events`, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-type")]).toEqual([
+    200,
+    "text/event-stream; charset=utf-8",
+  ]);
+});
+
+test("a client that is gone leaves nothing behind", async () => {
+  const sessionId = await openSession();
+  const listening = async () => {
+    const rows = await db().execute<{ n: number }>(
+      sql`select count(*)::int as n from pg_stat_activity
+          where application_name = 'gallery-events' and datname = current_database()`,
+    );
+    return rows[0]!.n;
+  };
+  const stream = await streamOf(0, sessionId);
+  await stream.until((message) => message.event === "snapshot");
+  while ((await listening()) !== 1) await Bun.sleep(20);
+  stream.close();
+  while ((await listening()) !== 0) await Bun.sleep(20);
+}, 10_000);
+
+test("a stream goes on after its connection to the database was cut", async () => {
+  const sessionId = await openSession();
+  const stream = await streamOf(1, sessionId);
+  await stream.until((message) => message.event === "snapshot");
+  await db().execute(
+    sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'gallery-events' and datname = current_database()`,
+  );
+  await tell(sessionId, 1);
+  await stream.until(isMark(1));
+  stream.close();
+}, 15_000);
+
+// In full: what cuts a silent stream are the idle times of the server, which count real seconds.
+test("a silent stream lives for two minutes", async () => {
+  const sessionId = await openSession();
+  const stream = await streamOf(0, sessionId);
+  const openedAt = performance.now();
+  while (performance.now() - openedAt < 121_000) {
+    await stream.until((message) => message.event === "comment");
+  }
+  await tell(sessionId, 1);
+  await stream.until(isMark(1));
+  expect(new Set(stream.seen.map((message) => message.event))).toEqual(
+    new Set(["message", "snapshot", "comment", "photo.retrieved"]),
+  );
+  stream.close();
+}, 150_000);
