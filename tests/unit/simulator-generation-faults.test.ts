@@ -100,7 +100,7 @@ test("a restart cancels the running item without an error and runs the pending o
   await ended(3);
   const items = await itemsOf("b1");
   expect(items.map(({ status }) => status)).toEqual(["completed", "canceled", "completed"]);
-  expect(items[1]?.error_type).toBeUndefined();
+  expect(items[1]?.error_type).toBeNull();
   expect(items[1]?.session.results).toEqual({});
   expect((await control.state()).generated.map(({ seed }) => seed)).toEqual([1, 3]);
 });
@@ -214,4 +214,36 @@ test("queue and images survive the process that stops in mid-run", async () => {
   } finally {
     await rm(dataDir, { recursive: true });
   }
+});
+
+test("each event comes twice, the second progress without its preview; a silent socket tells nothing", async () => {
+  const { control, url } = simulator;
+  const socket = io(url, {
+    path: "/ws/socket.io",
+    transports: ["websocket"],
+    forceNew: true,
+    reconnection: false,
+  });
+  const previews: boolean[] = [];
+  const completed: string[] = [];
+  socket.on("invocation_progress", ({ message, image }: { message: string; image: unknown }) => {
+    if (message === "Denoising") previews.push(image !== null);
+  });
+  type Change = { status: string; batch_id: string };
+  socket.on("queue_item_status_changed", ({ status, batch_id }: Change) => {
+    if (status === "completed") completed.push(batch_id);
+  });
+  await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+  await enqueue("b1", [1]);
+  await control.until(() => completed.length === 2);
+  expect(previews.slice(0, 2)).toEqual([true, false]);
+
+  await control.addFault({ kind: "socket_silent" });
+  await enqueue("b2", [1]);
+  await ended(2);
+  await control.clearFaults();
+  await enqueue("b3", [1]);
+  await control.until(() => completed.length > 3);
+  socket.close();
+  expect(completed).toEqual(["b1", "b1", "b3", "b3"]);
 });

@@ -233,3 +233,12 @@ test("a PNG of the wrong size is sound but 16 by 16", async () => {
   const bytes = Buffer.from(await (await full(name)).arrayBuffer());
   expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", width: 16, height: 16 });
 });
+
+test("a gzipped picture is compressed for who asked for identity", async () => {
+  const name = await uploadedImage();
+  const bytes = Buffer.from(await (await full(name)).arrayBuffer());
+  await simulator.control.addFault({ kind: "gzipped", route: "imageFull" });
+  const response = await full(name);
+  expect(response.headers.get("content-encoding")).toBe("gzip");
+  expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
+});

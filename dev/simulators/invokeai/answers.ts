@@ -1,3 +1,8 @@
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+
+const compress = promisify(gzip);
+
 /** What a route answers, before faults and compression. */
 export type Answer = {
   status: number;
@@ -32,6 +37,12 @@ export function html(status: number, markup: string): Answer {
     headers: { "content-type": "text/html; charset=utf-8" },
     body: Buffer.from(markup),
   };
+}
+
+/** The same answer compressed; its Content-Length is then the compressed one. */
+export async function gzipAnswer(answer: Answer): Promise<Answer> {
+  const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
+  return { ...answer, headers, body: await compress(answer.body, { level: 1 }) };
 }
 
 /** The UI's page, which the real server gives for every GET path it does not know. */

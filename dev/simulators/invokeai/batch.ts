@@ -57,6 +57,8 @@ export function parseEnqueue(body: unknown): { batch: Batch; prepend: boolean } 
 }
 
 function parseData(input: unknown, graph: Graph, batch: unknown): Datum[][] {
+  const refuseData = (message: string) =>
+    new ValidationFailure([ruleBroken([...loc, "data"], message, input)]);
   const refuse = (message: string) => new ValidationFailure([ruleBroken(loc, message, batch)]);
   if (!Array.isArray(input) || !input.every(Array.isArray)) {
     throw new ValidationFailure([
@@ -72,14 +74,15 @@ function parseData(input: unknown, graph: Graph, batch: unknown): Datum[][] {
   const seen = new Set<string>();
   for (const group of groups) {
     if (new Set(group.map(({ items }) => items.length)).size > 1) {
-      throw refuse("Zipped batch items must all have the same length");
+      throw refuseData("Zipped batch items must all have the same length");
     }
     for (const { node_path, field_name, items } of group) {
       if (new Set(items.map((item) => typeof item)).size > 1) {
-        throw refuse("All items in a batch must have the same type");
+        throw refuseData("All items in a batch must have the same type");
       }
       const name = `${node_path}.${field_name}`;
-      if (seen.has(name)) throw refuse(`Each batch data must have unique node_id and field_name`);
+      if (seen.has(name))
+        throw refuseData("Each batch data must have unique node_id and field_name");
       seen.add(name);
       const node = graph.nodes[node_path];
       if (node === undefined) throw refuse(`Node ${node_path} not found in graph`);

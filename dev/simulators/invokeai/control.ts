@@ -55,6 +55,7 @@ export type RouteFaultKind =
   | { kind: "wrong_length" } // whole body, Content-Length too high, connection closed
   | { kind: "truncated_png" } // sound HTTP around half a picture
   | { kind: "wrong_size_png" } // sound HTTP around a sound picture of 16 by 16
+  | { kind: "gzipped" } // compressed whoever asks, pictures too, as proxies and 6.13 do
   | { kind: "wrong_content_type" }; // right bytes as text/plain
 
 export type RouteFault = RouteFaultKind & {

@@ -67,7 +67,7 @@ export function createQueueEvents(queue: Queue, broadcast: Broadcast) {
       broadcast("invocation_progress", {
         ...nodeBase(row, node, sourceId),
         ...progress,
-        device: "cpu",
+        device: null,
       }),
 
     nodeCompleted: (row: ItemRow, node: GraphNode, sourceId: string, result: Payload) =>

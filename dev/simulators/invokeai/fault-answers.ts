@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { detail, html, plainText, userInterface, type Answer } from "./answers.ts";
+import { detail, gzipAnswer, html, plainText, userInterface, type Answer } from "./answers.ts";
 import type { RouteFault } from "./control.ts";
 
 /** The answer that stands in for the real one; undefined for faults that do not replace it. */
@@ -28,6 +28,8 @@ export async function spoilAnswer(fault: RouteFault, answer: Answer): Promise<An
   switch (fault.kind) {
     case "truncated_png":
       return { ...answer, body: answer.body.subarray(0, Math.floor(answer.body.length / 2)) };
+    case "gzipped":
+      return gzipAnswer(answer);
     case "wrong_size_png":
       return { ...answer, body: await sharp(answer.body).resize(16, 16).png().toBuffer() };
     case "wrong_content_type":

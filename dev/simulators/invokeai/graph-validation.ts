@@ -58,7 +58,9 @@ function parseNode(value: unknown, loc: Location, problems: Problem[]): GraphNod
     }
     const fault = field.check?.(given);
     if (fault !== undefined) {
-      problems.push({ ...fault, loc: [...loc, type, name], input: given });
+      const { at, ...words } = fault;
+      const where = [...loc, type, name, ...(at === undefined ? [] : [at])];
+      problems.push({ ...words, loc: where, input: given });
     }
     node[name] = given;
   }

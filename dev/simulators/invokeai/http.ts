@@ -1,7 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
-import { detail, plainText, type Answer } from "./answers.ts";
+import { detail, gzipAnswer, plainText, type Answer } from "./answers.ts";
 import type { RouteFault, RouteName } from "./control.ts";
 import { spoilAnswer, standInAnswer } from "./fault-answers.ts";
 import { NodeError } from "./nodes/definition.ts";
@@ -9,7 +7,6 @@ import { answerUnknown, matchRoute, type Handlers, type RouteRequest } from "./r
 import { ValidationFailure } from "./validation.ts";
 import type { World } from "./world.ts";
 
-const compress = promisify(gzip);
 const gzipFromBytes = 1000;
 /** Faults that end with a whole answer. */
 const soundFaults: ReadonlySet<string> = new Set(["delay", "request_held", "answer_held"]);
@@ -72,10 +69,9 @@ export function createListener(
 
   async function answerSoundly({ request, response }: Exchange, answer: Answer): Promise<void> {
     const accepts = request.headers.get("accept-encoding") ?? "";
-    const isWorthIt = answer.body.length >= gzipFromBytes && /\bgzip\b/.test(accepts);
-    if (!isWorthIt) return send(answer, response);
-    const headers = { ...answer.headers, "content-encoding": "gzip", vary: "Accept-Encoding" };
-    return send({ ...answer, headers, body: await compress(answer.body, { level: 1 }) }, response);
+    const isPicture = answer.headers["content-type"]?.startsWith("image/") ?? false;
+    const isWorthIt = !isPicture && answer.body.length >= gzipFromBytes && /\bgzip\b/.test(accepts);
+    return send(isWorthIt ? await gzipAnswer(answer) : answer, response);
   }
 
   async function answerFaultily(

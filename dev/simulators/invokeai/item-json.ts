@@ -7,17 +7,33 @@ const owner = {
   user_email: "system@system.invokeai",
 };
 
-/** An item as the queue routes answer it; null fields are left out. */
+/** Fields of features that no item here uses. */
+const unusedFields = {
+  retried_from_item_id: null,
+  workflow_call_id: null,
+  parent_item_id: null,
+  parent_session_id: null,
+  root_item_id: null,
+  workflow_call_depth: null,
+  workflow: null,
+};
+
+/** An item as lists of items hold it. */
 export function itemToJson(row: ItemRow): Record<string, unknown> {
   const { session, field_values, poison: _poison, batch_index: _index, ...fields } = row;
-  const item = {
+  return {
     ...fields,
     ...owner,
+    ...unusedFields,
     field_values: JSON.parse(field_values) as unknown,
     device: row.started_at === null ? null : "cpu",
     session: JSON.parse(session) as unknown,
   };
-  return withoutNulls(item) as Record<string, unknown>;
+}
+
+/** An item as its own route answers it: null fields are left out, at any depth. */
+export function singleItemToJson(row: ItemRow): Record<string, unknown> {
+  return withoutNulls(itemToJson(row)) as Record<string, unknown>;
 }
 
 export function batchStatusJson(queue: Queue, batchId: string): Record<string, unknown> {

@@ -54,24 +54,30 @@ export function createItemRun(
   }
 
   function contextFor(node: GraphNode, sourceId: string): RunContext {
+    async function tellProgress(percentage: number, painting: Painting): Promise<void> {
+      const image = await preview(painting, percentage);
+      events.nodeProgress(row, node, sourceId, { message: "Denoising", percentage, image });
+    }
     return {
       models: world.models,
       images: world.images,
       tensors,
 
-      async beforeStep(step, steps, painting) {
+      async runStep(step, steps, painting) {
         await freezeIfHeld(step);
         checkStopped();
-        events.nodeProgress(row, node, sourceId, {
-          message: "Denoising",
-          percentage: (step + 1) / steps,
-          image: await preview(painting, (step + 1) / steps),
-        });
+        // The start is told, too: n steps make n + 1 events.
+        if (step === 0) await tellProgress(0, painting);
         await pause(world.settings.stepDelayMs, stopped);
         checkStopped();
+        await tellProgress((step + 1) / steps, painting);
       },
 
-      saveImage: (png, inputs) => saveImage(png, inputs, node),
+      saveImage(png, inputs) {
+        const message = "Saving image";
+        events.nodeProgress(row, node, sourceId, { message, percentage: null, image: null });
+        return saveImage(png, inputs, node);
+      },
     };
   }
 
@@ -141,9 +147,12 @@ export function createItemRun(
 
     /** Runs node after node; answers the failure that ended it, throws `Stopped` when it was cut short. */
     async execute(): Promise<NodeFailure | undefined> {
-      for (const sourceId of sortNodes(session.graph) ?? []) {
+      const prepared = (sortNodes(session.graph) ?? []).map((sourceId) => ({
+        sourceId,
+        node: prepareNode(session, sourceId),
+      }));
+      for (const { sourceId, node } of prepared) {
         checkStopped();
-        const node = prepareNode(session, sourceId);
         events.nodeStarted(row, node, sourceId);
         try {
           failIfTold(world, row);

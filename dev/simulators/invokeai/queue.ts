@@ -121,9 +121,10 @@ export function createQueue(database: Database) {
         : rows("where destination = ? order by priority desc, item_id", destination),
 
     itemIds: (ascending: boolean) =>
-      rows(
-        `order by created_at ${ascending ? "asc" : "desc"}, item_id ${ascending ? "asc" : "desc"}`,
-      ).map(({ item_id }) => item_id),
+      // Items of one batch have one time of creation: among them the order is always ascending.
+      rows(`order by created_at ${ascending ? "asc" : "desc"}, item_id`).map(
+        ({ item_id }) => item_id,
+      ),
 
     findNext: () => rows("where status = 'pending' order by priority desc, item_id limit 1")[0],
 

@@ -22,7 +22,8 @@ export function createEventSink(
     if (faults.strike("socket_silent") !== undefined) return;
     const event = { timestamp: Math.floor(Date.now() / 1000), ...payload };
     io.emit(name, event);
-    // Once for the user's room and once for the admins'; only the first carries the preview.
+    // Once for the user's room and once for the admins', where the preview is left out. 6.14.2 was
+    // also seen to send once; a client has to bear both, and twice is the harder one.
     io.emit(name, name === "invocation_progress" ? { ...event, image: null } : event);
   }
 

@@ -35,3 +35,13 @@ export function requireObject(value: unknown, loc: (string | number)[]): Record<
     { type: "model_attributes_type", loc, msg: "Input should be a valid dictionary", input: value },
   ]);
 }
+
+/** The list in field `name` of a body. */
+export function requireList(body: unknown, name: string): unknown[] {
+  const value = requireObject(body, ["body"])[name];
+  if (value === undefined) throw new ValidationFailure([missingField(["body", name], null)]);
+  if (Array.isArray(value)) return value;
+  throw new ValidationFailure([
+    { type: "list_type", loc: ["body", name], msg: "Input should be a valid list", input: value },
+  ]);
+}

@@ -67,7 +67,7 @@ describe("a graph is refused with 422 for", () => {
     const withDenoise = (denoise: Record<string, unknown>) =>
       enqueueGraph(sd1Graph(model, { denoise }));
     expectRefusal(await withDenoise({ scheduler: "slow" }), /'euler'/);
-    expectRefusal(await withDenoise({ cfg_scale: 0.5 }), /greater than or equal to 1/);
+    expectRefusal(await withDenoise({ cfg_scale: 0.5 }), /cfg_scale must be greater than 1/);
     expectRefusal(await withDenoise({ steps: 0 }), /greater than 0/);
   });
 

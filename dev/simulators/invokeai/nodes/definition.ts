@@ -13,8 +13,8 @@ export type RunContext = {
   images: ImageStore;
   /** Conditioning, noise and latents by the name that travels along the edges. */
   tensors: Map<string, unknown>;
-  /** Called before each step of denoising; throws `Stopped` when the item was canceled. */
-  beforeStep: (step: number, steps: number, painting: Painting) => Promise<void>;
+  /** Takes the time of one step of denoising; throws `Stopped` when the item was canceled. */
+  runStep: (step: number, steps: number, painting: Painting) => Promise<void>;
   /** Saves a picture with the node's metadata, board and flag, and answers the node's output. */
   saveImage: (png: Buffer, inputs: Inputs) => Promise<Record<string, unknown>>;
 };

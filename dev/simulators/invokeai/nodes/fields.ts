@@ -22,7 +22,13 @@ export type FieldType =
   | "collection";
 
 /** A fault of a value in the words of the real server's validator. */
-export type ValueFault = { type: string; msg: string; ctx?: Record<string, unknown> };
+export type ValueFault = {
+  type: string;
+  msg: string;
+  ctx?: Record<string, unknown>;
+  /** The key of an object that is at fault. */
+  at?: string;
+};
 
 export type Field = {
   type: FieldType;
@@ -155,7 +161,7 @@ export function object(
       const missing = keys.find((key) => !(key in value));
       return missing === undefined
         ? undefined
-        : { type: "missing", msg: "Field required", ctx: { field: missing } };
+        : { type: "missing", msg: "Field required", at: missing };
     },
   };
 }

@@ -1,6 +1,15 @@
 import type { Painting } from "../paint.ts";
 import { hashText } from "../random.ts";
-import { choice, connection, flag, float, imageField, integer, text } from "./fields.ts";
+import {
+  choice,
+  connection,
+  flag,
+  float,
+  imageField,
+  integer,
+  text,
+  type ValueFault,
+} from "./fields.ts";
 import { imageOutput, NodeError, type NodeDefinition, type RunContext } from "./definition.ts";
 import type { ClipValue, UnetValue, VaeValue } from "./loaders.ts";
 import { paint } from "../paint.ts";
@@ -76,7 +85,7 @@ export async function runSteps(
 ): Promise<void> {
   const first = Math.round(plan.steps * plan.start);
   const count = Math.max(0, Math.round(plan.steps * plan.end) - first);
-  for (let step = 0; step < count; step += 1) await context.beforeStep(step, count, painting);
+  for (let step = 0; step < count; step += 1) await context.runStep(step, count, painting);
 }
 
 /** The first conditioning of one or several. */
@@ -151,7 +160,7 @@ export const samplingNodes: Record<string, NodeDefinition> = {
       negative_conditioning: connection("conditioning"),
       noise: connection("latents", "optional"),
       steps: integer(10, { gt: 0 }),
-      cfg_scale: float(7.5, { ge: 1 }),
+      cfg_scale: { ...float(7.5), check: checkCfgScale },
       denoising_start: float(0, { ge: 0, le: 1 }),
       denoising_end: float(1, { ge: 0, le: 1 }),
       scheduler: choice(schedulers, "euler"),
@@ -244,6 +253,16 @@ export const samplingNodes: Record<string, NodeDefinition> = {
 /** Seeds count modulo 2³², negative ones from its end. */
 export function wrapSeed(seed: number): number {
   return ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
+}
+
+/** A rule in words of its own, not one of the validator's ranges. */
+function checkCfgScale(value: unknown): ValueFault | undefined {
+  if (typeof value === "number" && value >= 1) return undefined;
+  return {
+    type: "value_error",
+    msg: "Value error, cfg_scale must be greater than 1",
+    ctx: { error: {} },
+  };
 }
 
 function conditioning(context: RunContext, value: Conditioning): Record<string, unknown> {

@@ -3,6 +3,7 @@ import { detail, json, type Answer } from "../answers.ts";
 import type { ImageFilter, ImageRow } from "../images.ts";
 import { readJson } from "../read-json.ts";
 import type { Handlers } from "../router.ts";
+import { requireList } from "../validation.ts";
 import type { World } from "../world.ts";
 import { createUploadHandler } from "./upload.ts";
 import { imageToJson } from "../image-json.ts";
@@ -29,7 +30,11 @@ export function createImageHandlers(world: World): Handlers {
       if (await images.delete(name)) deleted.push(name);
       nodeCache.dropImage(name);
     }
-    return json({ deleted_images: deleted, affected_boards: deleted.length > 0 ? ["none"] : [] });
+    return json({
+      affected_boards: deleted.length > 0 ? ["none"] : [],
+      deleted_images: deleted,
+      failed_images: [],
+    });
   }
 
   return {
@@ -76,8 +81,7 @@ export function createImageHandlers(world: World): Handlers {
     deleteImage: ({ params }) => withImage(params.name, (row) => remove([row.image_name])),
 
     deleteImages(request) {
-      const { image_names } = readJson(request) as { image_names: string[] };
-      return remove(image_names);
+      return remove(requireList(readJson(request), "image_names").map(String));
     },
   };
 }

@@ -22,7 +22,7 @@ export function createModelHandlers(models: ModelCatalogue): Handlers {
 
     getModel({ params }) {
       const model = models.find(params.key ?? "");
-      return model === undefined ? detail(404, `Unknown model: ${params.key}`) : json(model);
+      return model === undefined ? detail(404, "model not found") : json(model);
     },
 
     getModelByHash({ url }) {

@@ -2,11 +2,12 @@ import { detail, json, type Answer } from "../answers.ts";
 import { expandBatch, parseEnqueue } from "../batch.ts";
 import type { QueueEvents } from "../events.ts";
 import { findSeed } from "../graph.ts";
-import { batchStatusJson, itemToJson, queueStatusJson } from "../item-json.ts";
+import { batchStatusJson, itemToJson, queueStatusJson, singleItemToJson } from "../item-json.ts";
 import type { ItemRow } from "../queue.ts";
 import type { Handlers, RouteRequest } from "../router.ts";
 import type { Runner } from "../runner.ts";
 import { readJson } from "../read-json.ts";
+import { requireList } from "../validation.ts";
 import type { World } from "../world.ts";
 
 /** The session queue: enqueue, look, cancel, remove. */
@@ -20,11 +21,10 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
 
   function withItem({ params }: RouteRequest, act: (row: ItemRow) => Answer): Answer {
     const row = queue.find(Number(params.item));
-    if (row === undefined) {
-      return detail(404, `Queue item with id ${params.item} not found in queue ${params.queue}`);
-    }
+    const notFound = `Queue item with id ${params.item} not found in queue ${params.queue}`;
+    if (row === undefined) return detail(404, notFound);
     if (params.queue !== "default") {
-      return detail(500, `Unexpected error while fetching queue item: ${params.item}`);
+      return detail(500, `Unexpected error while fetching queue item: 404: ${notFound}`);
     }
     return row.poison === null ? act(row) : poisonAnswer(row);
   }
@@ -110,11 +110,11 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
     },
 
     itemsByIds(request) {
-      const { item_ids } = readJson(request) as { item_ids: number[] };
-      return answerItems(item_ids.flatMap((id) => queue.find(id) ?? []));
+      const ids = requireList(readJson(request), "item_ids");
+      return answerItems(ids.flatMap((id) => queue.find(Number(id)) ?? []));
     },
 
-    getItem: (request) => withItem(request, (row) => json(itemToJson(row))),
+    getItem: (request) => withItem(request, (row) => json(singleItemToJson(row))),
 
     deleteItem: (request) =>
       withItem(request, (row) => {
@@ -130,8 +130,8 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
       }),
 
     cancelByBatchIds(request) {
-      const { batch_ids } = readJson(request) as { batch_ids: string[] };
-      return cancel(batch_ids.flatMap((id) => queue.listBatch(id)));
+      const ids = requireList(readJson(request), "batch_ids");
+      return cancel(ids.flatMap((id) => queue.listBatch(String(id))));
     },
 
     cancelByDestination: ({ url }) =>

@@ -54,7 +54,7 @@ function readQuery(query: URLSearchParams): { category: string; isIntermediate: 
   }
   const category = query.get("image_category") ?? "";
   if (!categories.includes(category)) {
-    const expected = categories.map((word) => `'${word}'`).join(", ");
+    const expected = "'general', 'mask', 'control', 'user' or 'other'";
     throw new ValidationFailure([
       {
         type: "enum",
