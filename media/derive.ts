@@ -40,11 +40,10 @@ export async function deriveImages(
   return limits.budget.spend(image.heldPixels, async () => {
     try {
       const pixels = await decodePreview(path, image, limits.timeoutSeconds);
-      const [preview, thumbnail, thumbhash] = await Promise.all([
-        fromPixels(pixels).webp(webp).toBuffer(),
-        shrink(fromPixels(pixels), thumbnailSide).webp(webp).toBuffer(),
-        hashPixels(pixels),
-      ]);
+      // One after another: the budget counts a picture as one job.
+      const preview = await fromPixels(pixels).webp(webp).toBuffer();
+      const thumbnail = await shrink(fromPixels(pixels), thumbnailSide).webp(webp).toBuffer();
+      const thumbhash = await hashPixels(pixels);
       return { preview, thumbnail, thumbhash };
     } catch (error) {
       throw decodeFault(error);
@@ -57,6 +56,7 @@ async function decodePreview(
   image: InspectedImage,
   timeoutSeconds: number,
 ): Promise<Pixels> {
+  // The decoder's output is sRGB of eight bits, whatever the profile, depth and channels of the file.
   // Old cameras and phones write slightly broken files: only a truncated one fails. Of an animation
   // the first frame is read. The turn comes after the shrinking, where it costs little.
   const source = sharp(path, {
@@ -65,8 +65,6 @@ async function decodePreview(
     autoOrient: true,
   });
   const { data, info } = await shrink(source, previewSide)
-    // Also makes three channels of a grey picture, and eight bits of sixteen.
-    .toColourspace("srgb")
     .timeout({ seconds: timeoutSeconds })
     .raw()
     .toBuffer({ resolveWithObject: true });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "#errors";
 import { createDiskStorage } from "#media/disk";
-import { originalKey, previewKey, thumbnailKey } from "#media/keys";
+import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/keys";
 import type { Storage } from "#media/storage";
 
 let dataDir: string;
@@ -147,6 +147,45 @@ describe("the disk storage", () => {
     }
     await writer;
     expect(reads).toBeGreaterThan(0);
+  });
+
+  test("a process killed while it writes leaves whole files and unfinished ones, nothing between", async () => {
+    const own = join(dataDir, "killed");
+    const size = 400_000;
+    const program = `
+      import { createDiskStorage } from "#media/disk";
+      import { thumbnailKey } from "#media/keys";
+      const storage = createDiskStorage({ dataDir: process.argv[1] });
+      const write = async () => {
+        for (;;) {
+          await storage.put(thumbnailKey(crypto.randomUUID()), Buffer.alloc(${size}, "x"));
+          console.log("put");
+        }
+      };
+      await Promise.all([write(), write(), write()]);`;
+    const writer = Bun.spawn([process.execPath, "--no-env-file", "-e", program, own], {
+      cwd: join(import.meta.dir, "../.."),
+      stdout: "pipe",
+    });
+    let written = "";
+    for await (const chunk of writer.stdout) {
+      written += Buffer.from(chunk).toString();
+      if (written.split("\n").length > 10) writer.kill("SIGKILL");
+    }
+    await writer.exited;
+    expect(writer.signalCode).toBe("SIGKILL");
+
+    let whole = 0;
+    for await (const { key, bytes } of createDiskStorage({ dataDir: own }).list(
+      "photos/thumbnails",
+    )) {
+      const part = parseKey(key)?.part;
+      expect(["thumbnail", "incoming"]).toContain(part);
+      if (part !== "thumbnail") continue;
+      expect(bytes).toBe(size);
+      whole += 1;
+    }
+    expect(whole).toBeGreaterThanOrEqual(10);
   });
 
   test("a missing file is undefined to find and to borrow, and fine to remove", async () => {

@@ -140,7 +140,7 @@ describe("bounds", () => {
     const startedAt = performance.now();
     expect(await verdict(bomb)).toBe("image_rejected");
     // Decoded, it takes a second and 256 MB; the header takes some milliseconds.
-    expect(performance.now() - startedAt).toBeLessThan(250);
+    expect(performance.now() - startedAt).toBeLessThan(500);
     expect(process.memoryUsage.rss() - residentBefore).toBeLessThan(64_000_000);
   });
 
@@ -160,7 +160,8 @@ describe("bounds", () => {
   });
 
   test("a PNG of 81 megapixels is refused although each side is within bounds", async () => {
-    expect(await verdict(pngBomb(9_000))).toBe("image_rejected");
+    const outcome = await ingest(pngBomb(9_000)).catch((error: AppError) => error.message);
+    expect(outcome).toContain("80 megapixels");
   });
 
   test("an animation of 1 000 frames is taken, one of 1 001 is not", async () => {
@@ -175,7 +176,7 @@ describe("bounds", () => {
     const outcome = await ingest(slowPng(8_900), undefined, own).catch((error: Error) => error);
     expect(outcome).toMatchObject({ code: "image_rejected" });
     expect((outcome as Error).message).toContain("too long");
-  });
+  }, 30_000);
 });
 
 describe("derivatives", () => {
