@@ -1,6 +1,6 @@
 import { readPngText } from "./png-text";
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
+type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export type JsonObject = { [key: string]: JsonValue };
 
 const keyword = "invokeai_metadata";

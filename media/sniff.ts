@@ -10,7 +10,7 @@ const heicBrands = ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hev
 const heifBrands = ["mif1", "msf1"];
 
 /** The type a file's first bytes tell; undefined for everything that is not on the list of accepted types. */
-export function sniff(head: Uint8Array): ImageMimeType | undefined {
+function sniff(head: Uint8Array): ImageMimeType | undefined {
   const text = (from: number, to: number) =>
     Buffer.from(head.subarray(from, to)).toString("latin1");
   if (text(0, 3) === "\xff\xd8\xff") return "image/jpeg";

@@ -180,8 +180,8 @@ describe("the disk storage", () => {
       "photos/thumbnails",
     )) {
       const part = parseKey(key)?.part;
-      expect(["thumbnail", "incoming"]).toContain(part);
-      if (part !== "thumbnail") continue;
+      if (part === "incoming") continue;
+      expect(part).toBe("thumbnail");
       expect(bytes).toBe(size);
       whole += 1;
     }
