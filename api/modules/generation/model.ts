@@ -164,11 +164,6 @@ export function toAskedParameters(body: Static<typeof parametersBody>): AskedPar
   };
 }
 
-/** A title as it is kept: trimmed, NFC, null for an empty one. */
-export function toTitle(given: string | null): string | null {
-  return given?.normalize("NFC").trim() || null;
-}
-
 export function sessionToWire(
   view: SessionView,
   workflowUrl: (workflowId: string) => string | undefined,

@@ -11,14 +11,8 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
-import {
-  sessionBody,
-  sessionChange,
-  sessionSchema,
-  sessionStatus,
-  sessionToWire,
-  toTitle,
-} from "./model";
+import { tidyTitle } from "../../text";
+import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
 import { timeKeys, toTimePlace } from "./pages";
 import { changeSession, openSession } from "./sessions";
 
@@ -54,7 +48,7 @@ export function createSessionRoutes(deps: ApiDeps) {
               id,
               entryType: body.entry_type,
               sourceImageId: body.source_image_id ?? null,
-              title: toTitle(body.title ?? null),
+              title: tidyTitle(body.title ?? null),
             });
             return { status: 201, body: await showSession(id) };
           },
@@ -111,7 +105,7 @@ export function createSessionRoutes(deps: ApiDeps) {
         }
         await changeSession(deps, params.id, {
           status: body.status,
-          title: body.title === undefined ? undefined : toTitle(body.title),
+          title: body.title === undefined ? undefined : tidyTitle(body.title),
           discardUnselected: body.discard_unselected ?? false,
         });
         return showSession(params.id);

@@ -1,0 +1,87 @@
+import type { ApiDeps } from "#api/deps";
+import type { Tx } from "#db/client";
+import {
+  addAlbumPhotos,
+  findRank,
+  listPresentPhotos,
+  lockAlbum,
+  moveAlbumPhoto,
+  removeAlbumPhotos,
+  updateAlbum,
+} from "#db/queries/albums";
+import { AppError, invalid, notFound } from "#errors";
+import { tidyTitle } from "../../text";
+
+type Deps = Pick<ApiDeps, "database" | "now">;
+
+/** @throws AppError validation_error when nothing is left of it */
+export function tidyName(given: string): string {
+  const name = tidyTitle(given);
+  if (name !== null) return name;
+  throw invalid("An album needs a name.", [{ path: "name", message: "1 to 200 characters" }]);
+}
+
+/** @throws AppError not_found when one of them is not there; `path` names it in the body */
+export async function checkPhotos(
+  db: Tx | ApiDeps["database"]["db"],
+  photoIds: string[],
+  path: string,
+): Promise<void> {
+  const present = new Set(await listPresentPhotos(db, photoIds));
+  const missing = photoIds.filter((id) => !present.has(id));
+  if (missing.length === 0) return;
+  throw new AppError({
+    kind: "not_found",
+    code: "not_found",
+    message: "A photo named in the request is not there; nothing was changed.",
+    details: { path, missing },
+  });
+}
+
+/** Adds photos at the album's end, each once; all of them or, where one is not there, none. */
+export async function addPhotos(deps: Deps, albumId: string, given: string[]): Promise<void> {
+  const photoIds = [...new Set(given)];
+  await changeOrder(deps, albumId, async (tx) => {
+    await checkPhotos(tx, photoIds, "photo_ids");
+    await addAlbumPhotos(tx, { albumId, photoIds });
+  });
+}
+
+export async function removePhotos(deps: Deps, albumId: string, photoIds: string[]): Promise<void> {
+  await changeOrder(deps, albumId, (tx) => removeAlbumPhotos(tx, { albumId, photoIds }));
+}
+
+/** Puts a photo behind another one of the album; null: to the front. */
+export async function movePhoto(
+  deps: Deps,
+  params: { albumId: string; photoId: string; afterPhotoId: string | null },
+): Promise<void> {
+  const { albumId, photoId, afterPhotoId } = params;
+  await changeOrder(deps, albumId, async (tx) => {
+    if ((await findRank(tx, { albumId, photoId })) === undefined) throw notFound("photo");
+    if (afterPhotoId === photoId) return;
+    const afterRank =
+      afterPhotoId === null ? null : await findRank(tx, { albumId, photoId: afterPhotoId });
+    if (afterRank === undefined) {
+      throw new AppError({
+        kind: "not_found",
+        code: "not_found",
+        message: "The photo to put it behind is not in this album.",
+        details: { path: "after_photo_id" },
+      });
+    }
+    await moveAlbumPhoto(tx, { albumId, photoId, afterRank });
+  });
+}
+
+async function changeOrder(
+  { database, now }: Deps,
+  albumId: string,
+  change: (tx: Tx) => Promise<void>,
+): Promise<void> {
+  await database.db.transaction(async (tx) => {
+    if (!(await lockAlbum(tx, albumId))) throw notFound("album");
+    await change(tx);
+    await updateAlbum(tx, { albumId, change: {}, now: now() });
+  });
+}

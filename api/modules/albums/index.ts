@@ -1,0 +1,234 @@
+import { Elysia, t } from "elysia";
+import {
+  countAlbumPhotos,
+  countAlbums,
+  deleteAlbum,
+  findAlbumView,
+  insertAlbum,
+  listAlbumPhotos,
+  listAlbumViews,
+  updateAlbum,
+} from "#db/queries/albums";
+import { notFound } from "#errors";
+import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { tidyTitle } from "../../text";
+import { photoSchema, photoToWire } from "../photos/model";
+import { addPhotos, checkPhotos, movePhoto, removePhotos, tidyName } from "./changes";
+import {
+  albumBody,
+  albumChange,
+  albumParams,
+  albumPhotoParams,
+  albumSchema,
+  albumToWire,
+  moveBody,
+  photoIdsBody,
+} from "./model";
+
+const done = { 204: t.Void() };
+
+/** Albums: photos in an order of the owner's. */
+export function createAlbumsModule(deps: ApiDeps) {
+  const { db } = deps.database;
+
+  async function showAlbum(id: string) {
+    const view = await findAlbumView(db, id);
+    if (!view) throw notFound("album");
+    return albumToWire(view);
+  }
+
+  async function add({ params, body, set }: AddRequest): Promise<void> {
+    await addPhotos(deps, params.id, body.photo_ids);
+    set.status = 204;
+  }
+
+  const addRoute = {
+    params: albumParams,
+    body: photoIdsBody,
+    response: { ...done, ...faults(404) },
+  };
+
+  return new Elysia({
+    name: "albums",
+    prefix: "/api/v1/albums",
+    normalize: false,
+    tags: ["albums"],
+  })
+    .get(
+      "",
+      async ({ query, request }) => {
+        const page = pageOf(query);
+        const scope = ["albums"];
+        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
+        const rows = await listAlbumViews(db, {
+          after: keys && toPlace(keys, (at, id) => ({ at: new Date(at), id })),
+          limit: page.limit + 1,
+          offset: page.by === "offset" ? page.offset : 0,
+        });
+        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+        return answerJson(
+          request,
+          listBody(page, {
+            items: rows.slice(0, page.limit).map(albumToWire),
+            counted: page.by === "cursor" ? null : await countAlbums(db),
+            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
+          }),
+        );
+      },
+      {
+        query: t.Object(pageQuery()),
+        response: { 200: listOf(albumSchema) },
+        detail: { summary: "Albums, newest first" },
+      },
+    )
+    .post(
+      "",
+      async ({ body, request, status }) => {
+        const answer = await answerOnce(
+          deps,
+          {
+            route: "POST /api/v1/albums",
+            key: idempotencyKeyOf(request),
+            fingerprint: fingerprintOf(body),
+          },
+          async (id) => {
+            const coverPhotoId = body.cover_photo_id ?? null;
+            if (coverPhotoId !== null) await checkPhotos(db, [coverPhotoId], "cover_photo_id");
+            const description = tidyTitle(body.description ?? null);
+            await insertAlbum(db, { id, name: tidyName(body.name), description, coverPhotoId });
+            return { status: 201, body: await showAlbum(id) };
+          },
+        );
+        return status(201, answer.body as typeof albumSchema.static);
+      },
+      {
+        body: albumBody,
+        response: { 201: albumSchema, ...faults(404, 409) },
+        detail: { summary: "Make an album" },
+      },
+    )
+    .get("/:id", ({ params }) => showAlbum(params.id), {
+      params: albumParams,
+      response: { 200: albumSchema, ...faults(404) },
+      detail: { summary: "An album" },
+    })
+    .patch(
+      "/:id",
+      async ({ params, body }) => {
+        const { name, description, cover_photo_id: coverPhotoId } = body;
+        if (coverPhotoId) await checkPhotos(db, [coverPhotoId], "cover_photo_id");
+        const change = {
+          ...(name !== undefined && { name: tidyName(name) }),
+          ...(description !== undefined && { description: tidyTitle(description) }),
+          ...(coverPhotoId !== undefined && { coverPhotoId }),
+        };
+        if (!(await updateAlbum(db, { albumId: params.id, change, now: deps.now() }))) {
+          throw notFound("album");
+        }
+        return showAlbum(params.id);
+      },
+      {
+        params: albumParams,
+        body: albumChange,
+        response: { 200: albumSchema, ...faults(404) },
+        detail: { summary: "Change an album; null takes description or cover away" },
+      },
+    )
+    .delete(
+      "/:id",
+      async ({ params, set }) => {
+        if (!(await deleteAlbum(db, params.id))) throw notFound("album");
+        set.status = 204;
+      },
+      {
+        params: albumParams,
+        response: { ...done, ...faults(404) },
+        detail: { summary: "Delete an album; its photos stay" },
+      },
+    )
+    .get(
+      "/:id/photos",
+      async ({ params, query, request }) => {
+        const page = pageOf(query);
+        const scope = ["album", params.id];
+        await showAlbum(params.id);
+        const inAlbum = { albumId: params.id, retrievedOnly: false };
+        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
+        const rows = await listAlbumPhotos(db, {
+          ...inAlbum,
+          after: keys && toPlace(keys, (rank, id) => ({ rank, id })),
+          limit: page.limit + 1,
+          offset: page.by === "offset" ? page.offset : 0,
+        });
+        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+        return answerJson(
+          request,
+          listBody(page, {
+            items: rows.slice(0, page.limit).map(({ photo }) => photoToWire(photo)),
+            counted: page.by === "cursor" ? null : await countAlbumPhotos(db, inAlbum),
+            nextCursor: last ? encodeCursor(scope, [last.rank, last.photo.id]) : null,
+          }),
+        );
+      },
+      {
+        params: albumParams,
+        query: t.Object(pageQuery()),
+        response: { 200: listOf(photoSchema), ...faults(404) },
+        detail: { summary: "An album's photos, in its order" },
+      },
+    )
+    .post("/:id/photos", add, { ...addRoute, detail: { summary: "Add photos at the end" } })
+    .post("/:id/photos/batch", add, {
+      ...addRoute,
+      detail: { summary: "The same as POST /albums/{id}/photos" },
+    })
+    .delete(
+      "/:id/photos",
+      async ({ params, body, set }) => {
+        await removePhotos(deps, params.id, body.photo_ids);
+        set.status = 204;
+      },
+      {
+        params: albumParams,
+        body: photoIdsBody,
+        response: { ...done, ...faults(404) },
+        detail: { summary: "Take photos out of the album" },
+      },
+    )
+    .patch(
+      "/:id/photos/:photo_id",
+      async ({ params, body, set }) => {
+        await movePhoto(deps, {
+          albumId: params.id,
+          photoId: params.photo_id,
+          afterPhotoId: body.after_photo_id,
+        });
+        set.status = 204;
+      },
+      {
+        params: albumPhotoParams,
+        body: moveBody,
+        response: { ...done, ...faults(404) },
+        detail: { summary: "Put a photo behind another one, or with null to the front" },
+      },
+    );
+}
+
+type AddRequest = {
+  params: { id: string };
+  body: { photo_ids: string[] };
+  set: { status?: number | string };
+};
+
+function toPlace<T>(
+  keys: readonly (string | number)[],
+  build: (first: number, id: string) => T,
+): T {
+  const [first, id] = keys;
+  if (typeof first !== "number" || typeof id !== "string") throw badCursor();
+  return build(first, id);
+}

@@ -1,0 +1,288 @@
+import { and, asc, desc, eq, gt, inArray, isNull, lt, max, min, or, sql } from "drizzle-orm";
+import type { Db, Tx } from "../client";
+import { type Album, albumPhotos, albums } from "../schema/albums";
+import { type Photo, photos } from "../schema/photos";
+
+/** Between two neighbours, so that a photo can be put between them without touching either. */
+const rankGap = 1_048_576;
+
+/** An album with what its photos say of it; photos in the trash do not count. */
+export type AlbumView = Album & { photoCount: number; cover: Photo | null };
+
+export type Page = { limit: number; offset: number };
+
+/** Albums, newest first. */
+export async function listAlbumViews(
+  db: Db,
+  params: { after: { at: Date; id: string } | null } & Page,
+): Promise<AlbumView[]> {
+  const { after } = params;
+  const rows = await db
+    .select()
+    .from(albums)
+    .where(
+      after === null
+        ? undefined
+        : or(
+            lt(albums.createdAt, after.at),
+            and(eq(albums.createdAt, after.at), lt(albums.id, after.id)),
+          ),
+    )
+    .orderBy(desc(albums.createdAt), desc(albums.id))
+    .limit(params.limit)
+    .offset(params.offset);
+  return withPhotos(db, rows);
+}
+
+export async function countAlbums(db: Db): Promise<number> {
+  return db.$count(albums);
+}
+
+/** undefined when there is no such album. */
+export async function findAlbumView(db: Db, albumId: string): Promise<AlbumView | undefined> {
+  const [view] = await withPhotos(db, await db.select().from(albums).where(eq(albums.id, albumId)));
+  return view;
+}
+
+async function withPhotos(db: Db, rows: Album[]): Promise<AlbumView[]> {
+  const ids = rows.map((album) => album.id);
+  if (ids.length === 0) return [];
+  const counts = await db
+    .select({ albumId: albumPhotos.albumId, count: sql<number>`count(*)::int` })
+    .from(albumPhotos)
+    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
+    .where(and(inArray(albumPhotos.albumId, ids), isNull(photos.deletedAt)))
+    .groupBy(albumPhotos.albumId);
+  const firsts = await db
+    .selectDistinctOn([albumPhotos.albumId], { albumId: albumPhotos.albumId, photo: photos })
+    .from(albumPhotos)
+    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
+    .where(and(inArray(albumPhotos.albumId, ids), isNull(photos.deletedAt)))
+    .orderBy(albumPhotos.albumId, asc(albumPhotos.rank), asc(albumPhotos.photoId));
+  const chosenIds = rows.map((album) => album.coverPhotoId).filter((id) => id !== null);
+  const chosen =
+    chosenIds.length === 0
+      ? []
+      : await db
+          .select()
+          .from(photos)
+          .where(and(inArray(photos.id, chosenIds), isNull(photos.deletedAt)));
+  return rows.map((album) => ({
+    ...album,
+    photoCount: counts.find((row) => row.albumId === album.id)?.count ?? 0,
+    cover:
+      chosen.find((photo) => photo.id === album.coverPhotoId) ??
+      firsts.find((row) => row.albumId === album.id)?.photo ??
+      null,
+  }));
+}
+
+/** Writes an album; false when there is one of this id already. */
+export async function insertAlbum(
+  db: Db | Tx,
+  album: { id: string; name: string; description: string | null; coverPhotoId: string | null },
+): Promise<boolean> {
+  const made = await db
+    .insert(albums)
+    .values(album)
+    .onConflictDoNothing({ target: albums.id })
+    .returning({ id: albums.id });
+  return made.length === 1;
+}
+
+/** Changes what is given; false when there is no such album. */
+export async function updateAlbum(
+  db: Db | Tx,
+  params: {
+    albumId: string;
+    change: Partial<Pick<Album, "name" | "description" | "coverPhotoId">>;
+    now: Date;
+  },
+): Promise<boolean> {
+  const changed = await db
+    .update(albums)
+    .set({ ...params.change, updatedAt: params.now })
+    .where(eq(albums.id, params.albumId))
+    .returning({ id: albums.id });
+  return changed.length === 1;
+}
+
+/** Deletes an album, never its photos; false when there was none. */
+export async function deleteAlbum(db: Db, albumId: string): Promise<boolean> {
+  const gone = await db.delete(albums).where(eq(albums.id, albumId)).returning({ id: albums.id });
+  return gone.length === 1;
+}
+
+/** Holds an album until the transaction ends: its order is changed one at a time. False when there is none. */
+export async function lockAlbum(tx: Tx, albumId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ id: albums.id })
+    .from(albums)
+    .where(eq(albums.id, albumId))
+    .for("update");
+  return rows.length === 1;
+}
+
+/** Which of these photos there are; those in the trash are left out. */
+export async function listPresentPhotos(db: Db | Tx, photoIds: string[]): Promise<string[]> {
+  if (photoIds.length === 0) return [];
+  const rows = await db
+    .select({ id: photos.id })
+    .from(photos)
+    .where(and(inArray(photos.id, photoIds), isNull(photos.deletedAt)));
+  return rows.map((row) => row.id);
+}
+
+/** Puts photos at the album's end, in this order; those in it already stay where they are. The album is locked by the caller. */
+export async function addAlbumPhotos(
+  tx: Tx,
+  params: { albumId: string; photoIds: string[] },
+): Promise<void> {
+  const { albumId, photoIds } = params;
+  if (photoIds.length === 0) return;
+  const [last] = await tx
+    .select({ rank: max(albumPhotos.rank) })
+    .from(albumPhotos)
+    .where(eq(albumPhotos.albumId, albumId));
+  const start = last?.rank ?? 0;
+  await tx
+    .insert(albumPhotos)
+    .values(photoIds.map((photoId, at) => ({ albumId, photoId, rank: start + (at + 1) * rankGap })))
+    .onConflictDoNothing();
+}
+
+/** Takes photos out of an album; those not in it are fine. */
+export async function removeAlbumPhotos(
+  tx: Tx,
+  params: { albumId: string; photoIds: string[] },
+): Promise<void> {
+  await tx
+    .delete(albumPhotos)
+    .where(
+      and(eq(albumPhotos.albumId, params.albumId), inArray(albumPhotos.photoId, params.photoIds)),
+    );
+}
+
+/** A photo of an album with its place in it. */
+export type AlbumPhoto = { photo: Photo; rank: number };
+
+/** An album's photos in its order, without those in the trash. */
+export async function listAlbumPhotos(
+  db: Db,
+  params: {
+    albumId: string;
+    after: { rank: number; id: string } | null;
+    /** Only those whose bytes are there. */
+    retrievedOnly: boolean;
+  } & Page,
+): Promise<AlbumPhoto[]> {
+  const { after } = params;
+  return db
+    .select({ photo: photos, rank: albumPhotos.rank })
+    .from(albumPhotos)
+    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
+    .where(
+      and(
+        inAlbum(params),
+        after === null
+          ? undefined
+          : or(
+              gt(albumPhotos.rank, after.rank),
+              and(eq(albumPhotos.rank, after.rank), gt(albumPhotos.photoId, after.id)),
+            ),
+      ),
+    )
+    .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
+    .limit(params.limit)
+    .offset(params.offset);
+}
+
+export async function countAlbumPhotos(
+  db: Db,
+  params: { albumId: string; retrievedOnly: boolean },
+): Promise<number> {
+  const [row] = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(albumPhotos)
+    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
+    .where(inAlbum(params));
+  return row?.count ?? 0;
+}
+
+function inAlbum(params: { albumId: string; retrievedOnly: boolean }) {
+  return and(
+    eq(albumPhotos.albumId, params.albumId),
+    isNull(photos.deletedAt),
+    params.retrievedOnly ? eq(photos.retrievalStatus, "completed") : undefined,
+  );
+}
+
+/** Where a photo stands in an album; undefined when it is not in it. */
+export async function findRank(
+  tx: Tx,
+  params: { albumId: string; photoId: string },
+): Promise<number | undefined> {
+  const [row] = await tx
+    .select({ rank: albumPhotos.rank })
+    .from(albumPhotos)
+    .where(and(eq(albumPhotos.albumId, params.albumId), eq(albumPhotos.photoId, params.photoId)));
+  return row?.rank;
+}
+
+/**
+ * Moves a photo behind another, or to the front; one row is written as long as there is room between two ranks.
+ * The album is locked by the caller and holds both.
+ */
+export async function moveAlbumPhoto(
+  tx: Tx,
+  params: { albumId: string; photoId: string; afterRank: number | null },
+): Promise<void> {
+  const rank = (await rankBehind(tx, params)) ?? (await spreadAndRank(tx, params));
+  await tx
+    .update(albumPhotos)
+    .set({ rank })
+    .where(and(eq(albumPhotos.albumId, params.albumId), eq(albumPhotos.photoId, params.photoId)));
+}
+
+/** A free rank right behind `afterRank`; undefined when its neighbour leaves no room. */
+async function rankBehind(
+  tx: Tx,
+  params: { albumId: string; photoId: string; afterRank: number | null },
+): Promise<number | undefined> {
+  const { albumId, photoId, afterRank } = params;
+  const [next] = await tx
+    .select({ rank: min(albumPhotos.rank) })
+    .from(albumPhotos)
+    .where(
+      and(
+        eq(albumPhotos.albumId, albumId),
+        sql`${albumPhotos.photoId} <> ${photoId}`,
+        afterRank === null ? undefined : gt(albumPhotos.rank, afterRank),
+      ),
+    );
+  const nextRank = next?.rank ?? null;
+  if (nextRank === null) return (afterRank ?? 0) + rankGap;
+  if (afterRank === null) return nextRank - rankGap;
+  return nextRank - afterRank > 1 ? Math.floor((afterRank + nextRank) / 2) : undefined;
+}
+
+/** Rare: gives every photo of the album a new rank, and the place behind `afterRank` its room. */
+async function spreadAndRank(
+  tx: Tx,
+  params: { albumId: string; photoId: string; afterRank: number | null },
+): Promise<number> {
+  const { albumId, afterRank } = params;
+  const before = sql<number>`count(*) filter (where rank <= ${afterRank ?? 0})::int`;
+  const [place] = await tx
+    .select({ before })
+    .from(albumPhotos)
+    .where(eq(albumPhotos.albumId, albumId));
+  await tx.execute(sql`
+    update album_photos as a set rank = ordered.place * ${rankGap}::bigint
+    from (
+      select photo_id, row_number() over (order by rank, photo_id) as place
+      from album_photos where album_id = ${albumId}
+    ) as ordered
+    where a.album_id = ${albumId} and a.photo_id = ordered.photo_id`);
+  return (place?.before ?? 0) * rankGap + rankGap / 2;
+}
