@@ -150,7 +150,7 @@ test("a server that takes the request and says nothing is given up after both ti
 
 test("a body that stalls is given up, one that only takes long is not", async () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n";
-  const timeouts = { connectionTimeoutMs: 5_000, readTimeoutMs: 250 };
+  const timeouts = { connectionTimeoutMs: 5_000, readTimeoutMs: 700 };
   const stalled = await serveRaw((socket) => socket.write(`${head}{"a"`));
   const error = await providerErrorOf(httpTo(stalled, timeouts).readJson({ path: "/" }));
   expect(error.fault).toBe("timeout");
@@ -158,7 +158,7 @@ test("a body that stalls is given up, one that only takes long is not", async ()
   const slow = await serveRaw((socket) => {
     socket.write(head);
     for (const [index, byte] of Buffer.from('{"a": 1}').entries()) {
-      setTimeout(() => socket.write(Buffer.of(byte)), (index + 1) * 60);
+      setTimeout(() => socket.write(Buffer.of(byte)), (index + 1) * 110);
     }
   });
   expect(await httpTo(slow, timeouts).readJson({ path: "/" })).toEqual({ a: 1 });
@@ -269,10 +269,10 @@ test("a slow sink does not count as a silent server", async () => {
   const sink = {
     async write() {
       writes += 1;
-      if (writes === 1) await Bun.sleep(300);
+      if (writes === 1) await Bun.sleep(1_000);
     },
   };
-  const http = httpTo(url, { readTimeoutMs: 100 });
+  const http = httpTo(url, { readTimeoutMs: 700 });
   expect(await http.download({ ...png, maxBytes: bytes }, sink)).toEqual({ bytes });
   expect(writes).toBeGreaterThan(1);
 });

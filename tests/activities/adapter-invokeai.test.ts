@@ -29,7 +29,7 @@ afterEach(async () => {
 afterAll(() => simulator.stop());
 
 function clientTo(baseUrl: string, readTimeoutMs = 5_000) {
-  return createInvokeAiClient({ baseUrl, connectionTimeoutMs: 100, readTimeoutMs });
+  return createInvokeAiClient({ baseUrl, connectionTimeoutMs: readTimeoutMs, readTimeoutMs });
 }
 
 function modelNamed(name: string): InvokeAiModel {
@@ -415,18 +415,18 @@ test("an answer of another shape is broken, not believed", async () => {
   });
   const other = clientTo(`http://127.0.0.1:${server.port}`);
   for (const call of [
-    other.getVersion(),
-    other.listModels(),
-    other.getBatchStatus("b"),
-    other.getItem(1),
-    other.listBatchItems("b"),
-    other.getImage("a.png"),
-    other.findImagesBySession([]),
-    other.cancelBatch("b"),
-    other.getQueueStatus(),
-    other.enqueueBatch({ batchId: "b", graph: graphOf(), slots }),
+    () => other.getVersion(),
+    () => other.listModels(),
+    () => other.getBatchStatus("b"),
+    () => other.getItem(1),
+    () => other.listBatchItems("b"),
+    () => other.getImage("a.png"),
+    () => other.findImagesBySession([]),
+    () => other.cancelBatch("b"),
+    () => other.getQueueStatus(),
+    () => other.enqueueBatch({ batchId: "b", graph: graphOf(), slots }),
   ]) {
-    expect((await providerErrorOf(call)).fault).toBe("broken");
+    expect((await providerErrorOf(call())).fault).toBe("broken");
   }
 });
 
