@@ -39,7 +39,7 @@ export const routes = {
 export type RouteName = keyof typeof routes;
 
 /** What an HTTP route does wrong. */
-export type RouteFaultKind =
+type RouteFaultKind =
   | { kind: "delay"; delayMs: number } // processed and answered, but later
   | { kind: "unreachable" } // connection cut before anything is done
   | { kind: "hang" } // neither processed nor answered; ends when the client leaves

@@ -1,12 +1,11 @@
 import { setTimeout } from "node:timers/promises";
-import sharp from "sharp";
 import type { QueueEvents } from "./events.ts";
-import { findSeed, sortNodes, type GraphNode } from "./graph.ts";
+import { sortNodes, type GraphNode } from "./graph.ts";
 import { fieldsOf, findNodeDefinition } from "./nodes/index.ts";
-import { NodeError, Stopped, type Inputs, type RunContext } from "./nodes/definition.ts";
+import { NodeError, Stopped, type RunContext } from "./nodes/definition.ts";
 import { paintPreview, type Painting } from "./paint.ts";
-import { addPngText } from "./png-text.ts";
 import type { ItemError, ItemRow } from "./queue.ts";
+import { saveNodeImage } from "./save-image.ts";
 import { fillInputs, prepareNode, recordResult, type Session } from "./session.ts";
 import type { World } from "./world.ts";
 
@@ -73,50 +72,15 @@ export function createItemRun(
         await tellProgress((step + 1) / steps, painting);
       },
 
-      saveImage(png, inputs) {
+      async saveImage(png, inputs) {
         const message = "Saving image";
         events.nodeProgress(row, node, sourceId, { message, percentage: null, image: null });
-        return saveImage(png, inputs, node);
+        checkAlive();
+        const output = await saveNodeImage(world, { row, session, node }, png, inputs);
+        if (node.is_intermediate !== true) await freezeIfHeld("saved");
+        return output;
       },
     };
-  }
-
-  async function saveImage(
-    png: Buffer,
-    inputs: Inputs,
-    node: GraphNode,
-  ): Promise<Record<string, unknown>> {
-    const metadata = inputs.metadata == null ? null : JSON.stringify(inputs.metadata);
-    const graph = JSON.stringify(session.graph);
-    const { width, height } = await sharp(png).metadata();
-    const texts = {
-      ...(metadata === null ? {} : { invokeai_metadata: metadata }),
-      invokeai_graph: graph,
-    };
-    const board = inputs.board as { board_id?: string } | null | undefined;
-    checkAlive();
-    const image = await world.images.save(addPngText(png, texts), {
-      image_origin: "internal",
-      image_category: "general",
-      width,
-      height,
-      is_intermediate: Number(node.is_intermediate === true),
-      session_id: session.id,
-      node_id: node.id,
-      metadata,
-      graph,
-      board_id: board?.board_id ?? null,
-    });
-    if (node.is_intermediate !== true) {
-      world.journal.generated.push({
-        batchId: row.batch_id,
-        itemId: row.item_id,
-        seed: findSeed(session.graph),
-        imageName: image.image_name,
-      });
-      await freezeIfHeld("saved");
-    }
-    return { image: { image_name: image.image_name }, width, height };
   }
 
   async function runNode(node: GraphNode, sourceId: string): Promise<Record<string, unknown>> {

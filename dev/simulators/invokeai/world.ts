@@ -11,7 +11,7 @@ type Held = SimulatorState["held"][number];
 type Frozen = NonNullable<SimulatorState["frozen"]>;
 
 /** What the simulator has seen, for `state` of the control client. */
-export type Journal = Pick<
+type Journal = Pick<
   SimulatorState,
   "enqueues" | "generated" | "uploads" | "downloads" | "restarts"
 > & { requests: Partial<Record<RouteName | "other", number>> };

@@ -144,11 +144,7 @@ export function choice(allowed: readonly string[], standard: string | null): Fie
 }
 
 /** An object with these keys, all of them present. */
-export function object(
-  type: FieldType,
-  keys: readonly string[],
-  need: "required" | "optional",
-): Field {
+function object(type: FieldType, keys: readonly string[], need: "required" | "optional"): Field {
   return {
     type,
     input: "either",

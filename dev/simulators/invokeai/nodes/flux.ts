@@ -6,23 +6,22 @@ import {
   clipOf,
   loadModel,
   vaeOf,
+  weighLoras,
   type ClipValue,
   type LoraUse,
   type VaeValue,
 } from "./loaders.ts";
+import { runSteps } from "./denoise-steps.ts";
+import { decode, encode, sourceBytes } from "./latents.ts";
 import {
-  decode,
-  encode,
+  conditioningOutput,
   latentsFields,
   latentsOutput,
   readConditioning,
   readTensor,
-  runSteps,
-  sourceBytes,
-  storeTensor,
   wrapSeed,
   type Latents,
-} from "./sampling.ts";
+} from "./tensors.ts";
 
 type TransformerValue = { transformer: { hash?: unknown }; loras: LoraUse[] };
 type Lorable = { loras: LoraUse[] };
@@ -71,12 +70,11 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     outputType: "flux_conditioning_output",
     run({ clip, prompt }, context) {
       const { text_encoder, loras } = clip as ClipValue;
-      const conditioning_name = storeTensor(context, {
+      return conditioningOutput(context, {
         prompt: String(prompt),
-        encoder: JSON.stringify([text_encoder.hash, loras]),
+        encoder: JSON.stringify([text_encoder.hash, weighLoras(loras)]),
         family: "flux",
       });
-      return { conditioning: { conditioning_name, mask: null } };
     },
   },
   flux_lora_collection_loader: {
@@ -139,7 +137,7 @@ export const fluxNodes: Record<string, NodeDefinition> = {
         height: Number(inputs.height),
         variant: JSON.stringify([
           transformer.transformer.hash,
-          transformer.loras,
+          weighLoras(transformer.loras),
           positive.encoder,
           [inputs.num_steps, inputs.guidance, inputs.cfg_scale, inputs.scheduler, start, end],
         ]),

@@ -1,4 +1,5 @@
 import { fluxNodes } from "./flux.ts";
+import { latentsNodes } from "./latents.ts";
 import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
 import { pictureNodes } from "./pictures.ts";
@@ -12,6 +13,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...metadataNodes,
   ...loaderNodes,
   ...samplingNodes,
+  ...latentsNodes,
   ...pictureNodes,
   ...fluxNodes,
 };

@@ -34,7 +34,7 @@ const unknownModel = (key: string) => new NodeError("Exception", `Unknown model 
 const unknownLora = (key: string) => new NodeError("Exception", `Unknown lora: ${key}!`);
 const unknownVae = (key: string) => new NodeError("Exception", `Unknown vae: ${key}!`);
 
-export const unetOf = (model: ModelIdentifier): UnetValue => ({
+const unetOf = (model: ModelIdentifier): UnetValue => ({
   unet: { ...model, submodel_type: "unet" },
   scheduler: { ...model, submodel_type: "scheduler" },
   loras: [],
@@ -53,6 +53,11 @@ export const vaeOf = (model: ModelIdentifier): VaeValue => ({
   vae: { ...model, submodel_type: "vae" },
   seamless_axes: [],
 });
+
+/** What of LoRAs decides the pixels: weights by their hash, whatever key they have here. */
+export function weighLoras(loras: LoraUse[]): unknown[] {
+  return loras.map(({ lora, weight }) => [lora.hash, weight]);
+}
 
 /** Adds each LoRA once; one of another base stops the node. */
 export function addLoras<T extends { loras: LoraUse[] }>(

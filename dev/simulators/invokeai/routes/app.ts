@@ -1,5 +1,5 @@
 import { json } from "../answers.ts";
-import { schedulers } from "../nodes/sampling.ts";
+import { schedulers } from "../nodes/schedulers.ts";
 import type { Handlers } from "../router.ts";
 
 /** Version, single-user auth status and the part of the OpenAPI document that a client reads. */
