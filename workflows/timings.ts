@@ -26,7 +26,7 @@ export type Timings = {
 const second = 1_000;
 const day = 24 * 60 * 60 * second;
 
-export const defaultTimings: Timings = {
+const defaultTimings: Timings = {
   heartbeatMs: 20 * second,
   enqueueGraceMs: 10 * second,
   turnAskAgainMs: 30 * second,

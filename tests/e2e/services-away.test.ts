@@ -1,7 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
+import { required } from "#tests/support/environment";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles } from "#tests/support/library";
 import { startProxy } from "#tests/support/proxy";
+import { askedSeeds } from "#tests/support/seeds";
 import { type Stack, startStack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
@@ -27,9 +29,7 @@ async function expectEachImageOnce(
   expect(step.status).toBe("completed");
   await gallery.allRetrieved(stepId, 4);
   const simulator = await stack.invokeai.control.state();
-  expect(simulator.enqueues.flatMap((enqueue) => enqueue.seeds).toSorted()).toEqual([
-    100, 101, 102, 103,
-  ]);
+  expect(askedSeeds(simulator)).toEqual([100, 101, 102, 103]);
   expect(await listFiles(stack.dataDir, "generated")).toHaveLength(4);
 }
 
@@ -54,8 +54,7 @@ test("Temporal away: reads and uploads work; a step requested now answers 202 an
   await temporal.start();
   // Found by the reconcile that runs every minute: neither api nor worker is started again.
   await gallery.stepIs(first.id, ["completed"], 90_000);
-  const { enqueues } = await stack.invokeai.control.state();
-  expect(enqueues.flatMap((enqueue) => enqueue.seeds).toSorted()).toEqual([
+  expect(askedSeeds(await stack.invokeai.control.state())).toEqual([
     100, 101, 102, 103, 200, 201, 202, 203,
   ]);
   expect((await gallery.get(`/generation/sessions/${session.id}/steps`)).items).toHaveLength(2);
@@ -82,7 +81,7 @@ test("Temporal's database deleted in mid-step: after restart the step finishes, 
 }, 180_000);
 
 test("Postgres away for 20 s during a step: requests get 503 database_unavailable within 5 s, the step finishes afterwards, once", async () => {
-  const target = new URL(process.env.TEST_DATABASE_URL ?? "");
+  const target = new URL(required("TEST_DATABASE_URL"));
   const line = remember(await startProxy({ host: target.hostname, port: Number(target.port) }));
   const stack = remember(
     await startStack({

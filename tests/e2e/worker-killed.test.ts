@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles, listUnfinished } from "#tests/support/library";
 import type { TestProcess } from "#tests/support/process";
+import { askedSeeds, madeSeeds } from "#tests/support/seeds";
 import { type Stack, startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
@@ -30,9 +31,8 @@ async function expectEachImageOnce(stepId: string): Promise<void> {
   expect(step.status).toBe("completed");
   await gallery.allRetrieved(stepId, 4);
   const simulator = await stack.invokeai.control.state();
-  const seeds = simulator.enqueues.flatMap((enqueue) => enqueue.seeds);
-  expect(seeds.toSorted()).toEqual([100, 101, 102, 103]);
-  expect(simulator.generated.map((image) => image.seed).toSorted()).toEqual([100, 101, 102, 103]);
+  expect(askedSeeds(simulator)).toEqual([100, 101, 102, 103]);
+  expect(madeSeeds(simulator)).toEqual([100, 101, 102, 103]);
   expect(await gallery.photosOf(stepId)).toHaveLength(4);
   expect(await listFiles(stack.dataDir, "generated")).toHaveLength(4);
   expect(await listUnfinished(stack.dataDir)).toEqual([]);

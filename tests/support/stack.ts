@@ -11,7 +11,7 @@ import { startProcess, type TestProcess } from "./process";
 import { until } from "./wait";
 
 /** Short enough for a test, long enough for a busy machine. */
-export const shortTimings: Partial<Timings> = {
+const shortTimings: Partial<Timings> = {
   heartbeatMs: 3_000,
   enqueueGraceMs: 500,
   turnAskAgainMs: 1_000,

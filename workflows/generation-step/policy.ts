@@ -6,7 +6,7 @@ import type { StepFailure } from "./contract";
 export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
 
 /** A batch is interrupted by a restart of InvokeAI; so often in one step is no accident any more. */
-export const maxAttempts = 20;
+const maxAttempts = 20;
 
 /** Whether the missing images are asked for again, and after which pause. */
 export function nextAttempt(tally: Tally, attempts: number): { again: boolean; pauseMs: number } {
@@ -27,6 +27,12 @@ export function endingOf(
       suggestion: "Look after InvokeAI, then retry the step.",
     },
   };
+}
+
+/** Too late to cancel: a step all of whose images exist is completed. */
+export function endingOfCancelled(tally: Tally): { status: "completed" | "cancelled" } {
+  const isWhole = tally.filled > 0 && tally.failed + tally.open === 0;
+  return { status: isWhole ? "completed" : "cancelled" };
 }
 
 /** What a waiting person reads. */
