@@ -31,6 +31,9 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     });
   },
   test: async (args) => (await import("./test")).runTests(root, args, process.env, calledFrom()),
+  check: async () => (await import("./check")).check(root, process.env),
+  bench: async (args) => (await import("#bench/run")).runBenchmarks(root, args, process.env),
+  migrate: async () => (await import("./migrate")).migrate(root, process.env),
   help: async () => {
     console.log(usage);
     return 0;

@@ -58,7 +58,7 @@ export async function up(
     }
     isStopping = true;
     say("Stopping … (once more: at once)");
-    ending.resolve(0);
+    ending.resolve(options.once ? 130 : 0);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
 

@@ -1,0 +1,57 @@
+import { allowedEnvironment } from "./environment";
+import { checkMigrations } from "./migrations-in-step";
+import { runTool } from "./tool";
+
+export type CheckStep = {
+  name: string;
+  /** What is wrong, for the reader; undefined: nothing. */
+  run: (deps: {
+    root: string;
+    env: Record<string, string | undefined>;
+  }) => Promise<string | undefined>;
+};
+
+const tool =
+  (...command: string[]): CheckStep["run"] =>
+  async ({ root, env }) => {
+    const { success, output } = await runTool(root, command, env);
+    return success ? undefined : output;
+  };
+
+const steps: CheckStep[] = [
+  { name: "types", run: tool("tsc", "--project", ".") },
+  // With the import table of the folders: `no-restricted-imports` in .oxlintrc.json.
+  { name: "lint", run: tool("oxlint", "--type-aware", "--deny-warnings") },
+  { name: "format", run: tool("oxfmt", "--check") },
+  { name: "dead code", run: tool("knip", "--no-progress", "--treat-config-hints-as-errors") },
+  { name: "migrations in step with db/schema", run: checkMigrations },
+  {
+    name: "docs/database.md in step with db/schema",
+    run: async ({ root }) => (await import("./database-doc")).checkDatabaseDoc(root),
+  },
+  {
+    name: "docs/openapi.json in step with the routes",
+    run: async ({ root }) => (await import("./openapi")).checkOpenApiDoc(root),
+  },
+];
+
+/** `./gallery check`: runs every step, tells of each and of all that is wrong. @returns the exit status */
+export async function check(
+  root: string,
+  env: Record<string, string | undefined>,
+): Promise<number> {
+  const deps = { root, env: allowedEnvironment(env) };
+  const results = await Promise.all(
+    steps.map(async ({ name, run }) => {
+      const startedAt = performance.now();
+      const fault = await run(deps).catch((error: Error) => error.stack ?? error.message);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
+      console.log(`${fault === undefined ? "ok    " : "FAILED"} ${seconds} s  ${name}`);
+      return { name, fault };
+    }),
+  );
+  const failed = results.filter((result) => result.fault !== undefined);
+  for (const { name, fault } of failed) console.log(`\n--- ${name}\n${fault?.trim()}`);
+  console.log(`\n${results.length - failed.length} of ${results.length} checks passed`);
+  return failed.length === 0 ? 0 : 1;
+}
