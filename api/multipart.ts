@@ -88,11 +88,23 @@ async function* until(input: Window, delimiter: Buffer): AsyncGenerator<Uint8Arr
       if (last.length > 0) yield last;
       return;
     }
-    // The end of what is held may be the beginning of a delimiter.
-    const safe = input.held().length - (delimiter.length - 1);
+    const safe = input.held().length - beginning(input.held(), delimiter);
     if (safe > 0) yield input.take(safe);
     if (!(await input.more())) throw malformed("it ends too early");
   }
+}
+
+/**
+ * How many bytes at the end may be the beginning of a delimiter. Nearly always none, so that the next
+ * chunk stands alone and nothing is copied.
+ */
+function beginning(held: Buffer, delimiter: Buffer): number {
+  const from = Math.max(0, held.length - (delimiter.length - 1));
+  for (let at = held.indexOf(delimiter[0] ?? 0, from); at !== -1;) {
+    if (delimiter.subarray(0, held.length - at).equals(held.subarray(at))) return held.length - at;
+    at = held.indexOf(delimiter[0] ?? 0, at + 1);
+  }
+  return 0;
 }
 
 /** After a delimiter: a line break before the next part, or `--` at the end of the form. */

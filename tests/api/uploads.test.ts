@@ -109,7 +109,8 @@ describe("duplicates", () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => upload(api, formOf([{ bytes }]))),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array(7).fill(200), 201]);
+    const created = answers.filter(({ status }) => status === 201);
+    expect(created).toHaveLength(1);
     expect(new Set(answers.map(({ body }) => body["id"])).size).toBe(1);
     expect(await countPhotos()).toBe(before.rows + 1);
     expect((await api.files()).length).toBe(before.files + 3);

@@ -65,28 +65,27 @@ async function answerSeveral(
   id: string,
   options: Options,
 ): Promise<Answer> {
-  const items = await Promise.all(
-    files.map(async (file, index) => {
-      const { filename } = file;
-      try {
-        const taken = await takeFile(deps, file, v5(String(index), id), options);
-        const { photo, isDuplicate } = taken;
-        return isDuplicate
-          ? { filename, status: "duplicate", photo: duplicateToWire(photo) }
-          : { filename, status: "created", photo: photoToWire(photo) };
-      } catch (error) {
-        const fault = toAppError(error);
-        // A fault of ours is no verdict on the file: the whole request is to be sent again.
-        if (fault.kind === "unavailable" || fault.kind === "internal") throw error;
-        return {
-          filename,
-          status: "rejected",
-          error: { code: fault.code, message: fault.message },
-        };
-      }
-    }),
-  );
+  const items = [];
+  // One after another: a form of many large pictures takes neither all memory nor all decoders.
+  for (const [index, file] of files.entries()) {
+    items.push(await judge(deps, file, v5(String(index), id), options));
+  }
   return { status: 200, body: { items } };
+}
+
+async function judge(deps: ApiDeps, file: UploadedFile, id: string, options: Options) {
+  const { filename } = file;
+  try {
+    const { photo, isDuplicate } = await takeFile(deps, file, id, options);
+    return isDuplicate
+      ? { filename, status: "duplicate", photo: duplicateToWire(photo) }
+      : { filename, status: "created", photo: photoToWire(photo) };
+  } catch (error) {
+    const { kind, code, message } = toAppError(error);
+    // A fault of ours is no verdict on the file: the whole request is to be sent again.
+    if (kind === "unavailable" || kind === "internal" || kind === "storage_full") throw error;
+    return { filename, status: "rejected", error: { code, message } };
+  }
 }
 
 /**
