@@ -1,4 +1,4 @@
-import { ProviderError } from "#errors";
+import { AppError, ProviderError } from "#errors";
 import {
   claimPost,
   findAttempt,
@@ -6,6 +6,7 @@ import {
   markAccepted,
   releasePost,
   settleAttempt,
+  settleUnsent,
 } from "#db/queries/attempts";
 import { findStep } from "#db/queries/steps";
 import type { Attempt } from "#db/schema/steps";
@@ -15,6 +16,7 @@ import type { ActivityDeps } from "./deps";
 import { giveUp } from "./failures";
 import { pause, withHeartbeat } from "./heartbeat";
 import { stepGraph } from "./step-graph";
+import { sayingWhyItWaits } from "./waiting";
 
 type EnqueueInput = { batchId: string; graceMs: number };
 type CancelInput = EnqueueInput & { drainMs: number };
@@ -77,7 +79,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
       if (error instanceof ProviderError && isOutcomeUnknown(error)) return false;
       if (signal.aborted) throw error;
       await settleAttempt(db, { batchId, outcome: "refused", now: deps.now() });
-      throw error instanceof ProviderError ? giveUp(readCallFailure(error)) : error;
+      throw refusalOf(error);
     }
     throw new ProviderError({
       provider: "invokeai",
@@ -98,7 +100,13 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const { batchId } = input;
     for (;;) {
       const attempt = await findAttempt(db, batchId);
-      if (!attempt?.postedAt || attempt.settledAt) return { wasSent: false };
+      if (!attempt || attempt.settledAt) return { wasSent: false };
+      if (!attempt.postedAt) {
+        // From here on nobody may send it; who was faster has set `postedAt`.
+        const now = deps.now();
+        if (await settleUnsent(db, { batchId, now })) return { wasSent: false };
+        continue;
+      }
       const invokeai = deps.invokeai(attempt.backend);
       await invokeai.cancelBatch(batchId, signal);
       const { total } = await invokeai.getBatchStatus(batchId, signal);
@@ -128,11 +136,23 @@ export function createEnqueueActivities(deps: ActivityDeps) {
 
   return {
     enqueueBatch: (input: EnqueueInput): Promise<void> =>
-      withHeartbeat((signal) => enqueueBatch(input, signal)),
+      withHeartbeat((signal) =>
+        sayingWhyItWaits(db, input.batchId, () => enqueueBatch(input, signal)),
+      ),
 
     cancelBatch: (input: CancelInput): Promise<{ wasSent: boolean }> =>
-      withHeartbeat((signal) => cancelBatch(input, signal)),
+      withHeartbeat((signal) =>
+        sayingWhyItWaits(db, input.batchId, () => cancelBatch(input, signal)),
+      ),
   };
+}
+
+/** Why the step fails, in words for its row; what nobody named is tried again. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof ProviderError) return giveUp(readCallFailure(error));
+  if (!(error instanceof AppError)) return error;
+  const { code, message } = error;
+  return giveUp({ code, message, suggestion: "Request the step with other parameters." });
 }
 
 function isStopping(item: BatchItem): boolean {

@@ -29,12 +29,24 @@ export function toFailure(error: unknown): unknown {
       type: `${error.provider}_${error.fault}`,
       nonRetryable: !error.retryable,
       nextRetryDelay: error.retryAfterMs,
+      details: [providerReason(error)],
     });
   }
   return ApplicationFailure.create({
     message: "Something failed that is not named; the worker's log tells more.",
     type: "server_error",
   });
+}
+
+/** For the row of a step that ends by it. */
+function providerReason({ provider, message }: ProviderError): StepFailure {
+  return provider === "invokeai"
+    ? {
+        code: "invokeai_connection_error",
+        message,
+        suggestion: "Look after InvokeAI, then retry the step.",
+      }
+    : { code: "pod_error", message, suggestion: "Look after the pod, then retry the step." };
 }
 
 /** Gives a step up: the words reach its row, and another try does not help. */

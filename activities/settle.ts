@@ -6,6 +6,7 @@ import type { BatchItem } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
 import { generatedPhoto } from "./generated-photo";
 import { withHeartbeat } from "./heartbeat";
+import { sayingWhyItWaits } from "./waiting";
 
 /** Draws the line under a batch: what failed, and what is still missing and may be asked for again. */
 export function createSettleActivities(deps: ActivityDeps) {
@@ -74,7 +75,7 @@ export function createSettleActivities(deps: ActivityDeps) {
 
   return {
     settleAttempt: ({ batchId }: { batchId: string }): Promise<void> =>
-      withHeartbeat((signal) => settle(batchId, signal)),
+      withHeartbeat((signal) => sayingWhyItWaits(db, batchId, () => settle(batchId, signal))),
   };
 }
 

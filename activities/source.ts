@@ -6,6 +6,7 @@ import { prepareSource } from "#media/source";
 import type { ActivityDeps } from "./deps";
 import { giveUp } from "./failures";
 import { withHeartbeat } from "./heartbeat";
+import { sayingWhyItWaits } from "./waiting";
 
 /** Brings a step's source picture to InvokeAI. */
 export function createSourceActivities(deps: ActivityDeps) {
@@ -44,6 +45,6 @@ export function createSourceActivities(deps: ActivityDeps) {
   return {
     /** Once per attempt; a repeat after a lost answer leaves one more intermediate image there, which nothing names. */
     uploadSource: ({ batchId }: { batchId: string }): Promise<void> =>
-      withHeartbeat((signal) => upload(batchId, signal)),
+      withHeartbeat((signal) => sayingWhyItWaits(db, batchId, () => upload(batchId, signal))),
   };
 }

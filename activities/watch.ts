@@ -9,6 +9,7 @@ import type { ActivityDeps } from "./deps";
 import { generatedPhoto } from "./generated-photo";
 import { pause, withHeartbeat } from "./heartbeat";
 import { createProgressWriter } from "./progress-writer";
+import { waitingWords } from "./waiting";
 
 type Seen = { photoIds: string[]; ended: boolean };
 
@@ -50,10 +51,16 @@ export function createWatchActivities(deps: ActivityDeps) {
     const done = new AbortController();
     const stop = AbortSignal.any([signal, done.signal]);
     let wake = () => {};
+    // A word of an earlier try, or of this one, goes as soon as InvokeAI answers.
+    let message = step.progressMessage;
+    const say = async (words: string | null) => {
+      if (words !== message) await noteStepMessage(db, { stepId: step.id, message: words });
+      message = words;
+    };
     subscribeProgress({
       baseUrl: deps.backendUrl(attempt.backend),
       batchId,
-      onProgress: progress.itemProgress,
+      onProgress: (seen) => progress.itemProgress(seen),
       onChange: () => wake(),
       signal: stop,
     });
@@ -61,15 +68,13 @@ export function createWatchActivities(deps: ActivityDeps) {
       for (let misses = 0; ;) {
         const moved = new Promise<void>((resolve) => (wake = resolve));
         const look = await lookAt(batchId, attempt.backend, signal);
-        if (look === "no answer") {
-          await noteStepMessage(db, {
-            stepId: step.id,
-            message: "InvokeAI does not answer; waiting for it.",
-          });
+        if (look instanceof ProviderError) {
+          await say(waitingWords(look));
         } else {
+          await say(null);
           misses = look.length === 0 ? misses + 1 : 0;
           const photoIds = await record(step, attempt, look);
-          await progress.itemsSeen(look);
+          progress.itemsSeen(look);
           const ended = look.length === 0 ? misses >= looksUntilGone : look.every(isOver);
           if (photoIds.length > 0 || ended) return { photoIds, ended };
         }
@@ -86,7 +91,7 @@ export function createWatchActivities(deps: ActivityDeps) {
       return (await deps.invokeai(backend).listBatchItems(batchId, signal)).items;
     } catch (error) {
       // It may be starting again; the batch is looked for until it answers.
-      if (error instanceof ProviderError && error.retryable) return "no answer";
+      if (error instanceof ProviderError && error.retryable) return error;
       throw error;
     }
   }

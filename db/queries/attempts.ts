@@ -123,6 +123,25 @@ export async function noteSourceImage(
     .where(eq(attempts.batchId, params.batchId));
 }
 
+/** Closes an attempt as cancelled as long as nobody has taken the right to send it; false when somebody has. */
+export async function settleUnsent(
+  db: Db,
+  params: { batchId: string; now: Date },
+): Promise<boolean> {
+  const won = await db
+    .update(attempts)
+    .set({ settledAt: params.now, outcome: "cancelled" })
+    .where(
+      and(
+        eq(attempts.batchId, params.batchId),
+        isNull(attempts.postedAt),
+        isNull(attempts.settledAt),
+      ),
+    )
+    .returning({ batchId: attempts.batchId });
+  return won.length === 1;
+}
+
 /** Closes an attempt; a second call changes nothing. */
 export async function settleAttempt(
   db: Db,
