@@ -159,8 +159,7 @@ function installRuntime(config: Config): void {
 function readable(meta: Record<string, unknown> | undefined): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(meta ?? {}).map(([key, value]) => {
-      if (value instanceof Error)
-        return [key, { name: value.name, message: value.message, stack: value.stack }];
+      if (value instanceof Error) return [key, readableError(value)];
       return [key, typeof value === "bigint" ? String(value) : value];
     }),
   );

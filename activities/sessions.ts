@@ -10,6 +10,12 @@ type NextStep =
   | { state: "idle" }
   | { state: "closed" };
 
+/** The beginning of a prompt, never with half a character at its end. */
+function summaryOf(prompt: string): string {
+  const line = prompt.replace(/\s+/g, " ").trim();
+  return line.slice(0, summaryLength).replace(/[\uD800-\uDBFF]$/, "");
+}
+
 /** What a session's run does to rows. */
 export function createSessionActivities({ database: { db }, now }: ActivityDeps) {
   return {
@@ -18,8 +24,7 @@ export function createSessionActivities({ database: { db }, now }: ActivityDeps)
       await closeCancelledWaitingSteps(db, { sessionId, now: now() });
       const { session, step } = await findNextStep(db, sessionId);
       if (step) {
-        const summary = step.prompt.replace(/\s+/g, " ").trim().slice(0, summaryLength);
-        return { state: "run", stepId: step.id, summary };
+        return { state: "run", stepId: step.id, summary: summaryOf(step.prompt) };
       }
       return { state: session?.status === "active" ? "idle" : "closed" };
     },
