@@ -1,7 +1,14 @@
 import { findOpenAttempt, listSlots, openAttempt } from "#db/queries/attempts";
 import { dropProgress } from "#db/queries/progress";
 import { listUntriedRetrievals } from "#db/queries/retrievals";
-import { endStep, findStep, noteStepMessage, startStep, type StepEnding } from "#db/queries/steps";
+import {
+  endStep,
+  findStep,
+  type LiveStatus,
+  noteStepMessage,
+  startStep,
+  type StepEnding,
+} from "#db/queries/steps";
 import type { StepFailure } from "#workflows/generation-step/contract";
 import type { ActivityDeps } from "./deps";
 
@@ -13,10 +20,10 @@ export function createStepActivities({ database: { db }, now }: ActivityDeps) {
   return {
     async beginStep({ stepId }: StepRef) {
       const step = await findStep(db, stepId);
-      const isLive = step?.status === "pending" || step?.status === "processing";
-      if (!step || !isLive) return { state: "ended" as const };
-      if (step.cancelRequestedAt) return { state: "cancelling" as const };
-      return { state: "live" as const, hasSource: step.sourceImageId !== null };
+      const status = step?.status;
+      if (status !== "pending" && status !== "processing") return { state: "ended" as const };
+      if (step?.cancelRequestedAt) return { state: "cancelling" as const };
+      return { state: "live" as const, status, hasSource: step?.sourceImageId != null };
     },
 
     async startStep({ stepId }: StepRef): Promise<void> {
@@ -49,8 +56,10 @@ export function createStepActivities({ database: { db }, now }: ActivityDeps) {
     listUntriedRetrievals: ({ stepId }: StepRef): Promise<string[]> =>
       listUntriedRetrievals(db, stepId),
 
-    async endStep({ stepId, ending }: StepRef & { ending: StepEnding }): Promise<void> {
-      await endStep(db, { stepId, ending, now: now() });
+    /** `from`: the only state it is ended from; without it any live one. */
+    async endStep(params: StepRef & { ending: StepEnding; from?: LiveStatus }): Promise<void> {
+      const { stepId, ending, from } = params;
+      await endStep(db, { stepId, ending, from, now: now() });
       await dropProgress(db, stepId);
     },
   };

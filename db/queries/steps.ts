@@ -92,10 +92,12 @@ export type StepEnding =
   | { status: "cancelled" }
   | { status: "failed"; error: StepError };
 
-/** Ends a live step; false when it had ended already. */
+export type LiveStatus = "pending" | "processing";
+
+/** Ends a live step, with `from` only one that stands there; false when it does not. */
 export async function endStep(
   db: Db,
-  params: { stepId: string; ending: StepEnding; now: Date },
+  params: { stepId: string; ending: StepEnding; from?: LiveStatus; now: Date },
 ): Promise<boolean> {
   const { ending } = params;
   const error = ending.status === "failed" ? ending.error : null;
@@ -103,7 +105,7 @@ export async function endStep(
     const [ended] = await tx
       .update(steps)
       .set({ status: ending.status, error, completedAt: params.now, progressMessage: null })
-      .where(and(eq(steps.id, params.stepId), live))
+      .where(and(eq(steps.id, params.stepId), params.from ? eq(steps.status, params.from) : live))
       .returning({ id: steps.id, sessionId: steps.sessionId });
     if (!ended) return false;
     await insertEvents(tx, [

@@ -1,8 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
   condition,
   continueAsNew,
   executeChild,
@@ -93,12 +95,19 @@ export async function generationSession(input: GenerationSessionInput): Promise<
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
         // The run of a session that is gone still clears up; its row is the same, so is its work.
         await sleep("5 seconds");
-      } else if (!isCancellation(error)) {
-        // A step ends its own row; this is for one that was terminated by hand.
+      } else if (!isCancellation(error) && !hasEndedItsRow(error)) {
         await failBrokenStep({ stepId });
       }
     } finally {
       running = undefined;
     }
   }
+}
+
+/**
+ * A step that fails has ended its own row before, which may be on its way again by now; one that was
+ * terminated by hand, or broke on its way out, has not.
+ */
+function hasEndedItsRow(error: unknown): boolean {
+  return error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure;
 }

@@ -2,6 +2,8 @@ import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   CancellationScope,
   condition,
+  ContinueAsNew,
+  continueAsNew,
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
@@ -18,8 +20,22 @@ import { photoRetrievalId } from "../photo-retrieval/contract";
 import { photoRetrieval } from "../photo-retrieval/workflow";
 import { searchAttributes } from "../search-attributes";
 import { timingsOf } from "../timings";
-import { type GenerationStepInput, retrievalSettled, turnGranted, turnWaiting } from "./contract";
-import { endingOf, failureOf, nextAttempt, reasonOf, sentenceOf, summaryOf } from "./policy";
+import {
+  type GenerationStepInput,
+  retrievalSettled,
+  type StepFailure,
+  turnGranted,
+  turnWaiting,
+} from "./contract";
+import {
+  endingOf,
+  endingOfCancelled,
+  failureOf,
+  nextAttempt,
+  reasonOf,
+  sentenceOf,
+  summaryOf,
+} from "./policy";
 
 // Rows only, no outside service: repeated until the database answers, however long it is away.
 const rows = proxyActivities<Activities>({
@@ -42,6 +58,8 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
 
   let backend: string | undefined;
   let wait: { place: number; reason: string } | undefined;
+  // What the row says of the step; an end that is told twice must not hit a step that was put back to pending since.
+  let from: "pending" | "processing" | undefined;
   const settled = new Set<string>();
   const started = new Set<string>();
   setHandler(turnGranted, (turn) => void (backend = turn.backend));
@@ -51,23 +69,28 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   try {
     const step = await rows.beginStep({ stepId });
     if (step.state === "ended") return;
-    if (step.state === "cancelling") return await endAsCancelled();
+    if (step.state === "cancelling") return void (await endAsCancelled());
+    from = step.status;
     const place = await takeTurn();
     await rows.startStep({ stepId });
+    from = "processing";
     const tally = await generate(place, step.hasSource);
     await giveTurnBack();
     await awaitRetrievals();
     const ending = endingOf(tally);
-    await rows.endStep({ stepId, ending });
     if (ending.status === "failed") throw failureOf(ending.error);
+    await rows.endStep({ stepId, ending, from });
     present("completed", summaryOf(tally));
   } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
     if (isCancellation(error)) {
-      await CancellationScope.nonCancellable(endAsCancelled);
-    } else {
-      await CancellationScope.nonCancellable(() => endAsFailed(error));
+      const status = await CancellationScope.nonCancellable(endAsCancelled);
+      if (status === "completed") return;
+      throw error;
     }
-    throw error;
+    const reason = reasonOf(error);
+    await CancellationScope.nonCancellable(() => endAsFailed(reason));
+    throw failureOf(reason);
   }
 
   async function takeTurn(): Promise<string> {
@@ -85,6 +108,10 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
         shown = sentenceOf(wait);
         present("waiting", shown);
         await rows.noteStepMessage({ stepId, message: shown });
+      }
+      // Days of asking would fill the history; its place is kept under the workflow's id.
+      if (backend === undefined && workflowInfo().continueAsNewSuggested) {
+        await continueAsNew<typeof generationStep>(input);
       }
     }
     return backend;
@@ -148,8 +175,9 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   async function awaitRetrievals(): Promise<void> {
     present("retrieving", "Generated; the images are being fetched.");
     await rows.noteStepMessage({ stepId, message: "Generated; the images are being fetched." });
-    for (;;) {
-      const all = await condition(() => [...started].every((id) => settled.has(id)), "3 seconds");
+    // Signals tell at once; the look at the rows, for lost ones, grows rarer so that the history stays short.
+    for (let lookAgainMs = 3_000; ; lookAgainMs = Math.min(lookAgainMs * 2, 300_000)) {
+      const all = await condition(() => [...started].every((id) => settled.has(id)), lookAgainMs);
       const untried = await startMissingRetrievals();
       if (untried === 0) return;
       // Told by signals, yet the rows say otherwise: a signal was for an earlier attempt.
@@ -163,7 +191,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     return untried.length;
   }
 
-  async function endAsCancelled(): Promise<void> {
+  async function endAsCancelled(): Promise<"completed" | "cancelled"> {
     present("cancelling", "Cancelled: InvokeAI is told, finished images are kept.");
     const attempt = await rows.findOpenAttempt({ stepId });
     if (attempt) {
@@ -177,15 +205,20 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     }
     await giveTurnBack();
     await startMissingRetrievals();
-    await rows.endStep({ stepId, ending: { status: "cancelled" } });
     const tally = await rows.tallySlots({ stepId });
-    present("cancelled", `Cancelled; ${count(tally.filled, "finished image")} kept.`);
+    const ending = endingOfCancelled(tally);
+    await rows.endStep({ stepId, ending, from });
+    const words =
+      ending.status === "completed"
+        ? summaryOf(tally)
+        : `Cancelled; ${count(tally.filled, "finished image")} kept.`;
+    present(ending.status, words);
+    return ending.status;
   }
 
-  async function endAsFailed(error: unknown): Promise<void> {
-    const reason = reasonOf(error);
+  async function endAsFailed(reason: StepFailure): Promise<void> {
     await giveTurnBack();
-    await rows.endStep({ stepId, ending: { status: "failed", error: reason } });
+    await rows.endStep({ stepId, ending: { status: "failed", error: reason }, from });
     present("failed", `${reason.message} ${reason.suggestion}`);
   }
 

@@ -27,6 +27,7 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
   const told = new Map<string, string>();
   let changed = true;
   let wasConnected = false;
+  let toldAllAt = Date.now();
 
   setHandler(turnWanted, ({ workflowId }) => {
     turns.want(workflowId);
@@ -46,6 +47,12 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
     if (view.ready && !wasConnected) await syncModels({});
     wasConnected = view.ready;
     if (view.ready) turns.grantNext();
+    // A run that was ended from outside gives no turn back: telling it again finds out. By the clock, as
+    // others that ask for their turn would keep a pause from ever passing undisturbed.
+    if (Date.now() - toldAllAt >= timings.turnAskAgainMs) {
+      told.clear();
+      toldAllAt = Date.now();
+    }
     await tellEverybody(view);
     present(view.ready ? "ready" : "unreachable", turns.describe(view.reason));
     if (workflowInfo().continueAsNewSuggested) {
@@ -53,9 +60,7 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
       await continueAsNew<typeof invokeaiBackend>({ timings: input.timings, turns: turns.state() });
     }
     const isUrgent = !view.ready && turns.waiting() > 0;
-    const woke = await condition(() => changed, isUrgent ? timings.backendRetryMs : checkPauseMs());
-    // A holder that was ended from outside gives no turn back: the next telling finds out.
-    if (!woke) told.clear();
+    await condition(() => changed, isUrgent ? timings.backendRetryMs : checkPauseMs());
   }
 
   function checkPauseMs(): number {
@@ -76,7 +81,10 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
       const heard = await tell(workflowId, `${place} ${reason}`, () =>
         getExternalWorkflowHandle(workflowId).signal(turnWaiting, { place, reason }),
       );
-      if (!heard) turns.done(workflowId);
+      if (heard) continue;
+      turns.done(workflowId);
+      // Those behind it move up.
+      changed = true;
     }
   }
 
