@@ -1,0 +1,340 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { listFiles } from "#tests/support/library";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+const maxAttempts = 4;
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack({
+    env: { RETRIEVAL_MAX_ATTEMPTS: String(maxAttempts) },
+    timings: { retrievalDelayMs: 500, retrievalMaxDelayMs: 500 },
+  });
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterEach(() => stack.invokeai.control.clearFaults());
+
+afterAll(() => stack.stop(), 30_000);
+
+const ended = ["completed", "failed", "cancelled"];
+
+async function requestStep(parameters: object, more: object = {}): Promise<string> {
+  const session = await gallery.createSession();
+  return (await gallery.requestStep(session.id, { ...more, parameters })).id;
+}
+
+/** The seeds of each batch that the simulator took for a step, in order. */
+function batchesOf(state: SimulatorState, stepId: string): (number | null)[][] {
+  return state.enqueues
+    .filter(({ batchId, enqueued }) => batchId.startsWith(stepId) && enqueued > 0)
+    .map(({ seeds }) => seeds);
+}
+
+const madeFor = (state: SimulatorState, stepId: string) =>
+  state.generated.filter(({ batchId }) => batchId.startsWith(stepId));
+
+/** Every image that the simulator made for a step, by its seed. */
+function seedsMade(state: SimulatorState, stepId: string): number[] {
+  return madeFor(state, stepId)
+    .map(({ seed }) => seed ?? -1)
+    .toSorted((a, b) => a - b);
+}
+
+/** Waits for the end of a step that must bring all its images. */
+async function expectCompleted(stepId: string, amount: number): Promise<SimulatorState> {
+  const step = await gallery.stepIs(stepId, ended);
+  expect(step).toMatchObject({ status: "completed", images_failed: 0 });
+  await gallery.allRetrieved(stepId, amount);
+  return stack.invokeai.control.state();
+}
+
+const photosAre = (stepId: string, amount: number) =>
+  until(`${amount} photos`, async () => (await gallery.photosOf(stepId)).length === amount);
+
+describe("InvokeAI restarts in the middle: only the missing slots run again, with their seeds", () => {
+  test("InvokeAI restarts while it draws the second of three images: that one alone is asked for again", async () => {
+    const { control } = stack.invokeai;
+    const held = await control.holdStep({ item: 1, step: 1 });
+    const stepId = await requestStep({ seed: 210, batch_size: 3 });
+    await photosAre(stepId, 1);
+    await control.restart();
+    expect(await control.struck(held)).toBe(1);
+    const state = await expectCompleted(stepId, 3);
+    expect(batchesOf(state, stepId)).toEqual([[210, 211, 212], [211]]);
+    expect(seedsMade(state, stepId)).toEqual([210, 211, 212]);
+  }, 90_000);
+
+  test("InvokeAI restarts when an image is saved but in no item: it is adopted and not made again", async () => {
+    const { control } = stack.invokeai;
+    const held = await control.holdStep({ item: 1, step: "saved" });
+    const stepId = await requestStep({ seed: 220, batch_size: 3 });
+    await photosAre(stepId, 1);
+    await control.until((state) => state.frozen !== null);
+    await control.restart();
+    expect(await control.struck(held)).toBe(1);
+    const state = await expectCompleted(stepId, 3);
+    expect(batchesOf(state, stepId)).toEqual([[220, 221, 222]]);
+    expect(seedsMade(state, stepId)).toEqual([220, 221, 222]);
+    const names = (await gallery.photosOf(stepId)).map(({ photo }) => photo.invoke_id);
+    expect(new Set(names)).toEqual(
+      new Set(madeFor(state, stepId).map(({ imageName }) => imageName)),
+    );
+  }, 90_000);
+});
+
+describe("the way of an image home", () => {
+  test("An image download fails 3 times, then works: attempts counted, photo completed", async () => {
+    const { control } = stack.invokeai;
+    const faults = await Promise.all([
+      control.addFault({ kind: "truncated_body", route: "imageFull", times: 1 }),
+      control.addFault({ kind: "wrong_size_png", route: "imageFull", times: 1 }),
+      control.addFault({ kind: "status_200_html", route: "imageFull", times: 1 }),
+    ]);
+    const stepId = await requestStep({ seed: 310, batch_size: 1 });
+    const state = await expectCompleted(stepId, 1);
+    expect(await Promise.all(faults.map((fault) => control.struck(fault)))).toEqual([1, 1, 1]);
+    const [item] = await gallery.photosOf(stepId);
+    expect(item?.photo).toMatchObject({ retrieval_status: "completed", retrieval_attempts: 3 });
+    const sent = state.downloads.filter(({ imageName }) => imageName === item?.photo.invoke_id);
+    expect(sent.map((download) => download.sent)).toEqual([false, false, false, true]);
+  }, 90_000);
+
+  test("Fails RETRIEVAL_MAX_ATTEMPTS times: photo failed, step completed with images_failed, run marked; the session's next step did not wait for it; a retry afterwards works", async () => {
+    const { control } = stack.invokeai;
+    const { sql } = stack.database;
+    await control.addFault({ kind: "status_500_json", route: "imageFull" });
+    const session = await gallery.createSession();
+    const one = (seed: number) =>
+      gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } });
+    const [first, second] = [await one(320), await one(330)];
+    // Stopped between two attempts by a lock on its row, so that it cannot be given up meanwhile.
+    const lock = await sql.reserve();
+    await lock`begin`;
+    const [photo] = await until("a first failed attempt", async () => {
+      const rows = await lock`select id, retrieval_status from photos
+        where step_id = ${first.id} and retrieval_attempts > 0 for update`;
+      return rows.length > 0 && rows;
+    });
+    expect(photo?.retrieval_status).not.toBe("failed");
+    await gallery.stepIs(second.id, ["completed"]);
+    await lock`rollback`;
+    lock.release();
+
+    const failed = await until("a photo that was given up", async () => {
+      const [item] = await gallery.photosOf(first.id);
+      return item?.retrieval_status === "failed" && item.photo;
+    });
+    expect(failed).toMatchObject({ retrieval_attempts: maxAttempts });
+    expect(failed.retrieval_error).toContain("InvokeAI");
+    expect(await gallery.get(`/generation/steps/${first.id}`)).toMatchObject({
+      status: "completed",
+      images_retrieved: 0,
+      images_failed: 1,
+    });
+    const run = stack.temporal.workflow.getHandle(photoRetrievalId(failed.id));
+    const marked = await until("a failed run", async () => {
+      const seen = await run.describe();
+      return seen.status.name === "FAILED" && seen;
+    });
+    expect(marked.searchAttributes.GalleryStatus).toEqual(["failed"]);
+    const downloads = async () =>
+      (await control.state()).downloads.filter(({ imageName }) => imageName === failed.invoke_id);
+    expect(await downloads()).toHaveLength(maxAttempts);
+
+    await control.clearFaults();
+    await gallery.post(`/photos/${failed.id}/retry`);
+    await gallery.allRetrieved(first.id, 1);
+    expect(await gallery.get(`/generation/steps/${first.id}`)).toMatchObject({
+      status: "completed",
+      images_retrieved: 1,
+      images_failed: 0,
+    });
+    expect(await downloads()).toHaveLength(maxAttempts + 1);
+  }, 120_000);
+
+  test("retry-retrievals fetches what a step's images were given up for", async () => {
+    const { control } = stack.invokeai;
+    await control.addFault({ kind: "unreachable", route: "imageFull" });
+    const stepId = await requestStep({ seed: 340, batch_size: 2 });
+    await until("two photos that were given up", async () => {
+      const { retrieval_status: all } = await gallery.get(`/generation/steps/${stepId}/status`);
+      return all.failed === 2;
+    });
+    await control.clearFaults();
+    const answer = await gallery.post(`/generation/steps/${stepId}/retry-retrievals`);
+    expect(answer.retrying).toBe(2);
+    await gallery.allRetrieved(stepId, 2);
+    expect(await listFiles(stack.dataDir, "generated")).toContainEqual(
+      expect.stringContaining((await gallery.photosOf(stepId))[0]?.image_id),
+    );
+  }, 90_000);
+});
+
+describe("items that fail", () => {
+  const outOfMemory = {
+    kind: "item_failure",
+    errorType: "OutOfMemoryError",
+    errorMessage: "CUDA out of memory. Tried to allocate 2.00 GiB",
+  } as const;
+
+  test("no image for lack of memory: the step fails with code and suggestion, and a retry brings them all", async () => {
+    const { control } = stack.invokeai;
+    const fault = await control.addFault({ ...outOfMemory, times: 2 });
+    const stepId = await requestStep({ seed: 410, batch_size: 2 });
+    const step = await gallery.stepIs(stepId, ended);
+    expect(await control.struck(fault)).toBe(2);
+    expect(step).toMatchObject({
+      status: "failed",
+      images_failed: 2,
+      error: {
+        code: "invokeai_generation_error",
+        message: "InvokeAI ran out of memory.",
+        suggestion: "Choose a smaller size or a smaller model.",
+      },
+    });
+    await gallery.post(`/generation/steps/${stepId}/retry`);
+    const state = await expectCompleted(stepId, 2);
+    expect(batchesOf(state, stepId)).toEqual([
+      [410, 411],
+      [410, 411],
+    ]);
+  }, 90_000);
+
+  test("a step that is retried the moment it is seen to have failed runs again", async () => {
+    const { control } = stack.invokeai;
+    const { sql } = stack.database;
+    // The step's run stands still between its row's end and its own.
+    await sql.unsafe(`
+      create function stand_still() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+      create trigger stand_still before delete on step_progress execute function stand_still();`);
+    const lock = await sql.reserve();
+    await lock`select pg_advisory_lock(1)`;
+    await control.addFault(outOfMemory);
+    const stepId = await requestStep({ seed: 415, batch_size: 1 });
+    await gallery.stepIs(stepId, ["failed"]);
+    const retried = await gallery.post(`/generation/steps/${stepId}/retry`);
+    expect(retried.status).toBe("pending");
+    await lock`select pg_advisory_unlock(1)`;
+    lock.release();
+    const state = await expectCompleted(stepId, 1);
+    expect(batchesOf(state, stepId)).toEqual([[415], [415]]);
+  }, 90_000);
+
+  test("one of three images fails: the step is completed and says that one is missing", async () => {
+    const { control } = stack.invokeai;
+    const fault = await control.addFault({ ...outOfMemory, item: 1 });
+    const stepId = await requestStep({ seed: 420, batch_size: 3 });
+    const step = await gallery.stepIs(stepId, ended);
+    expect(await control.struck(fault)).toBe(1);
+    expect(step).toMatchObject({ status: "completed", images_failed: 1 });
+    await gallery.allRetrieved(stepId, 2);
+    const photos = await gallery.photosOf(stepId);
+    expect(photos.map(({ photo }) => photo.generation_metadata.seed)).toEqual([420, 422]);
+    expect(batchesOf(await control.state(), stepId)).toEqual([[420, 421, 422]]);
+  }, 90_000);
+
+  test("a batch that vanishes from the queue: only the images it had not brought are asked for again", async () => {
+    const { control } = stack.invokeai;
+    await control.holdStep({ item: 1, step: 1 });
+    const stepId = await requestStep({ seed: 430, batch_size: 3 });
+    await photosAre(stepId, 1);
+    const { frozen } = await control.until((state) => state.frozen !== null);
+    await control.vanishBatch(frozen?.batchId ?? "");
+    const state = await expectCompleted(stepId, 3);
+    expect(batchesOf(state, stepId)).toEqual([
+      [430, 431, 432],
+      [431, 432],
+    ]);
+  }, 90_000);
+});
+
+describe("an InvokeAI that does not take a batch at once", () => {
+  test("the queue is full, then there is room: the batch is sent once there is", async () => {
+    const { control } = stack.invokeai;
+    const full = await control.addFault({ kind: "queue_full", maxQueueSize: 0 });
+    const stepId = await requestStep({ seed: 510, batch_size: 2 });
+    await until("two refusals", async () => (await control.struck(full)) >= 2);
+    await until("a word about it", async () => {
+      const step = await gallery.get(`/generation/steps/${stepId}`);
+      return step.progress_message?.includes("queue is full");
+    });
+    await control.clearFaults();
+    const state = await expectCompleted(stepId, 2);
+    expect(batchesOf(state, stepId)).toEqual([[510, 511]]);
+  }, 90_000);
+
+  test("the queue has room for a part: the rest follows in a batch of its own", async () => {
+    const { control } = stack.invokeai;
+    const full = await control.addFault({ kind: "queue_full", maxQueueSize: 3 });
+    const stepId = await requestStep({ seed: 520, batch_size: 4 });
+    const state = await expectCompleted(stepId, 4);
+    expect(await control.struck(full)).toBe(1);
+    expect(batchesOf(state, stepId)).toEqual([[520, 521, 522], [523]]);
+  }, 90_000);
+
+  test("InvokeAI cannot be reached when a step is requested: it waits with the reason and runs when InvokeAI answers", async () => {
+    const { control } = stack.invokeai;
+    await gallery.post("/models/refresh");
+    await control.addFault({ kind: "unreachable", route: "any" });
+    const stepId = await requestStep({ seed: 530, batch_size: 1 });
+    const waiting = await until("the reason", async () => {
+      const step = await gallery.get(`/generation/steps/${stepId}`);
+      return step.progress_message?.includes("does not answer") && step;
+    });
+    expect(waiting.status).toBe("pending");
+    expect(await gallery.get("/backend/status")).toMatchObject({ connected: false });
+    await control.clearFaults();
+    const state = await expectCompleted(stepId, 1);
+    expect(batchesOf(state, stepId)).toEqual([[530]]);
+  }, 90_000);
+
+  test("the answer to an enqueue is lost: the batch is found, not sent again", async () => {
+    const { control } = stack.invokeai;
+    const fault = await control.addFault({ kind: "answer_lost", route: "enqueueBatch", times: 1 });
+    const stepId = await requestStep({ seed: 540, batch_size: 2 });
+    const state = await expectCompleted(stepId, 2);
+    expect(await control.struck(fault)).toBe(1);
+    expect(batchesOf(state, stepId)).toEqual([[540, 541]]);
+    expect(seedsMade(state, stepId)).toEqual([540, 541]);
+  }, 90_000);
+
+  test("an enqueue that never arrives is sent again, and makes one batch", async () => {
+    const { control } = stack.invokeai;
+    const fault = await control.addFault({ kind: "unreachable", route: "enqueueBatch", times: 1 });
+    const stepId = await requestStep({ seed: 550, batch_size: 1 });
+    const state = await expectCompleted(stepId, 1);
+    expect(await control.struck(fault)).toBe(1);
+    expect(batchesOf(state, stepId)).toEqual([[550]]);
+  }, 90_000);
+
+  test("HTML and errors of status 500 on every route on the way: the step is completed by one batch", async () => {
+    const { control } = stack.invokeai;
+    const faults = await Promise.all([
+      control.addFault({ kind: "status_200_html", route: "batchStatus", times: 1 }),
+      control.addFault({ kind: "status_502_html", route: "enqueueBatch", times: 1 }),
+      control.addFault({
+        kind: "status_500_text",
+        route: "enqueueBatch",
+        times: 1,
+        processed: true,
+      }),
+      control.addFault({ kind: "status_200_html", route: "listAll", times: 2 }),
+      control.addFault({ kind: "status_500_json", route: "imageFull", times: 1 }),
+    ]);
+    const stepId = await requestStep({ seed: 560, batch_size: 1 });
+    const state = await expectCompleted(stepId, 1);
+    expect(await Promise.all(faults.map((fault) => control.struck(fault)))).toEqual([
+      1, 1, 1, 2, 1,
+    ]);
+    expect(batchesOf(state, stepId)).toEqual([[560]]);
+  }, 90_000);
+});
