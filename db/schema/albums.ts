@@ -15,7 +15,7 @@ export const albums = pgTable(
   },
   (table) => [
     check("albums_name", sql`char_length(${table.name}) between 1 and 200`),
-    index("albums_newest").on(table.createdAt.desc(), table.id.desc()),
+    index("albums_newest").on(table.createdAt, table.id),
     index("albums_cover").on(table.coverPhotoId),
   ],
 );

@@ -107,13 +107,14 @@ export const photos = pgTable(
     uniqueIndex("photos_invoke_image_once")
       .on(table.invokeId)
       .where(sql`${table.invokeId} is not null`),
+    // Ascending and read backwards: `desc()` in an index puts nulls last, and `order by … desc` would not use it.
     index("photos_newest")
-      .on(table.createdAt.desc(), table.id.desc())
+      .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
     index("photos_newest_by_kind")
-      .on(table.kind, table.createdAt.desc(), table.id.desc())
+      .on(table.kind, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
-    index("photos_session").on(table.sessionId, table.createdAt.desc(), table.id.desc()),
+    index("photos_session").on(table.sessionId, table.createdAt, table.id),
     index("photos_step").on(table.stepId, table.slotIndex),
     index("photos_source").on(table.sourceImageId),
     index("photos_live_retrievals")

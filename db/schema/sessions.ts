@@ -25,8 +25,8 @@ export const sessions = pgTable(
     check("sessions_entry_type", sql`${table.entryType} in ('scratch', 'refinement')`),
     check("sessions_status", sql`${table.status} in ('active', 'completed', 'abandoned')`),
     check("sessions_end", sql`(${table.status} = 'active') = (${table.completedAt} is null)`),
-    index("sessions_newest").on(table.startedAt.desc(), table.id.desc()),
-    index("sessions_by_status").on(table.status, table.startedAt.desc(), table.id.desc()),
+    index("sessions_newest").on(table.startedAt, table.id),
+    index("sessions_by_status").on(table.status, table.startedAt, table.id),
     index("sessions_source").on(table.sourceImageId),
   ],
 );

@@ -43,7 +43,7 @@ export const shareLinks = pgTable(
       "share_links_views",
       sql`${table.viewCount} >= 0 and (${table.maxViews} is null or (${table.maxViews} > 0 and ${table.viewCount} <= ${table.maxViews}))`,
     ),
-    index("share_links_newest").on(table.createdAt.desc(), table.id.desc()),
+    index("share_links_newest").on(table.createdAt, table.id),
     index("share_links_photo").on(table.photoId),
     index("share_links_album").on(table.albumId),
   ],
