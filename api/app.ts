@@ -18,6 +18,11 @@ export function createApp(deps: ApiDeps) {
   for (const module of modules) app.use(module);
   app.use(createDocsModule(() => (document ??= buildOpenApi(modules))));
 
+  // Fields of a body that nobody knows are refused, parameters of an address are ignored.
+  for (const { hooks } of app.routes) {
+    if (hooks.query) hooks.query.additionalProperties = true;
+  }
+
   const envelope = createEnvelope(deps, createRouteTable(app.routes));
   // Round everything, so that it also holds for what no route answers.
   return app.wrap((next, request) => {

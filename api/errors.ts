@@ -6,10 +6,10 @@ import { errorResponse } from "./error-body";
 import { requestIdOf } from "./request-id";
 
 /** Whatever was thrown, as a fault we can name; what nobody foresaw is a 500 without detail. */
-export function toAppError(error: unknown): AppError {
+export function toAppError(error: unknown, request?: Request): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof ParseError) return parseFault(error);
-  if (error instanceof ValidationError) return validationFault(error);
+  if (error instanceof ValidationError) return validationFault(error, request);
   if (error instanceof NotFoundError) return notFound("route");
   if (isDatabaseAway(error)) return databaseUnavailable(error);
   return new AppError({
@@ -22,7 +22,7 @@ export function toAppError(error: unknown): AppError {
 
 /** The answer to a fault, and the log line of those that are ours. */
 export function answerFault(thrown: unknown, request: Request, log: Logger): Response {
-  const error = toAppError(thrown);
+  const error = toAppError(thrown, request);
   const requestId = requestIdOf(request);
   if (error.kind === "internal" || error.kind === "storage_full") {
     log.error({ request_id: requestId, faults: describe(error) }, "fault");
@@ -47,7 +47,7 @@ function parseFault(error: ParseError): AppError {
   ]);
 }
 
-function validationFault(error: ValidationError): AppError {
+function validationFault(error: ValidationError, request: Request | undefined): AppError {
   // A malformed id in a path names nothing there is.
   if (error.type === "params") return notFound("thing");
   if (error.type === "response") {
@@ -58,14 +58,31 @@ function validationFault(error: ValidationError): AppError {
       cause: error,
     });
   }
+  const isOfOne = (error.type as string) === "property";
   const seen = new Map<string, FieldFault>();
   for (const fault of error.all) {
     if (!("path" in fault)) continue;
-    const path = dotted(String(fault.path));
-    if (!seen.has(path)) seen.set(path, { path, message: String(fault.message) });
+    const path = isOfOne ? parameterOf(request, error.value) : dotted(String(fault.path));
+    if (!seen.has(path)) seen.set(path, { path, message: messageOf(fault) });
   }
-  const errors = [...seen.values()];
-  return invalid(`The ${error.type} is not as expected; see details.errors.`, errors);
+  const what = error.type === "body" ? "body" : "query";
+  return invalid(`The ${what} is not as expected; see details.errors.`, [...seen.values()]);
+}
+
+/** Elysia does not tell which parameter it could not convert, only its value. */
+function parameterOf(request: Request | undefined, value: unknown): string {
+  const query = new URL(request?.url ?? "http://localhost").searchParams;
+  const isIt = (given: string) => given === String(value) || Number(given) === value;
+  return [...query].find(([, given]) => isIt(given))?.[0] ?? "";
+}
+
+/** Of a parameter that comes as text the schema is a union with text, which tells a reader nothing. */
+function messageOf(fault: { message?: unknown; schema?: unknown }): string {
+  const { anyOf } = (fault.schema ?? {}) as { anyOf?: { type?: string; const?: unknown }[] };
+  const literals = anyOf?.flatMap((one) => ("const" in one ? [String(one.const)] : [])) ?? [];
+  if (literals.length > 0) return `Expected one of ${literals.join(", ")}`;
+  const types = anyOf?.flatMap(({ type }) => (type && type !== "string" ? [type] : [])) ?? [];
+  return types.length > 0 ? `Expected ${types.join(" or ")}` : String(fault.message);
 }
 
 /** `/parameters/loras/0` → `parameters.loras.0`. */

@@ -18,6 +18,22 @@ const commonFaults: Record<string, string> = {
   "503": "The database does not answer; Retry-After says when to try again",
 };
 
+const descriptions: Record<string, string> = {
+  "200": "Done",
+  "201": "Made",
+  "202": "Accepted; the work goes on",
+  "204": "Done, nothing to say",
+  "404": "There is no such thing",
+  "409": "The present state does not allow it",
+  "413": "Too many files or bytes",
+  "415": "Content of a type that is not taken",
+  "416": "A range beyond the end",
+  "422": "A picture that cannot be taken",
+  "429": "Too many tries; Retry-After says when to try again",
+  "502": "InvokeAI failed",
+  "507": "No room left for photos",
+};
+
 /** The OpenAPI 3.0.3 document of these modules, as `/docs/json` serves it. Needs no server. */
 export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonObject> {
   const app = new Elysia().use(
@@ -57,7 +73,11 @@ function normaliseOperation(operation: JsonObject): void {
     if (isPublic && status === "401") continue;
     responses[status] ??= { description, content: { "application/json": { schema: faultSchema } } };
   }
-  for (const response of Object.values(responses)) onlyTrueTypes(objectOf(response));
+  for (const [status, response] of Object.entries(responses)) {
+    onlyTrueTypes(objectOf(response));
+    // The specification wants one for each; the route's own words win.
+    objectOf(response)["description"] ??= descriptions[status] ?? "";
+  }
   if (operation["requestBody"]) onlyTrueTypes(objectOf(operation["requestBody"]));
 }
 

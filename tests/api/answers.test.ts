@@ -125,6 +125,17 @@ describe("faults of a request", () => {
     }
   });
 
+  test("a parameter nobody knows is ignored, on every route", async () => {
+    for (const { method, path } of createApp(api.deps).routes) {
+      if (method !== "GET") continue;
+      const address = path.replaceAll(/:\w+/g, crypto.randomUUID());
+      const known = await api.request(address);
+      const unknown = await api.request(`${address}?colour=red`);
+      await Promise.all([known.body?.cancel(), unknown.body?.cancel()]);
+      expect({ path, status: unknown.status }).toEqual({ path, status: known.status });
+    }
+  });
+
   test("an address above 8 KiB is refused", async () => {
     expect((await api.request(`/health?x=${"y".repeat(8_192)}`)).status).toBe(400);
   });

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createApp } from "#api/app";
+import { createTestApi, type TestApi } from "#tests/support/api";
+
+type Json = Record<string, any>;
+let api: TestApi;
+let document: Json;
+
+beforeAll(async () => {
+  api = await createTestApi();
+  document = (await (await api.request("/docs/json")).json()) as Json;
+});
+afterAll(() => api.close());
+
+const methods = ["get", "post", "put", "patch", "delete"];
+
+function operations(): { name: string; operation: Json }[] {
+  return Object.entries(document["paths"] as Json).flatMap(([path, item]) =>
+    Object.entries(item as Json)
+      .filter(([method]) => methods.includes(method))
+      .map(([method, operation]) => ({ name: `${method} ${path}`, operation: operation as Json })),
+  );
+}
+
+/** Every object of the document with the path that leads to it. */
+function* walk(value: unknown, path = ""): Generator<{ path: string; node: Json }> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield { path, node: value as Json };
+  for (const [key, inner] of Object.entries(value)) yield* walk(inner, `${path}/${key}`);
+}
+
+test("every route is in the document, and nothing else", () => {
+  const wanted = createApp(api.deps)
+    .routes.filter((route) => route.hooks.detail?.hide !== true)
+    .map((route) => `${route.method.toLowerCase()} ${route.path.replaceAll(/:(\w+)/g, "{$1}")}`);
+  expect(
+    operations()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(wanted.toSorted());
+});
+
+test("the document is OpenAPI 3.0: no null type, no const, no list of types", () => {
+  expect(document["openapi"]).toStartWith("3.0");
+  for (const { path, node } of walk(document)) {
+    // Names of fields may be anything.
+    if (path.endsWith("/properties")) continue;
+    expect({ path, type: node["type"] }).not.toEqual({ path, type: "null" });
+    expect({ path, isConst: "const" in node }).toEqual({ path, isConst: false });
+    expect({ path, isList: Array.isArray(node["type"]) }).toEqual({ path, isList: false });
+    if (node["type"] === "array")
+      expect({ path, items: node["items"] }).not.toEqual({ path, items: undefined });
+    expect({ path, ref: String(node["$ref"] ?? "#/").startsWith("#/") }).toEqual({
+      path,
+      ref: true,
+    });
+  }
+});
+
+test("every operation has a summary, a unique id, its path's parameters and its errors", () => {
+  const ids = new Set<string>();
+  for (const { name, operation } of operations()) {
+    expect({ name, summary: typeof operation["summary"] }).toEqual({ name, summary: "string" });
+    expect({ name, known: ids.has(operation["operationId"]) }).toEqual({ name, known: false });
+    ids.add(operation["operationId"]);
+    const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+    const described = (operation["parameters"] ?? []).filter((one: Json) => one["in"] === "path");
+    expect({ name, path: described.map((one: Json) => one["name"]).toSorted() }).toEqual({
+      name,
+      path: inPath.toSorted(),
+    });
+    for (const status of ["400", "403", "500", "503"]) {
+      expect(Object.keys(operation["responses"])).toContain(status);
+    }
+    for (const [status, response] of Object.entries(operation["responses"] as Json)) {
+      const described = typeof (response as Json)["description"];
+      expect({ name, status, described }).toEqual({ name, status, described: "string" });
+    }
+  }
+});
+
+test("content types are those that are spoken: JSON, the form of an upload, pictures, events, pages", () => {
+  const spoken = new Set([
+    "application/json",
+    "multipart/form-data",
+    "text/event-stream",
+    "text/html",
+  ]);
+  for (const { path, node } of walk(document)) {
+    if (!path.endsWith("/content")) continue;
+    for (const type of Object.keys(node)) {
+      const isKnown = spoken.has(type) || type.startsWith("image/");
+      expect({ path, type, isKnown }).toEqual({ path, type, isKnown: true });
+      if (type === "multipart/form-data") expect(path).toStartWith("/paths//api/v1/photos/post/");
+    }
+  }
+});
+
+test("public routes are marked as such, all others want the owner's token", () => {
+  expect(document["security"]).toEqual([{ owner: [] }]);
+  const isPublic = operations().filter(({ operation }) => operation["security"]?.length === 0);
+  for (const { name } of isPublic) expect(name).toMatch(/ \/health$| \/(api\/v1\/share|s)\/\{/);
+});
