@@ -1,0 +1,20 @@
+import { Elysia } from "elysia";
+import type { ApiDeps } from "../../deps";
+import { createGate } from "./gate";
+import { createGuessLimit } from "./guesses";
+import { createImageRoutes } from "./image-routes";
+import { createOwnerRoutes } from "./owner-routes";
+import { createPageRoutes } from "./page-routes";
+import { createPublicRoutes } from "./public-routes";
+
+/** Sharing by link: the owner's side, and what strangers reach through the one gate. */
+export function createSharesModule(deps: ApiDeps) {
+  const gate = createGate(deps);
+  const guesses = createGuessLimit();
+  return new Elysia({ name: "shares" })
+    .use(createOwnerRoutes(deps))
+    .use(createPublicRoutes(deps, gate, guesses))
+    .use(createPageRoutes(deps, gate, guesses))
+    .use(createImageRoutes(deps, gate, "/api/v1/share"))
+    .use(createImageRoutes(deps, gate, "/s"));
+}

@@ -1,0 +1,136 @@
+import { Elysia, t } from "elysia";
+import {
+  countShareLinks,
+  findShareLink,
+  listShareLinks,
+  revokeShareLink,
+} from "#db/queries/shares";
+import { notFound } from "#errors";
+import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { changeLink, createLink } from "./links";
+import { linkBody, linkChange, linkParams, linkSchema, linkToWire, newLinkSchema } from "./model";
+import { baseOf } from "./page";
+
+type NewLink = typeof newLinkSchema.static;
+
+/** Revoked links stay in the list so long, so that the owner sees what was open. */
+const revokedShownMs = 30 * 24 * 60 * 60 * 1_000;
+
+const localOnly =
+  "PUBLIC_URL is not set: this address works on this machine only. Set it to share with others.";
+
+/** The owner's side: links made, listed, changed and revoked. */
+export function createOwnerRoutes(deps: ApiDeps) {
+  const { db } = deps.database;
+
+  async function create({ body, request }: { body: typeof linkBody.static; request: Request }) {
+    // The password stays out: kept as a plain hash it could be guessed from a copy of the database.
+    const { password, ...rest } = body;
+    const answer = await answerOnce(
+      deps,
+      {
+        route: "POST /api/v1/share",
+        key: idempotencyKeyOf(request),
+        fingerprint: fingerprintOf({ ...rest, has_password: password != null }),
+        kept: ({ body: made }) => ({ status: 200, body: withoutKey(made as NewLink) }),
+      },
+      async (id) => {
+        const { link, key } = await createLink(deps, id, body);
+        const shown = linkToWire(link);
+        if (key === undefined) return { status: 200, body: shown };
+        return { status: 201, body: { ...shown, access_key: key, ...addressOf(key, request) } };
+      },
+    );
+    return Response.json(answer.body, {
+      status: answer.status,
+      headers: { "cache-control": "private, no-store" },
+    });
+  }
+
+  function addressOf(key: string, request: Request) {
+    const { publicUrl } = deps.config.http;
+    const origin = publicUrl ?? new URL(request.url).origin;
+    return { url: `${origin}${baseOf(key)}/`, ...(publicUrl === null && { warning: localOnly }) };
+  }
+
+  const creation = {
+    body: linkBody,
+    response: { 200: newLinkSchema, 201: newLinkSchema, ...faults(404, 409) },
+  };
+
+  return new Elysia({ prefix: "/api/v1/share", normalize: false, tags: ["share links"] })
+    .post("", create, { ...creation, detail: { summary: "Share a photo or an album by link" } })
+    .post("/create", create, { ...creation, detail: { summary: "The same as POST /share" } })
+    .get(
+      "/links",
+      async ({ query, request }) => {
+        const page = pageOf(query);
+        const scope = ["links"];
+        const revokedSince = new Date(deps.now().getTime() - revokedShownMs);
+        const rows = await listShareLinks(db, {
+          revokedSince,
+          after: page.by === "cursor" ? placeOf(decodeCursor(scope, page.cursor)) : null,
+          limit: page.limit + 1,
+          offset: page.by === "offset" ? page.offset : 0,
+        });
+        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+        return answerJson(
+          request,
+          listBody(page, {
+            items: rows.slice(0, page.limit).map(linkToWire),
+            counted: page.by === "cursor" ? null : await countShareLinks(db, revokedSince),
+            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
+          }),
+        );
+      },
+      {
+        query: t.Object(pageQuery()),
+        response: { 200: listOf(linkSchema) },
+        detail: { summary: "Links, newest first; revoked ones for 30 days" },
+      },
+    )
+    .patch(
+      "/links/:id",
+      async ({ params, body }) => {
+        await changeLink(deps, params.id, body);
+        const link = await findShareLink(db, params.id);
+        if (!link) throw notFound("link");
+        return linkToWire(link);
+      },
+      {
+        params: linkParams,
+        body: linkChange,
+        response: { 200: linkSchema, ...faults(404, 409) },
+        detail: { summary: "Change a link; what is not named stays as it is" },
+      },
+    )
+    .delete(
+      "/links/:id",
+      async ({ params, set }) => {
+        if (!(await revokeShareLink(db, { id: params.id, now: deps.now() }))) {
+          throw notFound("link");
+        }
+        set.status = 204;
+      },
+      {
+        params: linkParams,
+        response: { 204: t.Void(), ...faults(404) },
+        detail: { summary: "Revoke a link for good" },
+      },
+    );
+}
+
+/** Named field by field: what is kept for a repeat must never hold the key. */
+function withoutKey({ access_key: _key, url: _url, warning: _warning, ...rest }: NewLink) {
+  return rest;
+}
+
+function placeOf(keys: readonly (string | number)[]): { at: Date; id: string } {
+  const [at, id] = keys;
+  if (typeof at !== "number" || typeof id !== "string") throw badCursor();
+  return { at: new Date(at), id };
+}

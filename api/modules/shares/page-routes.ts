@@ -1,0 +1,139 @@
+import { Elysia, t } from "elysia";
+import { AppError, invalid } from "#errors";
+import { bodyChunks } from "../../body-stream";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { shareStyle } from "../../pages/share-style";
+import { publicRoute } from "../../route-table";
+import type { Gate } from "./gate";
+import type { GuessLimit } from "./guesses";
+import { baseOf, orPage, showPage } from "./page";
+import { answerPublic, tokenCookie, tokenOf } from "./public-answer";
+import { unlock } from "./unlock";
+
+const byKey = t.Object({ key: t.String() });
+const maxFormBytes = 4_096;
+
+/** What is shared, for people: all of a link's page and what it loads is below the link's own address. */
+export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit) {
+  const visitorOf = (request: Request, key: string) => ({ key, token: tokenOf(request) });
+
+  /** To the page again, with what the visitor holds now; an address of ours, never one from the request. */
+  function backToPage(request: Request, key: string, issued: Issued | undefined): Response {
+    const headers = new Headers({ location: `${baseOf(key)}/` });
+    if (issued) headers.set("set-cookie", tokenCookie(key, issued, isSecure(request)));
+    return new Response(null, { status: 303, headers });
+  }
+
+  function isSecure(request: Request): boolean {
+    const { publicUrl } = deps.config.http;
+    if (!publicUrl?.startsWith("https:")) return new URL(request.url).protocol === "https:";
+    return new URL(publicUrl).host === (request.headers.get("host") ?? "");
+  }
+
+  return new Elysia({ prefix: "/s", normalize: false, tags: ["share pages"] })
+    .get(
+      "/:key",
+      ({ params, query, request }) =>
+        answerPublic(request, () =>
+          showPage(deps, gate, visitorOf(request, params.key), {
+            pageNumber: query.page ?? 1,
+            isPrefetch: request.headers.has("sec-purpose"),
+          }),
+        ),
+      {
+        params: byKey,
+        query: t.Object({ page: t.Optional(t.Integer({ minimum: 1, maximum: 10_000 })) }),
+        response: { 200: t.String({ description: "text/html" }) },
+        detail: { ...publicRoute, summary: "The page of a link" },
+      },
+    )
+    .get(
+      "/:key/style.css",
+      ({ params, request }) =>
+        answerPublic(request, async () => {
+          await gate.pass(visitorOf(request, params.key), { password: false, views: "left" });
+          const headers = { "content-type": "text/css; charset=utf-8" };
+          return new Response(shareStyle, { headers });
+        }),
+      {
+        params: byKey,
+        response: { 200: t.String({ description: "text/css" }), ...faults(404) },
+        detail: { ...publicRoute, summary: "The look of the page" },
+      },
+    )
+    .post(
+      "/:key/unlock",
+      ({ params, request }) =>
+        answerPublic(request, () =>
+          orPage(
+            params.key,
+            async () => {
+              const password = (await readForm(request)).get("password") ?? "";
+              const visitor = visitorOf(request, params.key);
+              const issued = await unlock({ gate, guesses, now: deps.now }, visitor, password);
+              return backToPage(request, params.key, issued);
+            },
+            { wasWrong: true },
+          ),
+        ),
+      {
+        parse: "none",
+        params: byKey,
+        response: { 303: t.Void(), ...faults(429) },
+        detail: {
+          ...publicRoute,
+          summary: "The form of the page of a link with a password",
+          requestBody: {
+            content: {
+              "application/x-www-form-urlencoded": {
+                schema: { type: "object", properties: { password: { type: "string" } } },
+              },
+            },
+          },
+        },
+      },
+    )
+    .post(
+      "/:key/open",
+      ({ params, request }) =>
+        answerPublic(request, () =>
+          orPage(params.key, async () => {
+            const want = { password: true, views: "count" } as const;
+            const { issued } = await gate.pass(visitorOf(request, params.key), want);
+            return backToPage(request, params.key, issued);
+          }),
+        ),
+      {
+        parse: "none",
+        params: byKey,
+        response: { 303: t.Void() },
+        detail: { ...publicRoute, summary: "Use one of the visits of a link that counts them" },
+      },
+    );
+}
+
+type Issued = { token: string; expiresAt: Date };
+
+async function readForm(request: Request): Promise<URLSearchParams> {
+  const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded") {
+    throw new AppError({
+      kind: "unsupported_type",
+      code: "unsupported_media_type",
+      message: "Send the form as application/x-www-form-urlencoded.",
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of bodyChunks(request)) {
+    bytes += chunk.byteLength;
+    if (bytes > maxFormBytes) {
+      throw invalid("The form is too large.", [
+        { path: "", message: `over ${maxFormBytes} bytes` },
+      ]);
+    }
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
+}

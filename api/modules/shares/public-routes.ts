@@ -1,0 +1,133 @@
+import { Elysia, t } from "elysia";
+import { findSharedAlbum } from "#db/queries/shares";
+import type { ApiDeps } from "../../deps";
+import { faults } from "../../error-body";
+import { listBody, listOf, type Page, pageOf, pageQuery } from "../../lists";
+import { negotiate } from "../../negotiate";
+import { publicRoute } from "../../route-table";
+import { type Gate, noSuchLink, type Visit } from "./gate";
+import type { GuessLimit } from "./guesses";
+import { answerImage } from "./images";
+import { showPage } from "./page";
+import { answerPublic, tokenOf } from "./public-answer";
+import { sharedPhotoSchema, sharedPhotoToWire, sharedSchema, tokenSchema } from "./public-model";
+import { listShown } from "./shown";
+import { unlock } from "./unlock";
+
+const apiBase = "/api/v1/share";
+const byKey = t.Object({ key: t.String() });
+
+/** What is shared, for programs; the same gate as the pages. */
+export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit) {
+  const visitorOf = (request: Request, key: string) => ({ key, token: tokenOf(request) });
+
+  async function listPhotos(visit: Visit, key: string, page: Page) {
+    const shown = await listShown(deps, visit, page);
+    return listBody(page, {
+      items: shown.photos.map((photo) => sharedPhotoToWire(photo, visit.link, `${apiBase}/${key}`)),
+      counted: shown.counted,
+      nextCursor: shown.nextCursor,
+    });
+  }
+
+  async function showShared(request: Request, key: string, page: Page): Promise<Response> {
+    const visit = await gate.pass(visitorOf(request, key), { password: true, views: "count" });
+    const { link, photo, issued } = visit;
+    const album =
+      link.albumId === null ? undefined : await findSharedAlbum(deps.database.db, link.albumId);
+    const photos = album && (await listPhotos(visit, key, page));
+    return Response.json(
+      {
+        ...(link.title !== null && { title: link.title }),
+        ...(link.expiresAt && { expires_at: link.expiresAt.toISOString() }),
+        allow_download: link.allowDownload,
+        ...(photo && { photo: sharedPhotoToWire(photo, link, `${apiBase}/${key}`) }),
+        ...(album && {
+          album: {
+            name: album.name,
+            ...(album.description !== null && { description: album.description }),
+            photo_count: photos?.total ?? undefined,
+            photos,
+          },
+        }),
+        ...(issued && {
+          token: issued.token,
+          token_expires_at: issued.expiresAt.toISOString(),
+        }),
+      },
+      { headers: { vary: "Accept" } },
+    );
+  }
+
+  async function showFirstImage(request: Request, key: string): Promise<Response> {
+    const looked = await gate.pass(visitorOf(request, key), { password: true, views: "held" });
+    const first: Page = { by: "offset", limit: 1, offset: 0, exactTotal: false };
+    const [photo] = (await listShown(deps, looked, first)).photos;
+    if (!photo) throw noSuchLink();
+    const answer = await answerImage(deps, request, { ...looked, photo }, "preview");
+    answer.headers.set("vary", "Accept");
+    return answer;
+  }
+
+  return new Elysia({ prefix: apiBase, normalize: false, tags: ["shared"] })
+    .get(
+      "/:key",
+      ({ params, query, request }) =>
+        answerPublic(request, async () => {
+          const accept = request.headers.get("accept");
+          const wanted = negotiate(accept, ["application/json", "text/html", "image/*"]);
+          if (wanted === "application/json") {
+            return showShared(request, params.key, pageOf(query));
+          }
+          if (wanted === "image/*") return showFirstImage(request, params.key);
+          const page = await showPage(deps, gate, visitorOf(request, params.key), {
+            pageNumber: 1,
+            isPrefetch: request.headers.has("sec-purpose"),
+          });
+          page.headers.set("vary", "Accept");
+          return page;
+        }),
+      {
+        params: byKey,
+        query: t.Object(pageQuery()),
+        response: { 200: sharedSchema, ...faults(401, 404) },
+        detail: {
+          ...publicRoute,
+          summary: "What a link shares: JSON, or by Accept the page or the first image",
+        },
+      },
+    )
+    .post(
+      "/:key/unlock",
+      ({ params, body, request }) =>
+        answerPublic(request, async () => {
+          const visitor = visitorOf(request, params.key);
+          const issued = await unlock({ gate, guesses, now: deps.now }, visitor, body.password);
+          return Response.json({
+            token: issued.token,
+            expires_at: issued.expiresAt.toISOString(),
+          });
+        }),
+      {
+        params: byKey,
+        body: t.Object({ password: t.String({ maxLength: 200 }) }, { additionalProperties: false }),
+        response: { 200: tokenSchema, ...faults(401, 404, 429) },
+        detail: { ...publicRoute, summary: "Give a link's password for a token" },
+      },
+    )
+    .get(
+      "/:key/photos",
+      ({ params, query, request }) =>
+        answerPublic(request, async () => {
+          const want = { password: true, views: "held" } as const;
+          const visit = await gate.pass(visitorOf(request, params.key), want);
+          return Response.json(await listPhotos(visit, params.key, pageOf(query)));
+        }),
+      {
+        params: byKey,
+        query: t.Object(pageQuery()),
+        response: { 200: listOf(sharedPhotoSchema), ...faults(401, 404) },
+        detail: { ...publicRoute, summary: "The photos of a link" },
+      },
+    );
+}

@@ -1,0 +1,612 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { eq } from "drizzle-orm";
+import { deflateSync, inflateSync } from "node:zlib";
+import { createApp } from "#api/app";
+import { albumPhotos, albums } from "#db/schema/albums";
+import { photos } from "#db/schema/photos";
+import { shareLinks } from "#db/schema/shares";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertAlbum } from "#tests/support/rows";
+import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
+
+const canary = "CANARY-4711";
+const password = "correct horse";
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await createTestApi();
+}, 60_000);
+
+afterAll(() => api.close());
+
+const db = () => api.deps.database.db;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+let painting = 0;
+
+/** A picture as InvokeAI makes them, with a canary in every place that can hold a text. */
+async function uploadPicture(): Promise<string> {
+  const png = await painted(96 + (painting += 1), 64)
+    .withExif({
+      IFD0: { ImageDescription: canary, Artist: canary },
+      IFD3: { GPSLatitudeRef: "N", GPSLatitude: "51/1 30/1 3230/100" },
+    })
+    .png()
+    .toBuffer();
+  const text = (keyword: string, value: string) =>
+    pngChunk("tEXt", Buffer.from(`${keyword}\0${value}`, "latin1"));
+  const zipped = Buffer.concat([
+    Buffer.from("invokeai_graph\0\0", "latin1"),
+    deflateSync(Buffer.from(canary)),
+  ]);
+  const marked = withPngChunks(
+    png,
+    text("invokeai_metadata", JSON.stringify({ positive_prompt: canary })),
+    pngChunk("zTXt", zipped),
+  );
+  const form = new FormData();
+  form.append("file", new File([Buffer.concat([marked, Buffer.from(canary)])], `${canary}.png`));
+  const answer = await api.request("/api/v1/photos", { method: "POST", body: form });
+  expect(answer.status).toBe(201);
+  const { id } = (await answer.json()) as Body;
+  await db()
+    .update(photos)
+    .set({
+      title: canary,
+      tags: [canary],
+      generation: { prompt: canary, negativePrompt: canary, modelName: canary, modelKey: canary },
+    })
+    .where(eq(photos.id, id));
+  return id;
+}
+
+async function share(body: object): Promise<{ id: string; key: string }> {
+  const answer = await api.postJson("/api/v1/share", body);
+  const made = (await answer.json()) as Body;
+  expect([answer.status, made.error]).toEqual([201, undefined]);
+  return { id: made.id, key: made.access_key };
+}
+
+const get = (path: string, headers: Record<string, string> = {}) => api.request(path, { headers });
+
+async function unlock(key: string, given = password): Promise<string> {
+  const answer = await api.postJson(`/api/v1/share/${key}/unlock`, { password: given });
+  expect(answer.status).toBe(200);
+  return ((await answer.json()) as Body).token;
+}
+
+function postForm(path: string, fields: Record<string, string>, headers = {}) {
+  return api.request(path, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+    body: new URLSearchParams(fields).toString(),
+  });
+}
+
+const setLink = (id: string, change: Partial<typeof shareLinks.$inferInsert>) =>
+  db().update(shareLinks).set(change).where(eq(shareLinks.id, id));
+
+describe("the owner's side", () => {
+  test("a link's key is shown once, its hash alone is kept, and a repeat does not show it again", async () => {
+    const photo_id = await uploadPicture();
+    const send = () =>
+      api.postJson("/api/v1/share", { photo_id, password }, { "idempotency-key": "link" });
+    const first = await send();
+    const made = (await first.json()) as Body;
+    expect([first.status, made.access_key]).toEqual([201, expect.stringMatching(/^[\w-]{43}$/)]);
+    expect(made.url).toBe(`http://localhost/s/${made.access_key}/`);
+    expect(made.warning).toContain("PUBLIC_URL");
+    expect([made.allow_download, made.show_metadata, made.has_password]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+
+    const again = await send();
+    const repeated = (await again.json()) as Body;
+    expect([again.status, repeated.id]).toEqual([200, made.id]);
+    expect(Object.keys(repeated)).not.toContain("access_key");
+    expect(Object.keys(repeated)).not.toContain("url");
+
+    const dump = JSON.stringify([
+      await db().execute("select * from share_links"),
+      await db().execute("select * from idempotency_keys"),
+      (await (await get("/api/v1/share/links")).json()) as Body,
+    ]);
+    expect(dump).not.toContain(made.access_key);
+    expect(dump).not.toContain(password);
+    const unsalted = new Bun.CryptoHasher("sha256").update(password).digest("hex");
+    expect(dump).not.toContain(unsalted);
+    expect(JSON.stringify(api.lines)).not.toContain(made.access_key);
+  });
+
+  test("a link wants exactly one target that there is, and an end in the future", async () => {
+    const photo_id = await uploadPicture();
+    const album_id = await insertAlbum(db(), [photo_id]);
+    const future = new Date(Date.now() + 60_000).toISOString();
+    const statuses = await Promise.all(
+      [
+        {},
+        { photo_id, album_id },
+        { photo_id, expires_at: "2020-01-01T00:00:00.000Z" },
+        { photo_id, password: "short" },
+        { photo_id, max_views: 0 },
+        { photo_id: crypto.randomUUID() },
+        { album_id: crypto.randomUUID() },
+        { photo_id, expires_at: future },
+      ].map(async (body) => (await api.postJson("/api/v1/share/create", body)).status),
+    );
+    expect(statuses).toEqual([400, 400, 400, 400, 400, 404, 404, 201]);
+  });
+
+  test("a change moves nothing but what it names, and a revoked link stays in the list", async () => {
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const { id, key } = await share({ photo_id: await uploadPicture(), expires_at });
+    const patch = async (change: object): Promise<[number, Body]> => {
+      const answer = await api.request(`/api/v1/share/links/${id}`, {
+        method: "PATCH",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(change),
+      });
+      return [answer.status, await answer.json()];
+    };
+    const [status, changed] = await patch({ title: "For you", allow_download: true, password });
+    expect([status, changed.expires_at, changed.title, changed.has_password]).toEqual([
+      200,
+      expires_at,
+      "For you",
+      true,
+    ]);
+    expect((await get(`/api/v1/share/${key}`)).status).toBe(401);
+    expect((await patch({ password: null }))[1].has_password).toBe(false);
+    expect((await get(`/api/v1/share/${key}`)).status).toBe(200);
+    const revoke = () => api.request(`/api/v1/share/links/${id}`, { method: "DELETE" });
+    expect((await revoke()).status).toBe(204);
+    expect((await revoke()).status).toBe(204);
+    expect((await patch({ title: "x" }))[0]).toBe(409);
+    const list = (await (await get("/api/v1/share/links")).json()) as Body;
+    expect(list.items.find((link: Body) => link.id === id).revoked_at).toBeString();
+  });
+});
+
+describe("the gate", () => {
+  type Target = { key: string; photoId: string; token?: string };
+  const withToken = ({ token }: Target): Record<string, string> =>
+    token ? { "x-share-token": token } : {};
+  const read = (path: string) => (target: Target) =>
+    get(path.replace(":key", target.key).replace(":photo_id", target.photoId), withToken(target));
+
+  /** How each public route is called. One that is missing here fails the first test below. */
+  const calls: Record<string, (target: Target) => Promise<Response>> = {
+    "GET /api/v1/share/:key": read("/api/v1/share/:key"),
+    "GET /api/v1/share/:key/photos": read("/api/v1/share/:key/photos"),
+    "GET /api/v1/share/:key/photos/:photo_id/thumbnail": read(
+      "/api/v1/share/:key/photos/:photo_id/thumbnail",
+    ),
+    "GET /api/v1/share/:key/photos/:photo_id/preview": read(
+      "/api/v1/share/:key/photos/:photo_id/preview",
+    ),
+    "GET /api/v1/share/:key/photos/:photo_id/original": read(
+      "/api/v1/share/:key/photos/:photo_id/original",
+    ),
+    "POST /api/v1/share/:key/unlock": (target) =>
+      api.postJson(`/api/v1/share/${target.key}/unlock`, { password }, withToken(target)),
+    "GET /s/:key": read("/s/:key"),
+    "GET /s/:key/style.css": read("/s/:key/style.css"),
+    "GET /s/:key/photos/:photo_id/thumbnail": read("/s/:key/photos/:photo_id/thumbnail"),
+    "GET /s/:key/photos/:photo_id/preview": read("/s/:key/photos/:photo_id/preview"),
+    "GET /s/:key/photos/:photo_id/original": read("/s/:key/photos/:photo_id/original"),
+    "POST /s/:key/unlock": (target) =>
+      postForm(`/s/${target.key}/unlock`, { password }, withToken(target)),
+    "POST /s/:key/open": (target) => postForm(`/s/${target.key}/open`, {}, withToken(target)),
+  };
+  const routes = Object.keys(calls);
+  const images = routes.filter((route) => route.includes(":photo_id"));
+  const behindPassword = routes.filter(
+    (route) => !route.endsWith("/unlock") && !route.endsWith("/style.css"),
+  );
+  const counted = routes.filter((route) => route !== "GET /s/:key");
+
+  /** Status, headers and body, without what differs from one request to the next by design. */
+  async function refusalOf(route: string, target: Target) {
+    const response = await calls[route]!(target);
+    const headers = Object.fromEntries(
+      [...response.headers].filter(([name]) => name !== "x-request-id"),
+    );
+    const body = (await response.text()).replace(/"request_id":"[^"]*"/, "");
+    return { status: response.status, headers, body };
+  }
+
+  async function shareAlbum(options: object = {}) {
+    const [photoId, other] = [await uploadPicture(), await uploadPicture()];
+    const albumId = await insertAlbum(db(), [photoId, other]);
+    const link = await share({ album_id: albumId, allow_download: true, ...options });
+    return { ...link, photoId, albumId };
+  }
+
+  test("stands before every public route there is, and all of them open for who may pass", async () => {
+    const app = createApp(api.deps);
+    type Known = { method: string; path: string; hooks?: { detail?: { security?: unknown[] } } };
+    const open = (app.routes as Known[])
+      .filter(({ path, hooks }) => path.includes(":key") && hooks?.detail?.security?.length === 0)
+      .map(({ method, path }) => `${method} ${path}`);
+    expect([...new Set(open)].toSorted()).toEqual(routes.toSorted());
+    const target = await shareAlbum({ password, max_views: 5 });
+    const unlocked = await unlock(target.key);
+    const first = await get(`/api/v1/share/${target.key}`, { "x-share-token": unlocked });
+    const { token } = (await first.json()) as Body;
+    const statuses = new Map<string, number>();
+    for (const route of routes) {
+      statuses.set(route, (await calls[route]!({ ...target, token })).status);
+    }
+    const expected = routes.map((route): [string, number] => [
+      route,
+      route === "POST /s/:key/unlock" || route === "POST /s/:key/open" ? 303 : 200,
+    ]);
+    expect([...statuses]).toEqual(expected);
+  });
+
+  const gone: [string, string[], () => Promise<Target>][] = [
+    [
+      "revoked",
+      routes,
+      async () => {
+        const target = await shareAlbum();
+        await api.request(`/api/v1/share/links/${target.id}`, { method: "DELETE" });
+        return target;
+      },
+    ],
+    [
+      "expired",
+      routes,
+      async () => {
+        const target = await shareAlbum();
+        await setLink(target.id, { expiresAt: new Date(Date.now() - 1) });
+        return target;
+      },
+    ],
+    [
+      "used up",
+      routes,
+      async () => {
+        const target = await shareAlbum({ max_views: 1 });
+        await setLink(target.id, { viewCount: 1 });
+        return target;
+      },
+    ],
+    [
+      "counted and not opened",
+      counted.filter((route) => /photos/.test(route)),
+      () => shareAlbum({ max_views: 3 }),
+    ],
+    [
+      "of an album that was deleted",
+      routes,
+      async () => {
+        const target = await shareAlbum();
+        await db().delete(albums).where(eq(albums.id, target.albumId));
+        return target;
+      },
+    ],
+    [
+      "of a photo in the trash",
+      routes,
+      async () => {
+        const photoId = await uploadPicture();
+        const link = await share({ photo_id: photoId, allow_download: true });
+        await db().update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoId));
+        return { ...link, photoId };
+      },
+    ],
+    [
+      "without this photo any more",
+      images,
+      async () => {
+        const target = await shareAlbum();
+        await db().delete(albumPhotos).where(eq(albumPhotos.photoId, target.photoId));
+        return target;
+      },
+    ],
+    [
+      "whose photo was trashed",
+      images,
+      async () => {
+        const target = await shareAlbum();
+        await db()
+          .update(photos)
+          .set({ deletedAt: new Date() })
+          .where(eq(photos.id, target.photoId));
+        return target;
+      },
+    ],
+    [
+      "of another photo",
+      images,
+      async () => ({
+        ...(await shareAlbum()),
+        photoId: await uploadPicture(),
+      }),
+    ],
+    [
+      "asked for a photo by a malformed id",
+      images,
+      async () => ({
+        ...(await shareAlbum()),
+        photoId: "../../x",
+      }),
+    ],
+    [
+      "that hands out no originals",
+      images.filter((route) => route.endsWith("/original")),
+      () => shareAlbum({ allow_download: false }),
+    ],
+    [
+      "with a key of another length",
+      routes,
+      async () => ({
+        ...(await shareAlbum()),
+        key: "short",
+      }),
+    ],
+  ];
+
+  test.each(gone)(
+    "answers a link %s like one that never was, on every route",
+    async (_reason, affected, make) => {
+      const target = await make();
+      const photoId = target.photoId.includes("/")
+        ? encodeURIComponent(target.photoId)
+        : target.photoId;
+      const unknown = { key: "A".repeat(43), photoId: crypto.randomUUID() };
+      for (const route of affected) {
+        const refusal = await refusalOf(route, { ...target, photoId });
+        expect([route, refusal.status]).toEqual([route, 404]);
+        expect(refusal).toEqual(await refusalOf(route, unknown));
+      }
+    },
+  );
+
+  test("lets nobody in without the password of this very link, as it is now", async () => {
+    const target = await shareAlbum({ password });
+    const other = await shareAlbum({ password });
+    const old = await unlock(target.key);
+    await api.request(`/api/v1/share/links/${target.id}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ password: "battery staple" }),
+    });
+    const now = await unlock(target.key, "battery staple");
+    const [expiry, , mac] = now.split(".");
+    const tokens = {
+      none: undefined,
+      nonsense: "x.y.z",
+      "of another link": await unlock(other.key),
+      "of the old password": old,
+      "with more rights": `${expiry}.uv.${mac}`,
+      "with a later end": `${Number(expiry) + 1}.u.${mac}`,
+    };
+    for (const [name, token] of Object.entries(tokens)) {
+      for (const route of behindPassword) {
+        const refusal = await refusalOf(route, { ...target, ...(token && { token }) });
+        expect([name, route, refusal.status]).toEqual([name, route, 401]);
+        expect(refusal.body).not.toContain("Summer");
+        expect(refusal.body).not.toContain(target.photoId);
+      }
+    }
+    expect((await calls["GET /api/v1/share/:key"]!({ ...target, token: now })).status).toBe(200);
+  });
+
+  test("says nothing of what it guards before the password, on the page too", async () => {
+    const { key } = await shareAlbum({ password, title: "Secret title" });
+    const page = await get(`/s/${key}/`);
+    const text = await page.text();
+    expect(page.status).toBe(401);
+    expect(text).toContain('type="password"');
+    expect(text).not.toContain("Secret title");
+    const wrong = await postForm(`/s/${key}/unlock`, { password: "wrong wrong" });
+    expect([wrong.status, await wrong.text()]).toEqual([
+      401,
+      expect.stringContaining("not the password"),
+    ]);
+    const right = await postForm(`/s/${key}/unlock`, { password });
+    expect([right.status, right.headers.get("location")]).toEqual([303, `/s/${key}/`]);
+    const cookie = right.headers.get("set-cookie")!;
+    expect(cookie).toContain(`Path=/s/${key};`);
+    expect(cookie).toContain("HttpOnly; SameSite=Lax");
+    const opened = await get(`/s/${key}/`, { cookie: cookie.split(";")[0]! });
+    expect([opened.status, await opened.text()]).toEqual([
+      200,
+      expect.stringContaining("Secret title"),
+    ]);
+  });
+
+  test("stops counting guesses with 429 before the password is even looked at", async () => {
+    const { key } = await shareAlbum({ password });
+    const tries: number[] = [];
+    for (let guess = 0; guess < 21; guess += 1) {
+      const answer = await api.postJson(`/api/v1/share/${key}/unlock`, { password: "wrong wrong" });
+      tries.push(answer.status);
+      if (answer.status === 429)
+        expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+    expect(tries).toEqual([...Array.from({ length: 20 }, () => 401), 429]);
+    const right = await api.postJson(`/api/v1/share/${key}/unlock`, { password });
+    expect(right.status).toBe(429);
+  }, 30_000);
+
+  test("of two visitors at once only one gets the last visit, and his pictures go on", async () => {
+    const target = await shareAlbum({ max_views: 1 });
+    const answers = await Promise.all([1, 2, 3].map(() => get(`/api/v1/share/${target.key}`)));
+    expect(answers.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([
+      200, 404, 404,
+    ]);
+    const { token } = (await answers.find((answer) => answer.status === 200)!.json()) as Body;
+    const thumbnail = calls["GET /api/v1/share/:key/photos/:photo_id/thumbnail"]!;
+    expect((await thumbnail({ ...target, token })).status).toBe(200);
+    expect((await thumbnail(target)).status).toBe(404);
+    const [link] = await db().select().from(shareLinks).where(eq(shareLinks.id, target.id));
+    expect(link!.viewCount).toBe(1);
+  });
+
+  test("a counted link is opened by its button, not by being looked at", async () => {
+    const target = await shareAlbum({ max_views: 1 });
+    for (let looks = 0; looks < 3; looks += 1) {
+      const page = await get(`/s/${target.key}/`);
+      expect([page.status, await page.text()]).toEqual([
+        200,
+        expect.stringContaining("<button>Open"),
+      ]);
+    }
+    const look = await api.request(`/api/v1/share/${target.key}`, { method: "HEAD" });
+    expect(look.status).toBe(200);
+    // As browsers send the forms of a page that tells no one where it is.
+    const opened = await postForm(`/s/${target.key}/open`, {}, { origin: "null" });
+    expect(opened.status).toBe(303);
+    const cookie = opened.headers.get("set-cookie")!.split(";")[0]!;
+    const page = await get(`/s/${target.key}/`, { cookie });
+    expect(await page.text()).toContain(`/s/${target.key}/photos/${target.photoId}/thumbnail`);
+    expect((await get(`/s/${target.key}/`)).status).toBe(404);
+  });
+});
+
+describe("what leaves", () => {
+  /** The bytes as they are and, of a PNG, what its compressed chunks hold. */
+  async function bytesOf(response: Response): Promise<string> {
+    const body = Buffer.from(await response.arrayBuffer());
+    const headers = JSON.stringify([...response.headers]);
+    return `${headers}\n${body.toString("latin1")}\n${inflatedChunks(body)}`;
+  }
+
+  function inflatedChunks(body: Buffer): string {
+    if (body.toString("latin1", 1, 4) !== "PNG") return "";
+    const found: string[] = [];
+    for (let at = 8; at < body.length; at += 12 + body.readUInt32BE(at)) {
+      const type = body.toString("latin1", at + 4, at + 8);
+      if (type === "IEND") break;
+      if (type !== "zTXt" && type !== "iTXt") continue;
+      const data = body.subarray(at + 8, at + 8 + body.readUInt32BE(at));
+      found.push(data.toString("latin1"));
+      const start = data.indexOf("x", 0, "latin1");
+      if (start >= 0) found.push(inflateSync(data.subarray(start)).toString("latin1"));
+    }
+    return found.join("\n");
+  }
+
+  test("without show_metadata no public answer carries prompt, name, tags, EXIF or hash of a picture", async () => {
+    const photoId = await uploadPicture();
+    const albumId = await insertAlbum(db(), [photoId], "Album");
+    const [row] = await db().select().from(photos).where(eq(photos.id, photoId));
+    const stored = await get(`/api/v1/photos/${photoId}`);
+    expect(await bytesOf(stored)).toContain(canary);
+
+    for (const target of [{ photo_id: photoId }, { album_id: albumId }]) {
+      const { key } = await share({ ...target, allow_download: true });
+      const paths = [
+        `/api/v1/share/${key}`,
+        `/api/v1/share/${key}/photos`,
+        `/s/${key}/`,
+        `/s/${key}/style.css`,
+        ...["/s", "/api/v1/share"].flatMap((base) =>
+          ["thumbnail", "preview", "original"].map(
+            (size) => `${base}/${key}/photos/${photoId}/${size}`,
+          ),
+        ),
+      ];
+      for (const path of paths) {
+        const answer = await get(path);
+        expect([path.slice(-10), answer.status]).toEqual([path.slice(-10), 200]);
+        const bytes = await bytesOf(answer);
+        expect(bytes).not.toContain(canary);
+        expect(bytes).not.toContain(row!.contentHash!);
+        expect(bytes).not.toContain(albumId);
+      }
+      for (const accept of ["text/html", "image/*"]) {
+        const answer = await get(`/api/v1/share/${key}`, { accept });
+        expect(answer.headers.get("vary")).toBe("Accept");
+        expect(await bytesOf(answer)).not.toContain(canary);
+      }
+    }
+  });
+
+  test("with show_metadata the stored bytes and the told fields leave, and nothing of the owner's side", async () => {
+    const photoId = await uploadPicture();
+    const { key } = await share({ photo_id: photoId, allow_download: true, show_metadata: true });
+    const shown = (await (await get(`/api/v1/share/${key}`)).json()) as Body;
+    expect(shown.photo).toMatchObject({ title: canary, generation_metadata: { prompt: canary } });
+    expect(Object.keys(shown.photo)).not.toContain("content_hash");
+    expect(JSON.stringify(shown)).not.toContain("model_key");
+    const original = await get(`/api/v1/share/${key}/photos/${photoId}/original`);
+    expect(original.headers.get("content-disposition")).toContain(canary);
+    const own = await get(`/api/v1/photos/${photoId}`);
+    expect(await original.arrayBuffer()).toEqual(await own.arrayBuffer());
+  });
+
+  test("a text in a title or an album's name is text on the page, in attributes too", async () => {
+    const name = `"><script>alert(1)</script>`;
+    const photoId = await uploadPicture();
+    await db().update(photos).set({ title: name }).where(eq(photos.id, photoId));
+    const albumId = await insertAlbum(db(), [photoId], name);
+    await db().update(albums).set({ description: name }).where(eq(albums.id, albumId));
+    const { key } = await share({ album_id: albumId, show_metadata: true, title: name });
+    const page = await (await get(`/s/${key}/`)).text();
+    expect(page).not.toContain("<script");
+    expect(page).toContain("&quot;&gt;&lt;script&gt;");
+  });
+
+  test("every public answer carries the headers that keep a link to itself", async () => {
+    const photoId = await uploadPicture();
+    const { key } = await share({ photo_id: photoId });
+    const policies = new Map<string, string | null>();
+    for (const path of [
+      `/api/v1/share/${key}`,
+      `/s/${key}/`,
+      `/s/${key}/photos/${photoId}/preview`,
+      `/s/${"A".repeat(43)}/`,
+    ]) {
+      const { headers } = await get(path);
+      expect(headers.get("referrer-policy")).toBe("no-referrer");
+      expect(headers.get("x-robots-tag")).toBe("noindex");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("content-security-policy")).toStartWith("default-src 'none'");
+      policies.set(path, headers.get("cache-control"));
+    }
+    expect([...policies.values()]).toEqual([
+      "private, no-store",
+      "private, no-store",
+      "private, max-age=60",
+      "private, no-store",
+    ]);
+  });
+
+  test("a revoked link answers 404 also to a browser that has the picture", async () => {
+    const photoId = await uploadPicture();
+    const { id, key } = await share({ photo_id: photoId });
+    const path = `/s/${key}/photos/${photoId}/preview`;
+    const first = await get(path);
+    const etag = first.headers.get("etag")!;
+    expect((await get(path, { "if-none-match": etag })).status).toBe(304);
+    await api.request(`/api/v1/share/links/${id}`, { method: "DELETE" });
+    expect((await get(path, { "if-none-match": etag })).status).toBe(404);
+  });
+
+  test("an album's page shows what is in it now, in its order, page by page", async () => {
+    const ids = [await uploadPicture(), await uploadPicture(), await uploadPicture()];
+    const { key } = await share({ album_id: await insertAlbum(db(), ids) });
+    const whole = (await (await get(`/api/v1/share/${key}?limit=2`)).json()) as Body;
+    expect([whole.album.name, whole.album.photo_count]).toEqual(["Summer", 3]);
+    const { photos: page } = whole.album;
+    const rest = (await (
+      await get(`/api/v1/share/${key}/photos?cursor=${page.next_cursor}`)
+    ).json()) as Body;
+    expect([...page.items, ...rest.items].map((photo: Body) => photo.id)).toEqual(ids);
+    const html = await (await get(`/s/${key}/`)).text();
+    expect(
+      ids
+        .map((id) => html.indexOf(`${id}/thumbnail`))
+        .every((at, i, all) => at > (all[i - 1] ?? 0)),
+    ).toBe(true);
+  });
+});
