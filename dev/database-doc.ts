@@ -19,7 +19,7 @@ Columns without a note are what their name says.`;
 type Notes = ReadonlyMap<string, string>;
 
 /** The Markdown of docs/database.md as the schema is now. */
-export async function buildDatabaseDoc(root: string): Promise<string> {
+async function buildDatabaseDoc(root: string): Promise<string> {
   const notes = await readNotes(join(root, "db/schema"));
   const tables = Object.entries(schema)
     .flatMap(([variable, value]) => (is(value, PgTable) ? [[variable, value] as const] : []))
