@@ -1,18 +1,24 @@
 import type { AnyElysia } from "elysia";
 import type { ApiDeps } from "./deps";
+import { createAlbumsModule } from "./modules/albums/index";
 import { createBackendModule } from "./modules/backend/index";
+import { createEventsModule } from "./modules/events/index";
 import { createGenerationModule } from "./modules/generation/index";
 import { createHealthModule } from "./modules/health/index";
-import { createPhotosModule } from "./modules/photos/index";
 import { createModelsModule } from "./modules/models/index";
+import { createPhotosModule } from "./modules/photos/index";
+import { createSharesModule } from "./modules/shares/index";
 
 /** Every feature of the api but the page that shows its document. */
 export function createModules(deps: ApiDeps): AnyElysia[] {
   return [
+    createAlbumsModule(deps),
     createBackendModule(deps),
+    createEventsModule(deps),
     createGenerationModule(deps),
     createHealthModule(deps),
     createModelsModule(deps),
     createPhotosModule(deps),
+    createSharesModule(deps),
   ];
 }
