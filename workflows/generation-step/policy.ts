@@ -6,7 +6,7 @@ import type { StepFailure } from "./contract";
 export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
 
 /** A batch is interrupted by a restart of InvokeAI; so often in one step is no accident any more. */
-const maxAttempts = 20;
+export const maxAttempts = 20;
 
 /** Whether the missing images are asked for again, and after which pause. */
 export function nextAttempt(tally: Tally, attempts: number): { again: boolean; pauseMs: number } {

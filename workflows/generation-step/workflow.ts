@@ -124,7 +124,12 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
         present("generating", `InvokeAI is asked for ${count(attempt.images, "image")}.`);
         if (hasSource) await invokeai.uploadSource({ batchId: attempt.batchId });
         await invokeai.enqueueBatch({ batchId: attempt.batchId, graceMs: timings.enqueueGraceMs });
-        await watch(attempt.batchId, attempt.images);
+        await watch(attempt.batchId, (made) =>
+          present(
+            "generating",
+            `InvokeAI generates: ${made} of ${count(attempt.images, "image")} made.`,
+          ),
+        );
         await invokeai.settleAttempt({ batchId: attempt.batchId });
       }
       const tally = await rows.tallySlots({ stepId });
@@ -138,9 +143,9 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     }
   }
 
-  async function watch(batchId: string, images: number): Promise<void> {
+  async function watch(batchId: string, tell: (made: number) => void): Promise<void> {
     for (let made = 0; ;) {
-      present("generating", `InvokeAI generates: ${made} of ${count(images, "image")} made.`);
+      tell(made);
       const seen = await invokeai.watchBatch({ batchId });
       await startRetrievals(seen.photoIds);
       made += seen.photoIds.length;
@@ -200,7 +205,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
         graceMs: timings.enqueueGraceMs,
         drainMs: timings.cancelDrainMs,
       });
-      if (wasSent) await watch(attempt.batchId, attempt.images);
+      if (wasSent) await watch(attempt.batchId, () => {});
       await invokeai.settleAttempt({ batchId: attempt.batchId });
     }
     await giveTurnBack();
