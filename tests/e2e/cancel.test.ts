@@ -1,0 +1,213 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
+import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
+import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import { generationSessionId } from "#workflows/generation-session/contract";
+import { generationStepId } from "#workflows/generation-step/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterEach(async () => {
+  const { control } = stack.invokeai;
+  await control.clearFaults();
+  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+});
+
+afterAll(() => stack.stop(), 30_000);
+
+const ended = ["completed", "failed", "cancelled"];
+const cancel = (stepId: string) => gallery.post(`/generation/steps/${stepId}/cancel`);
+
+async function requestStep(parameters: object): Promise<{ stepId: string; sessionId: string }> {
+  const session = await gallery.createSession();
+  const step = await gallery.requestStep(session.id, { parameters });
+  return { stepId: step.id, sessionId: session.id };
+}
+
+const sentFor = ({ enqueues }: SimulatorState, stepId: string) =>
+  enqueues.filter(({ batchId }) => batchId.startsWith(stepId));
+
+/** A batch that somebody else sends to the same InvokeAI. */
+async function sendForeignBatch(batchId: string) {
+  const invokeai = createInvokeAiClient({
+    baseUrl: stack.invokeai.url,
+    connectionTimeoutMs: 1_000,
+    readTimeoutMs: 5_000,
+  });
+  const model = (await invokeai.listModels()).find(
+    ({ base, type }) => base === "sd-1" && type === "main",
+  );
+  if (!model) throw new Error("the simulator has no model of base sd-1");
+  const graph = buildGraph({
+    prompt: "somebody else's picture",
+    negativePrompt: "",
+    width: 64,
+    height: 64,
+    steps: 2,
+    cfgScale: 7,
+    scheduler: "euler",
+    clipSkip: 0,
+    model,
+    vae: null,
+    loras: [],
+    source: null,
+  });
+  const slots = [0, 1].map((index) => ({ index, seed: 900 + index }));
+  await invokeai.enqueueBatch({ batchId, graph, slots });
+  return () => invokeai.getBatchStatus(batchId);
+}
+
+test("Cancel while generating: InvokeAI's batch is cancelled by id, finished images stay and are retrieved, step cancelled", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 2, step: 1 });
+  const { stepId } = await requestStep({ seed: 100, batch_size: 4 });
+  await control.until((state) => state.frozen !== null);
+  const foreign = await sendForeignBatch("somebody-elses-batch");
+  const before = (await control.state()).requests;
+  await cancel(stepId);
+  const step = await gallery.stepIs(stepId, ended);
+  expect(step.status).toBe("cancelled");
+  await gallery.allRetrieved(stepId, 2);
+  const photos = await gallery.photosOf(stepId);
+  expect(photos.map(({ photo }) => photo.generation_metadata.seed)).toEqual([100, 101]);
+
+  const state = await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+  expect(state.requests.cancelByBatchIds ?? 0).toBeGreaterThan(before.cancelByBatchIds ?? 0);
+  expect(state.generated.filter(({ batchId }) => batchId.startsWith(stepId))).toHaveLength(2);
+  expect(sentFor(state, stepId)).toHaveLength(1);
+  // Another client's batch in the same queue is untouched.
+  expect(await foreign()).toMatchObject({ total: 2, completed: 2, cancelled: 0 });
+  const run = await stack.temporal.workflow.getHandle(generationStepId(stepId)).describe();
+  expect(run.status.name).toBe("CANCELLED");
+}, 90_000);
+
+test("a cancelled step is run again: only what is missing, with its seeds", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 1, step: 1 });
+  const { stepId } = await requestStep({ seed: 110, batch_size: 3 });
+  await until("one photo", async () => (await gallery.photosOf(stepId)).length === 1);
+  await cancel(stepId);
+  await gallery.stepIs(stepId, ["cancelled"]);
+  await gallery.post(`/generation/steps/${stepId}/retry`);
+  await gallery.stepIs(stepId, ["completed"]);
+  await gallery.allRetrieved(stepId, 3);
+  const seeds = sentFor(await control.state(), stepId).map((batch) => batch.seeds);
+  expect(seeds).toEqual([
+    [110, 111, 112],
+    [111, 112],
+  ]);
+}, 90_000);
+
+test("a step cancelled while it waits for its turn is never sent", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const first = await requestStep({ seed: 120, batch_size: 1 });
+  await control.until((state) => state.frozen !== null);
+  const second = await requestStep({ seed: 130, batch_size: 1 });
+  await until("a place in the line", async () => {
+    const step = await gallery.get(`/generation/steps/${second.stepId}`);
+    return step.progress_message?.includes("Place 1");
+  });
+  await cancel(second.stepId);
+  await gallery.stepIs(second.stepId, ["cancelled"]);
+  await control.release();
+  await gallery.stepIs(first.stepId, ["completed"]);
+  expect(sentFor(await control.state(), second.stepId)).toEqual([]);
+}, 90_000);
+
+test("a step cancelled behind another of its session is never sent", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const { stepId, sessionId } = await requestStep({ seed: 140, batch_size: 1 });
+  await control.until((state) => state.frozen !== null);
+  const next = await gallery.requestStep(sessionId, { parameters: { seed: 150, batch_size: 1 } });
+  await cancel(next.id);
+  await gallery.stepIs(next.id, ["cancelled"]);
+  await control.release();
+  await gallery.stepIs(stepId, ["completed"]);
+  expect(sentFor(await control.state(), next.id)).toEqual([]);
+}, 90_000);
+
+test("cancelled while the answer to the enqueue is held: the batch is found and cancelled by id", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const held = await control.addFault({ kind: "answer_held", route: "enqueueBatch", times: 1 });
+  const { stepId } = await requestStep({ seed: 160, batch_size: 2 });
+  await control.until((state) => state.held.length === 1 && state.frozen !== null);
+  await cancel(stepId);
+  const step = await gallery.stepIs(stepId, ended);
+  expect(await control.struck(held)).toBe(1);
+  expect(step.status).toBe("cancelled");
+  const state = await control.state();
+  expect(sentFor(state, stepId)).toHaveLength(1);
+  expect(state.generated.filter(({ batchId }) => batchId.startsWith(stepId))).toEqual([]);
+  expect(state.queue).toMatchObject({ pending: 0, inProgress: 0 });
+}, 90_000);
+
+test("cancelled while the enqueue is still on its way: the batch that arrives afterwards is cancelled too", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const held = await control.addFault({
+    kind: "request_held",
+    route: "enqueueBatch",
+    times: 1,
+    outlivesClient: true,
+  });
+  const { stepId } = await requestStep({ seed: 170, batch_size: 2 });
+  await control.until((state) => state.held.length === 1);
+  const before = (await control.state()).requests.cancelByBatchIds ?? 0;
+  await cancel(stepId);
+  await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before);
+  expect(sentFor(await control.state(), stepId)).toEqual([]);
+  await control.release();
+  const step = await gallery.stepIs(stepId, ended);
+  expect(await control.struck(held)).toBe(1);
+  expect(step.status).toBe("cancelled");
+  const state = await control.state();
+  expect(sentFor(state, stepId)).toHaveLength(1);
+  expect(state.queue).toMatchObject({ pending: 0, inProgress: 0 });
+  expect(state.generated.filter(({ batchId }) => batchId.startsWith(stepId))).toEqual([]);
+}, 90_000);
+
+test("cancelled when all its images exist already: the step is completed", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 1, step: "saved" });
+  const { stepId } = await requestStep({ seed: 180, batch_size: 2 });
+  await control.until((state) => state.frozen !== null);
+  await cancel(stepId);
+  const step = await gallery.stepIs(stepId, ended);
+  expect(step.status).toBe("completed");
+  await gallery.allRetrieved(stepId, 2);
+  const run = stack.temporal.workflow.getHandle(generationStepId(stepId));
+  await until(
+    "a completed run",
+    async () => (await run.describe()).searchAttributes.GalleryStatus?.[0] === "completed",
+  );
+}, 90_000);
+
+test("abandoning a session cancels the step that runs and those behind it, and ends its run", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const { stepId, sessionId } = await requestStep({ seed: 190, batch_size: 2 });
+  await control.until((state) => state.frozen !== null);
+  const next = await gallery.requestStep(sessionId, { parameters: { seed: 195, batch_size: 1 } });
+  await gallery.patch(`/generation/sessions/${sessionId}`, { status: "abandoned" });
+  await gallery.stepIs(stepId, ["cancelled"]);
+  await gallery.stepIs(next.id, ["cancelled"]);
+  expect(sentFor(await control.state(), next.id)).toEqual([]);
+  const run = stack.temporal.workflow.getHandle(generationSessionId(sessionId));
+  await until(
+    "the end of the session's run",
+    async () => (await run.describe()).status.name === "COMPLETED",
+  );
+}, 90_000);

@@ -1,0 +1,78 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { generationStepId } from "#workflows/generation-step/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterEach(async () => {
+  const { control } = stack.invokeai;
+  await control.clearFaults();
+  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+});
+
+afterAll(() => stack.stop(), 30_000);
+
+async function requestStep(seed: number): Promise<string> {
+  const session = await gallery.createSession();
+  return (await gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } })).id;
+}
+
+const placeIs = (stepId: string, place: number) =>
+  until(`place ${place} in the line`, async () => {
+    const step = await gallery.get(`/generation/steps/${stepId}`);
+    return step.progress_message?.includes(`Place ${place} in the line`) && step;
+  });
+
+const sentSteps = async () =>
+  (await stack.invokeai.control.state()).enqueues.map(({ batchId }) => batchId.slice(0, 36));
+
+test("Two sessions at once: turns in order of arrival, each waiting step shows its place", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const first = await requestStep(100);
+  await control.until((state) => state.frozen !== null);
+  const second = await requestStep(200);
+  expect((await placeIs(second, 1)).status).toBe("pending");
+  const third = await requestStep(300);
+  expect((await placeIs(third, 2)).status).toBe("pending");
+  expect(await sentSteps()).toEqual([first]);
+  await control.holdStep();
+  await control.release();
+  await control.until((state) => state.enqueues.length === 2 && state.frozen !== null);
+  // The one behind moves up.
+  await placeIs(third, 1);
+  await control.release();
+  for (const stepId of [first, second, third]) await gallery.stepIs(stepId, ["completed"]);
+  expect(await sentSteps()).toEqual([first, second, third]);
+  expect((await gallery.get(`/generation/steps/${third}`)).progress_message).toBeUndefined();
+}, 90_000);
+
+test("a holder whose run is terminated by hand loses its turn to the next", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const holder = await requestStep(400);
+  await control.until((state) => state.frozen !== null);
+  // Several, each asking for its turn again and again.
+  const waiting = [await requestStep(500), await requestStep(600), await requestStep(700)];
+  for (const [index, stepId] of waiting.entries()) await placeIs(stepId, index + 1);
+  await stack.temporal.workflow.getHandle(generationStepId(holder)).terminate("by hand");
+  const failed = await gallery.stepIs(holder, ["failed"]);
+  expect(failed.error).toMatchObject({ code: "server_error" });
+  await until("the next in the line", async () => (await sentSteps()).includes(waiting[0] ?? ""));
+  await control.release();
+  for (const stepId of waiting) await gallery.stepIs(stepId, ["completed"]);
+  expect((await sentSteps()).slice(-3)).toEqual(waiting);
+  // What the terminated run had asked for is taken up, not asked for again.
+  await gallery.post(`/generation/steps/${holder}/retry`);
+  await gallery.stepIs(holder, ["completed"]);
+  expect((await sentSteps()).filter((stepId) => stepId === holder)).toHaveLength(1);
+}, 120_000);
