@@ -106,7 +106,7 @@ export function renderPasswordPage(page: { base: string; wasWrong: boolean }): H
 /** Stands before a link whose visits are counted: looking at this page is none. */
 export function renderOpenPage(page: { base: string; title: string | null }): Html {
   const body = html`
-    <form method="post" action="${page.base}/open">
+    <form method="post" action="${page.base}/unlock">
       <h1>${page.title ?? usualTitle}</h1>
       <p>This link can be opened a limited number of times.</p>
       <button>Open</button>
@@ -133,7 +133,7 @@ function layout(page: { base: string | null; title: string; body: Html }): Html 
       <meta name="robots" content="noindex" />
       <meta name="color-scheme" content="light dark" />
       <title>${page.title}</title>
-      ${page.base !== null && html`<link rel="stylesheet" href="${page.base}/style.css" />`}
+      ${page.base !== null && html`<link rel="stylesheet" href="${page.base}/style" />`}
     </head>
     <body>
       <main>${page.body}</main>

@@ -195,18 +195,17 @@ describe("the gate", () => {
     "POST /api/v1/share/:key/unlock": (target) =>
       api.postJson(`/api/v1/share/${target.key}/unlock`, { password }, withToken(target)),
     "GET /s/:key": read("/s/:key"),
-    "GET /s/:key/style.css": read("/s/:key/style.css"),
+    "GET /s/:key/style": read("/s/:key/style"),
     "GET /s/:key/photos/:photo_id/thumbnail": read("/s/:key/photos/:photo_id/thumbnail"),
     "GET /s/:key/photos/:photo_id/preview": read("/s/:key/photos/:photo_id/preview"),
     "GET /s/:key/photos/:photo_id/original": read("/s/:key/photos/:photo_id/original"),
     "POST /s/:key/unlock": (target) =>
       postForm(`/s/${target.key}/unlock`, { password }, withToken(target)),
-    "POST /s/:key/open": (target) => postForm(`/s/${target.key}/open`, {}, withToken(target)),
   };
   const routes = Object.keys(calls);
   const images = routes.filter((route) => route.includes(":photo_id"));
   const behindPassword = routes.filter(
-    (route) => !route.endsWith("/unlock") && !route.endsWith("/style.css"),
+    (route) => !route.endsWith("/unlock") && !route.endsWith("/style"),
   );
   const counted = routes.filter((route) => route !== "GET /s/:key");
 
@@ -244,7 +243,7 @@ describe("the gate", () => {
     }
     const expected = routes.map((route): [string, number] => [
       route,
-      route === "POST /s/:key/unlock" || route === "POST /s/:key/open" ? 303 : 200,
+      route === "POST /s/:key/unlock" ? 303 : 200,
     ]);
     expect([...statuses]).toEqual(expected);
   });
@@ -463,7 +462,7 @@ describe("the gate", () => {
     const look = await api.request(`/api/v1/share/${target.key}`, { method: "HEAD" });
     expect(look.status).toBe(200);
     // As browsers send the forms of a page that tells no one where it is.
-    const opened = await postForm(`/s/${target.key}/open`, {}, { origin: "null" });
+    const opened = await postForm(`/s/${target.key}/unlock`, {}, { origin: "null" });
     expect(opened.status).toBe(303);
     const cookie = opened.headers.get("set-cookie")!.split(";")[0]!;
     const page = await get(`/s/${target.key}/`, { cookie });
@@ -508,7 +507,7 @@ describe("what leaves", () => {
         `/api/v1/share/${key}`,
         `/api/v1/share/${key}/photos`,
         `/s/${key}/`,
-        `/s/${key}/style.css`,
+        `/s/${key}/style`,
         ...["/s", "/api/v1/share"].flatMap((base) =>
           ["thumbnail", "preview", "original"].map(
             (size) => `${base}/${key}/photos/${photoId}/${size}`,

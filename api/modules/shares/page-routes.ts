@@ -49,7 +49,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       },
     )
     .get(
-      "/:key/style.css",
+      "/:key/style",
       ({ params, request }) =>
         answerPublic(request, async () => {
           await gate.pass(visitorOf(request, params.key), { password: false, views: "left" });
@@ -65,25 +65,29 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
     .post(
       "/:key/unlock",
       ({ params, request }) =>
-        answerPublic(request, () =>
-          orPage(
+        answerPublic(request, async () => {
+          const password = (await readForm(request)).get("password");
+          const visitor = visitorOf(request, params.key);
+          return orPage(
             params.key,
             async () => {
-              const password = (await readForm(request)).get("password") ?? "";
-              const visitor = visitorOf(request, params.key);
-              const issued = await unlock({ gate, guesses, now: deps.now }, visitor, password);
+              const issued =
+                password === null
+                  ? (await gate.pass(visitor, { password: true, views: "count" })).issued
+                  : await unlock({ gate, guesses, now: deps.now }, visitor, password);
               return backToPage(request, params.key, issued);
             },
-            { wasWrong: true },
-          ),
-        ),
+            { wasWrong: password !== null },
+          );
+        }),
       {
         parse: "none",
         params: byKey,
         response: { 303: t.Void(), ...faults(429) },
         detail: {
           ...publicRoute,
-          summary: "The form of the page of a link with a password",
+          summary:
+            "The forms of the page: with a password, or without one the button before a counted visit",
           requestBody: {
             content: {
               "application/x-www-form-urlencoded": {
@@ -92,23 +96,6 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
             },
           },
         },
-      },
-    )
-    .post(
-      "/:key/open",
-      ({ params, request }) =>
-        answerPublic(request, () =>
-          orPage(params.key, async () => {
-            const want = { password: true, views: "count" } as const;
-            const { issued } = await gate.pass(visitorOf(request, params.key), want);
-            return backToPage(request, params.key, issued);
-          }),
-        ),
-      {
-        parse: "none",
-        params: byKey,
-        response: { 303: t.Void() },
-        detail: { ...publicRoute, summary: "Use one of the visits of a link that counts them" },
       },
     );
 }

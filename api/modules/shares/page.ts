@@ -36,24 +36,28 @@ export async function showPage(
   visitor: { key: string; token: string | undefined },
   options: { pageNumber: number; isPrefetch: boolean },
 ): Promise<Response> {
-  return orPage(visitor.key, async () => {
-    const looked = await gate.pass(visitor, { password: true, views: "left" });
-    const { link } = looked;
-    const base = baseOf(visitor.key);
-    if (link.maxViews !== null && !looked.grant.viewed) {
-      return answerPage(renderOpenPage({ base, title: link.title }));
-    }
-    const isVisit = options.pageNumber === 1 && !options.isPrefetch;
-    const visit = isVisit ? await gate.pass(visitor, { password: true, views: "count" }) : looked;
-    return answerPage(await renderVisit(deps, visit, base, options.pageNumber));
-  });
+  return orPage(
+    visitor.key,
+    async () => {
+      const looked = await gate.pass(visitor, { password: true, views: "left" });
+      const { link } = looked;
+      const base = baseOf(visitor.key);
+      if (link.maxViews !== null && !looked.grant.viewed) {
+        return answerPage(renderOpenPage({ base, title: link.title }));
+      }
+      const isVisit = options.pageNumber === 1 && !options.isPrefetch;
+      const visit = isVisit ? await gate.pass(visitor, { password: true, views: "count" }) : looked;
+      return answerPage(await renderVisit(deps, visit, base, options.pageNumber));
+    },
+    { wasWrong: false },
+  );
 }
 
 /** Refusals as pages: a locked link asks for its password, everything else is gone. */
 export async function orPage(
   key: string,
   work: () => Promise<Response>,
-  options: { wasWrong: boolean } = { wasWrong: false },
+  options: { wasWrong: boolean },
 ): Promise<Response> {
   try {
     return await work();
