@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { tryLock } from "#dev/file-lock";
+import { startGuardian } from "#dev/guardian";
+import { groupIsAlive } from "#dev/process-group";
+import { startProcess } from "#dev/process";
+import { waitFor } from "#dev/wait";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "guardian-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const plan = (command: string[], name: string) => ({
+  name,
+  command,
+  env: {},
+  cwd: folder,
+  logPath: join(folder, `${name}.log`),
+  stopSignal: "SIGTERM" as const,
+});
+
+const gone = (group: number) =>
+  waitFor(() => (groupIsAlive(group) ? undefined : true), {
+    timeoutMs: 10_000,
+    onTimeout: () => new Error(`group ${group} still runs`),
+  });
+
+test("what a killed parent has started ends, also a process that ignores the request and the children of one", async () => {
+  const lockPath = join(folder, "killed.lock");
+  const program = `
+    import { startGuardian } from ${JSON.stringify(import.meta.resolve("#dev/guardian"))};
+    import { startProcess } from ${JSON.stringify(import.meta.resolve("#dev/process"))};
+    const guardian = await startGuardian(${JSON.stringify(lockPath)});
+    const plan = { env: process.env, cwd: ${JSON.stringify(folder)}, stopSignal: "SIGTERM" };
+    const stubborn = startProcess(guardian, { ...plan, name: "stubborn", logPath: ${JSON.stringify(join(folder, "stubborn.log"))},
+      command: ["sh", "-c", "trap '' TERM; sleep 300 & wait; sleep 300"] });
+    const meek = startProcess(guardian, { ...plan, name: "meek", logPath: ${JSON.stringify(join(folder, "meek.log"))}, command: ["sleep", "300"] });
+    console.log(stubborn.pid, meek.pid);
+    setInterval(() => {}, 1000);`;
+  const parent = Bun.spawn([process.execPath, "--no-env-file", "--eval", program], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const { value } = await parent.stdout.getReader().read();
+  const groups = new TextDecoder().decode(value).trim().split(" ").map(Number);
+  const before = { alive: groups.map(groupIsAlive), lock: tryLock(lockPath) };
+  parent.kill("SIGKILL");
+  await parent.exited;
+  expect(before).toEqual({ alive: [true, true], lock: undefined });
+  for (const group of groups) await gone(group);
+  // The lock is the sign for the next run that nothing of this one is left.
+  await waitFor(
+    () => {
+      const lock = tryLock(lockPath);
+      lock?.release();
+      return lock;
+    },
+    { timeoutMs: 5_000, onTimeout: () => new Error("the guardian keeps its lock") },
+  );
+}, 20_000);
+
+test("a process that ended by itself is forgotten, and its own children end with it", async () => {
+  const guardian = await startGuardian();
+  const short = startProcess(guardian, plan(["/bin/sh", "-c", "sleep 300 & exit 3"], "short"));
+  expect(await short.exited).toBe(3);
+  await gone(short.pid);
+  await guardian.close();
+});
+
+test("a process that ignores the request to stop is killed after its grace", async () => {
+  const guardian = await startGuardian();
+  const deaf = startProcess(
+    guardian,
+    plan(["/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"], "deaf"),
+  );
+  await waitFor(() => (deaf.output().includes("up") ? true : undefined), {
+    timeoutMs: 5_000,
+    onTimeout: () => new Error("it did not start"),
+  });
+  await deaf.stop(200);
+  expect(await deaf.exited).toBe(137);
+  await gone(deaf.pid);
+  await guardian.close();
+});
