@@ -7,8 +7,11 @@ import { findFreePort } from "#dev/ports";
 import { required } from "./environment";
 import { until } from "./wait";
 
-/** A Temporal server of a test's own, which it may kill, start again and rob of its database; the address stays. */
-export async function startTemporalServer() {
+/**
+ * A Temporal server of a test's own, which it may kill, start again and rob of its database; the address stays.
+ * `settings` is the server's dynamic configuration.
+ */
+export async function startTemporalServer(settings: Record<string, string | number> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "gallery-temporal-"));
   const database = join(folder, "temporal.db");
   const [port, metrics] = [await findFreePort(), await findFreePort()];
@@ -24,6 +27,10 @@ export async function startTemporalServer() {
       String(port),
       "--metrics-port",
       String(metrics),
+      ...Object.entries(settings).flatMap(([key, value]) => [
+        "--dynamic-config-value",
+        `${key}=${JSON.stringify(value)}`,
+      ]),
     ];
     server = Bun.spawn(
       [
