@@ -71,8 +71,11 @@ export function createEnvelope(
 
   function admit(request: Request, { route, allow }: RouteMatch): void {
     checkHost(request, deps.config);
-    if (route?.isPublic !== true) checkToken(request, deps.config);
-    checkOrigin(request, deps.config);
+    // Another site can borrow nothing at a public door; its own form even comes from `Origin: null`.
+    if (route?.isPublic !== true) {
+      checkToken(request, deps.config);
+      checkOrigin(request, deps.config);
+    }
     if (request.url.length > maxUrlLength) {
       throw invalid("The address is too long.", [
         { path: "url", message: `at most ${maxUrlLength} characters` },

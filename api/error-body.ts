@@ -21,7 +21,7 @@ const statuses: Record<ErrorKind, number> = {
 /** Seconds a client is asked to wait, where the fault does not say. */
 const retryAfterSeconds: Partial<Record<ErrorKind, number>> = { unavailable: 5, rate_limited: 60 };
 
-export function statusOf(error: AppError): number {
+function statusOf(error: AppError): number {
   return statuses[error.kind];
 }
 

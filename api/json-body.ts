@@ -9,10 +9,8 @@ const maxDepth = 32;
 export const jsonBody = new Elysia({ name: "json-body" }).onParse(
   { as: "global" },
   async ({ request }, contentType) => {
-    // Multipart is streamed by its route; null keeps everybody else's hands off it.
-    if (contentType.toLowerCase() === "multipart/form-data") return null;
-    if (contentType === "") return undefined;
-    if (!isJson(contentType)) throw notJson();
+    // What is no JSON was let in because its route reads it by itself: null keeps all other hands off it.
+    if (!isJson(contentType)) return null;
     return parseJson(await readText(request));
   },
 );

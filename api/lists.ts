@@ -38,7 +38,7 @@ export function pageOf(
 }
 
 /** `total` as counted up to the bound plus one, or in full; null when it was not counted. */
-export function totalOf(counted: number | null, exact: boolean) {
+function totalOf(counted: number | null, exact: boolean) {
   if (counted === null) return { total: null, total_relation: null };
   const isBeyond = !exact && counted > totalBound;
   return {

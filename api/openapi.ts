@@ -39,6 +39,7 @@ export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonO
   const app = new Elysia().use(
     swagger({
       path: aside,
+      excludeStaticFile: false,
       documentation: {
         info: {
           title: "Photo gallery",
@@ -56,7 +57,7 @@ export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonO
 }
 
 /** What the plugin gets wrong, put right: dialect of the schemas, content types, faults common to all. */
-export function normalise(document: JsonObject): JsonObject {
+function normalise(document: JsonObject): JsonObject {
   const plain = toOpenApi3(document) as JsonObject;
   for (const item of Object.values(objectOf(plain["paths"]))) {
     for (const [method, operation] of Object.entries(objectOf(item))) {

@@ -113,6 +113,16 @@ describe("cross-site", () => {
     expect(answer.status).toBe(status);
   });
 
+  test("a form of a stranger's page is let through to a public route", async () => {
+    const path = `/s/${"k".repeat(43)}/unlock`;
+    const answer = await guarded.request(path, {
+      method: "POST",
+      headers: { origin: "null", "content-type": "application/x-www-form-urlencoded" },
+      body: "password=guess",
+    });
+    expect(answer.status).toBe(404);
+  });
+
   test("reading is not refused for its origin", async () => {
     const answer = await open.request("/api/v1/photos", {
       headers: { origin: "http://evil.example" },

@@ -16,7 +16,7 @@ import { createTestDatabase } from "./database";
 export type Told = [string, ...(string | undefined)[]];
 
 /** A workflow service that writes down what it is told; `isAway` makes it deaf. */
-export function createRecordingTeller(): WorkflowTeller & { told: Told[]; isAway: boolean } {
+function createRecordingTeller(): WorkflowTeller & { told: Told[]; isAway: boolean } {
   const told: Told[] = [];
   const record =
     (name: string) =>
