@@ -23,6 +23,12 @@ export async function applyMigrations(
   throw new Refusal(`The migrations could not be applied:\n${lastLines(output)}`);
 }
 
+/**
+ * For glibc's allocator: few arenas, and large buffers of their own. Without these what a burst of pictures took
+ * stays with the process.
+ */
+export const allocatorSettings = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "1048576" };
+
 export type AppProcesses = { restart: () => Promise<void> };
 
 // The worker lets activities finish for 3 s and ends by force after 6 s.
@@ -35,7 +41,7 @@ export async function startApp(deps: StackDeps, env: Environment): Promise<AppPr
     startProcess(deps.guardian, {
       name,
       command: [process.execPath, "--no-env-file", join(deps.root, program)],
-      env,
+      env: { ...allocatorSettings, ...env },
       cwd: deps.root,
       logPath: logPath(deps, name),
       stopSignal: "SIGTERM",

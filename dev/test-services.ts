@@ -21,7 +21,8 @@ export type TestServices = {
 
 /**
  * Starts what tests and benchmarks need, once for a run and on free ports: Postgres in a temporary folder (unless the caller names a
- * server for tests), Temporal in memory, and the workflow bundle.
+ * server for tests), Temporal, and the workflow bundle.
+ * @param options.durable what `up` promises: Postgres flushes to disk and Temporal keeps its state in a file
  */
 export async function startTestServices(
   root: string,
@@ -63,7 +64,7 @@ export async function startTestServices(
     const binary = await findTemporal(guardian, say, env);
     const server = await prepareTemporal(guardian, {
       binary,
-      databasePath: null,
+      databasePath: durable ? join(folder, "temporal.db") : null,
       logPath: join(folder, "temporal.log"),
     });
     running.push(await server.start());

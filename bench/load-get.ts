@@ -1,0 +1,77 @@
+import { answerScript } from "./script";
+
+type Load = { url: string; paths: string[]; connections: number; seconds: number };
+
+export type LoadResult = { perSecond: number; p50Ms: number; p99Ms: number };
+
+const headersEnd = Buffer.from("\r\n\r\n");
+
+/**
+ * Asks for the paths in turn, over so many kept connections, each with one request at a time. Bare sockets
+ * and no HTTP client: what it takes of the machine is missing to the server.
+ */
+async function load({ url, paths, connections, seconds }: Load): Promise<LoadResult> {
+  const { hostname, port, host } = new URL(url);
+  const requests = paths.map((path) =>
+    Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`),
+  );
+  const latencies: number[] = [];
+  const startedAt = performance.now();
+  const endsAt = startedAt + seconds * 1_000;
+  let next = 0;
+
+  await Promise.all(Array.from({ length: connections }, () => runConnection()));
+  const elapsed = (performance.now() - startedAt) / 1_000;
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0;
+  return { perSecond: latencies.length / elapsed, p50Ms: at(0.5), p99Ms: at(0.99) };
+
+  async function runConnection(): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    let askedAt = 0;
+    let head: Buffer = Buffer.alloc(0);
+    let missing = -1;
+    const ask = (socket: Bun.Socket) => {
+      askedAt = performance.now();
+      socket.write(requests[next++ % requests.length]!);
+    };
+    const socket = await Bun.connect({
+      hostname,
+      port: Number(port),
+      socket: {
+        data(self, chunk) {
+          if (missing < 0) {
+            head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+            const at = head.indexOf(headersEnd);
+            if (at < 0) return;
+            missing = bodyBytes(head.toString("latin1", 0, at)) - (head.length - at - 4);
+            head = Buffer.alloc(0);
+          } else {
+            missing -= chunk.length;
+          }
+          if (missing > 0) return;
+          missing = -1;
+          const now = performance.now();
+          latencies.push(now - askedAt);
+          if (now < endsAt) ask(self);
+          else self.end();
+        },
+        close: () => ended.resolve(),
+        error: (_, error) => ended.reject(error),
+      },
+    });
+    ask(socket);
+    await ended.promise;
+    if (performance.now() < endsAt) throw new Error("the server closed a connection");
+  }
+}
+
+function bodyBytes(head: string): number {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  if (!head.startsWith("HTTP/1.1 200") || length === undefined) {
+    throw new Error(`an answer that was not expected: ${head.slice(0, 300)}`);
+  }
+  return Number(length);
+}
+
+await answerScript(load);

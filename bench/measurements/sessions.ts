@@ -1,0 +1,84 @@
+import { createApiClient, type ApiClient } from "#dev/demo/client";
+import { chooseModel } from "#dev/demo/steps";
+import { median } from "../rounds";
+import { readShares, type Share, shareNames } from "../session-shares";
+import type { BenchStack } from "../stack";
+import type { Row } from "../table";
+
+const sessionsInTurn = 12;
+const atOnce = 4;
+const seconds = 15;
+const batchSize = 4;
+
+/** Sessions of one step: how long one takes on its own, where that time goes, and how many a minute when several run at once. */
+export async function measureSessions(stack: BenchStack): Promise<Row[]> {
+  const api = createApiClient(stack.url, {});
+  const model = await chooseModel(api);
+  const run = () => runSession(api, model.key);
+  // The first one reads models and fills caches.
+  await run();
+
+  const times: number[] = [];
+  const shares: Record<Share, number>[] = [];
+  for (let round = 0; round < sessionsInTurn; round += 1) {
+    const session = await run();
+    times.push(session.endedAt - session.requestedAt);
+    shares.push(await readShares(stack.temporal, session));
+  }
+
+  const endsAt = performance.now() + seconds * 1_000;
+  const startedAt = performance.now();
+  let done = 0;
+  const work = async () => {
+    for (; performance.now() < endsAt; done += 1) await run();
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  const perMinute = done / ((performance.now() - startedAt) / 60_000);
+
+  const what = `session of one step, batch ${batchSize}`;
+  return [
+    {
+      what: `${what}: POST to completed`,
+      ours: median(times) / 1_000,
+      unit: "s",
+      aim: { atMost: 1.5 },
+    },
+    ...shareNames.map((name) => ({
+      what: `… of it ${name}`,
+      ours: median(shares.map((share) => share[name])) / 1_000,
+      unit: "s",
+    })),
+    { what: `${what}, ${atOnce} at once`, ours: perMinute, unit: "/min" },
+  ];
+}
+
+type Step = { status: string; completed_at?: string };
+
+/** Moments in ms since 1970, of one clock: everything runs on this machine. */
+export type SessionRun = {
+  sessionId: string;
+  stepId: string;
+  requestedAt: number;
+  endedAt: number;
+};
+
+async function runSession(api: ApiClient, modelKey: string): Promise<SessionRun> {
+  const entry = { entry_type: "scratch" };
+  const session = await api.call<{ id: string }>("POST", "/generation/sessions", entry);
+  const requestedAt = Date.now();
+  const step = await api.call<{ id: string }>("POST", `/generation/sessions/${session.id}/steps`, {
+    prompt: "hills by the sea",
+    parameters: { model_key: modelKey, batch_size: batchSize },
+  });
+  for (;;) {
+    const { status, completed_at } = await api.call<Step>("GET", `/generation/steps/${step.id}`);
+    if (status === "completed" && completed_at !== undefined) {
+      const endedAt = Date.parse(completed_at);
+      await api.call("PATCH", `/generation/sessions/${session.id}`, { status: "completed" });
+      return { sessionId: session.id, stepId: step.id, requestedAt, endedAt };
+    }
+    if (status === "failed" || status === "cancelled") throw new Error(`a step ended as ${status}`);
+    // The row has the exact moment; asking more often would only take time from what is measured.
+    await Bun.sleep(50);
+  }
+}

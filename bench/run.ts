@@ -1,0 +1,84 @@
+import { cpus, loadavg, totalmem } from "node:os";
+import { Refusal } from "#dev/refusal";
+import { measureIngest } from "./measurements/ingest";
+import { measureList } from "./measurements/list";
+import { measureSessions } from "./measurements/sessions";
+import { measureStart } from "./measurements/start";
+import { measureThumbnails } from "./measurements/thumbnails";
+import { readMemory } from "./memory";
+import { type BenchStack, startBenchStack } from "./stack";
+import { formatTable, type Row } from "./table";
+
+type Measurement = (stack: BenchStack) => Promise<Row[]>;
+
+const measurements: Record<string, Measurement> = {
+  ingest: measureIngest,
+  thumbnails: measureThumbnails,
+  sessions: measureSessions,
+  // Last: what its rows weigh is of no concern to the others.
+  list: measureList,
+};
+const start = "start";
+
+/**
+ * `./gallery bench [name…]`: measures what is named, or everything, and prints one table.
+ * @returns the exit status; an aim that is missed is a result and no failure
+ */
+export async function runBenchmarks(
+  root: string,
+  names: readonly string[],
+  env: Record<string, string | undefined>,
+): Promise<number> {
+  const known = [...Object.keys(measurements), start];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new Refusal(`There is no measurement "${unknown}"; there are: ${known.join(", ")}.`);
+  }
+  const wanted = known.filter((name) => names.length === 0 || names.includes(name));
+  console.error(describeMachine());
+  const rows = [
+    ...(await measureStack(root, env, wanted)),
+    ...(wanted.includes(start) ? await announced(start, () => measureStart(root)) : []),
+  ];
+  console.log(formatTable(rows));
+  return 0;
+}
+
+/** What needs a running gallery, and the memory that its processes held at most meanwhile. */
+async function measureStack(
+  root: string,
+  env: Record<string, string | undefined>,
+  wanted: readonly string[],
+): Promise<Row[]> {
+  const measured = Object.entries(measurements).filter(([name]) => wanted.includes(name));
+  if (measured.length === 0) return [];
+  const stack = await announced("the start of what is needed", () => startBenchStack(root, env));
+  try {
+    const rows: Row[] = [];
+    for (const [name, measure] of measured) {
+      rows.push(...(await announced(name, () => measure(stack))));
+    }
+    for (const { name, pid } of [stack.api, stack.worker]) {
+      const memory = await readMemory(pid);
+      if (memory) rows.push({ what: `memory of ${name}, peak`, ours: memory.peak, unit: "MB" });
+    }
+    return rows;
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function announced<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  process.stderr.write(`${what} … `);
+  const result = await work();
+  console.error(`${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
+  return result;
+}
+
+function describeMachine(): string {
+  const processors = cpus();
+  const gigabytes = (totalmem() / 1e9).toFixed(0);
+  const load = loadavg()[0]!.toFixed(1);
+  return `${processors.length} × ${processors[0]?.model}, ${gigabytes} GB, Bun ${Bun.version}; load before: ${load}`;
+}
