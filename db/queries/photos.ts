@@ -34,7 +34,10 @@ export type PhotoFilter = {
 
 export type PhotoOrder = "newest" | "oldest";
 
-/** A page of photos by time of creation, ties by id; from `after` on, or from `offset`. */
+/**
+ * A page of photos by time of creation, ties by id; from `after` on, or from `offset`. Prepared, as the query that
+ * is asked most: a connection sends it in one turn instead of two.
+ */
 export async function listPhotos(
   db: Db,
   params: {
@@ -57,7 +60,9 @@ export async function listPhotos(
     .where(and(matching(params.filter), place))
     .orderBy(direction(photos.createdAt), direction(photos.id))
     .limit(params.limit)
-    .offset(params.offset ?? 0);
+    .offset(params.offset ?? 0)
+    .prepare("photos_page")
+    .execute();
 }
 
 /** How many photos match; counts no further than `bound`, where one is given. */
@@ -70,7 +75,11 @@ export async function countPhotos(
     .from(photos)
     .where(matching(params.filter));
   const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
-  const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted);
+  const [row] = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(counted)
+    .prepare("photos_count")
+    .execute();
   return row?.count ?? 0;
 }
 
