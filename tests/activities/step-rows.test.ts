@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { reopenStep } from "#db/queries/generation-requests";
+import { findStep, startStep } from "#db/queries/steps";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+
+let bench: ActivityBench;
+
+beforeAll(async () => {
+  bench = await createActivityBench();
+}, 30_000);
+
+afterAll(() => bench.close());
+
+const error = { code: "invokeai_generation_error", message: "No.", suggestion: "Again." };
+
+async function countEvents(stepId: string, type: string): Promise<number> {
+  const [row] = await bench.sql`select count(*)::int as events from events
+    where type = ${type} and data->>'step_id' = ${stepId}`;
+  return row?.events;
+}
+
+async function startedStep(): Promise<string> {
+  const { stepId } = await bench.createStep([1]);
+  const step = await findStep(bench.db, stepId);
+  if (step) await startStep(bench.db, { step, now: new Date() });
+  return stepId;
+}
+
+test("an end told twice is one end, with one event", async () => {
+  const stepId = await startedStep();
+  const input = { stepId, ending: { status: "completed" }, from: "processing" } as const;
+  for (const _ of [1, 2]) await bench.run("endStep", input);
+  expect((await findStep(bench.db, stepId))?.status).toBe("completed");
+  expect(await countEvents(stepId, "step.completed")).toBe(1);
+});
+
+test("an end told a second time leaves alone a step that was put back to pending since", async () => {
+  const stepId = await startedStep();
+  const input = { stepId, ending: { status: "failed", error }, from: "processing" } as const;
+  await bench.run("endStep", input);
+  await bench.db.transaction((tx) => reopenStep(tx, stepId));
+  await bench.run("endStep", input);
+  expect((await findStep(bench.db, stepId))?.status).toBe("pending");
+  expect(await countEvents(stepId, "step.failed")).toBe(1);
+});
+
+test("opening an attempt twice, or by two at once, opens one", async () => {
+  const { stepId } = await bench.createStep([1, 2]);
+  const open = () => bench.run("openAttempt", { stepId, backend: "local" });
+  const all = [...(await Promise.all([open(), open()])), await open()];
+  expect(new Set(all.map((attempt) => attempt?.batchId))).toEqual(new Set([`${stepId}-1`]));
+});
+
+test("a run's summary is at most 60 characters of the prompt, on one line and without half a character", async () => {
+  const prompt = `a street\n\tat  night ${"x".repeat(40)}🌃🌃`;
+  const { sessionId } = await bench.createStep([1], { prompt });
+  const next = await bench.run("nextStep", { sessionId });
+  expect(next).toMatchObject({ state: "run", summary: `a street at night ${"x".repeat(40)}🌃` });
+
+  const odd = await bench.createStep([1], { prompt: `${"x".repeat(59)}🌃` });
+  const cut = await bench.run("nextStep", { sessionId: odd.sessionId });
+  expect(cut).toMatchObject({ summary: "x".repeat(59) });
+});
