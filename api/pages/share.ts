@@ -1,7 +1,7 @@
 import { html, type Html, type Part } from "./html";
 
 /** A photo as a page shows it; sizes in pixels, addresses below the link's own. */
-export type PagePhoto = {
+type PagePhoto = {
   width: number;
   height: number;
   thumbnailUrl: string;

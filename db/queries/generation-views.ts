@@ -5,7 +5,7 @@ import { type Session, sessions, type SessionStatus } from "../schema/sessions";
 import { type Step, type StepProgress, stepProgress, steps } from "../schema/steps";
 
 /** How the images of a step stand. */
-export type RetrievalCounts = { total: number; completed: number; pending: number; failed: number };
+type RetrievalCounts = { total: number; completed: number; pending: number; failed: number };
 
 /** A step with what its slots, attempts, images and progress row say of it. */
 export type StepView = Step & {

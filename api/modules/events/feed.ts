@@ -8,7 +8,7 @@ const pollMs = 5_000;
 const progressMs = 200;
 
 /** Who reads; `sessionId` null: of all sessions. */
-export type Subscriber = {
+type Subscriber = {
   sessionId: string | null;
   /** The events table may hold more. */
   onWake: () => void;

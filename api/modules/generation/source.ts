@@ -5,7 +5,7 @@ import type { Step } from "#db/schema/steps";
 import { AppError, conflict } from "#errors";
 
 /** The 404 of an id in a body that names nothing. */
-export function unknownInBody(what: string, path: string): AppError {
+function unknownInBody(what: string, path: string): AppError {
   return new AppError({
     kind: "not_found",
     code: "not_found",

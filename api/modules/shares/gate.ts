@@ -12,7 +12,7 @@ import { createToken, type Grant, readToken } from "./token";
  * `password`: whether it has to be known. `views`: `count` uses one of the link's visits unless this visitor has one,
  * `held` wants one that was used before, `left` is content as long as there is one to use.
  */
-export type Want = {
+type Want = {
   password: boolean;
   views: "count" | "held" | "left";
   photo?: { id: string; size: "thumbnail" | "preview" | "original" };

@@ -22,7 +22,7 @@ const policy =
 export const baseOf = (key: string) => `/s/${key}`;
 
 /** A page as an answer; whatever it shows, it runs nothing and loads nothing from elsewhere. */
-export function answerPage(page: Html, status = 200): Response {
+function answerPage(page: Html, status = 200): Response {
   return new Response(renderPage(page), {
     status,
     headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": policy },
