@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { tryLock } from "./file-lock";
 import { groupIsAlive, signalGroup } from "./process-group";
 
@@ -15,9 +16,15 @@ export type Guardian = {
   close: () => Promise<void>;
 };
 
-/** Starts the guardian. It holds the lock at `lockPath` for as long as anything recorded may be alive. */
-export async function startGuardian(lockPath?: string): Promise<Guardian> {
-  const child = Bun.spawn([process.execPath, "--no-env-file", import.meta.path, lockPath ?? ""], {
+type Duties = { lockPath?: string; scratch?: string };
+
+/**
+ * Starts the guardian. It holds the lock at `lockPath` for as long as anything recorded may be alive, and removes the
+ * folder `scratch` after that.
+ */
+export async function startGuardian(duties: Duties = {}): Promise<Guardian> {
+  const program = [process.execPath, "--no-env-file", import.meta.path];
+  const child = Bun.spawn([...program, JSON.stringify(duties)], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
@@ -54,10 +61,10 @@ export async function startGuardian(lockPath?: string): Promise<Guardian> {
 
 const graceMs = 4_000;
 
-async function guard(lockPath: string): Promise<void> {
+async function guard(duties: Duties): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  const lock = lockPath === "" ? undefined : tryLock(lockPath);
-  if (lockPath !== "" && lock === undefined) process.exit(1);
+  const lock = duties.lockPath === undefined ? undefined : tryLock(duties.lockPath);
+  if (duties.lockPath !== undefined && lock === undefined) process.exit(1);
   process.stdout.write("ready\n");
 
   const groups = new Map<number, NodeJS.Signals>();
@@ -67,6 +74,7 @@ async function guard(lockPath: string): Promise<void> {
     else if (sign === "-") groups.delete(Number(group));
   }
   await endGroups(groups);
+  if (duties.scratch !== undefined) rmSync(duties.scratch, { recursive: true, force: true });
   lock?.release();
 }
 
@@ -80,6 +88,6 @@ async function endGroups(groups: Map<number, NodeJS.Signals>): Promise<void> {
 }
 
 if (import.meta.main) {
-  await guard(process.argv[2] ?? "");
+  await guard(JSON.parse(process.argv[2] ?? "{}") as Duties);
   process.exit(0);
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allowedEnvironment, readOwnersEnvironment } from "./environment";
-import { startGuardian } from "./guardian";
+import { type Guardian, startGuardian } from "./guardian";
 import { preparePostgres } from "./postgres";
 import type { RunningProcess } from "./process";
 import { prepareTemporal } from "./temporal";
@@ -15,7 +15,10 @@ type Environment = Record<string, string | undefined>;
 export type TestServices = {
   /** For the tests: the allowed part of the caller's environment and where the servers are. */
   env: Environment;
-  /** Stops what was started and removes the temporary folder; may be called twice. */
+  /** A folder of this run; the guardian removes it. */
+  folder: string;
+  guardian: Guardian;
+  /** Stops what was started; may be called twice. */
   stop: () => Promise<void>;
 };
 
@@ -31,8 +34,8 @@ export async function startTestServices(
 ): Promise<TestServices> {
   const dotenv = await readOwnersEnvironment(root, ["DATABASE_URL", "TEST_DATABASE_URL"]);
   const givenDatabase = chooseTestDatabase(env, dotenv);
-  const guardian = await startGuardian();
   const folder = await mkdtemp(join(tmpdir(), "photo-gallery-"));
+  const guardian = await startGuardian({ scratch: folder });
   // Others may pass through it, so that Postgres can run as another user where it must.
   await chmod(folder, 0o711);
   const running: RunningProcess[] = [];
@@ -41,7 +44,6 @@ export async function startTestServices(
     stopped ??= (async () => {
       await Promise.all(running.map((each) => each.stop(4_000)));
       await guardian.close();
-      await rm(folder, { recursive: true, force: true });
     })();
     return stopped;
   };
@@ -70,14 +72,13 @@ export async function startTestServices(
     running.push(await server.start());
     return { ...server, binary };
   };
+  const bundle = join(folder, "workflow-bundle.js");
+  const starts = [startPostgres(), startTemporal(), ensureWorkflowBundle(root, bundle)] as const;
   try {
-    const bundle = join(folder, "workflow-bundle.js");
-    const [databaseUrl, temporal] = await Promise.all([
-      startPostgres(),
-      startTemporal(),
-      ensureWorkflowBundle(root, bundle),
-    ]);
+    const [databaseUrl, temporal] = await Promise.all(starts);
     return {
+      folder,
+      guardian,
       env: {
         ...allowedEnvironment(env),
         TEST_DATABASE_URL: databaseUrl,
@@ -90,6 +91,9 @@ export async function startTestServices(
     };
   } catch (error) {
     await stop();
+    // Without guardian and services the others fail as well, and leave nothing once they have.
+    await Promise.allSettled(starts);
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
+import { signalGroup } from "./process-group";
 import { countTests } from "./test-report";
 import { startTestServices } from "./test-services";
 
@@ -18,13 +18,9 @@ export async function runTests(
   calledFrom: string,
 ): Promise<number> {
   const services = await startTestServices(root, env, { durable: false });
-  const reportFolder = await mkdtemp(join(tmpdir(), "photo-gallery-report-"));
-  const report = join(reportFolder, "junit.xml");
-  let child: Bun.Subprocess | undefined;
-  const interrupt = () => child?.kill("SIGTERM");
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const report = join(services.folder, "junit.xml");
   try {
-    child = Bun.spawn(
+    const child = Bun.spawn(
       [
         process.execPath,
         "--no-env-file",
@@ -33,9 +29,22 @@ export async function runTests(
         `--reporter-outfile=${report}`,
         ...args.map((arg) => toTestPath(arg, root, calledFrom)),
       ],
-      { cwd: root, env: services.env, stdin: "ignore", stdout: "inherit", stderr: "inherit" },
+      {
+        cwd: root,
+        env: services.env,
+        stdin: "ignore",
+        stdout: "inherit",
+        stderr: "inherit",
+        detached: true,
+      },
     );
+    services.guardian.watch(child.pid, "SIGTERM");
+    const interrupt = () => signalGroup(child.pid, "SIGTERM");
+    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
     const code = await child.exited;
+    // What a test left running.
+    signalGroup(child.pid, "SIGKILL");
+    services.guardian.forget(child.pid);
     const counts = countTests(await readFile(report, "utf8").catch(() => ""));
     // A file that cannot be loaded, or a crash, has no test of its own in the report.
     const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
@@ -45,7 +54,6 @@ export async function runTests(
     return failed === 0 && counts.skipped === 0 && counts.passed > 0 ? 0 : 1;
   } finally {
     await services.stop();
-    await rm(reportFolder, { recursive: true, force: true });
   }
 }
 

@@ -38,19 +38,23 @@ export async function up(
   const folder = await takeDataFolder(options.dataDir, say);
   // After the folder: a killed run's API lets go of the port a moment later.
   await refuseTakenPort(port, host);
-  const guardian = await startGuardian(folder.processesLockPath);
+  const guardian = await startGuardian({ lockPath: folder.processesLockPath });
   const parts: StackPart[] = [];
   const ending = Promise.withResolvers<number>();
+  let isStopping = false;
   const deps: StackDeps = {
     root,
     env,
     guardian,
     folder,
     say,
-    onStarted: (part) => parts.push(part),
+    onStarted: (part) => {
+      parts.push(part);
+      // One that became ready while everything stops.
+      if (isStopping) void part.process.stop(0);
+    },
     onGiveUp: (reason) => ending.reject(new Refusal(reason)),
   };
-  let isStopping = false;
   const onSignal = () => {
     if (isStopping) {
       guardian.killAll();

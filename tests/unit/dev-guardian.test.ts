@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tryLock } from "#dev/file-lock";
@@ -31,10 +32,12 @@ const gone = (group: number) =>
 
 test("what a killed parent has started ends, also a process that ignores the request and the children of one", async () => {
   const lockPath = join(folder, "killed.lock");
+  const scratch = join(folder, "scratch");
+  await mkdir(scratch);
   const program = `
     import { startGuardian } from ${JSON.stringify(import.meta.resolve("#dev/guardian"))};
     import { startProcess } from ${JSON.stringify(import.meta.resolve("#dev/process"))};
-    const guardian = await startGuardian(${JSON.stringify(lockPath)});
+    const guardian = await startGuardian(${JSON.stringify({ lockPath, scratch })});
     const plan = { env: process.env, cwd: ${JSON.stringify(folder)}, stopSignal: "SIGTERM" };
     const stubborn = startProcess(guardian, { ...plan, name: "stubborn", logPath: ${JSON.stringify(join(folder, "stubborn.log"))},
       command: ["sh", "-c", "trap '' TERM; sleep 300 & wait; sleep 300"] });
@@ -61,6 +64,7 @@ test("what a killed parent has started ends, also a process that ignores the req
     },
     { timeoutMs: 5_000, onTimeout: () => new Error("the guardian keeps its lock") },
   );
+  expect(existsSync(scratch)).toBe(false);
 }, 20_000);
 
 test("a process that ended by itself is forgotten, and its own children end with it", async () => {
