@@ -3,6 +3,7 @@ import { checkHost, checkOrigin, checkToken } from "./auth";
 import { unlessDatabaseIsAway } from "./database-watch";
 import type { ApiDeps } from "./deps";
 import { answerFault } from "./errors";
+import { markHead } from "./head-request";
 import { isJson, notJson } from "./json-body";
 import { requestIdOf } from "./request-id";
 import type { createRouteTable, RouteMatch } from "./route-table";
@@ -59,6 +60,7 @@ export function createEnvelope(
       }
       const asGet = new Request(request, { method: "GET" });
       asGet.headers.set("x-request-id", requestIdOf(request));
+      markHead(asGet);
       const full = await unlessDatabaseIsAway(next(asGet), deps.databaseIsAway);
       await full.body?.cancel();
       return new Response(null, { status: full.status, headers: full.headers });

@@ -9,5 +9,21 @@ export function createLog(level: LogLevel, destination?: DestinationStream): Log
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? createStandardOutput());
+}
+
+/** Lines of one turn of the event loop go out in one write: a write of its own costs more than making the line. */
+function createStandardOutput(): DestinationStream {
+  let lines = "";
+  const flush = () => {
+    if (lines !== "") process.stdout.write(lines);
+    lines = "";
+  };
+  process.once("exit", flush);
+  return {
+    write(line) {
+      if (lines === "") setImmediate(flush);
+      lines += line;
+    },
+  };
 }

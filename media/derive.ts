@@ -44,6 +44,8 @@ export async function deriveImages(
       const preview = await fromPixels(pixels).webp(webp).toBuffer();
       const thumbnail = await shrink(fromPixels(pixels), thumbnailSide).webp(webp).toBuffer();
       const thumbhash = await hashPixels(pixels);
+      // Megabytes that the collector would only find later, behind the next picture's.
+      (pixels.data.buffer as ArrayBuffer).transfer(0);
       return { preview, thumbnail, thumbhash };
     } catch (error) {
       throw decodeFault(error);

@@ -459,6 +459,8 @@ describe("the gate", () => {
         expect.stringContaining("<button>Open"),
       ]);
     }
+    const look = await api.request(`/api/v1/share/${target.key}`, { method: "HEAD" });
+    expect(look.status).toBe(200);
     // As browsers send the forms of a page that tells no one where it is.
     const opened = await postForm(`/s/${target.key}/unlock`, {}, { origin: "null" });
     expect(opened.status).toBe(303);

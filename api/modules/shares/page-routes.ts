@@ -3,6 +3,7 @@ import { AppError, invalid } from "#errors";
 import { bodyChunks } from "../../body-stream";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
+import { isHead } from "../../head-request";
 import { shareStyle } from "../../pages/share-style";
 import { publicRoute } from "../../route-table";
 import type { Gate } from "./gate";
@@ -38,7 +39,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
         answerPublic(request, () =>
           showPage(deps, gate, visitorOf(request, params.key), {
             pageNumber: query.page ?? 1,
-            isPrefetch: request.headers.has("sec-purpose"),
+            isLook: isHead(request) || request.headers.has("sec-purpose"),
           }),
         ),
       {

@@ -34,7 +34,7 @@ export async function showPage(
   deps: Deps,
   gate: Gate,
   visitor: { key: string; token: string | undefined },
-  options: { pageNumber: number; isPrefetch: boolean },
+  options: { pageNumber: number; isLook: boolean },
 ): Promise<Response> {
   return orPage(
     visitor.key,
@@ -45,7 +45,7 @@ export async function showPage(
       if (link.maxViews !== null && !looked.grant.viewed) {
         return answerPage(renderOpenPage({ base, title: link.title }));
       }
-      const isVisit = options.pageNumber === 1 && !options.isPrefetch;
+      const isVisit = options.pageNumber === 1 && !options.isLook;
       const visit = isVisit ? await gate.pass(visitor, { password: true, views: "count" }) : looked;
       return answerPage(await renderVisit(deps, visit, base, options.pageNumber));
     },

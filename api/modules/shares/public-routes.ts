@@ -2,6 +2,7 @@ import { Elysia, t } from "elysia";
 import { findSharedAlbum } from "#db/queries/shares";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
+import { isHead } from "../../head-request";
 import { listBody, listOf, type Page, pageOf, pageQuery } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { publicRoute } from "../../route-table";
@@ -31,7 +32,9 @@ export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimi
   }
 
   async function showShared(request: Request, key: string, page: Page): Promise<Response> {
-    const visit = await gate.pass(visitorOf(request, key), { password: true, views: "count" });
+    // A look at the headers alone is no visit.
+    const views = isHead(request) ? "left" : "count";
+    const visit = await gate.pass(visitorOf(request, key), { password: true, views });
     const { link, photo, issued } = visit;
     const album =
       link.albumId === null ? undefined : await findSharedAlbum(deps.database.db, link.albumId);
@@ -82,7 +85,7 @@ export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimi
           if (wanted === "image/*") return showFirstImage(request, params.key);
           const page = await showPage(deps, gate, visitorOf(request, params.key), {
             pageNumber: 1,
-            isPrefetch: request.headers.has("sec-purpose"),
+            isLook: isHead(request) || request.headers.has("sec-purpose"),
           });
           page.headers.set("vary", "Accept");
           return page;
