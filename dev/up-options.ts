@@ -23,7 +23,7 @@ export function parseUpOptions(
   if (values.once && !values.demo) throw new Refusal("--once goes with --demo.");
   const port = values.port ?? (env["PORT"]?.trim() || "8000");
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new Refusal(`--port: a port, 0 to 65535 (given: ${JSON.stringify(port)})`);
+    throw new Refusal(`--port (or PORT): a port, 0 to 65535 (given: ${JSON.stringify(port)})`);
   }
   const dataDir =
     values.data === undefined
