@@ -60,8 +60,9 @@ export async function createActivityBench() {
     input: Parameters<Activities[Name]>[0],
   ): Promise<Awaited<ReturnType<Activities[Name]>>> {
     const context = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
-    const activity = activities[name] as (given: typeof input) => ReturnType<Activities[Name]>;
-    return await context.run(async () => await activity(input));
+    const activity = activities[name] as (given: typeof input) => Promise<unknown>;
+    const result = await context.run(() => activity(input));
+    return result as Awaited<ReturnType<Activities[Name]>>;
   }
 
   await run("syncModels", {});
