@@ -13,11 +13,13 @@ import type { Config } from "#config";
 import { openDatabase } from "#db/client";
 import { countMissingMigrations } from "#db/migrations";
 import { ensureInstallation } from "#db/queries/installation";
+import { hasPhotos } from "#db/queries/photos";
 import { createDiskStorage } from "#media/disk";
+import { claimLibrary } from "#media/library-marker";
 import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
 import { housekeepingId } from "#workflows/housekeeping/contract";
 import { queues } from "#workflows/task-queues";
-import type { Timings } from "#workflows/timings";
+import { configuredTimings, type Timings } from "#workflows/timings";
 import { createInvokeAiClient } from "./adapters/invokeai/client";
 import type { ActivityDeps } from "./deps";
 import { createActivities } from "./index";
@@ -42,13 +44,20 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
     throw new Error("The database schema is behind this program; run ./gallery migrate.");
   }
   const installation = await ensureInstallation(database.db);
+  const storage = createDiskStorage({ dataDir: config.dataDir });
+  await claimLibrary(storage, installation.id, () => hasPhotos(database.db));
   const namespace = config.temporal.namespace ?? `gallery-${installation.id}`;
   const { address } = config.temporal;
   const connection = await Connection.connect({ address });
   await ensureNamespace(connection, namespace);
   const temporal = new Client({ connection, namespace });
   const native = await NativeConnection.connect({ address });
-  const deps = createDeps(config, { database, temporal, timings });
+  const deps = createDeps(config, {
+    database,
+    storage,
+    temporal,
+    timings: { ...configuredTimings(config), ...timings },
+  });
   const workers = await createWorkers(config, deps, native, namespace);
   let code = 0;
   try {
@@ -79,14 +88,13 @@ async function prepareWork(temporal: Client): Promise<void> {
 
 function createDeps(
   config: Config,
-  parts: Pick<ActivityDeps, "database" | "temporal" | "timings">,
+  parts: Pick<ActivityDeps, "database" | "storage" | "temporal" | "timings">,
 ): ActivityDeps {
   const { localUrl, connectionTimeoutMs, readTimeoutMs } = config.invokeai;
   const client = createInvokeAiClient({ baseUrl: localUrl, connectionTimeoutMs, readTimeoutMs });
   return {
     ...parts,
     config,
-    storage: createDiskStorage({ dataDir: config.dataDir }),
     decodeLimits: {
       budget: createPixelBudget(defaultBudget),
       timeoutSeconds: decodeTimeoutSeconds,

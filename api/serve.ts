@@ -3,7 +3,7 @@ import { openDatabase } from "#db/client";
 import { countMissingMigrations } from "#db/migrations";
 import { createDiskStorage } from "#media/disk";
 import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
-import type { Timings } from "#workflows/timings";
+import { configuredTimings, type Timings } from "#workflows/timings";
 import { createApp } from "./app";
 import { createDatabaseProbe } from "./database-watch";
 import type { ApiDeps } from "./deps";
@@ -49,7 +49,7 @@ export async function serve(
       namespace: config.temporal.namespace ?? `gallery-${installation.id}`,
       uiUrl: config.temporal.uiUrl,
       log,
-      ...options,
+      timings: { ...configuredTimings(config), ...options.timings },
     });
     const closing = new AbortController();
     const deps: ApiDeps = {

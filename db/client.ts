@@ -26,6 +26,8 @@ export function openDatabase(
     // Seconds between two tries to connect; the driver's own pause grows to 20 s, long after the database is back.
     backoff: () => 0.5,
     idle_timeout: 60,
+    // The driver asks for array types unasked, and a connection lost meanwhile would end the process. Drizzle knows ours.
+    fetch_types: false,
     onnotice: () => {},
     connection: { application_name: options.applicationName, TimeZone: "UTC" },
   });

@@ -14,6 +14,8 @@ export function openEventChannel(url: string, onWake: () => void): { close(): Pr
   const options = {
     max: 1,
     connect_timeout: 3,
+    // The driver asks for them unasked, and a connection lost meanwhile would end the process.
+    fetch_types: false,
     // The one connection has to stay, however quiet it is.
     max_lifetime: null,
     onnotice: () => {},

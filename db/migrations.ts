@@ -10,14 +10,10 @@ const migrationLock = 7_361_201;
 
 /** Applies what is missing; safe to run twice and from two processes at once. */
 export async function applyMigrations(database: Database): Promise<void> {
-  const guard = await database.sql.reserve();
-  try {
-    await guard`select pg_advisory_lock(${migrationLock})`;
+  await database.sql.begin(async (guard) => {
+    await guard`select pg_advisory_xact_lock(${migrationLock})`;
     await migrate(database.db, { migrationsFolder: folder });
-    await guard`select pg_advisory_unlock(${migrationLock})`;
-  } finally {
-    guard.release();
-  }
+  });
 }
 
 /** How many migrations of this program the database has not seen. */

@@ -42,3 +42,10 @@ const defaultTimings: Timings = {
 export function timingsOf(input: { timings?: Partial<Timings> }): Timings {
   return { ...defaultTimings, ...input.timings };
 }
+
+/** The waits that the owner may set. */
+export function configuredTimings(config: {
+  limits: { sessionIdleDays: number };
+}): Partial<Timings> {
+  return { sessionIdleMs: config.limits.sessionIdleDays * day };
+}
