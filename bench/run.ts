@@ -41,6 +41,7 @@ export async function runBenchmarks(
     ...(wanted.includes(start) ? await announced(start, () => measureStart(root)) : []),
   ];
   console.log(formatTable(rows));
+  console.error(`load average at the end: ${loadavg()[0]!.toFixed(1)}`);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
@@ -38,17 +38,17 @@ export async function startBenchStack(
   env: Record<string, string | undefined>,
 ): Promise<BenchStack> {
   const services = await startTestServices(root, env, { durable: true });
-  const guardian = await startGuardian();
   const folder = await mkdtemp(join(tmpdir(), "photo-gallery-bench-"));
+  const guardian = await startGuardian({ scratch: folder });
   const started: RunningProcess[] = [];
   const closers: (() => Promise<unknown>)[] = [];
 
   async function stop(): Promise<void> {
     for (const process of started.toReversed()) await process.stop(6_500);
     await Promise.allSettled(closers.map((close) => close()));
+    // Removes the folder as well.
     await guardian.close();
     await services.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 
   function start(name: string, { command, env: own }: Program): RunningProcess {
