@@ -25,6 +25,8 @@ export async function runTests(
         process.execPath,
         "--no-env-file",
         "test",
+        // A bound for what hangs, not a measure of speed: a busy machine fails no test.
+        "--timeout=60000",
         "--reporter=junit",
         `--reporter-outfile=${report}`,
         ...args.map((arg) => toTestPath(arg, root, calledFrom)),
