@@ -9,8 +9,7 @@ const readOnly = new Set(["GET", "HEAD", "OPTIONS"]);
  * otherwise read the gallery with the owner's browser.
  */
 export function checkHost(request: Request, config: Config): void {
-  const host = (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
-  const name = host.replace(/:\d+$/, "");
+  const name = hostOf(request).replace(/:\d+$/, "");
   if (config.http.allowedHosts.includes(name)) return;
   throw forbidden("This host name is not served here; add it to ALLOWED_HOSTS if it should be.");
 }
@@ -48,7 +47,13 @@ function isOurs(origin: string, request: Request, config: Config): boolean {
   if (config.http.publicUrl !== null && new URL(config.http.publicUrl).origin === origin) {
     return true;
   }
-  return host === (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
+  return host === hostOf(request);
+}
+
+/** HTTP/1.0 may leave the header out; then the address has no host either, and is none of ours. */
+function hostOf(request: Request): string {
+  const named = request.headers.get("host") ?? URL.parse(request.url)?.host ?? "";
+  return named.toLowerCase();
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest();

@@ -26,7 +26,38 @@ export function decodeCursor(scope: unknown, cursor: string): CursorKeys {
   throw badCursor();
 }
 
-export function badCursor(): Error {
+/** A moment of a cursor, as its list wrote it: milliseconds since 1970. */
+export function momentKey(key: string | number | undefined): Date {
+  if (typeof key !== "number" || !Number.isInteger(key)) throw badCursor();
+  const isStorable = key >= firstMoment && key <= lastMoment;
+  if (!isStorable) throw badCursor();
+  return new Date(key);
+}
+
+/** A whole number of a cursor, no larger than the column it is compared with holds. */
+export function numberKey(key: string | number | undefined, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof key !== "number" || !Number.isInteger(key)) throw badCursor();
+  if (Math.abs(key) > max) throw badCursor();
+  return key;
+}
+
+/** A text of a cursor, such as a name. */
+export function textKey(key: string | number | undefined): string {
+  if (typeof key !== "string" || key.includes("\0") || !key.isWellFormed()) throw badCursor();
+  return key;
+}
+
+/** An id of a cursor. */
+export function idKey(key: string | number | undefined): string {
+  if (typeof key !== "string" || !uuidForm.test(key)) throw badCursor();
+  return key;
+}
+
+const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const firstMoment = Date.UTC(1000, 0);
+const lastMoment = Date.UTC(3000, 0);
+
+function badCursor(): Error {
   return invalid("This cursor belongs to no list of this sort and these filters; start anew.", [
     { path: "cursor", message: "not a cursor of this list" },
   ]);

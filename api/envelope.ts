@@ -61,9 +61,7 @@ export function createEnvelope(
       const asGet = new Request(request, { method: "GET" });
       asGet.headers.set("x-request-id", requestIdOf(request));
       markHead(asGet);
-      const full = await unlessDatabaseIsAway(next(asGet), deps.databaseIsAway);
-      await full.body?.cancel();
-      return new Response(null, { status: full.status, headers: full.headers });
+      return withoutBody(await unlessDatabaseIsAway(next(asGet), deps.databaseIsAway));
     } catch (error) {
       const fault = answerFault(error, request, deps.log);
       if (fault.status === 405) fault.headers.set("allow", match.allow.join(", "));
@@ -83,6 +81,7 @@ export function createEnvelope(
         { path: "url", message: `at most ${maxUrlLength} characters` },
       ]);
     }
+    checkNul(request.url);
     if (allow.length === 0) throw notFound("route");
     if (!route) throw methodNotAllowed(allow);
     const type = request.headers.get("content-type")?.split(";", 1)[0];
@@ -90,11 +89,29 @@ export function createEnvelope(
   }
 }
 
+/** Headers of the answer a GET would get, with the true length of what is left out. */
+async function withoutBody(full: Response): Promise<Response> {
+  const { headers, status } = full;
+  const isEndless = headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+  if (isEndless || headers.has("content-length")) await full.body?.cancel();
+  else if (full.body) headers.set("content-length", `${(await full.arrayBuffer()).byteLength}`);
+  return new Response(null, { status, headers });
+}
+
 /** The path of an absolute URL, as the router sees it. */
 function pathOf(url: string): string {
   const from = url.indexOf("/", url.indexOf("//") + 2);
   const query = url.indexOf("?", from);
   return url.slice(from, query === -1 ? undefined : query);
+}
+
+/** Postgres holds no NUL: a path with one names nothing, a parameter with one is at fault. */
+function checkNul(url: string): void {
+  if (!url.includes("%00")) return;
+  if (pathOf(url).includes("%00")) throw notFound("thing");
+  throw invalid("A parameter of the address holds a NUL.", [
+    { path: "query", message: "holds a NUL" },
+  ]);
 }
 
 function methodNotAllowed(allow: string[]): AppError {

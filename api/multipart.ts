@@ -34,7 +34,11 @@ export async function* multipartParts(
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   // The first delimiter has no line break of its own before it.
   input.prepend(Buffer.from("\r\n"));
-  for await (const _preamble of until(input, delimiter));
+  let preambleBytes = 0;
+  for await (const ignored of until(input, delimiter)) {
+    preambleBytes += ignored.byteLength;
+    if (preambleBytes > maxHeaderBytes) throw malformed("it does not begin with its boundary");
+  }
 
   while (await startsPart(input)) {
     const headers = parseHeaders(await readHeaders(input));

@@ -41,8 +41,11 @@ export function createRouteTable(
       (route) => (route.segments ?? segments) === segments && route.pattern.test(path),
     );
     const matches = fitting.filter((route) => route.method === wanted);
-    const [first] = matches.toSorted((a, b) => countParams(a.path) - countParams(b.path));
-    const allow = new Set(fitting.map((route) => route.method));
+    // `/models/refresh` is that path and no model's, whatever the method.
+    const fewest = Math.min(...fitting.map((route) => countParams(route.path)));
+    const meant = fitting.filter((route) => countParams(route.path) === fewest);
+    const first = meant.find((route) => route.method === wanted);
+    const allow = new Set(meant.map((route) => route.method));
     if (allow.has("GET")) allow.add("HEAD");
     return {
       route: first && { ...first, isPublic: matches.every((route) => route.isPublic) },

@@ -28,7 +28,7 @@ export async function checkPhotos(
   path: string,
 ): Promise<void> {
   const present = new Set(await listPresentPhotos(db, photoIds));
-  const missing = photoIds.filter((id) => !present.has(id));
+  const missing = photoIds.filter((id) => !present.has(id.toLowerCase()));
   if (missing.length === 0) return;
   throw new AppError({
     kind: "not_found",
@@ -40,7 +40,7 @@ export async function checkPhotos(
 
 /** Adds photos at the album's end, each once; all of them or, where one is not there, none. */
 export async function addPhotos(deps: Deps, albumId: string, given: string[]): Promise<void> {
-  const photoIds = [...new Set(given)];
+  const photoIds = [...new Set(given.map((id) => id.toLowerCase()))];
   await changeOrder(deps, albumId, async (tx) => {
     await checkPhotos(tx, photoIds, "photo_ids");
     await addAlbumPhotos(tx, { albumId, photoIds });

@@ -10,7 +10,7 @@ import {
   updateAlbum,
 } from "#db/queries/albums";
 import { notFound } from "#errors";
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, idKey, momentKey, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
@@ -65,7 +65,7 @@ export function createAlbumsModule(deps: ApiDeps) {
         const scope = ["albums"];
         const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
         const rows = await listAlbumViews(db, {
-          after: keys && toPlace(keys, (at, id) => ({ at: new Date(at), id })),
+          after: keys && { at: momentKey(keys[0]), id: idKey(keys[1]) },
           limit: page.limit + 1,
           offset: page.by === "offset" ? page.offset : 0,
         });
@@ -160,7 +160,7 @@ export function createAlbumsModule(deps: ApiDeps) {
         const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
         const rows = await listAlbumPhotos(db, {
           ...inAlbum,
-          after: keys && toPlace(keys, (rank, id) => ({ rank, id })),
+          after: keys && { rank: numberKey(keys[0]), id: idKey(keys[1]) },
           limit: page.limit + 1,
           offset: page.by === "offset" ? page.offset : 0,
         });
@@ -223,12 +223,3 @@ type AddRequest = {
   body: { photo_ids: string[] };
   set: { status?: number | string };
 };
-
-function toPlace<T>(
-  keys: readonly (string | number)[],
-  build: (first: number, id: string) => T,
-): T {
-  const [first, id] = keys;
-  if (typeof first !== "number" || typeof id !== "string") throw badCursor();
-  return build(first, id);
-}

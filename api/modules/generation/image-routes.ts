@@ -3,6 +3,7 @@ import { countGeneratedImages, listGeneratedImages } from "#db/queries/generatio
 import { decodeCursor, encodeCursor } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { answerJson, listBody, listOf, pageOf, pageQuery, totalBound } from "../../lists";
+import { momentInput } from "../../moment";
 import { photoSchema, photoToWire } from "../photos/model";
 import { timeKeys, toTimePlace } from "./pages";
 
@@ -47,7 +48,7 @@ export function createImageRoutes(deps: ApiDeps) {
         ...pageQuery(),
         batch_id: t.Optional(t.String({ maxLength: 200 })),
         correlation_id: t.Optional(t.String({ format: "uuid" })),
-        since: t.Optional(t.String({ format: "date-time" })),
+        since: t.Optional(momentInput()),
       }),
       response: { 200: listOf(photoSchema) },
       detail: { summary: "Generated images, newest first" },

@@ -1,4 +1,4 @@
-import { type CursorKeys, badCursor } from "../../cursor";
+import { type CursorKeys, idKey, momentKey } from "../../cursor";
 import type { TimePlace } from "#db/queries/generation-views";
 
 /** The keys of a list that is ordered by time, then id. */
@@ -9,6 +9,5 @@ export function timeKeys(row: { at: Date; id: string }): CursorKeys {
 /** @throws AppError validation_error when the keys are of another list */
 export function toTimePlace(keys: CursorKeys): TimePlace {
   const [at, id] = keys;
-  if (typeof at !== "number" || typeof id !== "string" || keys.length !== 2) throw badCursor();
-  return { at: new Date(at), id };
+  return { at: momentKey(at), id: idKey(id) };
 }

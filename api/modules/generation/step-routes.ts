@@ -8,7 +8,7 @@ import {
   type StepView,
 } from "#db/queries/generation-views";
 import { notFound } from "#errors";
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
@@ -29,6 +29,9 @@ import {
 import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
+
+/** What the column of a step's place holds. */
+const maxPosition = 2 ** 31 - 1;
 
 /** Steps: requested, watched, chosen from, cancelled, tried again. */
 export function createStepRoutes(deps: ApiDeps) {
@@ -85,7 +88,10 @@ export function createStepRoutes(deps: ApiDeps) {
         if (!(await findSessionView(db, params.id))) throw notFound("session");
         const rows = await listStepViews(db, {
           sessionId: params.id,
-          afterPosition: page.by === "cursor" ? positionOf(decodeCursor(scope, page.cursor)) : null,
+          afterPosition:
+            page.by === "cursor"
+              ? numberKey(decodeCursor(scope, page.cursor)[0], maxPosition)
+              : null,
           limit: page.limit + 1,
           offset: page.by === "offset" ? page.offset : 0,
         });
@@ -193,10 +199,4 @@ export function createStepRoutes(deps: ApiDeps) {
         detail: { summary: "Fetch a step's images that were given up again, now" },
       },
     );
-}
-
-function positionOf(keys: readonly (string | number)[]): number {
-  const [position] = keys;
-  if (typeof position !== "number") throw badCursor();
-  return position;
 }

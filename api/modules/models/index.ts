@@ -9,7 +9,7 @@ import {
 } from "#db/queries/models";
 import type { Model } from "#db/schema/models";
 import { notFound } from "#errors";
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, textKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
@@ -122,6 +122,5 @@ export function createModelsModule(deps: ApiDeps) {
 
 function placeOf(keys: readonly (string | number)[]): { name: string; key: string } {
   const [name, key] = keys;
-  if (typeof name !== "string" || typeof key !== "string") throw badCursor();
-  return { name, key };
+  return { name: textKey(name), key: textKey(key) };
 }

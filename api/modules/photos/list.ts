@@ -1,4 +1,4 @@
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { listBody, type Page, totalBound } from "../../lists";
 import { countPhotos, listPhotos, type PhotoFilter, type PhotoOrder } from "#db/queries/photos";
@@ -23,7 +23,7 @@ export async function listPhotosPage(
   const last = rows.at(-1);
   const nextCursor =
     last && found.length > page.limit
-      ? encodeCursor(scope, [last.createdAt.toISOString(), last.id])
+      ? encodeCursor(scope, [last.createdAt.getTime(), last.id])
       : null;
   return listBody(page, { items: rows.map(photoToWire), counted, nextCursor });
 }
@@ -31,6 +31,5 @@ export async function listPhotosPage(
 function placeOf(page: Page, scope: unknown) {
   if (page.by === "offset") return { offset: page.offset };
   const [createdAt, id] = decodeCursor(scope, page.cursor);
-  if (typeof createdAt !== "string" || typeof id !== "string") throw badCursor();
-  return { after: { createdAt, id } };
+  return { after: { createdAt: momentKey(createdAt).toISOString(), id: idKey(id) } };
 }

@@ -40,7 +40,10 @@ export async function receiveForm(
   const boundary = boundaryOf(request.headers.get("content-type"));
   if (boundary === undefined) throw notAForm();
   const files: UploadedFile[] = [];
-  const fields: Record<string, unknown> & { tags: string[] } = { tags: [] };
+  // Without a prototype: any name of a part is a field like another.
+  const fields: Record<string, unknown> & { tags: string[] } = Object.assign(Object.create(null), {
+    tags: [],
+  });
   let fieldCount = 0;
   try {
     for await (const part of multipartParts(bodyChunks(request), boundary)) {
@@ -113,7 +116,9 @@ function parseFields(fields: Record<string, unknown>) {
     message: fault.message,
   }));
   for (const name of Object.keys(fields)) {
-    if (!(name in fieldsSchema.properties)) faults.push({ path: name, message: "unknown field" });
+    if (!Object.hasOwn(fieldsSchema.properties, name)) {
+      faults.push({ path: name, message: "unknown field" });
+    }
   }
   if (faults.length > 0) throw invalid("The form is not as expected; see details.errors.", faults);
   const { album_id, title, tags } = fields as typeof fieldsSchema.static;

@@ -1,5 +1,6 @@
 import { type Static, t } from "elysia";
 import type { ShareLink } from "#db/schema/shares";
+import { momentInput } from "../../moment";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -16,7 +17,7 @@ export const linkBody = t.Object(
     photo_id: t.Optional(t.Nullable(uuid)),
     album_id: t.Optional(t.Nullable(uuid)),
     title: t.Optional(title),
-    expires_at: t.Optional(t.Nullable(moment)),
+    expires_at: t.Optional(t.Nullable(momentInput())),
     password: t.Optional(t.Nullable(password)),
     allow_download: t.Optional(t.Boolean()),
     show_metadata: t.Optional(t.Boolean()),
@@ -28,7 +29,7 @@ export const linkBody = t.Object(
 export const linkChange = t.Object(
   {
     title: t.Optional(title),
-    expires_at: t.Optional(t.Nullable(moment)),
+    expires_at: t.Optional(t.Nullable(momentInput())),
     password: t.Optional(t.Nullable(password)),
     allow_download: t.Optional(t.Boolean()),
     show_metadata: t.Optional(t.Boolean()),

@@ -6,7 +6,7 @@ import {
   revokeShareLink,
 } from "#db/queries/shares";
 import { notFound } from "#errors";
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
@@ -131,6 +131,5 @@ function withoutKey({ access_key: _key, url: _url, warning: _warning, ...rest }:
 
 function placeOf(keys: readonly (string | number)[]): { at: Date; id: string } {
   const [at, id] = keys;
-  if (typeof at !== "number" || typeof id !== "string") throw badCursor();
-  return { at: new Date(at), id };
+  return { at: momentKey(at), id: idKey(id) };
 }

@@ -1,6 +1,6 @@
 import { countAlbumPhotos, listAlbumPhotos } from "#db/queries/albums";
 import type { Photo } from "#db/schema/photos";
-import { badCursor, decodeCursor, encodeCursor } from "../../cursor";
+import { decodeCursor, encodeCursor, idKey, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import type { Page } from "../../lists";
 import type { Visit } from "./gate";
@@ -36,6 +36,5 @@ export async function listShown(
 
 function placeOf(keys: readonly (string | number)[]): { rank: number; id: string } {
   const [rank, id] = keys;
-  if (typeof rank !== "number" || typeof id !== "string") throw badCursor();
-  return { rank, id };
+  return { rank: numberKey(rank), id: idKey(id) };
 }
