@@ -53,7 +53,25 @@ export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonO
   );
   for (const module of modules) app.use(module);
   const response = await app.handle(new Request(`http://localhost${aside}/json`));
-  return normalise((await response.json()) as JsonObject);
+  const document = (await response.json()) as JsonObject;
+  for (const route of modules.flatMap((module) => module.routes)) addLostAnswers(document, route);
+  return normalise(document);
+}
+
+type Route = { method: string; path: string; hooks: { response?: unknown } };
+
+/** Where a route describes one answer by hand the plugin forgets those that have a schema. */
+function addLostAnswers(document: JsonObject, { method, path, hooks }: Route): void {
+  const item = objectOf(document["paths"])[path.replaceAll(/:(\w+)/g, "{$1}")];
+  const responses = objectOf(objectOf(objectOf(item)[method.toLowerCase()])["responses"]);
+  const schemas = JSON.parse(JSON.stringify(hooks.response ?? {})) as JsonObject;
+  for (const [status, schema] of Object.entries(schemas)) {
+    if (!/^\d{3}$/.test(status) || schema === null) continue;
+    const json = { "application/json": { schema } };
+    const answer = objectOf((responses[status] ??= {}));
+    if (objectOf(schema)["type"] !== "void")
+      answer["content"] = { ...json, ...objectOf(answer["content"]) };
+  }
 }
 
 /** What the plugin gets wrong, put right: dialect of the schemas, content types, faults common to all. */

@@ -77,8 +77,11 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 416, 502) },
-        detail: imageDetail("The original bytes, or with Accept: application/json the photo", true),
+        response: { 200: photoSchema, 202: photoSchema, ...faults(404, 416, 502) },
+        detail: imageDetail(
+          "The original bytes, or with Accept: application/json the photo",
+          "image/*",
+        ),
       },
     )
     .get(
@@ -88,7 +91,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 502) },
+        response: { 202: photoSchema, ...faults(404, 416, 502) },
         detail: imageDetail("WebP, long edge up to 400"),
       },
     )
@@ -99,7 +102,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 502) },
+        response: { 202: photoSchema, ...faults(404, 416, 502) },
         detail: imageDetail("The same as /photos/{id}/thumbnail"),
       },
     )
@@ -110,7 +113,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 502) },
+        response: { 202: photoSchema, ...faults(404, 416, 502) },
         detail: imageDetail("WebP, long edge up to 1600"),
       },
     )

@@ -2,6 +2,7 @@ import { t, type Static } from "elysia";
 import type { PhotoFilter, PhotoOrder } from "#db/queries/photos";
 import type { GenerationMetadata, Photo } from "#db/schema/photos";
 import { pageQuery } from "../../lists";
+import { momentInput } from "../../moment";
 import { tagsSchema, titleSchema } from "../../text";
 
 const uuid = t.String({ format: "uuid" });
@@ -145,8 +146,8 @@ export const listQuery = t.Object({
   album_id: t.Optional(uuid),
   session_id: t.Optional(uuid),
   step_id: t.Optional(uuid),
-  since: t.Optional(t.String({ format: "date-time", description: "Created then or later" })),
-  until: t.Optional(t.String({ format: "date-time", description: "Created before" })),
+  since: t.Optional(momentInput("Created then or later")),
+  until: t.Optional(momentInput("Created before")),
   trashed: t.Optional(t.Boolean({ default: false })),
   sort: t.Optional(t.Union([t.Literal("newest"), t.Literal("oldest")], { default: "newest" })),
 });
@@ -240,11 +241,9 @@ export const uploadDetail = {
   },
 };
 
-/** A route that answers with a picture, and with JSON where `orJson`. */
-export function imageDetail(summary: string, orJson = false) {
-  const binary = { schema: { type: "string" as const, format: "binary" } };
-  const types = orJson ? ["image/*"] : ["image/webp"];
-  const content = Object.fromEntries(types.map((type) => [type, binary]));
+/** What a route that answers with a picture says of itself, besides its JSON. */
+export function imageDetail(summary: string, type: "image/webp" | "image/*" = "image/webp") {
+  const content = { [type]: { schema: { type: "string" as const, format: "binary" } } };
   return {
     summary,
     responses: {

@@ -2,6 +2,7 @@ import { Elysia, t } from "elysia";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { publicRoute } from "../../route-table";
+import { imageDetail } from "../photos/model";
 import type { Gate } from "./gate";
 import { answerImage, type Size } from "./images";
 import { answerPublic, tokenOf } from "./public-answer";
@@ -18,10 +19,10 @@ export function createImageRoutes(deps: ApiDeps, gate: Gate, prefix: "/s" | "/ap
         return answerImage(deps, request, visit, size);
       });
 
-  const about = (summary: string) => ({
+  const about = (summary: string, type: "image/webp" | "image/*" = "image/webp") => ({
     params: t.Object({ key: t.String(), photo_id: t.String() }),
     response: faults(401, 404, 416),
-    detail: { ...publicRoute, summary },
+    detail: { ...publicRoute, ...imageDetail(summary, type) },
   });
 
   return new Elysia({ prefix, normalize: false, tags: ["shared"] })
@@ -30,6 +31,6 @@ export function createImageRoutes(deps: ApiDeps, gate: Gate, prefix: "/s" | "/ap
     .get(
       "/:key/photos/:photo_id/original",
       image("original"),
-      about("The original; without show_metadata a copy of its pixels alone"),
+      about("The original; without show_metadata a copy of its pixels alone", "image/*"),
     );
 }

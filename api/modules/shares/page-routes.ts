@@ -45,8 +45,15 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       {
         params: byKey,
         query: t.Object({ page: t.Optional(t.Integer({ minimum: 1, maximum: 10_000 })) }),
-        response: { 200: t.String({ description: "text/html" }) },
-        detail: { ...publicRoute, summary: "The page of a link" },
+        detail: {
+          ...publicRoute,
+          summary: "The page of a link",
+          responses: inText("html", {
+            200: "The page, or the button before a counted visit",
+            401: "The form for the password",
+            404: "Nothing here",
+          }),
+        },
       },
     )
     .get(
@@ -59,8 +66,12 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
         }),
       {
         params: byKey,
-        response: { 200: t.String({ description: "text/css" }), ...faults(404) },
-        detail: { ...publicRoute, summary: "The look of the page" },
+        response: faults(404),
+        detail: {
+          ...publicRoute,
+          summary: "The look of the page",
+          responses: inText("css", { 200: "The style sheet" }),
+        },
       },
     )
     .post(
@@ -84,11 +95,12 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       {
         parse: "none",
         params: byKey,
-        response: { 303: t.Void(), ...faults(429) },
+        response: { 303: t.Void(), ...faults(415, 429) },
         detail: {
           ...publicRoute,
           summary:
             "The forms of the page: with a password, or without one the button before a counted visit",
+          responses: inText("html", { 401: "The form once more", 404: "Nothing here" }),
           requestBody: {
             content: {
               "application/x-www-form-urlencoded": {
@@ -99,6 +111,14 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
         },
       },
     );
+}
+
+/** What a route answers in a text of its own, for the document. */
+function inText(kind: "html" | "css", described: Record<number, string>) {
+  const content = { [`text/${kind}`]: { schema: { type: "string" as const } } };
+  return Object.fromEntries(
+    Object.entries(described).map(([status, description]) => [status, { description, content }]),
+  );
 }
 
 type Issued = { token: string; expiresAt: Date };
