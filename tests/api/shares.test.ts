@@ -121,7 +121,7 @@ describe("the owner's side", () => {
     const unsalted = new Bun.CryptoHasher("sha256").update(password).digest("hex");
     expect(dump).not.toContain(unsalted);
     expect(JSON.stringify(api.lines)).not.toContain(made.access_key);
-  });
+  }, 60_000);
 
   test("a link wants exactly one target that there is, and an end in the future", async () => {
     const photo_id = await uploadPicture();
@@ -169,7 +169,7 @@ describe("the owner's side", () => {
     expect((await patch({ title: "x" }))[0]).toBe(409);
     const list = (await (await get("/api/v1/share/links")).json()) as Body;
     expect(list.items.find((link: Body) => link.id === id).revoked_at).toBeString();
-  });
+  }, 60_000);
 });
 
 describe("the gate", () => {
@@ -246,7 +246,7 @@ describe("the gate", () => {
       route === "POST /s/:key/unlock" ? 303 : 200,
     ]);
     expect([...statuses]).toEqual(expected);
-  });
+  }, 60_000);
 
   const gone: [string, string[], () => Promise<Target>][] = [
     [
@@ -366,6 +366,7 @@ describe("the gate", () => {
         expect(refusal).toEqual(await refusalOf(route, unknown));
       }
     },
+    60_000,
   );
 
   test("lets nobody in without the password of this very link, as it is now", async () => {
@@ -396,7 +397,7 @@ describe("the gate", () => {
       }
     }
     expect((await calls["GET /api/v1/share/:key"]!({ ...target, token: now })).status).toBe(200);
-  });
+  }, 60_000);
 
   test("says nothing of what it guards before the password, on the page too", async () => {
     const { key } = await shareAlbum({ password, title: "Secret title" });
@@ -420,7 +421,7 @@ describe("the gate", () => {
       200,
       expect.stringContaining("Secret title"),
     ]);
-  });
+  }, 60_000);
 
   test("stops counting guesses with 429 before the password is even looked at", async () => {
     const { key } = await shareAlbum({ password });
@@ -434,7 +435,7 @@ describe("the gate", () => {
     expect(tries).toEqual([...Array.from({ length: 20 }, () => 401), 429]);
     const right = await api.postJson(`/api/v1/share/${key}/unlock`, { password });
     expect(right.status).toBe(429);
-  }, 30_000);
+  }, 60_000);
 
   test("of two visitors at once only one gets the last visit, and his pictures go on", async () => {
     const target = await shareAlbum({ max_views: 1 });
