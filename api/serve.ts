@@ -9,6 +9,7 @@ import { createDatabaseProbe } from "./database-watch";
 import type { ApiDeps } from "./deps";
 import { checkInstallation } from "./installation";
 import { createLog } from "./log";
+import { rememberPeer } from "./peer";
 import { createWorkflowTeller } from "./temporal";
 
 /** For the headers of a request; what comes after has bounds of its own. */
@@ -91,6 +92,7 @@ function listen(config: Config, app: ReturnType<typeof createApp>) {
     idleTimeout: headersSeconds,
     fetch(request, here) {
       here.timeout(request, answerSeconds);
+      rememberPeer(request, here.requestIP(request)?.address);
       return app.fetch(request);
     },
   });

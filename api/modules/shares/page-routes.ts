@@ -5,6 +5,7 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { isHead } from "../../head-request";
 import { shareStyle } from "../../pages/share-style";
+import { peerOf } from "../../peer";
 import { publicRoute } from "../../route-table";
 import type { Gate } from "./gate";
 import type { GuessLimit } from "./guesses";
@@ -79,7 +80,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       ({ params, request }) =>
         answerPublic(request, async () => {
           const password = (await readForm(request)).get("password");
-          const visitor = visitorOf(request, params.key);
+          const visitor = { ...visitorOf(request, params.key), address: peerOf(request) };
           return orPage(
             params.key,
             async () => {

@@ -5,6 +5,7 @@ import { faults } from "../../error-body";
 import { isHead } from "../../head-request";
 import { listBody, listOf, type Page, pageOf, pageQuery } from "../../lists";
 import { negotiate } from "../../negotiate";
+import { peerOf } from "../../peer";
 import { publicRoute } from "../../route-table";
 import { type Gate, noSuchLink, type Visit } from "./gate";
 import type { GuessLimit } from "./guesses";
@@ -104,7 +105,7 @@ export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimi
       "/:key/unlock",
       ({ params, body, request }) =>
         answerPublic(request, async () => {
-          const visitor = visitorOf(request, params.key);
+          const visitor = { ...visitorOf(request, params.key), address: peerOf(request) };
           const issued = await unlock({ gate, guesses, now: deps.now }, visitor, body.password);
           return Response.json({
             token: issued.token,

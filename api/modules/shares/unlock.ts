@@ -9,11 +9,11 @@ import type { GuessLimit } from "./guesses";
  */
 export async function unlock(
   { gate, guesses, now }: { gate: Gate; guesses: GuessLimit } & Pick<ApiDeps, "now">,
-  visitor: { key: string; token: string | undefined },
+  visitor: { key: string; token: string | undefined; address: string | undefined },
   password: string,
 ): Promise<NonNullable<Visit["issued"]>> {
   const { link, grant } = await gate.pass(visitor, { password: false, views: "left" });
-  guesses.count(link.id, now());
+  guesses.count({ linkId: link.id, address: visitor.address }, now());
   const isRight =
     link.passwordHash === null || (await Bun.password.verify(password, link.passwordHash));
   if (isRight) return gate.issue(link, { ...grant, unlocked: true });
