@@ -1,30 +1,25 @@
 import { connect } from "node:net";
-import postgres from "postgres";
+import { askPostgres } from "./postgres-database";
 import { Refusal } from "./refusal";
 
 const oldestPostgres = 14;
 
 /** @throws Refusal unless DATABASE_URL leads to a Postgres that is new enough */
 export async function checkDatabase(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
-  try {
+  const version = await askPostgres(url, async (sql) => {
     const [row] = await sql<{ version: string }[]>`
       select current_setting('server_version_num') as version`;
-    const major = Math.floor(Number(row?.version) / 10_000);
-    if (major < oldestPostgres) {
-      throw new Refusal(
-        `DATABASE_URL leads to Postgres ${major}; ${oldestPostgres} or newer is needed.`,
-      );
-    }
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    const code = (error as { code?: string }).code ?? "no answer";
+    return Number(row?.version);
+  }).catch((error: { code?: string }) => {
     throw new Refusal(
-      `The Postgres of DATABASE_URL cannot be used (${code}). Start it or correct the URL; without DATABASE_URL one is started for you.`,
+      `The Postgres of DATABASE_URL cannot be used (${error.code ?? "no answer"}). Start it or correct the URL; without DATABASE_URL one is started for you.`,
     );
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  });
+  const major = Math.floor(version / 10_000);
+  if (major >= oldestPostgres) return;
+  throw new Refusal(
+    `DATABASE_URL leads to Postgres ${major}; ${oldestPostgres} or newer is needed.`,
+  );
 }
 
 /** @throws Refusal unless something listens at `host:port` of TEMPORAL_ADDRESS */
