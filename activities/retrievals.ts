@@ -45,7 +45,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     const kept = await readKept(photo);
     if (kept) return complete(photo, kept);
     if (photo.backend === null || photo.invokeId === null) throw imageGone();
-    await using staged = await deps.storage.stage("generated");
+    await using staged = await deps.storage.stage("generated", photo.id);
     const image = await download(photo, photo.backend, photo.invokeId, staged, signal);
     await storePhotoFiles(deps.storage, photo, staged, image);
     await complete(photo, image);
@@ -100,6 +100,8 @@ export function createRetrievalActivities(deps: ActivityDeps) {
       thumbhash: image.thumbhash,
     };
     await completeRetrieval(db, { photo, facts });
+    // A try that was killed in mid-download could not; one that still runs finds the photo complete.
+    await deps.storage.removeStaged("generated", photo.id);
   }
 
   return {

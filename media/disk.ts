@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { isMissing, makeFolder, placeFile } from "./durable";
 import { onStorage, storageFault } from "./faults";
 import { type Area, areaOf, areas, incomingFolder, quarantineFolder } from "./keys";
-import { createStagedFile } from "./staging";
+import { createStagedFile, removeStagedFiles } from "./staging";
 import type { ListedFile, Storage } from "./storage";
 
 /** Hidden, beside the photos: a volume that is not mounted has none. */
@@ -26,7 +26,10 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
   }
 
   return {
-    stage: (kind) => onStorage(() => createStagedFile(incomingOf(areaOf(kind)))),
+    stage: (kind, owner) => onStorage(() => createStagedFile(incomingOf(areaOf(kind)), owner)),
+
+    removeStaged: (kind, owner) =>
+      onStorage(() => removeStagedFiles(incomingOf(areaOf(kind)), owner)),
 
     commit: (staged, key) => onStorage(() => placeFile(staged.path, pathOf(key))),
 

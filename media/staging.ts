@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "#errors";
 import { makeFolder } from "./durable";
@@ -7,9 +7,9 @@ import { onStorage } from "./faults";
 import type { ReceivedFile, StagedFile } from "./storage";
 
 /** Reserves a name in `folder`, which lies on the file system the file will end on. */
-export async function createStagedFile(folder: string): Promise<StagedFile> {
+export async function createStagedFile(folder: string, owner?: string): Promise<StagedFile> {
   await makeFolder(folder);
-  const path = join(folder, `${randomUUID()}.part`);
+  const path = join(folder, `${owner === undefined ? "" : `${owner}.`}${randomUUID()}.part`);
   // After a commit the name is free, so that there is nothing to remove.
   const abort = () => onStorage(() => rm(path, { force: true }));
 
@@ -26,6 +26,14 @@ export async function createStagedFile(folder: string): Promise<StagedFile> {
   }
 
   return { path, receive, abort, [Symbol.asyncDispose]: abort };
+}
+
+/** Removes what tries of this owner have left that were killed. */
+export async function removeStagedFiles(folder: string, owner: string): Promise<void> {
+  await makeFolder(folder);
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`${owner}.`)) await rm(join(folder, name), { force: true });
+  }
 }
 
 async function writeStream(

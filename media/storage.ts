@@ -36,7 +36,9 @@ export type ListedFile = Readonly<{ key: string; bytes: number; modifiedAt: Date
  */
 export interface Storage {
   /** A new place to receive bytes in; there is no file before they come. */
-  stage(kind: PhotoKind): Promise<StagedFile>;
+  stage(kind: PhotoKind, owner?: string): Promise<StagedFile>;
+  /** Removes what killed tries of this owner left staged; only once none of them can still be wanted. */
+  removeStaged(kind: PhotoKind, owner: string): Promise<void>;
   /** Makes a staged file the content of `key`. */
   commit(staged: StagedFile, key: string): Promise<void>;
   /** Stores bytes that are in memory already. */
