@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
+  ActivityCancellationType,
   CancellationScope,
   condition,
   ContinueAsNew,
@@ -37,8 +38,12 @@ import {
   summaryOf,
 } from "./policy";
 
+// Whatever runs when a cancel comes is waited for: what follows must find its effects. Left out, the SDK goes on at once.
+const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+
 // Rows only, no outside service: repeated until the database answers, however long it is away.
 const rows = proxyActivities<Activities>({
+  cancellationType,
   startToCloseTimeout: "30 seconds",
   retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
 });
@@ -51,6 +56,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
 
   // InvokeAI may be away for hours and come back: tried until it answers or the step is cancelled.
   const invokeai = proxyActivities<Activities>({
+    cancellationType,
     startToCloseTimeout: "1 day",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
