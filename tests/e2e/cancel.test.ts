@@ -87,8 +87,24 @@ test("Cancel while generating: InvokeAI's batch is cancelled by id, finished ima
   expect(sentFor(state, stepId)).toHaveLength(1);
   // Another client's batch in the same queue is untouched.
   expect(await foreign()).toMatchObject({ total: 2, completed: 2, cancelled: 0 });
-  const run = await stack.temporal.workflow.getHandle(generationStepId(stepId)).describe();
-  expect(run.status.name).toBe("CANCELLED");
+  const run = stack.temporal.workflow.getHandle(generationStepId(stepId));
+  await until("a cancelled run", async () => (await run.describe()).status.name === "CANCELLED");
+}, 90_000);
+
+test("images that were finished, but not seen yet when the cancel came, are kept", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 2, step: 1 });
+  await control.addFault({ kind: "request_held", route: "listAll" });
+  const { stepId } = await requestStep({ seed: 105, batch_size: 3 });
+  await control.until((state) => state.frozen !== null && state.held.length > 0);
+  expect(await gallery.photosOf(stepId)).toEqual([]);
+  const before = (await control.state()).requests.cancelByBatchIds ?? 0;
+  await cancel(stepId);
+  await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before);
+  await control.clearFaults();
+  const step = await gallery.stepIs(stepId, ended);
+  expect(step.status).toBe("cancelled");
+  await gallery.allRetrieved(stepId, 2);
 }, 90_000);
 
 test("a cancelled step is run again: only what is missing, with its seeds", async () => {
@@ -210,4 +226,8 @@ test("abandoning a session cancels the step that runs and those behind it, and e
     "the end of the session's run",
     async () => (await run.describe()).status.name === "COMPLETED",
   );
+  // Told by the closing alone, not found later by the run that looks after what nobody told.
+  const { events } = await run.fetchHistory();
+  const signals = events?.map((event) => event.workflowExecutionSignaledEventAttributes);
+  expect(signals?.map((signal) => signal?.signalName)).not.toContain("stepCancelled");
 }, 90_000);

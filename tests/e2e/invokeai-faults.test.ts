@@ -172,9 +172,16 @@ describe("the way of an image home", () => {
     const answer = await gallery.post(`/generation/steps/${stepId}/retry-retrievals`);
     expect(answer.retrying).toBe(2);
     await gallery.allRetrieved(stepId, 2);
+    const [item] = await gallery.photosOf(stepId);
     expect(await listFiles(stack.dataDir, "generated")).toContainEqual(
-      expect.stringContaining((await gallery.photosOf(stepId))[0]?.image_id),
+      expect.stringContaining(item?.image_id),
     );
+    // Told at once, not found later by the run that looks after what nobody told.
+    const { events } = await stack.temporal.workflow
+      .getHandle(photoRetrievalId(item?.image_id))
+      .fetchHistory();
+    const signals = events?.map((event) => event.workflowExecutionSignaledEventAttributes);
+    expect(signals?.map((signal) => signal?.signalName)).toContain("retryNow");
   }, 90_000);
 });
 
