@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   ActivityCancellationType,
   CancellationScope,
+  ChildWorkflowCancellationType,
   condition,
   ContinueAsNew,
   continueAsNew,
@@ -166,8 +167,9 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
           await startChild(photoRetrieval, {
             workflowId: photoRetrievalId(photoId),
             args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
-            // An image that exists is fetched, whatever becomes of its step.
+            // An image that exists is fetched, whatever becomes of its step: its end or its cancel.
             parentClosePolicy: ParentClosePolicy.ABANDON,
+            cancellationType: ChildWorkflowCancellationType.ABANDON,
             staticSummary: "Fetches one generated image",
             typedSearchAttributes: [
               { key: searchAttributes.entity, value: photoId },
