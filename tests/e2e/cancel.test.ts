@@ -4,6 +4,7 @@ import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import type { SimulatorState } from "#dev/simulators/invokeai/control";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
+import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { type Stack, startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
@@ -105,6 +106,26 @@ test("images that were finished, but not seen yet when the cancel came, are kept
   const step = await gallery.stepIs(stepId, ended);
   expect(step.status).toBe("cancelled");
   await gallery.allRetrieved(stepId, 2);
+}, 90_000);
+
+test("an image that is being fetched when its step is cancelled is fetched on, by the same run", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 1, step: 1 });
+  await control.addFault({ kind: "request_held", route: "imageFull" });
+  const { stepId } = await requestStep({ seed: 107, batch_size: 2 });
+  await control.until(
+    ({ frozen, held }) => frozen !== null && held.some(({ route }) => route === "imageFull"),
+  );
+  await cancel(stepId);
+  await gallery.stepIs(stepId, ["cancelled"]);
+  const [item] = await gallery.photosOf(stepId);
+  expect(item?.retrieval_status).not.toBe("completed");
+  const fetching = stack.temporal.workflow.getHandle(photoRetrievalId(item?.image_id));
+  const { runId } = await fetching.describe();
+  await control.clearFaults();
+  await gallery.allRetrieved(stepId, 1);
+  await until("its end", async () => (await fetching.describe()).status.name === "COMPLETED");
+  expect((await fetching.describe()).runId).toBe(runId);
 }, 90_000);
 
 test("a cancelled step is run again: only what is missing, with its seeds", async () => {

@@ -62,8 +62,12 @@ test("a holder whose run is terminated by hand loses its turn to the next", asyn
   const holder = await requestStep(400);
   await control.until((state) => state.frozen !== null);
   // Several, each asking for its turn again and again.
-  const waiting = [await requestStep(500), await requestStep(600), await requestStep(700)];
-  for (const [index, stepId] of waiting.entries()) await placeIs(stepId, index + 1);
+  const waiting: string[] = [];
+  for (const seed of [500, 600, 700]) {
+    const stepId = await requestStep(seed);
+    waiting.push(stepId);
+    await placeIs(stepId, waiting.length);
+  }
   await stack.temporal.workflow.getHandle(generationStepId(holder)).terminate("by hand");
   const failed = await gallery.stepIs(holder, ["failed"]);
   expect(failed.error).toMatchObject({ code: "server_error" });
