@@ -5,40 +5,63 @@ import { searchAttributes } from "#workflows/search-attributes";
 
 const { IndexedValueType } = temporal.api.enums.v1;
 const retention = "30 days";
-/** gRPC's ALREADY_EXISTS. */
+/** gRPC's codes. */
+const notFound = 5;
 const alreadyExists = 6;
+/** A call that got lost is noticed and made again. */
+const callTimeoutMs = 5_000;
+const patienceMs = 60_000;
 
 /** Makes sure that the namespace is there with its retention and search attributes; repeating it changes nothing. */
 export async function ensureNamespace(connection: Connection, namespace: string): Promise<void> {
+  await persist(connection, () => registerNamespace(connection, namespace));
+  // A start that carries an attribute which is not registered is refused.
+  await persist(connection, () => addSearchAttributes(connection, namespace));
+}
+
+/** The server limits how often a namespace may be registered, also one that is there. */
+async function registerNamespace(connection: Connection, namespace: string): Promise<void> {
+  const { workflowService } = connection;
   try {
-    await connection.workflowService.registerNamespace({
+    await workflowService.describeNamespace({ namespace });
+    return;
+  } catch (error) {
+    if (codeOf(error) !== notFound) throw error;
+  }
+  try {
+    await workflowService.registerNamespace({
       namespace,
       workflowExecutionRetentionPeriod: msToTs(retention),
     });
   } catch (error) {
-    if ((error as { code?: number }).code !== alreadyExists) throw error;
+    if (codeOf(error) !== alreadyExists) throw error;
   }
-  // A start that carries an attribute which is not registered is refused.
-  const names = Object.values(searchAttributes).map((key) => key.name);
-  await untilNamespaceIsKnown(() =>
-    connection.operatorService.addSearchAttributes({
-      namespace,
-      searchAttributes: Object.fromEntries(
-        names.map((name) => [name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
-      ),
-    }),
-  );
 }
 
-/** A new namespace reaches the service's own caches within seconds. */
-async function untilNamespaceIsKnown(call: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries++) {
+async function addSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const names = Object.values(searchAttributes).map((key) => key.name);
+  await connection.operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries(
+      names.map((name) => [name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
+    ),
+  });
+}
+
+/** A new namespace reaches the service's own caches within seconds, and a busy service refuses for as long. */
+async function persist(connection: Connection, call: () => Promise<void>): Promise<void> {
+  const end = Date.now() + patienceMs;
+  for (;;) {
     try {
-      await call();
+      await connection.withDeadline(Date.now() + callTimeoutMs, call);
       return;
     } catch (error) {
-      if (tries === 100) throw error;
+      if (Date.now() > end) throw error;
       await Bun.sleep(100);
     }
   }
+}
+
+function codeOf(error: unknown): number | undefined {
+  return (error as { code?: number }).code;
 }

@@ -48,8 +48,11 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
   await claimLibrary(storage, installation.id, () => hasPhotos(database.db));
   const namespace = config.temporal.namespace ?? `gallery-${installation.id}`;
   const { address } = config.temporal;
+  const { logger } = Runtime.instance();
+  logger.info("database and library ready");
   const connection = await Connection.connect({ address });
   await ensureNamespace(connection, namespace);
+  logger.info("namespace ready", { namespace });
   const temporal = new Client({ connection, namespace });
   const native = await NativeConnection.connect({ address });
   const deps = createDeps(config, {
@@ -65,9 +68,7 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
     await Promise.race([running, prepareWork(temporal)]);
     await running;
   } catch (error) {
-    process.stderr.write(
-      `${JSON.stringify({ level: "error", msg: "worker stopped badly", error: String(error) })}\n`,
-    );
+    logger.error("worker stopped badly", { error: String(error) });
     code = 1;
   }
   await native.close().catch(() => {});

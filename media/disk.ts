@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import { opendir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -90,8 +91,14 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
     writeMarker: (installationId) =>
       onStorage(async () => {
         await makeFolder(photosFolder);
-        await writeFile(`${markerPath}.part`, `${installationId}\n`);
-        await placeFile(`${markerPath}.part`, markerPath);
+        // The api and the worker of a new installation write it at the same time.
+        const unfinished = `${markerPath}.${randomUUID()}.part`;
+        try {
+          await writeFile(unfinished, `${installationId}\n`);
+          await placeFile(unfinished, markerPath);
+        } finally {
+          await rm(unfinished, { force: true });
+        }
       }),
   };
 }

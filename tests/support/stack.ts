@@ -22,6 +22,9 @@ const shortTimings: Partial<Timings> = {
   cancelDrainMs: 3_000,
 };
 
+/** A start is never what is tested here; on a busy machine it may take its time. */
+const startTimeoutMs = 50_000;
+
 export type Stack = Awaited<ReturnType<typeof startStack>>;
 
 /**
@@ -61,14 +64,24 @@ export async function startStack(
   async function startWorker(): Promise<TestProcess> {
     const worker = startProcess("tests/support/processes/worker.ts", env);
     processes.push(worker);
-    await until("a worker that polls", () => worker.output().includes('"state":"RUNNING"'));
+    await until(
+      "a worker that polls",
+      () => worker.output().includes('"state":"RUNNING"'),
+      startTimeoutMs,
+      worker.output,
+    );
     return worker;
   }
 
   async function startApi(): Promise<TestProcess & { url: string }> {
     const api = startProcess("tests/support/processes/api.ts", env);
     processes.push(api);
-    const url = await until("an api that listens", () => /"url":"([^"]+)"/.exec(api.output())?.[1]);
+    const url = await until(
+      "an api that listens",
+      () => /"url":"([^"]+)"/.exec(api.output())?.[1],
+      startTimeoutMs,
+      api.output,
+    );
     return { ...api, url };
   }
 

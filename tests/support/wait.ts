@@ -1,14 +1,17 @@
-/** Looks until `look` finds something; what it saw last is in the error when it never does. */
+/** Looks until `look` finds something; what `seen` tells is in the error when it never does. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   timeoutMs = 30_000,
+  seen: () => string = () => "",
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}\n${seen()}`.trimEnd());
+    }
     await Bun.sleep(25);
   }
 }

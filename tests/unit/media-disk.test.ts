@@ -231,6 +231,14 @@ describe("the disk storage", () => {
     expect(await own.readMarker()).toBe("one-installation");
   });
 
+  test("two processes that mark a new folder at once both succeed, and leave the marker alone", async () => {
+    const folder = join(dataDir, "marked-at-once");
+    const own = createDiskStorage({ dataDir: folder });
+    await Promise.all(Array.from({ length: 20 }, () => own.writeMarker("one-installation")));
+    expect(await own.readMarker()).toBe("one-installation");
+    expect(await readdir(join(folder, "photos"))).toEqual([".installation"]);
+  });
+
   test("knows how much room is left, also before its first file", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "room") });
     expect(await own.freeBytes()).toBeGreaterThan(0);
