@@ -4,6 +4,7 @@ import {
   bigint,
   boolean,
   check,
+  customType,
   index,
   integer,
   jsonb,
@@ -18,6 +19,9 @@ import {
 import { moment } from "./columns";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
+
+/** Words to be found by, made in code: accents are folded there. */
+const words = customType<{ data: string }>({ dataType: () => "tsvector" });
 
 export type PhotoKind = "uploaded" | "generated";
 export type RetrievalStatus = "pending" | "processing" | "completed" | "failed";
@@ -57,11 +61,21 @@ export const photos = pgTable(
     /** The camera's wall clock, which has no zone. */
     takenAt: timestamp("taken_at", { precision: 3, mode: "string" }),
     takenAtOffsetMinutes: smallint("taken_at_offset_minutes"),
+    /** By which moment the picture is shown: the camera's, else when it came here. */
+    shownAt: timestamp("shown_at", { precision: 3, mode: "string" }).generatedAlwaysAs(
+      sql`coalesce("taken_at", "created_at" at time zone 'UTC')`,
+    ),
     title: text("title"),
     tags: text("tags").array().notNull().default([]),
+    /** The tags as they are compared: case and accents folded. */
+    tagKeys: text("tag_keys").array().notNull().default([]),
+    /** Folded words of prompt, negative prompt, title, filename and tags. */
+    search: words("search").notNull().default(""),
     isFavorite: boolean("is_favorite").notNull().default(false),
     rating: smallint("rating"),
     deletedAt: moment("deleted_at"),
+    /** Files and content are gone for good; the row stays while a lineage needs it. */
+    purgedAt: moment("purged_at"),
 
     retrievalStatus: text("retrieval_status").$type<RetrievalStatus>().notNull(),
     retrievalAttempts: integer("retrieval_attempts").notNull().default(0),
@@ -80,6 +94,8 @@ export const photos = pgTable(
       onDelete: "set null",
     }),
     generation: jsonb("generation").$type<GenerationMetadata>(),
+    /** SHA-256 of the prompt, hex: the same prompt, the same value. */
+    promptHash: text("prompt_hash"),
     costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
   },
   (table) => [
@@ -90,11 +106,15 @@ export const photos = pgTable(
     ),
     check(
       "photos_completed_has_bytes",
-      sql`${table.retrievalStatus} <> 'completed' or (${table.mimeType} is not null and ${table.width} > 0 and ${table.height} > 0 and ${table.fileSize} > 0 and ${table.contentHash} ~ '^[0-9a-f]{64}$')`,
+      sql`${table.retrievalStatus} <> 'completed' or ${table.purgedAt} is not null or (${table.mimeType} is not null and ${table.width} > 0 and ${table.height} > 0 and ${table.fileSize} > 0 and ${table.contentHash} ~ '^[0-9a-f]{64}$')`,
     ),
     check(
       "photos_upload_is_complete",
       sql`${table.kind} <> 'uploaded' or ${table.retrievalStatus} = 'completed'`,
+    ),
+    check(
+      "photos_purged_is_trashed",
+      sql`${table.purgedAt} is null or ${table.deletedAt} is not null`,
     ),
     check("photos_rating", sql`${table.rating} between 0 and 5`),
     // Two generated images may have equal bytes; two uploads are then one photo.
@@ -114,6 +134,23 @@ export const photos = pgTable(
     index("photos_newest_by_kind")
       .on(table.kind, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
+    index("photos_taken")
+      .on(table.shownAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index("photos_rated")
+      .on(sql`coalesce(${table.rating}, -1)`, table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index("photos_favorite")
+      .on(table.createdAt, table.id)
+      .where(sql`${table.isFavorite} and ${table.deletedAt} is null`),
+    index("photos_model")
+      .on(sql`(${table.generation} ->> 'modelKey')`, table.createdAt, table.id)
+      .where(sql`${table.generation} is not null and ${table.deletedAt} is null`),
+    index("photos_prompt")
+      .on(table.promptHash, table.createdAt, table.id)
+      .where(sql`${table.promptHash} is not null and ${table.deletedAt} is null`),
+    index("photos_tags").using("gin", table.tagKeys),
+    index("photos_search").using("gin", table.search),
     index("photos_session").on(table.sessionId, table.createdAt, table.id),
     index("photos_step").on(table.stepId, table.slotIndex),
     index("photos_source").on(table.sourceImageId),
