@@ -1,6 +1,7 @@
 import { findSharedAlbum } from "#db/queries/shares";
 import { AppError } from "#errors";
-import { type Html, renderPage } from "../../pages/html";
+import type { VNode } from "preact";
+import { renderPage } from "../../pages/document";
 import {
   renderGonePage,
   renderOpenPage,
@@ -17,12 +18,12 @@ type Deps = Pick<ApiDeps, "database">;
 const photosPerPage = 60;
 
 const policy =
-  "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 export const baseOf = (key: string) => `/s/${key}`;
 
 /** A page as an answer; whatever it shows, it runs nothing and loads nothing from elsewhere. */
-function answerPage(page: Html, status = 200): Response {
+function answerPage(page: VNode, status = 200): Response {
   return new Response(renderPage(page), {
     status,
     headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": policy },
@@ -76,7 +77,7 @@ async function renderVisit(
   visit: Visit,
   base: string,
   pageNumber: number,
-): Promise<Html> {
+): Promise<VNode> {
   const { link } = visit;
   const offset = (pageNumber - 1) * photosPerPage;
   const shown = await listShown(deps, visit, {
