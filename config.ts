@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { OptionalKind, type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 
@@ -5,6 +6,8 @@ type Variable = {
   schema: TSchema;
   /** What the value should be, as a fault names it. */
   allowed: string;
+  /** What its schema cannot say: whether each entry of a list, separated by commas, is one. */
+  isEntry?: (entry: string) => boolean;
   secret?: true;
 };
 
@@ -14,6 +17,7 @@ const seconds = (fallback: number) =>
   Type.Number({ exclusiveMinimum: 0, maximum: 3_600, default: fallback });
 const flag = Type.Union([Type.Literal("true"), Type.Literal("false")], { default: "false" });
 const httpUrl = Type.String({ pattern: "^https?://[^\\s/]+" });
+const list = Type.Optional(Type.String({ minLength: 1 }));
 const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
 
 /** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
@@ -45,6 +49,11 @@ export const variables = {
   ALLOWED_HOSTS: {
     schema: Type.Optional(Type.String({ pattern: "^[^\\s/]+$" })),
     allowed: "host names, separated by commas",
+  },
+  TRUSTED_PROXIES: {
+    schema: list,
+    allowed: "addresses or ranges such as 10.0.0.0/8, separated by commas",
+    isEntry: isAddressRange,
   },
   LOG_LEVEL: {
     schema: Type.Union(
@@ -123,6 +132,8 @@ export type Config = Readonly<{
     publicUrl: string | null;
     /** Lower-case host names without port; loopback names and the host of `publicUrl` are always in. */
     allowedHosts: readonly string[];
+    /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` count. */
+    trustedProxies: readonly string[];
   }>;
   temporal: Readonly<{
     address: string;
@@ -180,7 +191,9 @@ function readVariable(
   const value =
     given === undefined ? variable.schema.default : Value.Convert(variable.schema, given);
   if (value === undefined && OptionalKind in variable.schema) return undefined;
-  if (Value.Check(variable.schema, value)) return value;
+  const { isEntry } = variable;
+  const isAllowed = Value.Check(variable.schema, value);
+  if (isAllowed && (!isEntry || entriesOf(String(value)).every(isEntry))) return value;
   const shown =
     given === undefined || variable.secret ? "" : ` (given: ${JSON.stringify(given.slice(0, 80))})`;
   faults.push(`${name}: ${variable.allowed}${shown}`);
@@ -201,7 +214,6 @@ function checkTogether(values: Values, faults: string[]): void {
 
 function assemble(values: Values): Config {
   const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
-  const named = values.ALLOWED_HOSTS?.toLowerCase().split(",").filter(Boolean) ?? [];
   return {
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL as LogLevel,
@@ -213,9 +225,10 @@ function assemble(values: Values): Config {
         ...new Set([
           ...loopbackHosts,
           ...(publicUrl ? [new URL(publicUrl).hostname.toLowerCase()] : []),
-          ...named,
+          ...entriesOf(values.ALLOWED_HOSTS?.toLowerCase()),
         ]),
       ],
+      trustedProxies: entriesOf(values.TRUSTED_PROXIES),
     },
     temporal: {
       address: values.TEMPORAL_ADDRESS,
@@ -243,6 +256,21 @@ function assemble(values: Values): Config {
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
     },
   };
+}
+
+function entriesOf(list: string | undefined): string[] {
+  return (list ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+}
+
+/** `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. */
+function isAddressRange(entry: string): boolean {
+  const [address = "", bits, ...rest] = entry.split("/");
+  const version = isIP(address);
+  const isWidth = /^\d{1,3}$/.test(bits ?? "0") && Number(bits ?? 0) <= (version === 4 ? 32 : 128);
+  return version !== 0 && rest.length === 0 && isWidth;
 }
 
 function freezeDeep<T extends object>(value: T): T {

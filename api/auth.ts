@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AppError } from "#errors";
 import type { Config } from "#config";
+import { clientOf, hostOf } from "./peer";
 
 const readOnly = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -9,8 +10,9 @@ const readOnly = new Set(["GET", "HEAD", "OPTIONS"]);
  * otherwise read the gallery with the owner's browser.
  */
 export function checkHost(request: Request, config: Config): void {
-  const name = hostOf(request).replace(/:\d+$/, "");
-  if (config.http.allowedHosts.includes(name)) return;
+  // Both, where a proxy says what was asked for: a page that got hold of a name can make such a header up.
+  const names = [hostOf(request), clientOf(request).host].map((host) => host.replace(/:\d+$/, ""));
+  if (names.every((name) => config.http.allowedHosts.includes(name))) return;
   throw forbidden("This host name is not served here; add it to ALLOWED_HOSTS if it should be.");
 }
 
@@ -47,13 +49,7 @@ function isOurs(origin: string, request: Request, config: Config): boolean {
   if (config.http.publicUrl !== null && new URL(config.http.publicUrl).origin === origin) {
     return true;
   }
-  return host === hostOf(request);
-}
-
-/** HTTP/1.0 may leave the header out; then the address has no host either, and is none of ours. */
-function hostOf(request: Request): string {
-  const named = request.headers.get("host") ?? URL.parse(request.url)?.host ?? "";
-  return named.toLowerCase();
+  return host === clientOf(request).host;
 }
 
 const digest = (text: string) => createHash("sha256").update(text).digest();

@@ -5,6 +5,7 @@ import type { ApiDeps } from "./deps";
 import { answerFault } from "./errors";
 import { markHead } from "./head-request";
 import { isJson, notJson } from "./json-body";
+import { createClientReader, keepClient } from "./peer";
 import { requestIdOf } from "./request-id";
 import type { createRouteTable, RouteMatch } from "./route-table";
 
@@ -30,8 +31,11 @@ export function createEnvelope(
   deps: ApiDeps,
   matchRoute: ReturnType<typeof createRouteTable>,
 ): (next: Handler, request: Request) => Promise<Response> {
+  const readClient = createClientReader(deps.config.http.trustedProxies);
+
   return async function handle(next, request) {
     const startedAt = performance.now();
+    readClient(request);
     const match = matchRoute(request.method, pathOf(request.url));
     const response = await answer(next, request, match);
     const requestId = requestIdOf(request);
@@ -61,6 +65,7 @@ export function createEnvelope(
       const asGet = new Request(request, { method: "GET" });
       asGet.headers.set("x-request-id", requestIdOf(request));
       markHead(asGet);
+      keepClient(request, asGet);
       return withoutBody(await unlessDatabaseIsAway(next(asGet), deps.databaseIsAway));
     } catch (error) {
       const fault = answerFault(error, request, deps.log);

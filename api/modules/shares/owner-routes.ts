@@ -11,6 +11,7 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { clientOf } from "../../peer";
 import { changeLink, createLink } from "./links";
 import { linkBody, linkChange, linkParams, linkSchema, linkToWire, newLinkSchema } from "./model";
 import { baseOf } from "./page";
@@ -53,7 +54,8 @@ export function createOwnerRoutes(deps: ApiDeps) {
 
   function addressOf(key: string, request: Request) {
     const { publicUrl } = deps.config.http;
-    const origin = publicUrl ?? new URL(request.url).origin;
+    const { isHttps, host } = clientOf(request);
+    const origin = publicUrl ?? `${isHttps ? "https" : "http"}://${host}`;
     return { url: `${origin}${baseOf(key)}/`, ...(publicUrl === null && { warning: localOnly }) };
   }
 

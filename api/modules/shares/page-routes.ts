@@ -1,6 +1,7 @@
 import { Elysia, t } from "elysia";
 import { AppError, invalid } from "#errors";
 import { bodyChunks } from "../../body-stream";
+import { isSecure } from "../../cookie";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { isHead } from "../../head-request";
@@ -23,14 +24,8 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
   /** To the page again, with what the visitor holds now; an address of ours, never one from the request. */
   function backToPage(request: Request, key: string, issued: Issued | undefined): Response {
     const headers = new Headers({ location: `${baseOf(key)}/` });
-    if (issued) headers.set("set-cookie", tokenCookie(key, issued, isSecure(request)));
+    if (issued) headers.set("set-cookie", tokenCookie(key, issued, isSecure(request, deps.config)));
     return new Response(null, { status: 303, headers });
-  }
-
-  function isSecure(request: Request): boolean {
-    const { publicUrl } = deps.config.http;
-    if (!publicUrl?.startsWith("https:")) return new URL(request.url).protocol === "https:";
-    return new URL(publicUrl).host === (request.headers.get("host") ?? "");
   }
 
   return new Elysia({ prefix: "/s", normalize: false, tags: ["share pages"] })

@@ -1,4 +1,5 @@
 import { AppError } from "#errors";
+import { cookieOf } from "../../cookie";
 import { errorResponse } from "../../error-body";
 import { requestIdOf } from "../../request-id";
 
@@ -32,9 +33,7 @@ const cookieName = "share";
 /** What a visitor shows: a program in a header, a browser in the cookie of this link. */
 export function tokenOf(request: Request): string | undefined {
   const header = request.headers.get("x-share-token");
-  if (header !== null) return header;
-  const pairs = (request.headers.get("cookie") ?? "").split(";").map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(`${cookieName}=`))?.slice(cookieName.length + 1);
+  return header ?? cookieOf(request, cookieName);
 }
 
 /** Sent back to the pages of this one link only, and never read by a script. */
