@@ -1,4 +1,6 @@
 import { t } from "elysia";
+import { tagKey } from "#db/search-words";
+import { type AppError, invalid } from "#errors";
 
 /** A title as it is stored: trimmed, NFC; null when nothing is left. */
 export function tidyTitle(text: string | null): string | null {
@@ -6,10 +8,35 @@ export function tidyTitle(text: string | null): string | null {
   return tidy === "" ? null : tidy;
 }
 
-/** Tags as they are stored: trimmed, NFC, each once, none empty. */
+/**
+ * Tags as they are stored: trimmed, NFC, none empty; of those that differ in case alone the first.
+ * @throws AppError validation_error when one is too long, or when there are too many
+ */
 export function tidyTags(tags: readonly string[]): string[] {
-  return [...new Set(tags.map((tag) => tag.normalize("NFC").trim()))].filter((tag) => tag !== "");
+  const kept = new Map<string, string>();
+  for (const [index, given] of tags.entries()) {
+    const tag = given.normalize("NFC").trim();
+    if (Array.from(tag).length > maxTagLength) {
+      throw badTags(`tags.${index}`, `at most ${maxTagLength} characters`);
+    }
+    if (tag !== "" && !kept.has(tagKey(tag))) kept.set(tagKey(tag), tag);
+  }
+  if (kept.size > maxTags) throw badTags("tags", `at most ${maxTags}`);
+  return [...kept.values()];
+}
+
+const maxTags = 50;
+const maxTagLength = 64;
+
+function badTags(path: string, message: string): AppError {
+  return invalid(`At most ${maxTags} tags of at most ${maxTagLength} characters.`, [
+    { path, message },
+  ]);
 }
 
 export const titleSchema = t.String({ maxLength: 200 });
-export const tagsSchema = t.Array(t.String({ minLength: 1, maxLength: 100 }), { maxItems: 100 });
+/** Wider than what is kept: spaces round a tag, its repetitions and the halves of an emoji do not count. */
+export const tagsSchema = t.Array(t.String({ minLength: 1, maxLength: 256 }), {
+  maxItems: 100,
+  description: "At most 50 tags of at most 64 characters; case does not tell two apart",
+});

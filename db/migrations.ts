@@ -2,17 +2,20 @@ import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { sql } from "drizzle-orm";
 import type { Database, Db } from "./client";
+import { fillSearch } from "./search-backfill";
 
 const folder = new URL("./migrations", import.meta.url).pathname;
 
 // Any number, the same for all: two processes that start together migrate one after the other.
 const migrationLock = 7_361_201;
 
-/** Applies what is missing; safe to run twice and from two processes at once. */
+/** Applies what is missing, to rows as well; safe to run twice and from two processes at once. */
 export async function applyMigrations(database: Database): Promise<void> {
   await database.sql.begin(async (guard) => {
     await guard`select pg_advisory_xact_lock(${migrationLock})`;
     await migrate(database.db, { migrationsFolder: folder });
+    // SQL cannot fold words.
+    await fillSearch(database.db);
   });
 }
 

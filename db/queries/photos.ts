@@ -2,6 +2,7 @@ import { and, desc, asc, eq, gte, isNotNull, isNull, lt, sql, type SQL } from "d
 import type { Db, Tx } from "../client";
 import { albumPhotos, albums } from "../schema/albums";
 import { type NewPhoto, type Photo, type PhotoKind, photos } from "../schema/photos";
+import { searchColumns } from "../search-words";
 import { insertEvents } from "./events";
 
 /** Is there any photo at all, in the trash or not? */
@@ -108,7 +109,11 @@ export async function insertUpload(
   albumId: string | undefined,
 ): Promise<Photo | undefined> {
   return db.transaction(async (tx) => {
-    const [row] = await tx.insert(photos).values(photo).onConflictDoNothing().returning();
+    const [row] = await tx
+      .insert(photos)
+      .values({ ...photo, ...searchColumns(photo) })
+      .onConflictDoNothing()
+      .returning();
     if (!row) return undefined;
     if (albumId !== undefined) await appendToAlbum(tx, { albumId, photoId: row.id });
     await insertEvents(tx, [
@@ -145,12 +150,17 @@ export async function updatePhoto(
   db: Db,
   params: { id: string; change: PhotoChange },
 ): Promise<Photo | undefined> {
-  const [photo] = await db
-    .update(photos)
-    .set(params.change)
-    .where(eq(photos.id, params.id))
-    .returning();
-  return photo;
+  return db.transaction(async (tx) => {
+    const [before] = await tx.select().from(photos).where(eq(photos.id, params.id)).for("update");
+    if (!before) return undefined;
+    const { change } = params;
+    const [after] = await tx
+      .update(photos)
+      .set({ ...change, ...searchColumns({ ...before, ...change }) })
+      .where(eq(photos.id, params.id))
+      .returning();
+    return after;
+  });
 }
 
 /** Puts a photo into the trash; one that is there stays there since when it was. False: no such photo. */

@@ -2,6 +2,7 @@ import { and, eq } from "drizzle-orm";
 import type { Db } from "../client";
 import { type NewPhoto, photos } from "../schema/photos";
 import { slots, type StepError } from "../schema/steps";
+import { searchColumns } from "../search-words";
 import { insertEvents } from "./events";
 
 /**
@@ -19,7 +20,7 @@ export async function fillSlot(
       .where(and(eq(slots.stepId, params.stepId), eq(slots.index, params.index)))
       .for("update");
     if (!slot || slot.status === "filled") return { photoId: slot?.photoId ?? null, isNew: false };
-    await tx.insert(photos).values(params.photo);
+    await tx.insert(photos).values({ ...params.photo, ...searchColumns(params.photo) });
     await tx
       .update(slots)
       .set({ status: "filled", photoId: params.photo.id, error: null })

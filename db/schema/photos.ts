@@ -67,9 +67,9 @@ export const photos = pgTable(
     ),
     title: text("title"),
     tags: text("tags").array().notNull().default([]),
-    /** The tags as they are compared: case and accents folded. */
+    /** The tags as they are compared: without case. */
     tagKeys: text("tag_keys").array().notNull().default([]),
-    /** Folded words of prompt, negative prompt, title, filename and tags. */
+    /** Folded words of prompt, negative prompt, title, filename and tags; empty: not made yet. */
     search: words("search").notNull().default(""),
     isFavorite: boolean("is_favorite").notNull().default(false),
     rating: smallint("rating"),
@@ -151,6 +151,10 @@ export const photos = pgTable(
       .where(sql`${table.promptHash} is not null and ${table.deletedAt} is null`),
     index("photos_tags").using("gin", table.tagKeys),
     index("photos_search").using("gin", table.search),
+    // Hardly ever holds a row: those whose words are still to be made.
+    index("photos_unsearched")
+      .on(table.id)
+      .where(sql`${table.search} = '' and ${table.purgedAt} is null`),
     index("photos_session").on(table.sessionId, table.createdAt, table.id),
     index("photos_step").on(table.stepId, table.slotIndex),
     index("photos_source").on(table.sourceImageId),

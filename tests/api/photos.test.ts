@@ -169,6 +169,23 @@ describe("changing", () => {
       body: JSON.stringify(body),
     });
 
+  test("of tags that differ in case alone the first stays; 50 of 64 characters are the most", async () => {
+    const photo = await uploadedPhoto(api, 9_026);
+    const tagged = async (tags: string[]) => {
+      const response = await patch(photo, { tags });
+      return { status: response.status, body: (await response.json()) as Json };
+    };
+    const longest = "🌊".repeat(64);
+    const spelled = await tagged(["Sea", " SEA ", "sea", longest]);
+    expect(spelled).toMatchObject({ status: 200, body: { tags: ["Sea", longest] } });
+    const many = Array.from({ length: 50 }, (_, n) => `tag ${n}`);
+    expect((await tagged([...many, "TAG 1"])).body["tags"]).toEqual(many);
+    expect((await tagged([...many, "one more"])).status).toBe(400);
+    const tooLong = await tagged(["a", "ä".repeat(65)]);
+    expect(tooLong.status).toBe(400);
+    expect(tooLong.body["error"].details.errors[0].path).toBe("tags.1");
+  });
+
   test("title, tags, favourite and rating are tidied and kept", async () => {
     const photo = await uploadedPhoto(api, 9_006);
     const response = await patch(photo, {

@@ -2,6 +2,7 @@ import type { Db } from "#db/client";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { type Model, models } from "#db/schema/models";
 import { type NewPhoto, type Photo, photos } from "#db/schema/photos";
+import { searchColumns } from "#db/search-words";
 
 /** A model that pictures can be made with. */
 export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promise<Model> {
@@ -34,20 +35,21 @@ export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promi
 /** A photo whose row says that its bytes are there; no file is made. */
 export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Promise<Photo> {
   const id = overrides.id ?? crypto.randomUUID();
+  const photo: NewPhoto = {
+    id,
+    kind: "uploaded",
+    filename: "photo.png",
+    mimeType: "image/png",
+    width: 64,
+    height: 48,
+    fileSize: 1000,
+    contentHash: new Bun.CryptoHasher("sha256").update(id).digest("hex"),
+    retrievalStatus: "completed",
+    ...overrides,
+  };
   const [row] = await db
     .insert(photos)
-    .values({
-      id,
-      kind: "uploaded",
-      filename: "photo.png",
-      mimeType: "image/png",
-      width: 64,
-      height: 48,
-      fileSize: 1000,
-      contentHash: new Bun.CryptoHasher("sha256").update(id).digest("hex"),
-      retrievalStatus: "completed",
-      ...overrides,
-    })
+    .values({ ...searchColumns(photo), ...photo })
     .returning();
   return row!;
 }

@@ -1,0 +1,1 @@
+CREATE INDEX "photos_unsearched" ON "photos" USING btree ("id") WHERE "photos"."search" = '' and "photos"."purged_at" is null;
