@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt, max, min, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, lt, max, ne, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { type Album, albumPhotos, albums } from "../schema/albums";
 import { type Photo, photos } from "../schema/photos";
@@ -53,12 +53,21 @@ async function withPhotos(db: Db, rows: Album[]): Promise<AlbumView[]> {
     .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
     .where(and(inArray(albumPhotos.albumId, ids), isNull(photos.deletedAt)))
     .groupBy(albumPhotos.albumId);
-  const firsts = await db
-    .selectDistinctOn([albumPhotos.albumId], { albumId: albumPhotos.albumId, photo: photos })
+  // By the index on the order: an album of a hundred thousand photos is not sorted for the sake of one.
+  const first = db
+    .select({ id: albumPhotos.photoId })
     .from(albumPhotos)
     .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
-    .where(and(inArray(albumPhotos.albumId, ids), isNull(photos.deletedAt)))
-    .orderBy(albumPhotos.albumId, asc(albumPhotos.rank), asc(albumPhotos.photoId));
+    .where(and(eq(albumPhotos.albumId, albums.id), isNull(photos.deletedAt)))
+    .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
+    .limit(1)
+    .as("first");
+  const firsts = await db
+    .select({ albumId: albums.id, photo: photos })
+    .from(albums)
+    .innerJoinLateral(first, sql`true`)
+    .innerJoin(photos, eq(photos.id, first.id))
+    .where(inArray(albums.id, ids));
   const chosenIds = rows.map((album) => album.coverPhotoId).filter((id) => id !== null);
   const chosen =
     chosenIds.length === 0
@@ -123,13 +132,18 @@ export async function lockAlbum(tx: Tx, albumId: string): Promise<boolean> {
   return rows.length === 1;
 }
 
-/** Which of these photos there are; those in the trash are left out. */
-export async function listPresentPhotos(db: Db | Tx, photoIds: string[]): Promise<string[]> {
+/**
+ * Which of these photos there are; those in the trash are left out. None of them can be deleted until the
+ * transaction ends. Goes before `lockAlbum`: who deletes a photo takes photo and album in this order, too.
+ */
+export async function holdPresentPhotos(tx: Tx, photoIds: string[]): Promise<string[]> {
   if (photoIds.length === 0) return [];
-  const rows = await db
+  const rows = await tx
     .select({ id: photos.id })
     .from(photos)
-    .where(and(inArray(photos.id, photoIds), isNull(photos.deletedAt)));
+    .where(and(inArray(photos.id, photoIds), isNull(photos.deletedAt)))
+    .orderBy(asc(photos.id))
+    .for("key share");
   return rows.map((row) => row.id);
 }
 
@@ -149,6 +163,17 @@ export async function addAlbumPhotos(
     .insert(albumPhotos)
     .values(photoIds.map((photoId, at) => ({ albumId, photoId, rank: start + (at + 1) * rankGap })))
     .onConflictDoNothing();
+}
+
+/**
+ * Makes a photo the last of an album; nothing happens when it is in there. An album deleted meanwhile takes
+ * nothing with it but itself. Other rows of the transaction come before.
+ */
+export async function appendToAlbum(
+  tx: Tx,
+  { albumId, photoId }: { albumId: string; photoId: string },
+): Promise<void> {
+  if (await lockAlbum(tx, albumId)) await addAlbumPhotos(tx, { albumId, photoIds: [photoId] });
 }
 
 /** Takes photos out of an album; those not in it are fine. */
@@ -181,20 +206,15 @@ export async function listAlbumPhotos(
     .select({ photo: photos, rank: albumPhotos.rank })
     .from(albumPhotos)
     .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
-    .where(
-      and(
-        inAlbum(params),
-        after === null
-          ? undefined
-          : or(
-              gt(albumPhotos.rank, after.rank),
-              and(eq(albumPhotos.rank, after.rank), gt(albumPhotos.photoId, after.id)),
-            ),
-      ),
-    )
+    .where(and(inAlbum(params), after === null ? undefined : behind(after)))
     .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
     .limit(params.limit)
     .offset(params.offset);
+}
+
+/** Later in the album's order than a place in it. */
+function behind({ rank, id }: { rank: number; id: string }) {
+  return sql`(${albumPhotos.rank}, ${albumPhotos.photoId}) > (${rank}::bigint, ${id}::uuid)`;
 }
 
 export async function countAlbumPhotos(
@@ -229,54 +249,42 @@ export async function findRank(
   return row?.rank;
 }
 
+/** Where a photo is put: behind another one of the album, or null: to the front. */
+type Move = { albumId: string; photoId: string; after: { photoId: string; rank: number } | null };
+
 /**
  * Moves a photo behind another, or to the front; one row is written as long as there is room between two ranks.
  * The album is locked by the caller and holds both.
  */
-export async function moveAlbumPhoto(
-  tx: Tx,
-  params: { albumId: string; photoId: string; afterRank: number | null },
-): Promise<void> {
-  const rank = (await rankBehind(tx, params)) ?? (await spreadAndRank(tx, params));
+export async function moveAlbumPhoto(tx: Tx, move: Move): Promise<void> {
+  const rank = (await rankBehind(tx, move)) ?? (await spreadAndRank(tx, move));
   await tx
     .update(albumPhotos)
     .set({ rank })
-    .where(and(eq(albumPhotos.albumId, params.albumId), eq(albumPhotos.photoId, params.photoId)));
+    .where(and(eq(albumPhotos.albumId, move.albumId), eq(albumPhotos.photoId, move.photoId)));
 }
 
-/** A free rank right behind `afterRank`; undefined when its neighbour leaves no room. */
-async function rankBehind(
-  tx: Tx,
-  params: { albumId: string; photoId: string; afterRank: number | null },
-): Promise<number | undefined> {
-  const { albumId, photoId, afterRank } = params;
+/** A free rank right behind the other photo; undefined when its neighbour leaves no room. */
+async function rankBehind(tx: Tx, { albumId, photoId, after }: Move): Promise<number | undefined> {
   const [next] = await tx
-    .select({ rank: min(albumPhotos.rank) })
+    .select({ rank: albumPhotos.rank })
     .from(albumPhotos)
     .where(
       and(
         eq(albumPhotos.albumId, albumId),
-        sql`${albumPhotos.photoId} <> ${photoId}`,
-        afterRank === null ? undefined : gt(albumPhotos.rank, afterRank),
+        ne(albumPhotos.photoId, photoId),
+        after === null ? undefined : behind({ rank: after.rank, id: after.photoId }),
       ),
-    );
-  const nextRank = next?.rank ?? null;
-  if (nextRank === null) return (afterRank ?? 0) + rankGap;
-  if (afterRank === null) return nextRank - rankGap;
-  return nextRank - afterRank > 1 ? Math.floor((afterRank + nextRank) / 2) : undefined;
+    )
+    .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
+    .limit(1);
+  if (!next) return (after?.rank ?? 0) + rankGap;
+  if (after === null) return next.rank - rankGap;
+  return next.rank - after.rank > 1 ? Math.floor((after.rank + next.rank) / 2) : undefined;
 }
 
-/** Rare: gives every photo of the album a new rank, and the place behind `afterRank` its room. */
-async function spreadAndRank(
-  tx: Tx,
-  params: { albumId: string; photoId: string; afterRank: number | null },
-): Promise<number> {
-  const { albumId, afterRank } = params;
-  const before = sql<number>`count(*) filter (where rank <= ${afterRank ?? 0})::int`;
-  const [place] = await tx
-    .select({ before })
-    .from(albumPhotos)
-    .where(eq(albumPhotos.albumId, albumId));
+/** Rare: gives every photo of the album a new rank, and the place behind the other photo its room. */
+async function spreadAndRank(tx: Tx, { albumId, after }: Move): Promise<number> {
   await tx.execute(sql`
     update album_photos as a set rank = ordered.place * ${rankGap}::bigint
     from (
@@ -284,5 +292,6 @@ async function spreadAndRank(
       from album_photos where album_id = ${albumId}
     ) as ordered
     where a.album_id = ${albumId} and a.photo_id = ordered.photo_id`);
-  return (place?.before ?? 0) * rankGap + rankGap / 2;
+  const spread = after && (await findRank(tx, { albumId, photoId: after.photoId }));
+  return (spread ?? 0) + rankGap / 2;
 }

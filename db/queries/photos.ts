@@ -1,8 +1,9 @@
 import { and, desc, asc, eq, gte, isNotNull, isNull, lt, sql, type SQL } from "drizzle-orm";
-import type { Db, Tx } from "../client";
+import type { Db } from "../client";
 import { albumPhotos, albums } from "../schema/albums";
 import { type NewPhoto, type Photo, type PhotoKind, photos } from "../schema/photos";
 import { searchColumns } from "../search-words";
+import { appendToAlbum } from "./albums";
 import { insertEvents } from "./events";
 
 /** Is there any photo at all, in the trash or not? */
@@ -121,21 +122,6 @@ export async function insertUpload(
     ]);
     return row;
   });
-}
-
-// Wide, so that a photo can be moved between any two for a long time without renumbering.
-const rankGap = 65_536;
-
-/** Makes a photo the last of an album; nothing happens when it is in there. The album is there, or the transaction fails. */
-export async function appendToAlbum(
-  tx: Tx | Db,
-  params: { albumId: string; photoId: string },
-): Promise<void> {
-  const last = sql<number>`(select coalesce(max(${albumPhotos.rank}), 0) + ${rankGap} from ${albumPhotos} where ${albumPhotos.albumId} = ${params.albumId})`;
-  await tx
-    .insert(albumPhotos)
-    .values({ ...params, rank: last })
-    .onConflictDoNothing();
 }
 
 export async function albumExists(db: Db, id: string): Promise<boolean> {

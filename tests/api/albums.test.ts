@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { albumPhotos } from "#db/schema/albums";
+import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
+import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
 let api: TestApi;
 
@@ -46,6 +47,13 @@ async function orderOf(albumId: string, query = ""): Promise<string[]> {
   expect(status).toBe(200);
   return list.items.map((photo: Body) => photo.id);
 }
+
+async function ranksById(albumId: string): Promise<Map<string, number>> {
+  const rows = await db().select().from(albumPhotos).where(eq(albumPhotos.albumId, albumId));
+  return new Map(rows.map((row) => [row.photoId, row.rank]));
+}
+
+const ranksOf = async (albumId: string) => [...(await ranksById(albumId)).values()];
 
 test("an album is made, shown, changed and deleted, and its photos stay", async () => {
   const [status, album] = await call("POST", "", {
@@ -116,15 +124,11 @@ test("the cover is the one chosen, else the first photo that is not in the trash
 test("photos are moved by writing one row, and removed without being deleted", async () => {
   const { id, photoIds } = await makeAlbum(4);
   const [a, b, c, d] = photoIds as [string, string, string, string];
-  const ranks = async () => {
-    const rows = await db().select().from(albumPhotos).where(eq(albumPhotos.albumId, id));
-    return new Map(rows.map((row) => [row.photoId, row.rank]));
-  };
   const move = async (photo: string, after_photo_id: string | null) =>
     (await call("PATCH", `/${id}/photos/${photo}`, { after_photo_id }))[0];
-  const before = await ranks();
+  const before = await ranksById(id);
   expect(await move(d, a)).toBe(204);
-  const after = await ranks();
+  const after = await ranksById(id);
   expect([...after].filter(([photo, rank]) => before.get(photo) !== rank)).toHaveLength(1);
   expect(await orderOf(id)).toEqual([a, d, b, c]);
   expect(await move(c, null)).toBe(204);
@@ -167,4 +171,141 @@ test("pages by cursor walk an album in its order", async () => {
     cursor = page.next_cursor;
   } while (cursor !== null);
   expect(seen).toEqual(photoIds);
+});
+
+test("a photo that is deleted while it is added is in no album, and nobody gets a 500", async () => {
+  const { id } = await makeAlbum();
+  const rows = await Promise.all(Array.from({ length: 8 }, () => insertPhoto(db())));
+  await call("PATCH", `/${id}`, { cover_photo_id: rows[0]!.id });
+  const answers = await Promise.all(
+    rows.flatMap((photo) => [
+      call("POST", `/${id}/photos`, { photo_ids: [photo.id] }),
+      api.request(`/api/v1/photos/${photo.id}?permanent=true`, { method: "DELETE" }),
+    ]),
+  );
+  const statuses = answers.map((answer) => (Array.isArray(answer) ? answer[0] : answer.status));
+  expect(statuses.filter((status) => status !== 204 && status !== 404)).toEqual([]);
+  expect(await orderOf(id)).toEqual([]);
+  expect((await call("GET", `/${id}`))[1]).toMatchObject({ photo_count: 0 });
+});
+
+test("twenty adds at once: every photo is in the album once, no two in one place", async () => {
+  const { id } = await makeAlbum();
+  const made = await Promise.all(Array.from({ length: 20 }, () => insertPhoto(db())));
+  const ids = made.map((photo) => photo.id);
+  // Each photo comes twice, beside another one each time.
+  const pairs = ids.map((photo, at) => [photo, ids[(at + 1) % ids.length]]);
+  const answers = await Promise.all(
+    pairs.map((photo_ids) => call("POST", `/${id}/photos`, { photo_ids })),
+  );
+  expect(new Set(answers.map(([status]) => status))).toEqual(new Set([204]));
+  expect((await orderOf(id)).toSorted()).toEqual(ids.toSorted());
+  expect(new Set(await ranksOf(id)).size).toBe(20);
+});
+
+test("uploads into an album, all at once, take a place each", async () => {
+  const { id } = await makeAlbum();
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, async (_, shade) =>
+      upload(api, formOf([{ bytes: await pngOfShade(900 + shade) }], { album_id: id })),
+    ),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201));
+  expect(new Set(await ranksOf(id)).size).toBe(6);
+});
+
+test("thirty moves at once leave an order of the same photos, each in a place of its own", async () => {
+  const { id, photoIds } = await makeAlbum(6);
+  const moves = Array.from({ length: 30 }, (_, at) => ({
+    photo: photoIds[at % 6]!,
+    after: at % 7 === 0 ? null : photoIds[(at * 5 + 1) % 6]!,
+  }));
+  const answers = await Promise.all(
+    moves.map(({ photo, after }) =>
+      call("PATCH", `/${id}/photos/${photo}`, { after_photo_id: after }),
+    ),
+  );
+  expect(new Set(answers.map(([status]) => status))).toEqual(new Set([204]));
+  expect((await orderOf(id)).toSorted()).toEqual(photoIds.toSorted());
+  expect(new Set(await ranksOf(id)).size).toBe(6);
+});
+
+test("a photo comes to stand right behind the other one, also where two stand in one place", async () => {
+  const { id, photoIds } = await makeAlbum(4);
+  const [a, b, c, d] = photoIds.toSorted() as [string, string, string, string];
+  await db().update(albumPhotos).set({ rank: 7 }).where(eq(albumPhotos.albumId, id));
+  expect(await orderOf(id)).toEqual([a, b, c, d]);
+  expect((await call("PATCH", `/${id}/photos/${d}`, { after_photo_id: a }))[0]).toBe(204);
+  expect(await orderOf(id)).toEqual([a, d, b, c]);
+});
+
+test("a hundred moves into the same gap keep the order, and all but few write one row", async () => {
+  const { id, photoIds } = await makeAlbum(3);
+  const [a, ...rest] = photoIds as [string, string, string];
+  let spreads = 0;
+  for (let at = 0; at < 100; at += 1) {
+    const before = await ranksById(id);
+    const moved = rest[1 - (at % 2)]!;
+    expect((await call("PATCH", `/${id}/photos/${moved}`, { after_photo_id: a }))[0]).toBe(204);
+    expect((await orderOf(id)).slice(0, 2)).toEqual([a, moved]);
+    const after = await ranksById(id);
+    const written = photoIds.filter((photo) => before.get(photo) !== after.get(photo));
+    if (written.length > 1) spreads += 1;
+  }
+  expect(spreads).toBeGreaterThan(0);
+  expect(spreads).toBeLessThan(10);
+});
+
+test("the count follows a photo into the trash, out of it and away for good", async () => {
+  const { id, photoIds } = await makeAlbum(3);
+  const count = async () => (await call("GET", `/${id}`))[1].photo_count;
+  const total = async () => (await call("GET", `/${id}/photos`))[1].total;
+  const photo = `/api/v1/photos/${photoIds[0]}`;
+  await api.request(photo, { method: "DELETE" });
+  expect([await count(), await total()]).toEqual([2, 2]);
+  await api.request(`${photo}/restore`, { method: "POST" });
+  expect([await count(), await total()]).toEqual([3, 3]);
+  // Where it was before.
+  expect(await orderOf(id)).toEqual(photoIds);
+  await api.request(`${photo}?permanent=true`, { method: "DELETE" });
+  expect([await count(), await total()]).toEqual([2, 2]);
+});
+
+test("albums are paged by cursor, each once, also those of one moment", async () => {
+  const createdAt = new Date("2001-01-01T00:00:00.000Z");
+  const ids = Array.from({ length: 5 }, () => crypto.randomUUID()).toSorted();
+  await db()
+    .insert(albums)
+    .values(ids.map((id) => ({ id, name: "Old", createdAt })));
+  const seen: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const [, page]: [number, Body] = await call(
+      "GET",
+      `?limit=2${cursor === null ? "" : `&cursor=${cursor}`}`,
+    );
+    seen.push(...page.items.map((album: Body) => album.id));
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  expect(seen.slice(-5)).toEqual(ids.toReversed());
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test("what is not there is 404, and nothing changes", async () => {
+  const { id, photoIds } = await makeAlbum(1);
+  const nobody = crypto.randomUUID();
+  const answers = await Promise.all([
+    call("GET", `/${nobody}`),
+    call("GET", "/no-id"),
+    call("GET", `/${nobody}/photos`),
+    call("PATCH", `/${nobody}`, { name: "A" }),
+    call("PATCH", `/${id}`, { cover_photo_id: nobody }),
+    call("DELETE", `/${nobody}`),
+    call("POST", `/${nobody}/photos`, { photo_ids: photoIds }),
+    call("DELETE", `/${nobody}/photos`, { photo_ids: photoIds }),
+    call("PATCH", `/${id}/photos/${nobody}`, { after_photo_id: null }),
+    call("PATCH", `/${nobody}/photos/${photoIds[0]}`, { after_photo_id: null }),
+  ]);
+  expect(answers.map(([status]) => status)).toEqual(Array(10).fill(404));
+  expect(await orderOf(id)).toEqual(photoIds);
 });

@@ -3,7 +3,7 @@ import type { Tx } from "#db/client";
 import {
   addAlbumPhotos,
   findRank,
-  listPresentPhotos,
+  holdPresentPhotos,
   lockAlbum,
   moveAlbumPhoto,
   removeAlbumPhotos,
@@ -21,13 +21,12 @@ export function tidyName(given: string): string {
   throw invalid("An album needs a name.", [{ path: "name", message: "1 to 200 characters" }]);
 }
 
-/** @throws AppError not_found when one of them is not there; `path` names it in the body */
-export async function checkPhotos(
-  db: Tx | ApiDeps["database"]["db"],
-  photoIds: string[],
-  path: string,
-): Promise<void> {
-  const present = new Set(await listPresentPhotos(db, photoIds));
+/**
+ * Makes sure that photos are there, and stay until the transaction ends.
+ * @throws AppError not_found when one of them is not there; `path` names it in the body
+ */
+export async function holdPhotos(tx: Tx, photoIds: string[], path: string): Promise<void> {
+  const present = new Set(await holdPresentPhotos(tx, photoIds));
   const missing = photoIds.filter((id) => !present.has(id.toLowerCase()));
   if (missing.length === 0) return;
   throw new AppError({
@@ -41,14 +40,16 @@ export async function checkPhotos(
 /** Adds photos at the album's end, each once; all of them or, where one is not there, none. */
 export async function addPhotos(deps: Deps, albumId: string, given: string[]): Promise<void> {
   const photoIds = [...new Set(given.map((id) => id.toLowerCase()))];
-  await changeOrder(deps, albumId, async (tx) => {
-    await checkPhotos(tx, photoIds, "photo_ids");
-    await addAlbumPhotos(tx, { albumId, photoIds });
+  await deps.database.db.transaction(async (tx) => {
+    await holdPhotos(tx, photoIds, "photo_ids");
+    await changeOrder(deps, tx, albumId, () => addAlbumPhotos(tx, { albumId, photoIds }));
   });
 }
 
 export async function removePhotos(deps: Deps, albumId: string, photoIds: string[]): Promise<void> {
-  await changeOrder(deps, albumId, (tx) => removeAlbumPhotos(tx, { albumId, photoIds }));
+  await deps.database.db.transaction((tx) =>
+    changeOrder(deps, tx, albumId, () => removeAlbumPhotos(tx, { albumId, photoIds })),
+  );
 }
 
 /** Puts a photo behind another one of the album; null: to the front. */
@@ -57,31 +58,34 @@ export async function movePhoto(
   params: { albumId: string; photoId: string; afterPhotoId: string | null },
 ): Promise<void> {
   const { albumId, photoId, afterPhotoId } = params;
-  await changeOrder(deps, albumId, async (tx) => {
-    if ((await findRank(tx, { albumId, photoId })) === undefined) throw notFound("photo");
-    if (afterPhotoId === photoId) return;
-    const afterRank =
-      afterPhotoId === null ? null : await findRank(tx, { albumId, photoId: afterPhotoId });
-    if (afterRank === undefined) {
-      throw new AppError({
-        kind: "not_found",
-        code: "not_found",
-        message: "The photo to put it behind is not in this album.",
-        details: { path: "after_photo_id" },
-      });
-    }
-    await moveAlbumPhoto(tx, { albumId, photoId, afterRank });
+  await deps.database.db.transaction((tx) =>
+    changeOrder(deps, tx, albumId, async () => {
+      if ((await findRank(tx, { albumId, photoId })) === undefined) throw notFound("photo");
+      if (afterPhotoId === photoId) return;
+      if (afterPhotoId === null) return moveAlbumPhoto(tx, { albumId, photoId, after: null });
+      const rank = await findRank(tx, { albumId, photoId: afterPhotoId });
+      if (rank === undefined) throw notInAlbum();
+      await moveAlbumPhoto(tx, { albumId, photoId, after: { photoId: afterPhotoId, rank } });
+    }),
+  );
+}
+
+function notInAlbum(): AppError {
+  return new AppError({
+    kind: "not_found",
+    code: "not_found",
+    message: "The photo to put it behind is not in this album.",
+    details: { path: "after_photo_id" },
   });
 }
 
 async function changeOrder(
-  { database, now }: Deps,
+  { now }: Deps,
+  tx: Tx,
   albumId: string,
-  change: (tx: Tx) => Promise<void>,
+  change: () => Promise<void>,
 ): Promise<void> {
-  await database.db.transaction(async (tx) => {
-    if (!(await lockAlbum(tx, albumId))) throw notFound("album");
-    await change(tx);
-    await updateAlbum(tx, { albumId, change: {}, now: now() });
-  });
+  if (!(await lockAlbum(tx, albumId))) throw notFound("album");
+  await change();
+  await updateAlbum(tx, { albumId, change: {}, now: now() });
 }

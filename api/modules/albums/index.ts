@@ -17,7 +17,7 @@ import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import { tidyTitle } from "../../text";
 import { photoSchema, photoToWire } from "../photos/model";
-import { addPhotos, checkPhotos, movePhoto, removePhotos, tidyName } from "./changes";
+import { addPhotos, holdPhotos, movePhoto, removePhotos, tidyName } from "./changes";
 import {
   albumBody,
   albumChange,
@@ -97,9 +97,12 @@ export function createAlbumsModule(deps: ApiDeps) {
           },
           async (id) => {
             const coverPhotoId = body.cover_photo_id ?? null;
-            if (coverPhotoId !== null) await checkPhotos(db, [coverPhotoId], "cover_photo_id");
             const description = tidyTitle(body.description ?? null);
-            await insertAlbum(db, { id, name: tidyName(body.name), description, coverPhotoId });
+            const album = { id, name: tidyName(body.name), description, coverPhotoId };
+            await db.transaction(async (tx) => {
+              if (coverPhotoId !== null) await holdPhotos(tx, [coverPhotoId], "cover_photo_id");
+              await insertAlbum(tx, album);
+            });
             return { status: 201, body: await showAlbum(id) };
           },
         );
@@ -120,15 +123,16 @@ export function createAlbumsModule(deps: ApiDeps) {
       "/:id",
       async ({ params, body }) => {
         const { name, description, cover_photo_id: coverPhotoId } = body;
-        if (coverPhotoId) await checkPhotos(db, [coverPhotoId], "cover_photo_id");
         const change = {
           ...(name !== undefined && { name: tidyName(name) }),
           ...(description !== undefined && { description: tidyTitle(description) }),
           ...(coverPhotoId !== undefined && { coverPhotoId }),
         };
-        if (!(await updateAlbum(db, { albumId: params.id, change, now: deps.now() }))) {
-          throw notFound("album");
-        }
+        await db.transaction(async (tx) => {
+          if (coverPhotoId) await holdPhotos(tx, [coverPhotoId], "cover_photo_id");
+          const found = await updateAlbum(tx, { albumId: params.id, change, now: deps.now() });
+          if (!found) throw notFound("album");
+        });
         return showAlbum(params.id);
       },
       {

@@ -1,12 +1,7 @@
 import { v5 } from "uuid";
 import { AppError } from "#errors";
-import {
-  albumExists,
-  appendToAlbum,
-  findUploadByHash,
-  insertUpload,
-  restorePhoto,
-} from "#db/queries/photos";
+import { appendToAlbum } from "#db/queries/albums";
+import { albumExists, findUploadByHash, insertUpload, restorePhoto } from "#db/queries/photos";
 import type { Photo } from "#db/schema/photos";
 import { ingestImage } from "#media/ingest";
 import { removePhotoFiles, storePhotoFiles } from "#media/photo-files";
@@ -141,8 +136,9 @@ async function takeKnown(
   options: Options,
 ): Promise<Taken> {
   const { db } = deps.database;
-  if (options.albumId !== undefined) {
-    await appendToAlbum(db, { albumId: options.albumId, photoId: known.id });
+  const { albumId } = options;
+  if (albumId !== undefined) {
+    await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId: known.id }));
   }
   const wanted = options.restore && known.deletedAt ? await restorePhoto(db, known.id) : known;
   return { photo: wanted ?? known, isDuplicate: known.id !== id };

@@ -1,4 +1,5 @@
-import { findAlbumView, listPresentPhotos } from "#db/queries/albums";
+import { findAlbumView } from "#db/queries/albums";
+import { findPhotoById } from "#db/queries/photo-lookup";
 import { findShareLink, insertShareLink, lockShareLink, updateShareLink } from "#db/queries/shares";
 import type { ShareLink } from "#db/schema/shares";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
@@ -87,7 +88,8 @@ async function checkTarget(
   photoId: string | null,
   albumId: string | null,
 ): Promise<void> {
-  if (photoId !== null && (await listPresentPhotos(db, [photoId])).length === 0) {
+  const photo = photoId === null ? undefined : await findPhotoById(db, photoId);
+  if (photoId !== null && photo?.deletedAt !== null) {
     throw missing("photo", "photo_id");
   }
   if (albumId !== null && !(await findAlbumView(db, albumId))) throw missing("album", "album_id");
