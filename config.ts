@@ -50,6 +50,11 @@ export const variables = {
     schema: Type.Optional(Type.String({ pattern: "^[^\\s/]+$" })),
     allowed: "host names, separated by commas",
   },
+  CORS_ORIGINS: {
+    schema: list,
+    allowed: "origins such as https://app.example.org, separated by commas",
+    isEntry: isOrigin,
+  },
   TRUSTED_PROXIES: {
     schema: list,
     allowed: "addresses or ranges such as 10.0.0.0/8, separated by commas",
@@ -132,6 +137,8 @@ export type Config = Readonly<{
     publicUrl: string | null;
     /** Lower-case host names without port; loopback names and the host of `publicUrl` are always in. */
     allowedHosts: readonly string[];
+    /** Origins of front ends that may call from a browser, as browsers write them. */
+    corsOrigins: readonly string[];
     /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` count. */
     trustedProxies: readonly string[];
   }>;
@@ -228,6 +235,7 @@ function assemble(values: Values): Config {
           ...entriesOf(values.ALLOWED_HOSTS?.toLowerCase()),
         ]),
       ],
+      corsOrigins: entriesOf(values.CORS_ORIGINS).map((entry) => new URL(entry).origin),
       trustedProxies: entriesOf(values.TRUSTED_PROXIES),
     },
     temporal: {
@@ -263,6 +271,17 @@ function entriesOf(list: string | undefined): string[] {
     .split(",")
     .map((entry) => entry.trim())
     .filter(Boolean);
+}
+
+/** Scheme, host and port: neither path nor `*`. */
+function isOrigin(entry: string): boolean {
+  const url = URL.parse(entry);
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    `${url.origin}/` === url.href &&
+    !/[*?#]/.test(entry)
+  );
 }
 
 /** `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. */

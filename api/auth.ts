@@ -1,6 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { AppError } from "#errors";
 import type { Config } from "#config";
+import { cookieOf } from "./cookie";
+import { type OwnerSessions, sessionCookie } from "./owner-session";
 import { clientOf, hostOf } from "./peer";
 
 const readOnly = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -28,14 +30,36 @@ export function checkOrigin(request: Request, config: Config): void {
   }
 }
 
-/** Wants `Authorization: Bearer …` where a token is set; compared in constant time. */
-export function checkToken(request: Request, config: Config): void {
+/**
+ * Wants `Authorization: Bearer …` where a token is set, or the cookie that stands for it. A header decides alone: who
+ * sends a wrong token is told so.
+ */
+export async function checkOwner(
+  request: Request,
+  config: Config,
+  sessions: OwnerSessions,
+): Promise<void> {
   const { apiToken } = config.secrets;
   if (apiToken === null) return;
-  const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+  const authorization = request.headers.get("authorization");
+  if (authorization !== null) {
+    const given = /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? "";
+    if (isOwnersToken(given, apiToken)) return;
+  } else {
+    const cookie = cookieOf(request, sessionCookie);
+    if (cookie !== undefined && (await sessions.holds(cookie))) return;
+  }
+  throw wrongToken();
+}
+
+/** Compared in constant time. */
+export function isOwnersToken(given: string, apiToken: string): boolean {
   // Hashed first, so that the lengths are equal and tell nothing.
-  if (timingSafeEqual(digest(given), digest(apiToken))) return;
-  throw new AppError({
+  return timingSafeEqual(digest(given), digest(apiToken));
+}
+
+export function wrongToken(): AppError {
+  return new AppError({
     kind: "unauthorized",
     code: "unauthorized",
     message: "Send the owner's token: Authorization: Bearer <API_TOKEN>.",
@@ -43,6 +67,7 @@ export function checkToken(request: Request, config: Config): void {
 }
 
 function isOurs(origin: string, request: Request, config: Config): boolean {
+  if (config.http.corsOrigins.includes(origin)) return true;
   if (!URL.canParse(origin)) return false;
   const { host, protocol } = new URL(origin);
   if (protocol !== "http:" && protocol !== "https:") return false;

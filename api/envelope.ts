@@ -1,10 +1,12 @@
 import { AppError, invalid, notFound } from "#errors";
-import { checkHost, checkOrigin, checkToken } from "./auth";
+import { checkHost, checkOrigin, checkOwner } from "./auth";
+import { createCors } from "./cors";
 import { unlessDatabaseIsAway } from "./database-watch";
 import type { ApiDeps } from "./deps";
 import { answerFault } from "./errors";
 import { markHead } from "./head-request";
 import { isJson, notJson } from "./json-body";
+import { createOwnerSessions } from "./owner-session";
 import { createClientReader, keepClient } from "./peer";
 import { requestIdOf } from "./request-id";
 import type { createRouteTable, RouteMatch } from "./route-table";
@@ -32,6 +34,8 @@ export function createEnvelope(
   matchRoute: ReturnType<typeof createRouteTable>,
 ): (next: Handler, request: Request) => Promise<Response> {
   const readClient = createClientReader(deps.config.http.trustedProxies);
+  const sessions = createOwnerSessions(deps);
+  const cors = createCors(deps.config);
 
   return async function handle(next, request) {
     const startedAt = performance.now();
@@ -43,6 +47,7 @@ export function createEnvelope(
       if (!response.headers.has(name)) response.headers.set(name, value);
     }
     response.headers.set("x-request-id", requestId);
+    cors.dress(request, match, response.headers);
     deps.log.info(
       {
         method: request.method,
@@ -58,7 +63,10 @@ export function createEnvelope(
 
   async function answer(next: Handler, request: Request, match: RouteMatch): Promise<Response> {
     try {
-      admit(request, match);
+      checkHost(request, deps.config);
+      const preflight = cors.answerPreflight(request, match);
+      if (preflight) return preflight;
+      await unlessDatabaseIsAway(admit(request, match), deps.databaseIsAway);
       if (request.method !== "HEAD") {
         return await unlessDatabaseIsAway(next(request), deps.databaseIsAway);
       }
@@ -74,13 +82,11 @@ export function createEnvelope(
     }
   }
 
-  function admit(request: Request, { route, allow }: RouteMatch): void {
-    checkHost(request, deps.config);
-    // Another site can borrow nothing at a public door; its own form even comes from `Origin: null`.
-    if (route?.isPublic !== true) {
-      checkToken(request, deps.config);
-      checkOrigin(request, deps.config);
-    }
+  async function admit(request: Request, { route, allow }: RouteMatch): Promise<void> {
+    const access = route?.access ?? "owner";
+    if (access === "owner") await checkOwner(request, deps.config, sessions);
+    // Another site can borrow nothing at a visitor's door; its own form even comes from `Origin: null`.
+    if (access !== "visitor") checkOrigin(request, deps.config);
     if (request.url.length > maxUrlLength) {
       throw invalid("The address is too long.", [
         { path: "url", message: `at most ${maxUrlLength} characters` },

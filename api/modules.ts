@@ -1,6 +1,7 @@
 import type { AnyElysia } from "elysia";
 import type { ApiDeps } from "./deps";
 import { createAlbumsModule } from "./modules/albums/index";
+import { createAuthModule } from "./modules/auth/index";
 import { createBackendModule } from "./modules/backend/index";
 import { createEventsModule } from "./modules/events/index";
 import { createGenerationModule } from "./modules/generation/index";
@@ -13,6 +14,7 @@ import { createSharesModule } from "./modules/shares/index";
 export function createModules(deps: ApiDeps): AnyElysia[] {
   return [
     createAlbumsModule(deps),
+    createAuthModule(deps),
     createBackendModule(deps),
     createEventsModule(deps),
     createGenerationModule(deps),

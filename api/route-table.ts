@@ -2,24 +2,35 @@
 type Registered = {
   method: string;
   path: string;
-  hooks?: { body?: unknown; detail?: { security?: unknown } };
+  hooks?: { body?: unknown; detail?: unknown };
 };
 
-type Known = { method: string; path: string; isPublic: boolean; takesJson: boolean };
+/**
+ * Who may ask. `owner`: with the token. `open`: without it, but pages of other sites are kept out all the same.
+ * `visitor`: whoever has a link, from anywhere.
+ */
+type Access = "owner" | "open" | "visitor";
+
+type Known = { method: string; path: string; access: Access; takesJson: boolean };
 
 export type RouteMatch = {
   /** Undefined: nothing has this path and method. */
   route: Known | undefined;
   /** Methods this path has, for `Allow`; empty: there is no such path. */
   allow: string[];
+  /** Whether all there is at this path is for visitors. */
+  isForVisitors: boolean;
 };
 
-/** Marks a route as open to everybody. What the document says (no security) is what is enforced. */
+/** Marks a route as a visitor's. What the document says (no security) is what is enforced. */
 export const publicRoute = { security: [] };
+
+/** Marks a route that needs no token, and is the owner's besides: the rules for other sites hold. */
+export const openRoute = { security: [], "x-access": "open" };
 
 /**
  * What is known of a path before any of its body is read. Where several patterns fit
- * (`/share/links`, `/share/:key`), a request is public only if all of them are.
+ * (`/share/links`, `/share/:key`), a request needs no token only if none of them does.
  */
 export function createRouteTable(
   routes: readonly Registered[],
@@ -29,7 +40,7 @@ export function createRouteTable(
     path: route.path,
     pattern: patternOf(route.path),
     segments: route.path.includes("*") ? undefined : countSegments(route.path),
-    isPublic: isPublic(route.hooks?.detail?.security),
+    access: accessOf(route.hooks?.detail),
     takesJson: route.hooks?.body !== undefined,
   }));
 
@@ -48,14 +59,22 @@ export function createRouteTable(
     const allow = new Set(meant.map((route) => route.method));
     if (allow.has("GET")) allow.add("HEAD");
     return {
-      route: first && { ...first, isPublic: matches.every((route) => route.isPublic) },
+      route: first && { ...first, access: strictest(matches) },
       allow: [...allow].toSorted(),
+      isForVisitors: meant.length > 0 && meant.every((route) => route.access === "visitor"),
     };
   };
 }
 
-function isPublic(security: unknown): boolean {
-  return Array.isArray(security) && security.length === 0;
+function accessOf(detail: unknown): Access {
+  const { security, "x-access": access } = (detail ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(security) || security.length > 0) return "owner";
+  return access === "open" ? "open" : "visitor";
+}
+
+function strictest(routes: readonly Known[]): Access {
+  const given = new Set(routes.map((route) => route.access));
+  return (["owner", "open"] as const).find((access) => given.has(access)) ?? "visitor";
 }
 
 /** Slashes, without one at the end. */

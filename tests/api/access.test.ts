@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createApp } from "#api/app";
 import { createTestApi, type TestApi } from "#tests/support/api";
 
 const token = "a-token-of-the-owner";
@@ -40,36 +39,94 @@ describe("Host", () => {
   });
 });
 
-describe("token", () => {
-  /** Method and path of every registered route, with ids filled in. */
-  const everyRoute = () =>
-    createApp(guarded.deps).routes.map((route) => ({
-      method: route.method,
-      path: route.path
-        .replaceAll(/:[a-z_]*key/g, "k".repeat(43))
-        .replaceAll(/:\w+/g, crypto.randomUUID()),
-      pattern: route.path,
-    }));
-  const publicPatterns =
-    /^\/(health|docs|docs\/json|docs\/assets\/.*|(api\/v1\/share|s)\/:\w+(\/.*)?)$/;
+/** Every operation of the document, with the parameters of its path filled in. */
+async function everyOperation() {
+  const document = (await (await guarded.request("/docs/json")).json()) as OpenApi;
+  return Object.entries(document.paths).flatMap(([pattern, item]) =>
+    Object.entries(item).map(([method, { security }]) => ({
+      name: `${method.toUpperCase()} ${pattern}`,
+      method: method.toUpperCase(),
+      path: pattern
+        .replaceAll(/\{key\}/g, "k".repeat(43))
+        .replaceAll(/\{\w+\}/g, crypto.randomUUID()),
+      isPublic: security?.length === 0,
+    })),
+  );
+}
 
-  test("every route but the public ones is 401 without the token, before its body is read", async () => {
-    const routes = everyRoute();
-    expect(routes.length).toBeGreaterThan(15);
-    for (const { method, path, pattern } of routes) {
-      const { status, headers } = await guarded.request(path, { method });
-      const isPublic =
-        publicPatterns.test(pattern) && method === "GET" && !pattern.includes("/links");
-      if (pattern.includes("/unlock")) continue;
-      expect({ method, pattern, refused: status === 401 }).toEqual({
-        method,
-        pattern,
-        refused: !isPublic,
-      });
-      if (!isPublic) expect(headers.get("www-authenticate")).toBe("Bearer");
+type OpenApi = { paths: Record<string, Record<string, { security?: unknown[] }>> };
+const isVisitors = (name: string) => / \/(api\/v1\/share|s)\/\{key\}/.test(name);
+
+describe("every route of the document refuses", () => {
+  /** Asks at every route; gives the statuses that are not as wanted. */
+  async function walk(
+    headers: Record<string, string>,
+    statusOf: (route: { name: string; method: string; isPublic: boolean }) => number | undefined,
+  ): Promise<string[]> {
+    const wrong: string[] = [];
+    let asked = 0;
+    for (const route of await everyOperation()) {
+      const wanted = statusOf(route);
+      if (wanted === undefined) continue;
+      asked += 1;
+      const { status } = await guarded.request(route.path, { method: route.method, headers });
+      if (status !== wanted) wrong.push(`${route.name}: ${status}`);
     }
+    expect(asked).toBeGreaterThan(20);
+    return wrong;
+  }
+  const owners = (status: number) => (route: { isPublic: boolean }) =>
+    route.isPublic ? undefined : status;
+
+  test("who has no token, but for the public ones", async () => {
+    expect(await walk({}, owners(401))).toEqual([]);
   });
 
+  test("who has a wrong token, but for the public ones", async () => {
+    expect(await walk({ authorization: `Bearer ${token}x` }, owners(401))).toEqual([]);
+    expect(await walk({ cookie: "gallery_session=9999999999.x" }, owners(401))).toEqual([]);
+  });
+
+  test("a foreign Host, public or not, with the token or without", async () => {
+    const host = "evil.example";
+    expect(await walk({ host }, () => 403)).toEqual([]);
+    expect(await walk({ host, authorization: `Bearer ${token}` }, () => 403)).toEqual([]);
+  });
+
+  test("a change that a browser marks as another site's, but at a visitor's door", async () => {
+    const authorization = `Bearer ${token}`;
+    const changes = ({ name, method }: { name: string; method: string }) =>
+      method === "GET" || isVisitors(name) ? undefined : 403;
+    const marks: Record<string, string>[] = [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { origin: "https://evil.example" },
+      { origin: "null" },
+    ];
+    for (const mark of marks) {
+      expect({ mark, wrong: await walk({ authorization, ...mark }, changes) }).toEqual({
+        mark,
+        wrong: [],
+      });
+    }
+  });
+});
+
+test("public are the server's pulse, a browser's session and what is behind a link's key, and no path by its beginning", async () => {
+  const isPublic = (await everyOperation()).filter((route) => route.isPublic);
+  const ofTheOwner = isPublic.map(({ name }) => name).filter((name) => !isVisitors(name));
+  expect(ofTheOwner.toSorted()).toEqual([
+    "DELETE /api/v1/auth/session",
+    "GET /health",
+    "POST /api/v1/auth/session",
+  ]);
+  for (const path of ["/api/v1/share/links", "/api/v1/share/create", "/health/ready"]) {
+    expect((await guarded.request(path)).status).toBe(401);
+  }
+  expect((await guarded.request(`/api/v1/share/${"k".repeat(43)}`)).status).toBe(404);
+});
+
+describe("token", () => {
   test.each([
     ["Bearer wrong", 401],
     [`Bearer ${token}x`, 401],

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import { notFound } from "#errors";
-import { publicRoute } from "../../route-table";
+import { openRoute } from "../../route-table";
 
 /** Swagger UI sets styles inline; scripts and everything else come from here only. */
 const contentSecurityPolicy =
@@ -25,7 +25,7 @@ const assets = new Set(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32
 
 /** Swagger UI with all it loads from this server, and the document it shows. */
 export function createDocsModule(document: () => Promise<unknown>) {
-  const detail = { ...publicRoute, hide: true };
+  const detail = { ...openRoute, hide: true };
   return new Elysia({ name: "docs", prefix: "/docs", normalize: false })
     .get("", () => html(page), { detail })
     .get("/json", async () => Response.json(await document()), { detail })

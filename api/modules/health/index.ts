@@ -1,6 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { ApiDeps } from "../../deps";
-import { publicRoute } from "../../route-table";
+import { openRoute } from "../../route-table";
 
 const finding = t.String({ description: "`ok`, or why not" });
 const readiness = t.Object({
@@ -15,7 +15,7 @@ const readiness = t.Object({
 export function createHealthModule(deps: ApiDeps) {
   return new Elysia({ name: "health", prefix: "/health", normalize: false, tags: ["service"] })
     .get("", () => ({ status: "ok" as const }), {
-      detail: { ...publicRoute, summary: "Is the server alive" },
+      detail: { ...openRoute, summary: "Is the server alive" },
       response: t.Object({ status: t.Literal("ok") }),
     })
     .get(
