@@ -1,11 +1,22 @@
 import { type AnyElysia, Elysia } from "elysia";
 import { swagger } from "@elysiajs/swagger";
+import { sessionCookie } from "./owner-session";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 // Never served: the plugin's own page would load scripts from elsewhere.
 const aside = "/aside";
+
+const securitySchemes = {
+  owner: { type: "http", scheme: "bearer", description: "API_TOKEN" },
+  session: {
+    type: "apiKey",
+    in: "cookie",
+    name: sessionCookie,
+    description: "What POST /api/v1/auth/session sets",
+  },
+} as const;
 
 const methods = ["get", "post", "put", "patch", "delete"];
 
@@ -46,8 +57,8 @@ export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonO
           version: "1.0.0",
           description: "A self-hosted photo gallery with durable image generation.",
         },
-        components: { securitySchemes: { owner: { type: "http", scheme: "bearer" } } },
-        security: [{ owner: [] }],
+        components: { securitySchemes },
+        security: [{ owner: [] }, { session: [] }],
       },
     }),
   );
