@@ -10,3 +10,8 @@ const form =
 export function momentInput(description?: string) {
   return t.String({ format: "date-time", pattern: form, ...(description && { description }) });
 }
+
+/** A time without zone as Postgres writes it, as a client gets it: always with milliseconds, no zone. */
+export function wallClock(timestamp: string): string {
+  return new Date(`${timestamp.replace(" ", "T")}Z`).toISOString().slice(0, -1);
+}

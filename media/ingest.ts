@@ -1,6 +1,7 @@
 import { deriveImages, type DecodeLimits, type DerivedImages } from "./derive";
 import type { ImageMimeType } from "./formats";
 import { inspectImage } from "./inspect";
+import { readRecorded, type Recorded } from "./metadata/recorded";
 import { imageRejected, unsupportedType } from "./rejection";
 import { sniffFile } from "./sniff";
 import type { ReceivedFile } from "./storage";
@@ -15,6 +16,8 @@ export type IngestedImage = ReceivedFile &
     height: number;
     /** Above 1 for an animation. */
     pages: number;
+    /** What the file tells of itself. */
+    recorded: Recorded;
   }>;
 
 /** What the sender announced, where it did: a generated picture of another size is not the one asked for. */
@@ -47,5 +50,6 @@ export async function ingestImage(
     );
   }
   const derived = await deriveImages(path, image, limits);
-  return { bytes, sha256, mimeType, width, height, pages, ...derived };
+  const recorded = readRecorded(image);
+  return { bytes, sha256, mimeType, width, height, pages, recorded, ...derived };
 }

@@ -14,6 +14,8 @@ export type InspectedImage = Readonly<{
   pages: number;
   /** Pixels the decoder keeps at one time; 0 where it works strip by strip. */
   heldPixels: number;
+  /** The EXIF block as it stands in the file. */
+  exif: Uint8Array | undefined;
 }>;
 
 type Bounds = Readonly<{ side: number; pixels: number }>;
@@ -60,6 +62,7 @@ export async function inspectImage(path: string, mimeType: ImageMimeType): Promi
     hasAlpha: header.hasAlpha,
     pages: header.pages ?? 1,
     heldPixels: isReadInStrips(mimeType, header) ? 0 : width * height,
+    exif: header.exif,
   };
 }
 

@@ -42,7 +42,8 @@ export type GenerationMetadata = {
   strength?: number;
   vaeKey?: string;
   clipSkip?: number;
-  loras?: { modelKey: string; weight: number }[];
+  /** By InvokeAI's key, or for a picture made elsewhere by the name that was written there. */
+  loras?: { modelKey?: string; name?: string; weight: number }[];
 };
 
 export const photos = pgTable(

@@ -74,7 +74,7 @@ function answerNotRetrieved(photo: Photo): Response {
   });
 }
 
-function bytesGone(): AppError {
+export function bytesGone(): AppError {
   return new AppError({
     kind: "internal",
     code: "server_error",

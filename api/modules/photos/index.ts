@@ -27,6 +27,7 @@ import {
   uploadSchema,
   versionQuery,
 } from "./model";
+import { describePhoto, metadataSchema } from "./metadata";
 import { retryRetrieval, retryRetrievals } from "./retry";
 import { uploadPhotos } from "./upload";
 
@@ -115,6 +116,22 @@ export function createPhotosModule(deps: ApiDeps) {
         query: versionQuery,
         response: { 202: photoSchema, ...faults(404, 416, 502) },
         detail: imageDetail("WebP, long edge up to 1600"),
+      },
+    )
+    .get(
+      "/:id/metadata",
+      async ({ params, request }) => {
+        const photo = await findPhotoById(db, params.id);
+        if (!photo) throw notFound("photo");
+        return answerJson(request, await describePhoto(deps, photo));
+      },
+      {
+        params: photoParams,
+        response: { 200: metadataSchema, ...faults(404) },
+        detail: {
+          summary: "What is known of a photo: file, camera, place, generation",
+          description: "Camera, place and InvokeAI's record are read from the stored file.",
+        },
       },
     )
     .patch(

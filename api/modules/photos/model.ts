@@ -2,13 +2,13 @@ import { t, type Static } from "elysia";
 import type { PhotoFilter, PhotoOrder } from "#db/queries/photos";
 import type { GenerationMetadata, Photo } from "#db/schema/photos";
 import { pageQuery } from "../../lists";
-import { momentInput } from "../../moment";
+import { momentInput, wallClock } from "../../moment";
 import { tagsSchema, titleSchema } from "../../text";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
 
-const generationMetadata = t.Object(
+export const generationMetadata = t.Object(
   {
     prompt: t.Optional(t.String()),
     negative_prompt: t.Optional(t.String()),
@@ -24,7 +24,13 @@ const generationMetadata = t.Object(
     strength: t.Optional(t.Number()),
     vae_key: t.Optional(t.String()),
     clip_skip: t.Optional(t.Integer()),
-    loras: t.Array(t.Object({ model_key: t.String(), weight: t.Number() })),
+    loras: t.Array(
+      t.Object({
+        model_key: t.Optional(t.String({ description: "InvokeAI's, where it made the picture" })),
+        name: t.Optional(t.String({ description: "As the file has it" })),
+        weight: t.Number(),
+      }),
+    ),
   },
   { description: "What the picture was made with; an absent field is unknown" },
 );
@@ -82,7 +88,7 @@ export function photoToWire(photo: Photo): PhotoBody {
     file_size: photo.fileSize ?? undefined,
     content_hash: photo.contentHash ?? undefined,
     created_at: photo.createdAt.toISOString(),
-    taken_at: photo.takenAt?.replace(" ", "T"),
+    taken_at: photo.takenAt ? wallClock(photo.takenAt) : undefined,
     taken_at_offset_minutes: photo.takenAtOffsetMinutes ?? undefined,
     is_generated: photo.kind === "generated",
     is_favorite: photo.isFavorite,
@@ -114,7 +120,7 @@ export function versionOf(photo: Pick<Photo, "contentHash">): string {
   return photo.contentHash?.slice(0, 12) ?? "0";
 }
 
-function generationToWire(made: GenerationMetadata): Static<typeof generationMetadata> {
+export function generationToWire(made: GenerationMetadata): Static<typeof generationMetadata> {
   return {
     prompt: made.prompt,
     negative_prompt: made.negativePrompt,
@@ -130,7 +136,12 @@ function generationToWire(made: GenerationMetadata): Static<typeof generationMet
     strength: made.strength,
     vae_key: made.vaeKey,
     clip_skip: made.clipSkip,
-    loras: made.loras?.map(({ modelKey, weight }) => ({ model_key: modelKey, weight })) ?? [],
+    loras:
+      made.loras?.map((lora) => ({
+        model_key: lora.modelKey,
+        name: lora.name,
+        weight: lora.weight,
+      })) ?? [],
   };
 }
 

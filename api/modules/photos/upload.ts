@@ -3,6 +3,7 @@ import { AppError } from "#errors";
 import { appendToAlbum } from "#db/queries/albums";
 import { albumExists, findUploadByHash, insertUpload, restorePhoto } from "#db/queries/photos";
 import type { Photo } from "#db/schema/photos";
+import { uploadedPhoto } from "#db/uploaded-photo";
 import { ingestImage } from "#media/ingest";
 import { removePhotoFiles, storePhotoFiles } from "#media/photo-files";
 import type { ApiDeps } from "../../deps";
@@ -102,21 +103,14 @@ async function takeFile(
   await storePhotoFiles(deps.storage, { kind: "uploaded", id }, staged, image);
   const row = await insertUpload(
     db,
-    {
+    uploadedPhoto({
       id,
-      kind: "uploaded",
       filename,
-      mimeType: image.mimeType,
-      width: image.width,
-      height: image.height,
-      fileSize: image.bytes,
-      contentHash: image.sha256,
-      thumbhash: image.thumbhash,
       createdAt: deps.now(),
       title: options.title,
       tags: options.tags,
-      retrievalStatus: "completed",
-    },
+      image,
+    }),
     options.albumId,
   );
   if (row) return { photo: row, isDuplicate: false };

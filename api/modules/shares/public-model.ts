@@ -2,6 +2,7 @@ import { type Static, t } from "elysia";
 import type { GenerationMetadata, Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
 import { listOf } from "../../lists";
+import { wallClock } from "../../moment";
 
 const moment = t.String({ format: "date-time" });
 
@@ -80,7 +81,7 @@ export function sharedPhotoToWire(
     filename: photo.filename,
     ...(photo.mimeType !== null && { mime_type: photo.mimeType }),
     created_at: photo.createdAt.toISOString(),
-    ...(photo.takenAt !== null && { taken_at: photo.takenAt.replace(" ", "T") }),
+    ...(photo.takenAt !== null && { taken_at: wallClock(photo.takenAt) }),
     ...(photo.generation && { generation_metadata: madeWithToWire(photo.generation) }),
   };
 }

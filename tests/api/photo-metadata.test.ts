@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertPhoto } from "#tests/support/rows";
+import { formOf, pngOfShade, upload } from "#tests/support/uploads";
+
+type Json = Record<string, any>;
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi();
+});
+afterAll(() => api.close());
+
+async function metadataOf(photo: Json): Promise<Json> {
+  const response = await api.request(`/api/v1/photos/${photo["id"]}/metadata`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Json;
+}
+
+const holiday = () =>
+  painted(64, 48)
+    .jpeg()
+    .withExif({
+      IFD0: { Make: "Apple", Model: "iPhone 15" },
+      IFD2: {
+        DateTimeOriginal: "2024:07:01 20:15:30",
+        SubSecTimeOriginal: "5",
+        OffsetTimeOriginal: "+02:00",
+        ExposureTime: "1/60",
+        FNumber: "178/100",
+      },
+      IFD3: {
+        GPSLatitudeRef: "N",
+        GPSLatitude: "48/1 51/1 30/1",
+        GPSLongitudeRef: "E",
+        GPSLongitude: "2/1 17/1 40/1",
+      },
+    })
+    .toBuffer();
+
+describe("what a camera wrote", () => {
+  test("is in the photo's times and in its metadata, grouped", async () => {
+    const { status, body } = await upload(api, formOf([{ bytes: await holiday(), name: "a.jpg" }]));
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      taken_at: "2024-07-01T20:15:30.500",
+      taken_at_offset_minutes: 120,
+      is_generated: false,
+    });
+    expect(body["generation_metadata"]).toBeUndefined();
+    const metadata = await metadataOf(body);
+    expect(metadata).toMatchObject({
+      file: { filename: "a.jpg", mime_type: "image/jpeg", taken_at: "2024-07-01T20:15:30.500" },
+      generation: null,
+      invokeai: null,
+    });
+    expect(metadata["exif"]).toEqual({
+      camera_make: "Apple",
+      camera_model: "iPhone 15",
+      exposure_time_seconds: 1 / 60,
+      f_number: 1.78,
+    });
+    expect(metadata["gps"]["latitude"]).toBeCloseTo(48.858333, 5);
+    expect(metadata["gps"]["longitude"]).toBeCloseTo(2.294444, 5);
+    expect(metadata["gps"]["altitude_m"]).toBeUndefined();
+  });
+
+  test("may be nothing: the groups are null", async () => {
+    const bytes = await painted(40, 40).png().toBuffer();
+    const { body } = await upload(api, formOf([{ bytes }]));
+    expect(body["taken_at"]).toBeUndefined();
+    expect(await metadataOf(body)).toMatchObject({
+      file: { width: 40, height: 40, file_size: bytes.length },
+      exif: null,
+      gps: null,
+      generation: null,
+      invokeai: null,
+    });
+  });
+});
+
+describe("GET /photos/{id}/metadata", () => {
+  test("gives what InvokeAI recorded as it stands in the file", async () => {
+    const record = { positive_prompt: "a cat", seed: 7, model: { key: "k", name: "Dreamy" } };
+    const text = pngChunk("tEXt", Buffer.from(`invokeai_metadata\0${JSON.stringify(record)}`));
+    const bytes = withPngChunks(await pngOfShade(3), text);
+    const { body } = await upload(api, formOf([{ bytes }]));
+    expect((await metadataOf(body))["invokeai"]).toEqual(record);
+  });
+
+  test("answers for a picture that is not here yet from its row", async () => {
+    const photo = await insertPhoto(api.deps.database.db, {
+      kind: "generated",
+      retrievalStatus: "pending",
+      generation: { prompt: "a dog" },
+    });
+    expect(await metadataOf(photo)).toMatchObject({
+      exif: null,
+      generation: { prompt: "a dog" },
+      invokeai: null,
+    });
+  });
+
+  test("is 404 for a photo that is not there", async () => {
+    const response = await api.request(`/api/v1/photos/${crypto.randomUUID()}/metadata`);
+    expect(response.status).toBe(404);
+  });
+});
