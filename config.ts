@@ -152,11 +152,12 @@ export type Config = Readonly<{
   }>;
   invokeai: Readonly<{ localUrl: string; connectionTimeoutMs: number; readTimeoutMs: number }>;
   /** null: no pod can be rented. */
-  runpod: Readonly<{ podType: string; idleTimeoutMinutes: number }> | null;
+  runpod: Readonly<{ podType: string }> | null;
   limits: Readonly<{
     maxUploadBytes: number;
     maxBatchSize: number;
     retrievalMaxAttempts: number;
+    podIdleMinutes: number;
     sessionIdleDays: number;
   }>;
   /** Kept apart, so that logging the rest is safe. */
@@ -249,13 +250,12 @@ function assemble(values: Values): Config {
       connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
       readTimeoutMs: values.INVOKEAI_READ_TIMEOUT * 1000,
     },
-    runpod: values.RUNPOD_API_KEY
-      ? { podType: values.RUNPOD_POD_TYPE, idleTimeoutMinutes: values.RUNPOD_IDLE_TIMEOUT }
-      : null,
+    runpod: values.RUNPOD_API_KEY ? { podType: values.RUNPOD_POD_TYPE } : null,
     limits: {
       maxUploadBytes: values.MAX_UPLOAD_SIZE,
       maxBatchSize: values.MAX_BATCH_SIZE,
       retrievalMaxAttempts: values.RETRIEVAL_MAX_ATTEMPTS,
+      podIdleMinutes: values.RUNPOD_IDLE_TIMEOUT,
       sessionIdleDays: values.SESSION_IDLE_DAYS,
     },
     secrets: {

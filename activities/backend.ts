@@ -17,7 +17,7 @@ export function createBackendActivities(deps: ActivityDeps) {
 
   return {
     async checkBackend(_input: object): Promise<BackendView> {
-      const client = deps.invokeai(local);
+      const client = await deps.invokeai(local);
       try {
         const apiVersion = await client.getVersion();
         const queue = await client.getQueueStatus();
@@ -51,7 +51,7 @@ export function createBackendActivities(deps: ActivityDeps) {
     },
 
     async syncModels(_input: object): Promise<{ modelsCount: number }> {
-      const seen = (await deps.invokeai(local).listModels()).map(toRow);
+      const seen = (await (await deps.invokeai(local)).listModels()).map(toRow);
       const modelsCount = await syncModels(db, { backend: local, seen, now: deps.now() });
       return { modelsCount };
     },

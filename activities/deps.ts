@@ -14,9 +14,9 @@ export type ActivityDeps = Readonly<{
   decodeLimits: DecodeLimits;
   /** Only for what a workflow cannot do itself: starting runs that the rows ask for. */
   temporal: Client;
-  /** The client of a backend by its name (`local`); its address stays out of workflow histories. */
-  invokeai: (backend: string) => InvokeAiClient;
-  backendUrl: (backend: string) => string;
+  /** The client of a backend by its name (`local`) at its present address, which stays out of workflow histories. */
+  invokeai: (backend: string) => Promise<InvokeAiClient>;
+  backendUrl: (backend: string) => Promise<string>;
   /** Handed to the runs that are started from rows. */
   timings: Partial<Timings>;
   now: () => Date;

@@ -42,7 +42,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     for (;;) {
       const attempt = await findAttempt(db, batchId);
       if (!attempt || attempt.settledAt || attempt.acceptedAt) return;
-      const invokeai = deps.invokeai(attempt.backend);
+      const invokeai = await deps.invokeai(attempt.backend);
       const { total } = await invokeai.getBatchStatus(batchId, signal);
       if (total > 0) return markAccepted(db, { batchId, now: deps.now() });
       const found = attempt.postedAt;
@@ -66,9 +66,8 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     );
     try {
       const graph = await stepGraph(db, { step, sourceImageName: attempt.sourceImageName });
-      const answer = await deps
-        .invokeai(attempt.backend)
-        .enqueueBatch({ batchId, graph, slots }, signal);
+      const invokeai = await deps.invokeai(attempt.backend);
+      const answer = await invokeai.enqueueBatch({ batchId, graph, slots }, signal);
       if (answer.enqueued > 0) {
         await markAccepted(db, { batchId, now: deps.now() });
         return true;
@@ -107,7 +106,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
         if (await settleUnsent(db, { batchId, now })) return { wasSent: false };
         continue;
       }
-      const invokeai = deps.invokeai(attempt.backend);
+      const invokeai = await deps.invokeai(attempt.backend);
       await invokeai.cancelBatch(batchId, signal);
       const { total } = await invokeai.getBatchStatus(batchId, signal);
       if (total > 0) {
@@ -126,9 +125,8 @@ export function createEnqueueActivities(deps: ActivityDeps) {
   async function drain(attempt: Attempt, drainMs: number, signal: AbortSignal): Promise<void> {
     const deadline = Date.now() + drainMs;
     while (Date.now() < deadline) {
-      const { items } = await deps
-        .invokeai(attempt.backend)
-        .listBatchItems(attempt.batchId, signal);
+      const invokeai = await deps.invokeai(attempt.backend);
+      const { items } = await invokeai.listBatchItems(attempt.batchId, signal);
       if (!items.some(isStopping)) return;
       await pause(lookEveryMs, signal);
     }

@@ -1,18 +1,26 @@
 import { createHash } from "node:crypto";
 import { AppError, ProviderError } from "#errors";
 import { beginRetrieval, completeRetrieval, countFailedRetrieval } from "#db/queries/retrievals";
+import { findChangedSettings, getSettings } from "#db/queries/settings";
 import type { Photo } from "#db/schema/photos";
 import { ingestImage, type IngestedImage } from "#media/ingest";
 import { originalKey } from "#media/keys";
 import { storePhotoFiles } from "#media/photo-files";
 import type { StagedFile } from "#media/storage";
 import type { ActivityDeps } from "./deps";
+import { createGate } from "./gate";
 import { withHeartbeat } from "./heartbeat";
 
 type Retrieval =
   | { state: "completed" }
   | { state: "nothing to do" }
-  | { state: "waiting" | "given up"; attempts: number; reason: string };
+  | {
+      state: "waiting" | "given up";
+      attempts: number;
+      reason: string;
+      /** The first pause between two attempts, where the owner set one. */
+      delayMs?: number;
+    };
 
 /** A generated 4096² PNG of noise has some 50 MB; nothing sane is above. */
 const maxImageBytes = 256 * 1024 * 1024;
@@ -20,6 +28,10 @@ const maxImageBytes = 256 * 1024 * 1024;
 /** Fetches generated images. */
 export function createRetrievalActivities(deps: ActivityDeps) {
   const { db } = deps.database;
+  // Pixels are held meanwhile, so that the slots of the worker alone are no bound.
+  const gate = createGate(
+    async () => (await getSettings(db, deps.config))["retrieval.parallel_retrievals"],
+  );
 
   async function retrieve(photoId: string, signal: AbortSignal): Promise<Retrieval> {
     const photo = await beginRetrieval(db, photoId);
@@ -30,13 +42,17 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     } catch (error) {
       const failure = signal.aborted ? undefined : readFailure(error);
       if (!failure) throw error;
-      const maxAttempts = deps.config.limits.retrievalMaxAttempts;
+      const changed = await findChangedSettings(db);
+      const maxAttempts =
+        changed["retrieval.max_attempts"] ?? deps.config.limits.retrievalMaxAttempts;
+      const delaySeconds = changed["retrieval.retry_delay_seconds"];
       const counted = await countFailedRetrieval(db, { photo, ...failure, maxAttempts });
       if (!counted) return { state: "nothing to do" };
       return {
         state: counted.givenUp ? "given up" : "waiting",
         attempts: counted.attempts,
         reason: failure.reason,
+        ...(delaySeconds !== undefined && { delayMs: delaySeconds * 1_000 }),
       };
     }
   }
@@ -77,9 +93,8 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     // Marked as handled: whichever side fails first, the other one follows, and the first is told.
     received.catch((error: unknown) => writer.abort(error).catch(() => {}));
     try {
-      await deps
-        .invokeai(backend)
-        .downloadImage({ imageName, sink: writer, maxBytes: maxImageBytes }, signal);
+      const invokeai = await deps.invokeai(backend);
+      await invokeai.downloadImage({ imageName, sink: writer, maxBytes: maxImageBytes }, signal);
       await writer.close();
     } catch (error) {
       await writer.abort(error).catch(() => {});
@@ -107,7 +122,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
   return {
     /** One attempt. A repeat fetches the same bytes to the same place; only a finished failure is counted. */
     retrieveImage: ({ photoId }: { photoId: string }): Promise<Retrieval> =>
-      withHeartbeat((signal) => retrieve(photoId, signal)),
+      withHeartbeat((signal) => gate(signal, () => retrieve(photoId, signal))),
   };
 }
 

@@ -14,20 +14,21 @@ import { openDatabase } from "#db/client";
 import { countMissingMigrations } from "#db/migrations";
 import { ensureInstallation } from "#db/queries/installation";
 import { hasPhotos } from "#db/queries/photos";
+import { settingSchemas } from "#db/settings";
 import { createDiskStorage } from "#media/disk";
 import { claimLibrary } from "#media/library-marker";
 import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
 import { housekeepingId } from "#workflows/housekeeping/contract";
 import { queues } from "#workflows/task-queues";
 import { configuredTimings, type Timings } from "#workflows/timings";
-import { createInvokeAiClient } from "./adapters/invokeai/client";
 import type { ActivityDeps } from "./deps";
 import { createActivities } from "./index";
+import { createLocalInvokeAi } from "./local-invokeai";
 import { ensureNamespace } from "./namespace";
 import { ensureSchedules } from "./schedules";
 
-/** Decoding beyond the cores only adds latency; the pixel budget bounds what is held meanwhile. */
-const parallelRetrievals = 2;
+/** What the settings may ask for; how many of these run at once is decided at each one's start. */
+const maxParallelRetrievals = settingSchemas["retrieval.parallel_retrievals"].maximum;
 const decodeTimeoutSeconds = 60;
 
 /**
@@ -91,17 +92,14 @@ function createDeps(
   config: Config,
   parts: Pick<ActivityDeps, "database" | "storage" | "temporal" | "timings">,
 ): ActivityDeps {
-  const { localUrl, connectionTimeoutMs, readTimeoutMs } = config.invokeai;
-  const client = createInvokeAiClient({ baseUrl: localUrl, connectionTimeoutMs, readTimeoutMs });
   return {
     ...parts,
+    ...createLocalInvokeAi(config, parts.database),
     config,
     decodeLimits: {
       budget: createPixelBudget(defaultBudget),
       timeoutSeconds: decodeTimeoutSeconds,
     },
-    invokeai: () => client,
-    backendUrl: () => localUrl,
     now: () => new Date(),
     newId: () => uuidv7(),
   };
@@ -141,7 +139,7 @@ async function createWorkers(
   const images = await Worker.create({
     ...shared,
     taskQueue: queues.images,
-    maxConcurrentActivityTaskExecutions: parallelRetrievals,
+    maxConcurrentActivityTaskExecutions: maxParallelRetrievals,
   });
   return [main, images];
 }

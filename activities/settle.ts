@@ -18,7 +18,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (!attempt || !step || attempt.settledAt) return;
     // Never sent: there is nothing to look for.
     const items = attempt.postedAt
-      ? (await deps.invokeai(attempt.backend).listBatchItems(batchId, signal)).items
+      ? (await (await deps.invokeai(attempt.backend)).listBatchItems(batchId, signal)).items
       : [];
     await adoptOrphans(step, attempt, items, signal);
     const slots = (await listSlots(db, step.id)).filter((slot) => isMissing(slot, attempt));
@@ -57,7 +57,8 @@ export function createSettleActivities(deps: ActivityDeps) {
     );
     if (cut.length === 0) return;
     const sessionIds = cut.map((item) => item.sessionId);
-    const images = await deps.invokeai(attempt.backend).findImagesBySession(sessionIds, signal);
+    const invokeai = await deps.invokeai(attempt.backend);
+    const images = await invokeai.findImagesBySession(sessionIds, signal);
     for (const image of images) {
       const item = cut.find((candidate) => candidate.sessionId === image.sessionId);
       const slot = missing.find((candidate) => candidate.index === item?.slotIndex);

@@ -33,12 +33,11 @@ export function createSourceActivities(deps: ActivityDeps) {
       });
     }
     // Named by nothing of the owner's: InvokeAI may run on somebody else's machine.
-    const imageName = await deps
-      .invokeai(attempt.backend)
-      .uploadImage(
-        { bytes: new Blob([new Uint8Array(png)]), filename: "source.png", mimeType: "image/png" },
-        signal,
-      );
+    const invokeai = await deps.invokeai(attempt.backend);
+    const imageName = await invokeai.uploadImage(
+      { bytes: new Blob([new Uint8Array(png)]), filename: "source.png", mimeType: "image/png" },
+      signal,
+    );
     await noteSourceImage(db, { batchId, imageName });
   }
 

@@ -58,7 +58,7 @@ export function createWatchActivities(deps: ActivityDeps) {
       message = words;
     };
     subscribeProgress({
-      baseUrl: deps.backendUrl(attempt.backend),
+      baseUrl: await deps.backendUrl(attempt.backend),
       batchId,
       onProgress: (seen) => progress.itemProgress(seen),
       onChange: () => wake(),
@@ -88,7 +88,8 @@ export function createWatchActivities(deps: ActivityDeps) {
 
   async function lookAt(batchId: string, backend: string, signal: AbortSignal) {
     try {
-      return (await deps.invokeai(backend).listBatchItems(batchId, signal)).items;
+      const invokeai = await deps.invokeai(backend);
+      return (await invokeai.listBatchItems(batchId, signal)).items;
     } catch (error) {
       // It may be starting again; the batch is looked for until it answers.
       if (error instanceof ProviderError && error.retryable) return error;

@@ -8,6 +8,7 @@ import { createGenerationModule } from "./modules/generation/index";
 import { createHealthModule } from "./modules/health/index";
 import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
+import { createSettingsModule } from "./modules/settings/index";
 import { createSharesModule } from "./modules/shares/index";
 
 /** Every feature of the api but the page that shows its document. */
@@ -21,6 +22,7 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createHealthModule(deps),
     createModelsModule(deps),
     createPhotosModule(deps),
+    createSettingsModule(deps),
     createSharesModule(deps),
   ];
 }

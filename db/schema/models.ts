@@ -7,6 +7,8 @@ export type ModelDefaults = {
   steps: number;
   cfgScale: number;
   scheduler: string;
+  /** Those that were set for the model in InvokeAI; the others are its base's. Missing in rows of earlier versions. */
+  own?: ("width" | "height" | "steps" | "cfgScale" | "scheduler")[];
 };
 
 /** What a request for this model may hold; written by the side that builds the graphs, read by the side that takes requests. */

@@ -46,8 +46,8 @@ export async function createActivityBench() {
     decodeLimits: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
     // Only reconcile speaks to it, which is tried with a real one.
     temporal: {} as Client,
-    invokeai: () => invokeai,
-    backendUrl: () => simulator.url,
+    invokeai: async () => invokeai,
+    backendUrl: async () => simulator.url,
     timings: {},
     now: () => clock.now ?? new Date(),
     newId: () => uuidv7(),

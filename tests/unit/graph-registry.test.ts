@@ -132,7 +132,8 @@ test("pictures can be made with plain main models of known bases only", () => {
 });
 
 test("a model's settings are its defaults where its base can take them", () => {
-  expect(defaultsOf(model())).toEqual(baseFacts["sd-1"]!.defaults);
+  const ofBase = { ...baseFacts["sd-1"]!.defaults, own: [] };
+  expect(defaultsOf(model())).toEqual(ofBase);
   const settings = {
     ...noSettings,
     width: 768,
@@ -147,6 +148,7 @@ test("a model's settings are its defaults where its base can take them", () => {
     steps: 24,
     cfgScale: 6.5,
     scheduler: "lcm",
+    own: ["width", "height", "steps", "cfgScale", "scheduler"],
   });
   const odd = {
     ...noSettings,
@@ -156,6 +158,6 @@ test("a model's settings are its defaults where its base can take them", () => {
     cfgScale: 0,
     scheduler: "unheard",
   };
-  expect(defaultsOf(model({ settings: odd }))).toEqual(baseFacts["sd-1"]!.defaults);
+  expect(defaultsOf(model({ settings: odd }))).toEqual(ofBase);
   expect(defaultsOf(model({ base: "flux" }))).toBeUndefined();
 });

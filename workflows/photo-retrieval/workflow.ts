@@ -42,7 +42,10 @@ export async function photoRetrieval(input: PhotoRetrievalInput): Promise<void> 
       present("failed", `Given up after ${result.attempts} attempts: ${result.reason}`);
       throw ApplicationFailure.nonRetryable(result.reason, "invokeai_retrieval_error");
     }
-    const pauseMs = retrievalPauseMs(result.attempts, timings);
+    const pauseMs = retrievalPauseMs(result.attempts, {
+      ...timings,
+      ...(result.delayMs !== undefined && { retrievalDelayMs: result.delayMs }),
+    });
     present(
       "waiting",
       `Attempt ${result.attempts} failed: ${result.reason} Next one in ${Math.ceil(pauseMs / 1_000)} s.`,

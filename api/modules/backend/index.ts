@@ -1,6 +1,8 @@
 import { Elysia, t } from "elysia";
 import { findBackend } from "#db/queries/backends";
+import { getSettings } from "#db/queries/settings";
 import type { ApiDeps } from "../../deps";
+import { withoutLogin } from "../../without-login";
 
 const statusSchema = t.Object({
   mode: t.Union([t.Literal("local"), t.Literal("remote")]),
@@ -27,21 +29,14 @@ export function createBackendModule(deps: ApiDeps) {
 
 async function showStatus({ config, database }: ApiDeps): Promise<typeof statusSchema.static> {
   const backend = await findBackend(database.db, "local");
+  const settings = await getSettings(database.db, config);
   return {
     mode: "local",
-    url: withoutLogin(config.invokeai.localUrl),
+    url: withoutLogin(settings["backend.local_url"]),
     connected: backend?.connected ?? false,
     ...(backend?.apiVersion && { api_version: backend.apiVersion }),
     ...(backend?.checkedAt && { checked_at: backend.checkedAt.toISOString() }),
     queue: { pending: backend?.queuePending ?? 0, in_progress: backend?.queueInProgress ?? 0 },
     ...(backend?.lastError && { last_error: backend.lastError }),
   };
-}
-
-/** An address may carry a name and a password. */
-function withoutLogin(address: string): string {
-  const url = new URL(address);
-  url.username = "";
-  url.password = "";
-  return url.toString().replace(/\/$/, "");
 }

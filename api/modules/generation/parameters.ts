@@ -1,5 +1,6 @@
 import type { Model } from "#db/schema/models";
 import type { StepParameters } from "#db/schema/steps";
+import type { SettingValues } from "#db/settings";
 import { AppError, type FieldFault } from "#errors";
 
 /** What a request asks for, before anything is filled in. */
@@ -28,6 +29,8 @@ export type ParameterContext = {
   maxBatchSize: number;
   /** Used where the request names no seed; 0 to 2³² − 1. */
   randomSeed: number;
+  /** What the owner changed of the settings. */
+  settings: Partial<SettingValues>;
 };
 
 export const seedCount = 2 ** 32;
@@ -49,7 +52,8 @@ export function completeParameters(
   context: ParameterContext,
 ): { parameters: StepParameters; model: Model; faults: FieldFault[] } {
   const model = usableModel(asked.modelKey, context.models);
-  const { accepts, defaults } = model;
+  const { accepts } = model;
+  const defaults = usualOf(model, context.settings);
   const faults: FieldFault[] = [];
   const refuse = (name: string, message: string) =>
     void faults.push({ path: `parameters.${name}`, message });
@@ -80,7 +84,7 @@ export function completeParameters(
   if (asked.scheduler !== undefined && !accepts.schedulers.includes(asked.scheduler)) {
     refuse("scheduler", `one of ${accepts.schedulers.join(", ") || "none"} for ${model.base}`);
   }
-  const batchSize = asked.batchSize ?? 1;
+  const batchSize = asked.batchSize ?? usualBatchSize(context);
   within("batch_size", batchSize, 1, context.maxBatchSize);
   const seed = asked.seed ?? context.randomSeed;
   within("seed", seed, 0, seedCount - 1);
@@ -132,6 +136,30 @@ export function completeParameters(
     ...(accepts.guidance && { guidance }),
   };
   return { parameters, model, faults };
+}
+
+/**
+ * What is taken where a request is silent: what was set for the model in InvokeAI, then what the owner set here as far
+ * as the base knows it, then the base's own. A setting that nobody touched is no wish.
+ */
+function usualOf({ defaults, accepts }: UsableModel, settings: Partial<SettingValues>) {
+  // A row of an earlier version does not tell them apart: then all are the model's.
+  const isOwn = (name: "steps" | "cfgScale" | "scheduler") => defaults.own?.includes(name) ?? true;
+  const scheduler = settings["generation.default_scheduler"];
+  const isKnown = scheduler !== undefined && accepts.schedulers.includes(scheduler);
+  return {
+    ...defaults,
+    ...(!isOwn("steps") && { steps: settings["generation.default_steps"] ?? defaults.steps }),
+    ...(!isOwn("cfgScale") && {
+      cfgScale: settings["generation.default_cfg_scale"] ?? defaults.cfgScale,
+    }),
+    ...(!isOwn("scheduler") && isKnown && { scheduler }),
+  };
+}
+
+/** MAX_BATCH_SIZE may have been lowered since it was set. */
+function usualBatchSize({ settings, maxBatchSize }: ParameterContext): number {
+  return Math.min(settings["generation.default_batch_size"] ?? 1, maxBatchSize);
 }
 
 /** The seeds of a batch: each next one higher, modulo 2³². */

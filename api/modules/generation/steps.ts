@@ -14,6 +14,7 @@ import {
   setSelectedImage,
 } from "#db/queries/generation-requests";
 import { listModelsByKey, touchModel } from "#db/queries/models";
+import { findChangedSettings } from "#db/queries/settings";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
@@ -58,6 +59,7 @@ export async function requestStep(deps: Deps, asked: AskedStep): Promise<void> {
       models: await listModelsByKey(tx, keysOf(asked.parameters)),
       hasSource: source !== null,
       maxBatchSize: deps.config.limits.maxBatchSize,
+      settings: await findChangedSettings(tx),
       randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
     });
     faults.unshift(...promptFaults(asked, model.accepts?.negativePrompt === true));

@@ -20,20 +20,22 @@ export function isSupported(model: InvokeAiModel): boolean {
 
 /**
  * What to take for a model when a request says nothing: its owner's settings where the base can
- * take them, else the base's. undefined for a model that is not supported.
+ * take them (named in `own`), else the base's. undefined for a model that is not supported.
  */
-export function defaultsOf(model: InvokeAiModel): BaseFacts["defaults"] | undefined {
+export function defaultsOf(
+  model: InvokeAiModel,
+): (BaseFacts["defaults"] & { own: (keyof BaseFacts["defaults"])[] }) | undefined {
   const facts = isSupported(model) ? baseFacts[model.base] : undefined;
   if (!facts) return undefined;
   const { width, height, steps, cfgScale, scheduler } = model.settings;
   const { accepts, defaults } = facts;
-  const hasSize = isSize(width, accepts) && isSize(height, accepts);
-  return {
-    ...(hasSize ? { width, height } : { width: defaults.width, height: defaults.height }),
-    steps: isSteps(steps) ? steps : defaults.steps,
-    cfgScale: isCfgScale(cfgScale) ? cfgScale : defaults.cfgScale,
-    scheduler: isScheduler(scheduler, accepts) ? scheduler : defaults.scheduler,
+  const own = {
+    ...(isSize(width, accepts) && isSize(height, accepts) && { width, height }),
+    ...(isSteps(steps) && { steps }),
+    ...(isCfgScale(cfgScale) && { cfgScale }),
+    ...(isScheduler(scheduler, accepts) && { scheduler }),
   };
+  return { ...defaults, ...own, own: Object.keys(own) as (keyof BaseFacts["defaults"])[] };
 }
 
 /**

@@ -1,0 +1,28 @@
+import type { Config } from "#config";
+import type { Database } from "#db/client";
+import { getSettings } from "#db/queries/settings";
+import { createInvokeAiClient, type InvokeAiClient } from "./adapters/invokeai/client";
+import type { ActivityDeps } from "./deps";
+
+/** InvokeAI at the address that the settings name when it is called, so that a move needs no restart. */
+export function createLocalInvokeAi(
+  config: Config,
+  database: Database,
+): Pick<ActivityDeps, "invokeai" | "backendUrl"> {
+  const { connectionTimeoutMs, readTimeoutMs } = config.invokeai;
+  let known: { baseUrl: string; client: InvokeAiClient } | undefined;
+
+  const backendUrl = async () => (await getSettings(database.db, config))["backend.local_url"];
+
+  return {
+    backendUrl,
+    async invokeai() {
+      const baseUrl = await backendUrl();
+      if (known?.baseUrl !== baseUrl) {
+        const client = createInvokeAiClient({ baseUrl, connectionTimeoutMs, readTimeoutMs });
+        known = { baseUrl, client };
+      }
+      return known.client;
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { createGate } from "#activities/gate";
+import { createLocalInvokeAi } from "#activities/local-invokeai";
+import { loadConfig } from "#config";
+import { saveSettings } from "#db/queries/settings";
+import { settings } from "#db/schema/settings";
+import type { SettingValues } from "#db/settings";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { until } from "#tests/support/wait";
+
+let bench: ActivityBench;
+
+beforeAll(async () => {
+  bench = await createActivityBench();
+}, 30_000);
+
+afterEach(async () => {
+  await bench.simulator.control.clearFaults();
+  await bench.db.delete(settings);
+});
+
+afterAll(() => bench.close());
+
+const set = (change: Partial<SettingValues>) => saveSettings(bench.db, { change, now: new Date() });
+
+describe("a changed setting", () => {
+  test("counts at the next attempt to fetch an image", async () => {
+    const attempt = await bench.createAttempt([500]);
+    await bench.run("enqueueBatch", { batchId: attempt.batchId, graceMs: 500 });
+    await bench.simulator.control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+    const [photoId = ""] = (await bench.run("watchBatch", attempt)).photoIds;
+    await bench.simulator.control.addFault({ kind: "status_500_json", route: "imageFull" });
+    const first = await bench.run("retrieveImage", { photoId });
+    expect(first).toMatchObject({ state: "waiting", attempts: 1 });
+    expect(first).not.toHaveProperty("delayMs");
+    await set({ "retrieval.retry_delay_seconds": 90 });
+    expect(await bench.run("retrieveImage", { photoId })).toMatchObject({
+      state: "waiting",
+      attempts: 2,
+      delayMs: 90_000,
+    });
+    await set({ "retrieval.max_attempts": 3 });
+    expect(await bench.run("retrieveImage", { photoId })).toMatchObject({ state: "given up" });
+  }, 30_000);
+
+  test("sends the next call to InvokeAI's new address", async () => {
+    const config = loadConfig({
+      DATABASE_URL: "postgres://nobody@127.0.0.1/none",
+      INVOKEAI_LOCAL_URL: "http://127.0.0.1:9",
+    });
+    const database = { db: bench.db, sql: bench.sql, close: async () => {} };
+    const { invokeai, backendUrl } = createLocalInvokeAi(config, database);
+    expect(await backendUrl("local")).toBe("http://127.0.0.1:9");
+    await set({ "backend.local_url": bench.simulator.url });
+    expect(await (await invokeai("local")).getVersion()).toMatch(/^\d+\./);
+  });
+});
+
+describe("the gate", () => {
+  const running: string[] = [];
+  const open = (gate: ReturnType<typeof createGate>, name: string, signal?: AbortSignal) => {
+    const done = Promise.withResolvers<void>();
+    const passed = gate(signal ?? new AbortController().signal, async () => {
+      running.push(name);
+      await done.promise;
+      running.splice(running.indexOf(name), 1);
+    });
+    return { passed, done: done.resolve };
+  };
+
+  test("lets through as many as the limit says now, in the order in which they came", async () => {
+    let limit = 1;
+    const gate = createGate(async () => limit);
+    const [a, b, c] = ["a", "b", "c"].map((name) => open(gate, name));
+    await until("a", () => running.join() === "a");
+    limit = 2;
+    a!.done();
+    await until("b and c", () => running.join() === "b,c");
+    b!.done();
+    c!.done();
+    await Promise.all([a!.passed, b!.passed, c!.passed]);
+  });
+
+  test("one that is aborted while it waits leaves the line, and a limit that cannot be told stays as it was", async () => {
+    let isAway = false;
+    const gate = createGate(async () => {
+      if (isAway) throw new Error("away");
+      return 1;
+    });
+    const stop = new AbortController();
+    const [a, b, c] = [open(gate, "a"), open(gate, "b", stop.signal), open(gate, "c")];
+    await until("a", () => running.join() === "a");
+    isAway = true;
+    stop.abort(new Error("stopped"));
+    expect(await b.passed.catch((error: Error) => error.message)).toBe("stopped");
+    a.done();
+    await until("c", () => running.join() === "c");
+    c.done();
+    await Promise.all([a.passed, c.passed]);
+  });
+});

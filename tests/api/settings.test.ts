@@ -1,0 +1,173 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { settings } from "#db/schema/settings";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertModel } from "#tests/support/rows";
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await createTestApi({
+    RETRIEVAL_MAX_ATTEMPTS: "7",
+    RUNPOD_IDLE_TIMEOUT: "45",
+    INVOKEAI_LOCAL_URL: "http://me:marker-password@gpu.lan:9090/",
+    MAX_BATCH_SIZE: "6",
+  });
+}, 60_000);
+
+afterEach(async () => void (await db().delete(settings)));
+
+afterAll(() => api.close());
+
+const db = () => api.deps.database.db;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+async function get(): Promise<Body> {
+  const response = await api.request("/api/v1/settings");
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+async function patch(body: unknown): Promise<[number, Body]> {
+  const response = await api.request("/api/v1/settings", {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return [response.status, await response.json()];
+}
+
+const pathsOf = (body: Body) => body.error.details.errors.map((fault: Body) => fault.path);
+
+describe("settings", () => {
+  test("untouched ones are the environment's where it has a variable, and no login is shown", async () => {
+    const all = await get();
+    expect(all.retrieval.max_attempts).toBe(7);
+    expect(all.backend).toMatchObject({
+      mode: "local",
+      local_url: "http://gpu.lan:9090",
+      idle_timeout_minutes: 45,
+      max_session_cost_usd: null,
+    });
+    expect(all.library).toEqual({ trash_retention_days: 30 });
+    expect(all.cost_tracking).toEqual({
+      current_session_cost: 0,
+      lifetime_usage_hours: 0,
+      lifetime_cost: 0,
+    });
+    expect(JSON.stringify(all)).not.toContain("marker-password");
+  });
+
+  test("any subset can be changed, and the rest stays", async () => {
+    const before = await get();
+    const [status, after] = await patch({
+      generation: {
+        default_steps: 12,
+        aspect_ratios: [{ name: " wide ", width: 768, height: 512 }],
+      },
+      backend: { local_url: "http://other.lan:9090/", max_session_cost_usd: 2.5 },
+      library: { trash_retention_days: 3 },
+    });
+    expect(status).toBe(200);
+    expect(after).toEqual({
+      ...before,
+      generation: {
+        ...before.generation,
+        default_steps: 12,
+        aspect_ratios: [{ name: "wide", width: 768, height: 512 }],
+      },
+      backend: { ...before.backend, local_url: "http://other.lan:9090", max_session_cost_usd: 2.5 },
+      library: { trash_retention_days: 3 },
+    });
+    expect(await get()).toEqual(after);
+    const [, again] = await patch({ backend: { max_session_cost_usd: null } });
+    expect(again.backend.max_session_cost_usd).toBeNull();
+  });
+
+  test("one fault and nothing is changed", async () => {
+    const before = await get();
+    const refused: [object, string][] = [
+      [{ library: { trash_retention_days: 0 } }, "library.trash_retention_days"],
+      [{ retrieval: { max_attempts: "many" } }, "retrieval.max_attempts"],
+      [{ generation: { default_batch_size: 7 } }, "generation.default_batch_size"],
+      [{ generation: { default_steps: 2.5 } }, "generation.default_steps"],
+      [{ backend: { local_url: "http://me:secret@gpu.lan" } }, "backend.local_url"],
+      [{ backend: { local_url: "file:///etc" } }, "backend.local_url"],
+      [{ backend: { runpod_api_key: "rpa_1" } }, "backend.runpod_api_key"],
+      [{ cost_tracking: { lifetime_cost: 0 } }, "cost_tracking"],
+      [{ colours: {} }, "colours"],
+    ];
+    for (const [fault, path] of refused) {
+      const [status, body] = await patch({ retrieval: { retry_delay_seconds: 9 }, ...fault });
+      expect([path, status]).toEqual([path, 400]);
+      expect(pathsOf(body)).toContain(path);
+    }
+    expect((await patch({}))[0]).toBe(400);
+    const [status, body] = await patch({
+      library: { trash_retention_days: 4 },
+      backend: { mode: "remote" },
+    });
+    expect([status, body.error.code]).toEqual([409, "pod_error"]);
+    expect(await get()).toEqual(before);
+  });
+
+  test("a row that another version wrote and this one cannot read counts as not changed", async () => {
+    await db()
+      .insert(settings)
+      .values([
+        { name: "library.trash_retention_days", value: "a fortnight" },
+        { name: "library.colour", value: 1 },
+      ]);
+    expect((await get()).library).toEqual({ trash_retention_days: 30 });
+  });
+
+  test("the backend's status names the address in force", async () => {
+    await patch({ backend: { local_url: "http://other.lan:9090" } });
+    const status = (await (await api.request("/api/v1/backend/status")).json()) as Body;
+    expect(status.url).toBe("http://other.lan:9090");
+  });
+});
+
+describe("a step that leaves parameters out", () => {
+  const defaults = { width: 512, height: 512, steps: 30, cfgScale: 7.5, scheduler: "euler" };
+
+  async function parametersOf(modelKey: string): Promise<Body> {
+    const session = (await (
+      await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" })
+    ).json()) as Body;
+    const answer = await api.postJson(`/api/v1/generation/sessions/${session.id}/steps`, {
+      prompt: "a lighthouse",
+      parameters: { model_key: modelKey },
+    });
+    expect(answer.status).toBe(202);
+    return ((await answer.json()) as Body).parameters;
+  }
+
+  test("takes what was set for the model, then what the owner set, then the base's", async () => {
+    const plain = await insertModel(db(), { defaults: { ...defaults, own: [] } });
+    const tuned = await insertModel(db(), { defaults: { ...defaults, steps: 24, own: ["steps"] } });
+    expect(await parametersOf(plain.key)).toMatchObject({
+      steps: 30,
+      cfg_scale: 7.5,
+      batch_size: 1,
+    });
+    await patch({
+      generation: {
+        default_steps: 11,
+        default_cfg_scale: 5,
+        default_scheduler: "ddim",
+        default_batch_size: 3,
+      },
+    });
+    const chosen = { cfg_scale: 5, scheduler: "ddim", batch_size: 3 };
+    expect(await parametersOf(plain.key)).toMatchObject({ ...chosen, steps: 11 });
+    expect(await parametersOf(tuned.key)).toMatchObject({ ...chosen, steps: 24 });
+  });
+
+  test("a scheduler that the base does not know gives way to the base's own", async () => {
+    const model = await insertModel(db(), { defaults: { ...defaults, own: [] } });
+    await patch({ generation: { default_scheduler: "flow_match" } });
+    expect((await parametersOf(model.key)).scheduler).toBe("euler");
+  });
+});
