@@ -1,16 +1,16 @@
-import type { StoredFile } from "#media/storage";
+import { bodyOf, type Content } from "#media/content";
 import { isKnown } from "./lists";
 
 /** A stored type, never one an upload claimed; scripts in a picture that is also a page do not run. */
 const imagePolicy = "default-src 'none'; sandbox";
 
 /**
- * Answers with a stored file: whole, the range asked for (RFC 9110 §14), or 304. `etag` is strong,
+ * Answers with a stored file, or with what is made of one: whole, the range asked for (RFC 9110 §14), or 304. `etag` is strong,
  * with its quotes.
  */
 export function answerFile(
   request: Request,
-  file: StoredFile,
+  file: Content,
   about: { mimeType: string; etag: string; cacheControl: string; headers?: Record<string, string> },
 ): Response {
   const shared = {
@@ -30,10 +30,12 @@ export function answerFile(
     return new Response(null, { status: 416, headers: unsatisfied });
   }
   if (range === "whole") {
-    return new Response(file.blob, { headers: { ...headers, "content-length": `${file.bytes}` } });
+    return new Response(bodyOf(file), {
+      headers: { ...headers, "content-length": `${file.bytes}` },
+    });
   }
   const { start, end } = range;
-  return new Response(file.blob.slice(start, end + 1), {
+  return new Response(bodyOf(file, { start, end: end + 1 }), {
     status: 206,
     headers: {
       ...headers,

@@ -10,6 +10,8 @@ export type InspectedImage = Readonly<{
   width: number;
   height: number;
   hasAlpha: boolean;
+  /** How EXIF says the stored pixels are turned, 1 to 8; 1 is upright. */
+  orientation: number;
   /** 1, or the frames of an animation. */
   pages: number;
   /** Pixels the decoder keeps at one time; 0 where it works strip by strip. */
@@ -60,6 +62,7 @@ export async function inspectImage(path: string, mimeType: ImageMimeType): Promi
     width,
     height,
     hasAlpha: header.hasAlpha,
+    orientation: header.orientation ?? 1,
     pages: header.pages ?? 1,
     heldPixels: isReadInStrips(mimeType, header) ? 0 : width * height,
     exif: header.exif,

@@ -1,4 +1,4 @@
-import { extensionFor } from "./formats";
+import { extensionFor, type ImageMimeType, reencodedType } from "./formats";
 
 export type PhotoKind = "uploaded" | "generated";
 
@@ -15,7 +15,8 @@ export const quarantineFolder = ".quarantine";
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const original = /^photos\/(uploaded|generated)\/([0-9a-f]{2})\/([0-9a-f-]{36})\.[a-z]{3,4}$/;
-const derivative = /^photos\/thumbnails\/([0-9a-f]{2})\/([0-9a-f-]{36})(\.preview)?\.webp$/;
+const derivative =
+  /^photos\/thumbnails\/([0-9a-f]{2})\/([0-9a-f-]{36})(?:(\.preview)?\.webp|(\.shared)\.[a-z]{3,4})$/;
 const incoming = /^photos\/(?:uploaded|generated|thumbnails)\/\.incoming\/[^/]+\.part$/;
 
 /** `photos/uploaded/ab/<id>.jpg`: where the untouched bytes lie. */
@@ -32,6 +33,12 @@ export function previewKey(id: string): string {
   return `photos/thumbnails/${fanned(id)}.preview.webp`;
 }
 
+/** A copy of an original of this type, made anew to leave without what the original carries; can be made again. */
+export function sharedCopyKey(photo: Pick<OriginalRef, "id" | "mimeType">): string {
+  const mimeType = reencodedType(photo.mimeType as ImageMimeType);
+  return `photos/thumbnails/${fanned(photo.id)}.shared.${extensionFor(mimeType)}`;
+}
+
 /** The area a new original of this kind is written in. */
 export function areaOf(kind: PhotoKind): Area {
   return `photos/${kind}`;
@@ -39,7 +46,7 @@ export function areaOf(kind: PhotoKind): Area {
 
 export type ParsedKey =
   | { part: "original"; kind: PhotoKind; id: string }
-  | { part: "thumbnail" | "preview"; id: string }
+  | { part: "thumbnail" | "preview" | "shared-copy"; id: string }
   | { part: "incoming" };
 
 /** The inverse of the functions above; undefined for a file that none of them names. */
@@ -50,8 +57,10 @@ export function parseKey(key: string): ParsedKey | undefined {
     const [, kind, folder, id] = asOriginal;
     return isHome(folder, id) ? { part: "original", kind: kind as PhotoKind, id } : undefined;
   }
-  const [, folder, id, preview] = derivative.exec(key) ?? [];
-  return isHome(folder, id) ? { part: preview ? "preview" : "thumbnail", id } : undefined;
+  const [, folder, id, preview, shared] = derivative.exec(key) ?? [];
+  if (!isHome(folder, id)) return undefined;
+  if (shared) return { part: "shared-copy", id };
+  return { part: preview ? "preview" : "thumbnail", id };
 }
 
 function isHome(folder: string | undefined, id: string | undefined): id is string {

@@ -1,5 +1,12 @@
 import type { IngestedImage } from "./ingest";
-import { originalKey, type OriginalRef, type PhotoKind, previewKey, thumbnailKey } from "./keys";
+import {
+  originalKey,
+  type OriginalRef,
+  type PhotoKind,
+  previewKey,
+  sharedCopyKey,
+  thumbnailKey,
+} from "./keys";
 import type { StagedFile, Storage } from "./storage";
 
 /**
@@ -31,9 +38,10 @@ export async function storePhotoFiles(
   }
 }
 
-/** Removes a photo's three files; what is missing already is fine. The row goes first. */
+/** Removes a photo's files, and a copy made to be shared; what is missing already is fine. The row goes first. */
 export async function removePhotoFiles(storage: Storage, photo: OriginalRef): Promise<void> {
   await storage.remove(originalKey(photo));
   await storage.remove(previewKey(photo.id));
   await storage.remove(thumbnailKey(photo.id));
+  await storage.remove(sharedCopyKey(photo));
 }

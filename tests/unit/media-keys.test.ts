@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/keys";
+import { originalKey, parseKey, previewKey, sharedCopyKey, thumbnailKey } from "#media/keys";
 
 const id = "019a7c2e-4f10-7abc-8def-0123456789ab";
 
@@ -17,6 +17,10 @@ describe("storage keys", () => {
     expect(parseKey(original)).toEqual({ part: "original", kind: "generated", id });
     expect(parseKey(thumbnailKey(id))).toEqual({ part: "thumbnail", id });
     expect(parseKey(previewKey(id))).toEqual({ part: "preview", id });
+    expect(parseKey(sharedCopyKey({ id, mimeType: "image/avif" }))).toEqual({
+      part: "shared-copy",
+      id,
+    });
     expect(parseKey("photos/uploaded/.incoming/x.part")).toEqual({ part: "incoming" });
   });
 

@@ -1,14 +1,18 @@
 import { Elysia, t } from "elysia";
-import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { publicRoute } from "../../route-table";
 import { imageDetail } from "../photos/model";
 import type { Gate } from "./gate";
-import { answerImage, type Size } from "./images";
+import { answerImage } from "./images";
+import type { FindLeaving, Size } from "./leaving";
 import { answerPublic, tokenOf } from "./public-answer";
 
 /** The pictures of a link, below the address of its page and, for programs, below the one of the api. */
-export function createImageRoutes(deps: ApiDeps, gate: Gate, prefix: "/s" | "/api/v1/share") {
+export function createImageRoutes(
+  gate: Gate,
+  findLeaving: FindLeaving,
+  prefix: "/s" | "/api/v1/share",
+) {
   const image =
     (size: Size) =>
     ({ params, request }: { params: { key: string; photo_id: string }; request: Request }) =>
@@ -16,7 +20,7 @@ export function createImageRoutes(deps: ApiDeps, gate: Gate, prefix: "/s" | "/ap
         const photo = { id: params.photo_id, size };
         const visitor = { key: params.key, token: tokenOf(request) };
         const visit = await gate.pass(visitor, { password: true, views: "held", photo });
-        return answerImage(deps, request, visit, size);
+        return answerImage(findLeaving, request, visit, size);
       });
 
   const about = (summary: string, type: "image/webp" | "image/*" = "image/webp") => ({
@@ -31,6 +35,6 @@ export function createImageRoutes(deps: ApiDeps, gate: Gate, prefix: "/s" | "/ap
     .get(
       "/:key/photos/:photo_id/original",
       image("original"),
-      about("The original; without show_metadata a copy of its pixels alone", "image/*"),
+      about("The original; without show_metadata a copy that carries its pixels alone", "image/*"),
     );
 }

@@ -3,6 +3,7 @@ import type { ApiDeps } from "../../deps";
 import { createGate } from "./gate";
 import { createGuessLimit } from "./guesses";
 import { createImageRoutes } from "./image-routes";
+import { createFindLeaving } from "./leaving";
 import { createOwnerRoutes } from "./owner-routes";
 import { createPageRoutes } from "./page-routes";
 import { createPublicRoutes } from "./public-routes";
@@ -11,10 +12,11 @@ import { createPublicRoutes } from "./public-routes";
 export function createSharesModule(deps: ApiDeps) {
   const gate = createGate(deps);
   const guesses = createGuessLimit();
+  const findLeaving = createFindLeaving(deps);
   return new Elysia({ name: "shares" })
     .use(createOwnerRoutes(deps))
-    .use(createPublicRoutes(deps, gate, guesses))
+    .use(createPublicRoutes(deps, { gate, guesses, findLeaving }))
     .use(createPageRoutes(deps, gate, guesses))
-    .use(createImageRoutes(deps, gate, "/api/v1/share"))
-    .use(createImageRoutes(deps, gate, "/s"));
+    .use(createImageRoutes(gate, findLeaving, "/api/v1/share"))
+    .use(createImageRoutes(gate, findLeaving, "/s"));
 }

@@ -10,6 +10,7 @@ import { publicRoute } from "../../route-table";
 import { type Gate, noSuchLink, type Visit } from "./gate";
 import type { GuessLimit } from "./guesses";
 import { answerImage } from "./images";
+import type { FindLeaving } from "./leaving";
 import { showPage } from "./page";
 import { answerPublic, tokenOf } from "./public-answer";
 import { sharedPhotoSchema, sharedPhotoToWire, sharedSchema, tokenSchema } from "./public-model";
@@ -20,7 +21,10 @@ const apiBase = "/api/v1/share";
 const byKey = t.Object({ key: t.String() });
 
 /** What is shared, for programs; the same gate as the pages. */
-export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit) {
+export function createPublicRoutes(
+  deps: ApiDeps,
+  { gate, guesses, findLeaving }: { gate: Gate; guesses: GuessLimit; findLeaving: FindLeaving },
+) {
   const visitorOf = (request: Request, key: string) => ({ key, token: tokenOf(request) });
 
   async function listPhotos(visit: Visit, key: string, page: Page) {
@@ -68,7 +72,7 @@ export function createPublicRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimi
     const first: Page = { by: "offset", limit: 1, offset: 0, exactTotal: false };
     const [photo] = (await listShown(deps, looked, first)).photos;
     if (!photo) throw noSuchLink();
-    const answer = await answerImage(deps, request, { ...looked, photo }, "preview");
+    const answer = await answerImage(findLeaving, request, { ...looked, photo }, "preview");
     answer.headers.set("vary", "Accept");
     return answer;
   }
