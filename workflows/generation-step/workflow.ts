@@ -2,7 +2,6 @@ import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   ActivityCancellationType,
   CancellationScope,
-  ChildWorkflowCancellationType,
   condition,
   ContinueAsNew,
   continueAsNew,
@@ -164,18 +163,20 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     await Promise.all(
       photoIds.map(async (photoId) => {
         try {
-          await startChild(photoRetrieval, {
-            workflowId: photoRetrievalId(photoId),
-            args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
-            // An image that exists is fetched, whatever becomes of its step: its end or its cancel.
-            parentClosePolicy: ParentClosePolicy.ABANDON,
-            cancellationType: ChildWorkflowCancellationType.ABANDON,
-            staticSummary: "Fetches one generated image",
-            typedSearchAttributes: [
-              { key: searchAttributes.entity, value: photoId },
-              { key: searchAttributes.session, value: sessionId },
-            ],
-          });
+          // An image that exists is fetched, whatever becomes of its step: its end or its cancel. And a cancel that
+          // comes before the child's start is told would leave `startChild` waiting for ever.
+          await CancellationScope.nonCancellable(() =>
+            startChild(photoRetrieval, {
+              workflowId: photoRetrievalId(photoId),
+              args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
+              parentClosePolicy: ParentClosePolicy.ABANDON,
+              staticSummary: "Fetches one generated image",
+              typedSearchAttributes: [
+                { key: searchAttributes.entity, value: photoId },
+                { key: searchAttributes.session, value: sessionId },
+              ],
+            }),
+          );
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         }
