@@ -1,26 +1,70 @@
 import type { ComponentChildren, VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
 
-/** The frame of every page. `base` is the link's own address; null: it loads nothing. */
-export function Document(props: {
-  base: string | null;
+/** What a messenger shows of a link that is sent. Addresses are absolute. */
+export type SocialPreview = {
   title: string;
+  /** null: there is nothing to show yet. */
+  image: { url: string; width: number; height: number } | null;
+};
+
+const icon =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%23456'/%3E%3Cpath d='M2 13l4-6 3 4 2-2 3 4z' fill='%23fff'/%3E%3C/svg%3E";
+
+/** The frame of every page below a link's own address, `base`, where its style and its script are. */
+export function Document(props: {
+  base: string;
+  title: string;
+  /** What stands round the content: a form needs less room than photos. */
+  kind: "photos" | "door";
+  social?: SocialPreview | null;
   children: ComponentChildren;
 }): VNode {
+  const { base, title, kind } = props;
   return (
     <html lang="en">
       <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <meta name="color-scheme" content="light dark" />
-        <title>{props.title}</title>
-        {props.base !== null && <link rel="stylesheet" href={`${props.base}/style`} />}
+        <Head title={title} />
+        {props.social && <SocialTags {...props.social} />}
+        <link rel="stylesheet" href={`${base}/style`} />
+        {kind === "photos" && <script type="module" src={`${base}/script`} />}
       </head>
-      <body>
+      <body class={kind}>
         <main>{props.children}</main>
       </body>
     </html>
+  );
+}
+
+/** What every page says of itself, one that may load nothing too. */
+export function Head({ title }: { title: string }) {
+  return (
+    <>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="robots" content="noindex" />
+      <meta name="color-scheme" content="light dark" />
+      <title>{title}</title>
+      <link rel="icon" href={icon} />
+    </>
+  );
+}
+
+function SocialTags({ title, image }: SocialPreview) {
+  return (
+    <>
+      <meta property="og:type" content="website" />
+      <meta property="og:title" content={title} />
+      <meta name="twitter:card" content={image ? "summary_large_image" : "summary"} />
+      {image && (
+        <>
+          <meta property="og:image" content={image.url} />
+          <meta property="og:image:type" content="image/webp" />
+          <meta property="og:image:width" content={`${image.width}`} />
+          <meta property="og:image:height" content={`${image.height}`} />
+        </>
+      )}
+    </>
   );
 }
 

@@ -195,7 +195,9 @@ describe("the gate", () => {
     "POST /api/v1/share/:key/unlock": (target) =>
       api.postJson(`/api/v1/share/${target.key}/unlock`, { password }, withToken(target)),
     "GET /s/:key": read("/s/:key"),
+    "GET /s/:key/p/:photo_id": read("/s/:key/p/:photo_id"),
     "GET /s/:key/style": read("/s/:key/style"),
+    "GET /s/:key/script": read("/s/:key/script"),
     "GET /s/:key/photos/:photo_id/thumbnail": read("/s/:key/photos/:photo_id/thumbnail"),
     "GET /s/:key/photos/:photo_id/preview": read("/s/:key/photos/:photo_id/preview"),
     "GET /s/:key/photos/:photo_id/original": read("/s/:key/photos/:photo_id/original"),
@@ -204,9 +206,7 @@ describe("the gate", () => {
   };
   const routes = Object.keys(calls);
   const images = routes.filter((route) => route.includes(":photo_id"));
-  const behindPassword = routes.filter(
-    (route) => !route.endsWith("/unlock") && !route.endsWith("/style"),
-  );
+  const behindPassword = routes.filter((route) => !/\/(unlock|style|script)$/.test(route));
   const counted = routes.filter((route) => route !== "GET /s/:key");
 
   /** Status, headers and body, without what differs from one request to the next by design. */
@@ -278,7 +278,7 @@ describe("the gate", () => {
     ],
     [
       "counted and not opened",
-      counted.filter((route) => /photos/.test(route)),
+      counted.filter((route) => /photo/.test(route)),
       () => shareAlbum({ max_views: 3 }),
     ],
     [
@@ -508,7 +508,9 @@ describe("what leaves", () => {
         `/api/v1/share/${key}`,
         `/api/v1/share/${key}/photos`,
         `/s/${key}/`,
+        `/s/${key}/p/${photoId}`,
         `/s/${key}/style`,
+        `/s/${key}/script`,
         ...["/s", "/api/v1/share"].flatMap((base) =>
           ["thumbnail", "preview", "original"].map(
             (size) => `${base}/${key}/photos/${photoId}/${size}`,
@@ -552,7 +554,7 @@ describe("what leaves", () => {
     await db().update(albums).set({ description: name }).where(eq(albums.id, albumId));
     const { key } = await share({ album_id: albumId, show_metadata: true, title: name });
     const page = await (await get(`/s/${key}/`)).text();
-    expect(page).not.toContain("<script");
+    expect(page).not.toContain("<script>");
     expect(page).toContain("&quot;>&lt;script>");
   });
 

@@ -11,10 +11,10 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
-import { clientOf } from "../../peer";
 import { changeLink, createLink } from "./links";
 import { linkBody, linkChange, linkParams, linkSchema, linkToWire, newLinkSchema } from "./model";
-import { baseOf } from "./page";
+import { originOf } from "./origin";
+import { baseOf } from "./page-answer";
 
 type NewLink = typeof newLinkSchema.static;
 
@@ -54,8 +54,7 @@ export function createOwnerRoutes(deps: ApiDeps) {
 
   function addressOf(key: string, request: Request) {
     const { publicUrl } = deps.config.http;
-    const { isHttps, host } = clientOf(request);
-    const origin = publicUrl ?? `${isHttps ? "https" : "http"}://${host}`;
+    const origin = originOf(request, deps.config);
     return { url: `${origin}${baseOf(key)}/`, ...(publicUrl === null && { warning: localOnly }) };
   }
 

@@ -5,12 +5,14 @@ import { isSecure } from "../../cookie";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { isHead } from "../../head-request";
-import { shareStyle } from "../../pages/share-style";
 import { peerOf } from "../../peer";
 import { publicRoute } from "../../route-table";
 import type { Gate } from "./gate";
 import type { GuessLimit } from "./guesses";
-import { baseOf, orPage, showPage } from "./page";
+import { answerAsset, createPageAssets } from "./assets";
+import { originOf } from "./origin";
+import { showPage, showPhotoPage } from "./page";
+import { baseOf, orPage } from "./page-answer";
 import { answerPublic, tokenCookie, tokenOf } from "./public-answer";
 import { unlock } from "./unlock";
 
@@ -28,6 +30,20 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
     return new Response(null, { status: 303, headers });
   }
 
+  const assets = createPageAssets();
+  const asset =
+    (name: "style" | "script") =>
+    ({ params, request }: { params: { key: string }; request: Request }) =>
+      answerPublic(request, async () => {
+        await gate.pass(visitorOf(request, params.key), { password: false, views: "left" });
+        return answerAsset(request, await assets[name]());
+      });
+  const about = (summary: string, kind: "css" | "javascript", what: string) => ({
+    params: byKey,
+    response: { 304: t.Void(), ...faults(404) },
+    detail: { ...publicRoute, summary, responses: inText(kind, { 200: what }) },
+  });
+
   return new Elysia({ prefix: "/s", normalize: false, tags: ["share pages"] })
     .get(
       "/:key",
@@ -36,6 +52,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
           showPage(deps, gate, visitorOf(request, params.key), {
             pageNumber: query.page ?? 1,
             isLook: isHead(request) || request.headers.has("sec-purpose"),
+            origin: originOf(request, deps.config),
           }),
         ),
       {
@@ -53,23 +70,29 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       },
     )
     .get(
-      "/:key/style",
+      "/:key/p/:photo_id",
       ({ params, request }) =>
-        answerPublic(request, async () => {
-          await gate.pass(visitorOf(request, params.key), { password: false, views: "left" });
-          const headers = { "content-type": "text/css; charset=utf-8" };
-          return new Response(shareStyle, { headers });
-        }),
+        answerPublic(request, () =>
+          showPhotoPage(deps, gate, visitorOf(request, params.key), {
+            photoId: params.photo_id,
+            origin: originOf(request, deps.config),
+          }),
+        ),
       {
-        params: byKey,
-        response: faults(404),
+        params: t.Object({ key: t.String(), photo_id: t.String() }),
         detail: {
           ...publicRoute,
-          summary: "The look of the page",
-          responses: inText("css", { 200: "The style sheet" }),
+          summary: "The page of one photo of a link",
+          responses: inText("html", {
+            200: "The photo, with the way to those beside it",
+            401: "The form for the password",
+            404: "Nothing here",
+          }),
         },
       },
     )
+    .get("/:key/style", asset("style"), about("The look of the pages", "css", "The style sheet"))
+    .get("/:key/script", asset("script"), about("The viewer of photos", "javascript", "A module"))
     .post(
       "/:key/unlock",
       ({ params, request }) =>
@@ -85,18 +108,22 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
                   : await unlock({ gate, guesses, now: deps.now }, visitor, password);
               return backToPage(request, params.key, issued);
             },
-            { wasWrong: password !== null },
+            { wasTried: password !== null },
           );
         }),
       {
         parse: "none",
         params: byKey,
-        response: { 303: t.Void(), ...faults(415, 429) },
+        response: { 303: t.Void(), ...faults(415) },
         detail: {
           ...publicRoute,
           summary:
             "The forms of the page: with a password, or without one the button before a counted visit",
-          responses: inText("html", { 401: "The form once more", 404: "Nothing here" }),
+          responses: inText("html", {
+            401: "The form once more",
+            404: "Nothing here",
+            429: "The form, and how long to wait",
+          }),
           requestBody: {
             content: {
               "application/x-www-form-urlencoded": {
@@ -110,7 +137,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
 }
 
 /** What a route answers in a text of its own, for the document. */
-function inText(kind: "html" | "css", described: Record<number, string>) {
+function inText(kind: "html" | "css" | "javascript", described: Record<number, string>) {
   const content = { [`text/${kind}`]: { schema: { type: "string" as const } } };
   return Object.fromEntries(
     Object.entries(described).map(([status, description]) => [status, { description, content }]),

@@ -11,6 +11,7 @@ import { type Gate, noSuchLink, type Visit } from "./gate";
 import type { GuessLimit } from "./guesses";
 import { answerImage } from "./images";
 import type { FindLeaving } from "./leaving";
+import { originOf } from "./origin";
 import { showPage } from "./page";
 import { answerPublic, tokenOf } from "./public-answer";
 import { sharedPhotoSchema, sharedPhotoToWire, sharedSchema, tokenSchema } from "./public-model";
@@ -91,6 +92,7 @@ export function createPublicRoutes(
           const page = await showPage(deps, gate, visitorOf(request, params.key), {
             pageNumber: 1,
             isLook: isHead(request) || request.headers.has("sec-purpose"),
+            origin: originOf(request, deps.config),
           });
           page.headers.set("vary", "Accept");
           return page;

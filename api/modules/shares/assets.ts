@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { shapeRules } from "../../pages/shape";
+import { isKnown } from "../../lists";
+
+/** What every page loads besides its pictures. */
+export type PageAsset = { text: string; etag: string; type: string };
+
+const folder = new URL("../../pages/", import.meta.url);
+
+/** The look of the pages, and what their script does; each is made once, when it is first asked for. */
+export function createPageAssets(): Record<"style" | "script", () => Promise<PageAsset>> {
+  let style: Promise<PageAsset> | undefined;
+  let script: Promise<PageAsset> | undefined;
+  return {
+    style: () => (style ??= makeStyle()),
+    script: () => (script ??= makeScript()),
+  };
+}
+
+/** Kept for a minute, so that a revoked link is soon as if it had never been; then asked for again by its ETag. */
+export function answerAsset(request: Request, asset: PageAsset): Response {
+  const headers = { etag: asset.etag, "cache-control": "private, max-age=60" };
+  if (isKnown(request.headers.get("if-none-match"), asset.etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  return new Response(asset.text, { headers: { ...headers, "content-type": asset.type } });
+}
+
+async function makeStyle(): Promise<PageAsset> {
+  const sheets = await Promise.all(
+    ["share.css", "lightbox.css"].map((name) => Bun.file(new URL(name, folder)).text()),
+  );
+  return assetOf([shapeRules(), ...sheets].join("\n"), "text/css");
+}
+
+async function makeScript(): Promise<PageAsset> {
+  const built = await Bun.build({
+    entrypoints: [new URL("browser/main.ts", folder).pathname],
+    target: "browser",
+    minify: true,
+  });
+  const text = await built.outputs[0]?.text();
+  if (text === undefined) throw new Error("the script of the pages was not built");
+  return assetOf(text, "text/javascript");
+}
+
+function assetOf(text: string, type: string): PageAsset {
+  const hash = createHash("sha256").update(text).digest("base64url");
+  return { text, etag: `"${hash}"`, type: `${type}; charset=utf-8` };
+}

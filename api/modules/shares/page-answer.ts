@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import type { VNode } from "preact";
+import { AppError } from "#errors";
+import { renderPage } from "../../pages/document";
+import { renderPasswordPage } from "../../pages/door";
+import { goneStyle, renderGonePage } from "../../pages/gone";
+
+const closed = "base-uri 'none'; frame-ancestors 'none'";
+
+/** What a page may load comes from this server, and its script runs from a file only. */
+const policy = `default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; form-action 'self'; ${closed}`;
+
+const goneStyleHash = createHash("sha256").update(goneStyle).digest("base64");
+const gonePolicy = `default-src 'none'; img-src data:; style-src 'sha256-${goneStyleHash}'; ${closed}`;
+
+export const baseOf = (key: string) => `/s/${key}`;
+
+export function answerPage(page: VNode, options: { status?: number; policy?: string } = {}) {
+  return new Response(renderPage(page), {
+    status: options.status ?? 200,
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": options.policy ?? policy,
+    },
+  });
+}
+
+/** Refusals as pages: a locked link asks for its password, a missing one is gone. */
+export async function orPage(
+  key: string,
+  work: () => Promise<Response>,
+  options: { wasTried: boolean },
+): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const base = baseOf(key);
+    if (error.kind === "unauthorized") {
+      const refused = options.wasTried ? "wrong" : "not yet tried";
+      return answerPage(renderPasswordPage({ base, refused }), { status: 401 });
+    }
+    if (error.kind === "rate_limited") return answerTooMany(base, error);
+    if (error.kind === "not_found") {
+      return answerPage(renderGonePage(), { status: 404, policy: gonePolicy });
+    }
+    throw error;
+  }
+}
+
+function answerTooMany(base: string, error: AppError): Response {
+  const waitSeconds = Number(error.details?.["retry_after_seconds"] ?? 60);
+  const refused = { waitMinutes: Math.max(1, Math.ceil(waitSeconds / 60)) };
+  const answer = answerPage(renderPasswordPage({ base, refused }), { status: 429 });
+  answer.headers.set("retry-after", `${waitSeconds}`);
+  return answer;
+}

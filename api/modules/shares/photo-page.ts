@@ -1,0 +1,58 @@
+import type { VNode } from "preact";
+import { countAlbumPhotos } from "#db/queries/albums";
+import { findSharedPlace } from "#db/queries/shared-places";
+import { findSharedAlbum } from "#db/queries/shares";
+import type { Photo } from "#db/schema/photos";
+import type { ShareLink } from "#db/schema/shares";
+import { renderPhotoPage } from "../../pages/photo";
+import type { ApiDeps } from "../../deps";
+import { pageOfPhoto } from "./album-page";
+import { noSuchLink } from "./gate";
+import { factsOf, photoPageUrl, photoToPage } from "./page-photos";
+import { socialOf } from "./social";
+
+/** All that a link to one photo shows. */
+export function buildSinglePage(
+  link: ShareLink,
+  photo: Photo,
+  at: { base: string; origin: string },
+): VNode {
+  const { base } = at;
+  return renderPhotoPage({
+    base,
+    photo: photoToPage(photo, link, { base, number: 1 }),
+    total: 1,
+    title: link.title,
+    facts: factsOf(photo, link, base),
+    around: null,
+    social: socialOf(link, { title: link.title, photo }, at),
+  });
+}
+
+/** A photo of an album, with the way to those beside it. */
+export async function buildPhotoPage(
+  { database: { db } }: Pick<ApiDeps, "database">,
+  { link, albumId, photo }: { link: ShareLink; albumId: string; photo: Photo },
+  base: string,
+): Promise<VNode> {
+  const [place, total, album] = await Promise.all([
+    findSharedPlace(db, { albumId, photoId: photo.id }),
+    countAlbumPhotos(db, { albumId, retrievedOnly: true }),
+    findSharedAlbum(db, albumId),
+  ]);
+  if (!place) throw noSuchLink();
+  const urlOf = (id: string | null) => (id === null ? null : photoPageUrl(base, id));
+  return renderPhotoPage({
+    base,
+    photo: photoToPage(photo, link, { base, number: place.number }),
+    total,
+    title: link.title ?? album?.name ?? null,
+    facts: factsOf(photo, link, base),
+    around: {
+      albumUrl: pageOfPhoto(base, place.number),
+      earlierUrl: urlOf(place.previousId),
+      furtherUrl: urlOf(place.nextId),
+    },
+    social: null,
+  });
+}
