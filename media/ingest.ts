@@ -50,6 +50,6 @@ export async function ingestImage(
     );
   }
   const derived = await deriveImages(path, image, limits);
-  const recorded = readRecorded(image);
+  const recorded = await readRecorded(path, image);
   return { bytes, sha256, mimeType, width, height, pages, recorded, ...derived };
 }

@@ -20,8 +20,8 @@ export type Place = Readonly<{
 }>;
 
 const maxNameLength = 200;
-/** ComfyUI writes its graph into the name of the camera. */
-const graphIntro = "prompt:{";
+/** ComfyUI writes its graphs into the names of camera and maker. */
+const graphs = /^(?:prompt|workflow):\{/;
 
 /** null when the block tells nothing of a camera. */
 export function cameraOf({ tags }: ExifTags): Camera | null {
@@ -50,7 +50,7 @@ function isWithin(value: number | undefined, bound: number): value is number {
 
 function nameOf(value: unknown): string | undefined {
   const [text] = Array.isArray(value) ? value : [value];
-  if (typeof text === "string" && text.startsWith(graphIntro)) return undefined;
+  if (typeof text === "string" && graphs.test(text)) return undefined;
   return plainText(text, maxNameLength);
 }
 

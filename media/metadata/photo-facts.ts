@@ -1,7 +1,8 @@
 import { sharp } from "../decoder";
-import { type JsonObject, readInvokeMetadata } from "../invoke-metadata";
+import { readInvokeMetadata } from "../invoke-metadata";
 import { type Camera, cameraOf, type Place, placeOf } from "./camera";
 import { readExifTags } from "./exif-tags";
+import type { JsonObject } from "./json-object";
 
 /** What a stored file tells of itself beyond its row. */
 export type PhotoFacts = Readonly<{

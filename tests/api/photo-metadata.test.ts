@@ -79,6 +79,48 @@ describe("what a camera wrote", () => {
   });
 });
 
+describe("a picture made elsewhere", () => {
+  test("is an upload that tells its prompt and what it was made with, and stays one", async () => {
+    const text =
+      "a lighthouse, <lora:detail:0.6>\nSteps: 20, Sampler: Euler a, Seed: 5, Size: 512x768, Model: rev";
+    const chunk = pngChunk("tEXt", Buffer.from(`parameters\0${text}`));
+    const { status, body } = await upload(
+      api,
+      formOf([{ bytes: withPngChunks(await pngOfShade(11), chunk) }]),
+    );
+    expect(status).toBe(201);
+    expect(body["is_generated"]).toBe(false);
+    const generation = {
+      prompt: "a lighthouse, <lora:detail:0.6>",
+      model_name: "rev",
+      seed: 5,
+      steps: 20,
+      scheduler: "euler_a",
+      width: 512,
+      height: 768,
+      loras: [{ name: "detail", weight: 0.6 }],
+    };
+    expect(body["generation_metadata"]).toEqual(generation);
+    expect(await metadataOf(body)).toMatchObject({ generation, invokeai: null });
+  });
+
+  test("whose texts are garbage is taken all the same", async () => {
+    const garbage = [
+      `invokeai_metadata\0${JSON.stringify({ positive_prompt: "a\0\ud800", seed: 1e300, model: [] })}`,
+      `invokeai_metadata\0${"[".repeat(100_000)}`,
+      `parameters\0\xff\x00\x01Steps: NaN, Seed: -5, Size: 0x0`,
+      `prompt\0${"x".repeat(1_500_000)}`,
+    ];
+    for (const [at, text] of garbage.entries()) {
+      const chunk = pngChunk("tEXt", Buffer.from(text, "latin1"));
+      const bytes = withPngChunks(await pngOfShade(20 + at), chunk);
+      const { status, body } = await upload(api, formOf([{ bytes }]));
+      expect(status).toBe(201);
+      await metadataOf(body);
+    }
+  });
+});
+
 describe("GET /photos/{id}/metadata", () => {
   test("gives what InvokeAI recorded as it stands in the file", async () => {
     const record = { positive_prompt: "a cat", seed: 7, model: { key: "k", name: "Dreamy" } };
