@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import sharp from "sharp";
+import { originalKey } from "#media/keys";
 import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertPhoto } from "#tests/support/rows";
 import { makeLink } from "#tests/support/links";
 import { formOf, upload } from "#tests/support/uploads";
 import { markedJpeg } from "#tests/fixtures/marked-pictures";
@@ -102,4 +104,51 @@ test("an upright picture made anew stands as its original is shown", async () =>
   expect([answer.status, bytes.toString("latin1").includes("MARKER")]).toEqual([200, false]);
   const { width, height } = await sharp(bytes).metadata();
   expect([width, height]).toEqual([64, 96]);
+});
+
+test("with show_metadata a generated image says that it is, and whether an own photo went into it", async () => {
+  const { db } = api.deps.database;
+  const bytes = await painted(80, 64).png().toBuffer();
+  const generate = async (sourceImageId: string | null) => {
+    const { id } = await insertPhoto(db, {
+      kind: "generated",
+      filename: "cat.png",
+      sourceImageId,
+      generation: { prompt: "a cat", modelName: "Tiny" },
+    });
+    await api.deps.storage.put(
+      originalKey({ kind: "generated", id, mimeType: "image/png" }),
+      bytes,
+    );
+    return id;
+  };
+  const show = async (photo_id: string, show_metadata: boolean) => {
+    const { key } = await makeLink(api, { photo_id, allow_download: true, show_metadata });
+    const answer = await get(`/api/v1/share/${key}/photos/${photo_id}/original`);
+    expect(answer.status).toBe(200);
+    const picture = await bytesOf(answer);
+    expect(answer.headers.get("content-length")).toBe(`${picture.length}`);
+    return { answer, picture, xmp: (await sharp(picture).metadata()).xmpAsString ?? "" };
+  };
+  const own = await insertPhoto(db);
+  const fromOwn = await generate(own.id);
+  const cases = [
+    [await generate(null), "/trainedAlgorithmicMedia<"],
+    [fromOwn, "/compositeWithTrainedAlgorithmicMedia<"],
+    [await generate(fromOwn), "/compositeWithTrainedAlgorithmicMedia<"],
+    // An upload that a model made elsewhere is no photo of one's own.
+    [
+      await generate((await insertPhoto(db, { generation: { prompt: "x" } })).id),
+      "/trainedAlgorithmicMedia<",
+    ],
+  ] as const;
+  for (const [id, said] of cases) {
+    const { answer, picture, xmp } = await show(id, true);
+    expect(xmp).toContain(said);
+    expect(xmp).toContain(">a cat<");
+    expect(answer.headers.get("content-disposition")).toContain("cat.png");
+    const pixels = (picture: Buffer) => sharp(picture).raw().toBuffer();
+    expect((await pixels(picture)).equals(await pixels(bytes))).toBe(true);
+    expect((await show(id, false)).xmp).toBe("");
+  }
 });

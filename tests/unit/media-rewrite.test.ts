@@ -1,11 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import sharp from "sharp";
 import type { ImageMimeType } from "#media/formats";
+import { aiXmp } from "#media/rewrite/ai-xmp";
 import { rewriteImage } from "#media/rewrite/image";
 import { markedJpeg, markedPng, markedWebp, webpChunks } from "#tests/fixtures/marked-pictures";
 import { animation, painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
 
 const marker = "MARKER-4711";
+
+async function stamp(picture: Buffer, mimeType: ImageMimeType, xmp: string): Promise<Buffer> {
+  const made = await rewriteImage(new Blob([new Uint8Array(picture)]), mimeType, {
+    kind: "stamp",
+    xmp,
+  });
+  return Buffer.from(await new Response(made!.stream(0, made!.bytes)).arrayBuffer());
+}
 
 async function strip(picture: Buffer, mimeType: ImageMimeType): Promise<Buffer | undefined> {
   const { orientation = 1 } = await sharp(picture).metadata();
@@ -159,5 +168,54 @@ describe("a stripped copy", () => {
     expect(
       await rewriteImage(blob, "image/gif", { kind: "strip", orientation: 1 }),
     ).toBeUndefined();
+  });
+});
+
+describe("a stamped copy", () => {
+  const xmp = aiXmp({
+    isComposite: false,
+    prompt: "a <cat> & a \u0000dog",
+    negativePrompt: "rain",
+    modelName: "Tiny",
+  });
+  const unmarked: typeof pictures = [
+    ["simple lossy WebP", "image/webp", () => painted(96, 64).webp().toBuffer()],
+    [
+      "simple lossless WebP",
+      "image/webp",
+      () => painted(97, 64).ensureAlpha(0.5).webp({ lossless: true }).toBuffer(),
+    ],
+    ["plain PNG", "image/png", () => painted(96, 64).png().toBuffer()],
+    ["plain JPEG", "image/jpeg", () => painted(96, 64).jpeg().toBuffer()],
+  ];
+
+  test.each([...pictures, ...unmarked])(
+    "of a %s has its pixels, all it carried and one XMP packet",
+    async (_name, mimeType, make) => {
+      const picture = await make();
+      const copy = await stamp(picture, mimeType, xmp);
+      expect((await pixelsOf(copy)).equals(await pixelsOf(picture))).toBe(true);
+      const [was, is] = [await sharp(picture).metadata(), await sharp(copy).metadata()];
+      expect(is.xmp?.toString()).toBe(xmp);
+      expect(copy.toString("latin1").split("adobe:ns:meta/")).toHaveLength(2);
+      for (const kept of ["exif", "icc", "iptc", "comments", "orientation", "pages"] as const) {
+        expect([kept, is[kept]]).toEqual([kept, was[kept]]);
+      }
+      // Again: the packet takes the place of the one before.
+      expect((await stamp(copy, mimeType, xmp)).equals(copy)).toBe(true);
+    },
+  );
+
+  test("says that it is generated, by what, and from which words", () => {
+    expect(xmp).toContain(
+      "<Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia</",
+    );
+    expect(xmp).toContain("<Iptc4xmpExt:AISystemUsed>InvokeAI, Tiny</");
+    expect(xmp).toContain(
+      "<Iptc4xmpExt:AIPromptInformation>a &lt;cat&gt; &amp; a dog\nNegative prompt: rain</",
+    );
+    const bare = aiXmp({ isComposite: true });
+    expect(bare).toContain("digitalsourcetype/compositeWithTrainedAlgorithmicMedia</");
+    expect(bare).not.toContain("AIPromptInformation");
   });
 });

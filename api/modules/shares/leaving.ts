@@ -1,12 +1,14 @@
 import { createHmac } from "node:crypto";
 import { AppError } from "#errors";
 import { ensureInstallation } from "#db/queries/installation";
+import { stemsFromOwnPhoto } from "#db/queries/photo-origin";
 import type { Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
 import type { Content } from "#media/content";
 import { extensionFor, type ImageMimeType, reencodedType } from "#media/formats";
 import { inspectImage } from "#media/inspect";
 import { originalKey, previewKey, thumbnailKey } from "#media/keys";
+import { aiXmp } from "#media/rewrite/ai-xmp";
 import { rewriteImage } from "#media/rewrite/image";
 import { createSharedCopies } from "#media/shared-copy";
 import type { StoredFile } from "#media/storage";
@@ -30,7 +32,8 @@ type Leaving = Readonly<{
  * this photo and size.
  *
  * - A thumbnail or preview is a picture of ours, which never carried anything.
- * - An original of a link with `show_metadata` leaves as it is stored, under its own name.
+ * - An original of a link with `show_metadata` leaves as it is stored, under its own name; a generated one says in
+ *   XMP that it is.
  * - Without `show_metadata` it leaves under a name that says nothing, as a copy: of JPEG, PNG and WebP with the very
  *   same coded pixels, made on the fly; of other types, and of files that break their format's rules, made anew and
  *   kept in storage.
@@ -89,6 +92,20 @@ export function createFindLeaving({
     return rewriteImage(file.blob, mimeType, { kind: "strip", orientation });
   }
 
+  async function findShownOriginal(photo: Photo, mimeType: ImageMimeType) {
+    const file = await storage.find(originalKey({ ...photo, mimeType }));
+    if (!file) return undefined;
+    const shown = { mimeType, name: photo.filename };
+    if (photo.kind === "uploaded") {
+      return { ...shown, content: file, etag: `"${photo.contentHash}"` };
+    }
+    const isComposite = await stemsFromOwnPhoto(database.db, photo.id);
+    const xmp = aiXmp({ ...photo.generation, isComposite });
+    const content = (await rewriteImage(file.blob, mimeType, { kind: "stamp", xmp })) ?? file;
+    const etag = `"${await sign([photo.contentHash, content.bytes, xmp].join("\n"))}"`;
+    return { ...shown, content, etag };
+  }
+
   /** Keyed, so that who has a picture cannot find out by its hash whether it is this one. */
   async function sign(facts: string): Promise<string> {
     secret ??= (await ensureInstallation(database.db)).cookieSecret;
@@ -100,8 +117,7 @@ export function createFindLeaving({
     const mimeType = photo.mimeType as ImageMimeType | null;
     if (mimeType === null) return undefined;
     if (!link.showMetadata) return orNothing(() => findBareOriginal(photo, mimeType));
-    const content = await storage.find(originalKey({ ...photo, mimeType }));
-    return content && { content, mimeType, name: photo.filename, etag: `"${photo.contentHash}"` };
+    return findShownOriginal(photo, mimeType);
   };
 }
 
