@@ -7,11 +7,11 @@ import {
   ChildWorkflowFailure,
   condition,
   continueAsNew,
-  executeChild,
   isCancellation,
   proxyActivities,
   setHandler,
   sleep,
+  startChild,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
@@ -39,16 +39,16 @@ export async function generationSession(input: GenerationSessionInput): Promise<
   const { sessionId } = input;
   const timings = timingsOf(input);
   let wakeUps = 0;
-  let running: { stepId: string; scope: CancellationScope } | undefined;
+  let running: { stepId: string; cancel: () => void } | undefined;
 
   setHandler(stepRequested, () => void wakeUps++);
   setHandler(sessionFinished, () => {
     wakeUps++;
-    running?.scope.cancel();
+    running?.cancel();
   });
   setHandler(stepCancelled, async ({ stepId }) => {
     wakeUps++;
-    if (running?.stepId === stepId) running.scope.cancel();
+    if (running?.stepId === stepId) running.cancel();
     else await closeCancelledSteps({ sessionId });
   });
 
@@ -75,21 +75,8 @@ export async function generationSession(input: GenerationSessionInput): Promise<
 
   async function runStep(stepId: string, summary: string): Promise<void> {
     present("generating", `Runs step \`${stepId}\`: ${summary}`);
-    const scope = new CancellationScope();
-    running = { stepId, scope };
     try {
-      await scope.run(() =>
-        executeChild(generationStep, {
-          workflowId: generationStepId(stepId),
-          args: [{ stepId, sessionId, timings: input.timings }],
-          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-          staticSummary: summary,
-          typedSearchAttributes: [
-            { key: searchAttributes.entity, value: stepId },
-            { key: searchAttributes.session, value: sessionId },
-          ],
-        }),
-      );
+      await runChild(stepId, summary);
     } catch (error) {
       if (CancellationScope.current().consideredCancelled) throw error;
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
@@ -101,6 +88,34 @@ export async function generationSession(input: GenerationSessionInput): Promise<
     } finally {
       running = undefined;
     }
+  }
+
+  /** The server refuses the cancel of a child that has not started, and the SDK takes that for done: it is held back until then. */
+  async function runChild(stepId: string, summary: string): Promise<void> {
+    const session = CancellationScope.current();
+    await CancellationScope.nonCancellable(async () => {
+      const scope = new CancellationScope();
+      const child = scope.run(() =>
+        startChild(generationStep, {
+          workflowId: generationStepId(stepId),
+          args: [{ stepId, sessionId, timings: input.timings }],
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+          staticSummary: summary,
+          typedSearchAttributes: [
+            { key: searchAttributes.entity, value: stepId },
+            { key: searchAttributes.session, value: sessionId },
+          ],
+        }),
+      );
+      const cancel = () =>
+        void child.then(
+          () => scope.cancel(),
+          () => {},
+        );
+      running = { stepId, cancel };
+      session.cancelRequested.catch(cancel);
+      await (await child).result();
+    });
   }
 }
 
