@@ -105,6 +105,11 @@ export const variables = {
     schema: minutes(30),
     allowed: "minutes, a whole number above 0, at most 10080",
   },
+  TIME_ZONE: {
+    schema: Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_+/-]*$", default: "UTC" }),
+    allowed: "a time zone of the IANA database, such as Europe/Berlin",
+    isEntry: isTimeZone,
+  },
   MAX_UPLOAD_SIZE: {
     schema: Type.Integer({ minimum: 1024, maximum: 2_147_483_648, default: 20_971_520 }),
     allowed: "bytes, a whole number from 1024 to 2147483648",
@@ -130,6 +135,8 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
 
 export type Config = Readonly<{
   dataDir: string;
+  /** IANA name: in which months a photo without a camera's clock falls. */
+  timeZone: string;
   logLevel: LogLevel;
   http: Readonly<{
     host: string;
@@ -224,6 +231,7 @@ function assemble(values: Values): Config {
   const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
   return {
     dataDir: values.DATA_DIR,
+    timeZone: values.TIME_ZONE,
     logLevel: values.LOG_LEVEL as LogLevel,
     http: {
       host: values.HOST,
@@ -271,6 +279,14 @@ function entriesOf(list: string | undefined): string[] {
     .split(",")
     .map((entry) => entry.trim())
     .filter(Boolean);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).format() !== "";
+  } catch {
+    return false;
+  }
 }
 
 /** Scheme, host and port: neither path nor `*`. */

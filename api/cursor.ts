@@ -41,6 +41,13 @@ export function numberKey(key: string | number | undefined, max = Number.MAX_SAF
   return key;
 }
 
+/** A moment without a zone of a cursor, as Postgres writes it. */
+export function wallClockKey(key: string | number | undefined): string {
+  if (typeof key !== "string" || !wallClockForm.test(key)) throw badCursor();
+  if (Number.isNaN(Date.parse(`${key.replace(" ", "T")}Z`))) throw badCursor();
+  return key;
+}
+
 /** A text of a cursor, such as a name. */
 export function textKey(key: string | number | undefined): string {
   if (typeof key !== "string" || key.includes("\0") || !key.isWellFormed()) throw badCursor();
@@ -53,6 +60,7 @@ export function idKey(key: string | number | undefined): string {
   return key;
 }
 
+const wallClockForm = /^[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,3})?$/;
 const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const firstMoment = Date.UTC(1000, 0);
 const lastMoment = Date.UTC(3000, 0);

@@ -38,11 +38,11 @@ export function pageOf(
 }
 
 /** `total` as counted up to the bound plus one, or in full; null when it was not counted. */
-function totalOf(counted: number | null, exact: boolean) {
+function totalOf(counted: number | null, exact: boolean, bound: number) {
   if (counted === null) return { total: null, total_relation: null };
-  const isBeyond = !exact && counted > totalBound;
+  const isBeyond = !exact && counted > bound;
   return {
-    total: isBeyond ? totalBound : counted,
+    total: isBeyond ? bound : counted,
     total_relation: isBeyond ? ("gte" as const) : ("eq" as const),
   };
 }
@@ -62,15 +62,17 @@ export function listOf<T extends TSchema>(item: T) {
 type ListBody = Omit<Static<ReturnType<typeof listOf>>, "items"> & { items: readonly unknown[] };
 
 /**
- * Builds the body of a list. `counted`: see `totalOf`. `nextCursor`: null on the last page.
+ * Builds the body of a list. `counted`: see `totalOf`. `nextCursor`: null on the last page. `bound`: up to where
+ * its total is exact.
  */
 export function listBody(
   page: Page,
   list: { items: readonly unknown[]; counted: number | null; nextCursor: string | null },
+  bound = totalBound,
 ): ListBody {
   return {
     items: list.items,
-    ...totalOf(list.counted, page.by === "offset" && page.exactTotal),
+    ...totalOf(list.counted, page.by === "offset" && page.exactTotal, bound),
     limit: page.limit,
     offset: page.by === "offset" ? page.offset : null,
     next_cursor: list.nextCursor,

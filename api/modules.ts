@@ -8,6 +8,7 @@ import { createGenerationModule } from "./modules/generation/index";
 import { createHealthModule } from "./modules/health/index";
 import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
+import { createTimelineModule } from "./modules/photos/timeline";
 import { createSettingsModule } from "./modules/settings/index";
 import { createSharesModule } from "./modules/shares/index";
 
@@ -23,6 +24,7 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createModelsModule(deps),
     createPhotosModule(deps),
     createSettingsModule(deps),
+    createTimelineModule(deps),
     createSharesModule(deps),
   ];
 }

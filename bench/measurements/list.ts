@@ -1,5 +1,5 @@
 import { drizzle } from "drizzle-orm/postgres-js";
-import { countPhotos, listPhotos } from "#db/queries/photos";
+import { countPhotos, listPhotos } from "#db/queries/photo-list";
 import * as schema from "#db/schema/index";
 import type { Statement } from "../bare-select";
 import type { LoadResult } from "../load-get";
@@ -78,7 +78,7 @@ async function statementsOfFirstPage({ database }: BenchStack): Promise<Statemen
   };
   const db = drizzle(database.sql, { schema, logger });
   const filter = { isTrashed: false };
-  await listPhotos(db, { filter, order: "newest", limit: limit + 1, offset: 0 });
+  await listPhotos(db, { filter, sort: "newest", limit: limit + 1, offset: 0 });
   await countPhotos(db, { filter, bound: 10_001 });
   return statements;
 }

@@ -1,7 +1,7 @@
-import { and, desc, asc, eq, gte, isNotNull, isNull, lt, sql, type SQL } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { Db } from "../client";
-import { albumPhotos, albums } from "../schema/albums";
-import { type NewPhoto, type Photo, type PhotoKind, photos } from "../schema/photos";
+import { albums } from "../schema/albums";
+import { type NewPhoto, type Photo, photos } from "../schema/photos";
 import { searchColumns } from "../search-words";
 import { appendToAlbum } from "./albums";
 import { insertEvents } from "./events";
@@ -19,85 +19,6 @@ export async function findUploadByHash(db: Db, contentHash: string): Promise<Pho
     .from(photos)
     .where(and(eq(photos.kind, "uploaded"), eq(photos.contentHash, contentHash)));
   return photo;
-}
-
-export type PhotoFilter = {
-  kind?: PhotoKind | undefined;
-  sessionId?: string | undefined;
-  stepId?: string | undefined;
-  albumId?: string | undefined;
-  isFavorite?: boolean | undefined;
-  /** Created then or later. */
-  since?: Date | undefined;
-  /** Created before. */
-  until?: Date | undefined;
-  isTrashed: boolean;
-};
-
-export type PhotoOrder = "newest" | "oldest";
-
-/**
- * A page of photos by time of creation, ties by id; from `after` on, or from `offset`. Prepared, as the query that
- * is asked most: a connection sends it in one turn instead of two.
- */
-export async function listPhotos(
-  db: Db,
-  params: {
-    filter: PhotoFilter;
-    order: PhotoOrder;
-    limit: number;
-    offset?: number;
-    after?: { createdAt: string; id: string };
-  },
-): Promise<Photo[]> {
-  const { order, after } = params;
-  const beyond = after && (order === "newest" ? sql`<` : sql`>`);
-  const place =
-    after &&
-    sql`(${photos.createdAt}, ${photos.id}) ${beyond} (${after.createdAt}::timestamptz, ${after.id}::uuid)`;
-  const direction = order === "newest" ? desc : asc;
-  return db
-    .select()
-    .from(photos)
-    .where(and(matching(params.filter), place))
-    .orderBy(direction(photos.createdAt), direction(photos.id))
-    .limit(params.limit)
-    .offset(params.offset ?? 0)
-    .prepare("photos_page")
-    .execute();
-}
-
-/** How many photos match; counts no further than `bound`, where one is given. */
-export async function countPhotos(
-  db: Db,
-  params: { filter: PhotoFilter; bound?: number },
-): Promise<number> {
-  const found = db
-    .select({ one: sql`1` })
-    .from(photos)
-    .where(matching(params.filter));
-  const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
-  const [row] = await db
-    .select({ count: sql<number>`count(*)::int` })
-    .from(counted)
-    .prepare("photos_count")
-    .execute();
-  return row?.count ?? 0;
-}
-
-function matching(filter: PhotoFilter): SQL | undefined {
-  return and(
-    filter.isTrashed ? isNotNull(photos.deletedAt) : isNull(photos.deletedAt),
-    filter.kind && eq(photos.kind, filter.kind),
-    filter.sessionId === undefined ? undefined : eq(photos.sessionId, filter.sessionId),
-    filter.stepId === undefined ? undefined : eq(photos.stepId, filter.stepId),
-    filter.isFavorite === undefined ? undefined : eq(photos.isFavorite, filter.isFavorite),
-    filter.since && gte(photos.createdAt, filter.since),
-    filter.until && lt(photos.createdAt, filter.until),
-    filter.albumId === undefined
-      ? undefined
-      : sql`exists (select 1 from ${albumPhotos} where ${albumPhotos.albumId} = ${filter.albumId} and ${albumPhotos.photoId} = ${photos.id})`,
-  );
 }
 
 /**

@@ -138,6 +138,10 @@ export const photos = pgTable(
     index("photos_taken")
       .on(table.shownAt, table.id)
       .where(sql`${table.deletedAt} is null`),
+    // Months are counted from the index alone.
+    index("photos_timeline")
+      .on(table.takenAt, table.createdAt)
+      .where(sql`${table.deletedAt} is null`),
     index("photos_rated")
       .on(sql`coalesce(${table.rating}, -1)`, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
@@ -162,6 +166,13 @@ export const photos = pgTable(
     index("photos_live_retrievals")
       .on(table.id)
       .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),
+    // A completed photo says nothing; what is left is little.
+    index("photos_by_retrieval")
+      .on(table.retrievalStatus, table.createdAt, table.id)
+      .where(sql`${table.retrievalStatus} <> 'completed' and ${table.deletedAt} is null`),
+    index("photos_newest_trashed")
+      .on(table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is not null and ${table.purgedAt} is null`),
     index("photos_trash")
       .on(table.deletedAt, table.id)
       .where(sql`${table.deletedAt} is not null`),

@@ -132,6 +132,191 @@ describe("filters", () => {
   });
 });
 
+describe("sorts", () => {
+  let own: TestApi;
+  let byName: Map<string, string>;
+  beforeAll(async () => {
+    own = await createTestApi();
+    byName = new Map();
+    const day = (n: number) => new Date(Date.UTC(2026, 2, n, 12));
+    for (const [name, fields] of Object.entries({
+      a: { createdAt: day(1), rating: 5, takenAt: "2020-05-05 10:00:00.5" },
+      b: { createdAt: day(2), rating: null, takenAt: null },
+      c: { createdAt: day(3), rating: 0, takenAt: "2026-03-02 11:59:59" },
+      d: { createdAt: day(4), rating: 5, takenAt: null },
+      e: { createdAt: day(4), rating: 2, takenAt: "2026-03-02 12:00:00" },
+      f: { createdAt: day(5), rating: null, takenAt: "1999-12-31 23:59:59" },
+    })) {
+      const { id } = await insertPhoto(own.deps.database.db, { ...fields, tags: ["all"] });
+      byName.set(id, name);
+    }
+  });
+  afterAll(() => own.close());
+
+  // With a tag another plan is taken: from what is near, or from all that is found.
+  describe.each(["", "&tag=ALL", "&favorite=false", "&q=photo"])("with %p", (filter) => {
+    test.each([
+      ["newest", /^f(de|ed)cba$/],
+      ["oldest", /^abc(de|ed)f$/],
+      ["taken_at", /^d(eb|be)caf$/],
+      ["rating", /^daecfb$/],
+    ])("%s, the same by offset and by cursor", async (sort, order) => {
+      let seen = "";
+      let cursor = "";
+      do {
+        const response = await own.request(`/api/v1/photos?sort=${sort}&limit=2${filter}${cursor}`);
+        const { items, next_cursor } = (await response.json()) as Json;
+        seen += items.map((item: Json) => byName.get(item["id"])).join("");
+        cursor = next_cursor ? `&cursor=${next_cursor}` : "";
+      } while (cursor !== "");
+      expect(seen).toMatch(order);
+      const offset = await own.request(`/api/v1/photos?sort=${sort}&limit=3&offset=3${filter}`);
+      const { items } = (await offset.json()) as Json;
+      expect(items.map((item: Json) => byName.get(item["id"])).join("")).toBe(seen.slice(3));
+    });
+  });
+
+  test("a cursor of another sort, or with a made-up clock, is 400", async () => {
+    const first = await own.request("/api/v1/photos?sort=rating&limit=2");
+    const { next_cursor } = (await first.json()) as Json;
+    const other = await own.request(`/api/v1/photos?sort=taken_at&limit=2&cursor=${next_cursor}`);
+    expect(other.status).toBe(400);
+    const [digest, createdAt, , rating, id] = JSON.parse(
+      Buffer.from(next_cursor, "base64url").toString(),
+    );
+    for (const clock of ["x", "2026-99-01 00:00:00", "2026-02-01", 5]) {
+      const forged = Buffer.from(JSON.stringify([digest, createdAt, clock, rating, id]));
+      const response = await own.request(
+        `/api/v1/photos?sort=rating&limit=2&cursor=${forged.toString("base64url")}`,
+      );
+      expect({ clock, status: response.status }).toEqual({ clock, status: 400 });
+    }
+  });
+});
+
+describe("search and further filters", () => {
+  let own: TestApi;
+  const ids: Record<string, string> = {};
+  beforeAll(async () => {
+    own = await createTestApi();
+    const { db } = own.deps.database;
+    const add = async (name: string, fields: Parameters<typeof insertPhoto>[1]) => {
+      ids[name] = (await insertPhoto(db, { filename: `${name}.png`, ...fields })).id;
+    };
+    await add("fox", {
+      kind: "generated",
+      generation: { prompt: "Ein roter Füchs, Élan", negativePrompt: "blurry", modelKey: "m1" },
+    });
+    await add("foxes", {
+      kind: "generated",
+      generation: { prompt: "Ein roter Füchs, Élan", modelKey: "m2" },
+      retrievalStatus: "failed",
+    });
+    await add("tokyo", { title: "東京都の夜景", tags: ["Straße", "C++"] });
+    await add("plain", { tags: ["strasse 7"] });
+    await add("gone", { title: "fuchs", deletedAt: new Date() });
+    await add("purged", { deletedAt: new Date(), purgedAt: new Date() });
+  });
+  afterAll(() => own.close());
+
+  async function names(query: string): Promise<string[]> {
+    const response = await own.request(`/api/v1/photos?${query}`);
+    const { items, total } = (await response.json()) as Json;
+    const found = items.map((item: Json) => item["filename"].replace(".png", ""));
+    expect(total).toBe(found.length);
+    return found.toSorted();
+  }
+
+  test.each([
+    ["fuchs", ["fox", "foxes"]],
+    ["FÜCHS roter", ["fox", "foxes"]],
+    ["fuchs blurry", ["fox"]],
+    ["elan blu", ["fox"]],
+    ["fuc", ["fox", "foxes"]],
+    ["fu", []],
+    ["fuc roter", []],
+    ["foxes", ["foxes"]],
+    ["fox", ["fox", "foxes"]],
+    ["夜景", ["tokyo"]],
+    ["京", ["tokyo"]],
+    ["strasse", ["plain", "tokyo"]],
+    ["'; drop", []],
+    ["fuchs & !blurry | (", ["fox"]],
+    ["!!!", []],
+  ])("q=%p finds %j", async (q, found) => {
+    expect(await names(`q=${encodeURIComponent(q)}`)).toEqual(found);
+  });
+
+  test("a blank q is none", async () => {
+    expect(await names("q=%20")).toHaveLength(4);
+  });
+
+  test("tag, whatever its case, and whole", async () => {
+    expect(await names(`tag=${encodeURIComponent(" STRAßE ")}`)).toEqual(["tokyo"]);
+    expect(await names("tag=c%2B%2B")).toEqual(["tokyo"]);
+    expect(await names("tag=stra")).toEqual([]);
+  });
+
+  test("model_key, retrieval_status, and both", async () => {
+    expect(await names("model_key=m1")).toEqual(["fox"]);
+    expect(await names("retrieval_status=failed")).toEqual(["foxes"]);
+    expect(await names("retrieval_status=failed&model_key=m1")).toEqual([]);
+  });
+
+  test("same_prompt_as; of a photo without a prompt, or of none, nothing is the same", async () => {
+    expect(await names(`same_prompt_as=${ids["fox"]}`)).toEqual(["fox", "foxes"]);
+    expect(await names(`same_prompt_as=${ids["plain"]}`)).toEqual([]);
+    expect(await names(`same_prompt_as=${crypto.randomUUID()}`)).toEqual([]);
+  });
+
+  test("the trash is searched when asked for; what was purged is in no list", async () => {
+    expect(await names("trashed=true")).toEqual(["gone"]);
+    expect(await names("trashed=true&q=fuchs")).toEqual(["gone"]);
+    expect(await names("trashed=true&sort=taken_at")).toEqual(["gone"]);
+  });
+
+  test("a total of what words find is exact to 1 000", async () => {
+    await own.deps.database.sql`
+      insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status, search)
+      select gen_random_uuid(), 'uploaded', 'x', 'image/png', 1, 1, 1, encode(sha256(n::text::bytea), 'hex'), 'completed', 'many'
+      from generate_series(1, 1001) n`;
+    const ask = async (query: string) =>
+      (await (await own.request(`/api/v1/photos?limit=1&q=many${query}`)).json()) as Json;
+    expect(await ask("")).toMatchObject({ total: 1_000, total_relation: "gte" });
+    expect(await ask("&exact_total=true")).toMatchObject({ total: 1_001, total_relation: "eq" });
+  });
+});
+
+test.each([
+  [
+    "UTC",
+    [
+      { month: "2026-02", count: 2 },
+      { month: "2026-01", count: 1 },
+      { month: "2019-07", count: 1 },
+    ],
+  ],
+  [
+    "Pacific/Auckland",
+    [
+      { month: "2026-02", count: 3 },
+      { month: "2019-07", count: 1 },
+    ],
+  ],
+])("the timeline counts months as in %s, but the camera's clock as it is", async (zone, months) => {
+  const own = await createTestApi({ TIME_ZONE: zone });
+  const { db } = own.deps.database;
+  await insertPhoto(db, { createdAt: new Date("2026-01-31T20:00:00Z") });
+  await insertPhoto(db, { createdAt: new Date("2026-02-10T20:00:00Z") });
+  await insertPhoto(db, { takenAt: "2019-07-31 23:30:00" });
+  await insertPhoto(db, { takenAt: "2026-02-01 00:00:00" });
+  await insertPhoto(db, { deletedAt: new Date() });
+  const response = await own.request("/api/v1/photos/timeline");
+  expect(await response.json()).toEqual({ items: months });
+  expect(response.headers.get("etag")).toStartWith('W/"');
+  await own.close();
+});
+
 test("a list has a weak ETag and is 304 until something changes", async () => {
   const first = await list("?limit=5");
   const etag = first.headers.get("etag") ?? "";

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { drizzle } from "drizzle-orm/postgres-js";
-import { listPhotos } from "#db/queries/photos";
+import { listPhotos } from "#db/queries/photo-list";
+import type { PhotoFilter } from "#db/queries/photo-filter";
 import * as schema from "#db/schema/index";
 import { createTestDatabase } from "#tests/support/database";
 
@@ -8,44 +9,100 @@ let database: Awaited<ReturnType<typeof createTestDatabase>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  await database.sql`
+    insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status,
+      created_at, tag_keys, search)
+    select gen_random_uuid(), 'uploaded', 'x', 'image/png', 1, 1, 1, encode(sha256(n::text::bytea), 'hex'), 'completed',
+      now() - n * interval '1 hour', array['tag' || n % 500], array_to_tsvector(array['word' || n % 500, 'all'])
+    from generate_series(1, 20000) as n`;
+  await database.sql`insert into albums (id, name) values (${id}, 'Some')`;
+  await database.sql`
+    insert into album_photos (album_id, photo_id, rank)
+    select ${id}, id, row_number() over () from photos where tag_keys @> '{tag1}'`;
+  await database.sql`vacuum analyze`;
 });
 afterAll(() => database.drop());
 
-const after = { createdAt: "2026-01-01T00:00:00.000Z", id: "00000000-0000-7000-8000-000000000000" };
+const id = "00000000-0000-7000-8000-000000000000";
+const after = { createdAt: "2026-01-01T00:00:00.000Z", shownAt: "2026-01-01", rating: 3, id };
 
-test.each([
-  ["the newest photos", "newest", {}],
-  ["the oldest photos", "oldest", {}],
-  ["the newest photos from a cursor on", "newest", { after }],
-  ["the oldest photos from a cursor on", "oldest", { after }],
-] as const)("%s are read in their order from an index, without a sort", async (_, order, place) => {
-  const plan = await planOf({ filter: { isTrashed: false }, order, limit: 51, ...place });
-  expect(plan).toContain("using photos_newest");
-  expect(plan).not.toContain("Sort");
+const ordered: [string, Partial<PhotoFilter>, string][] = [
+  ["all photos", {}, "photos_newest"],
+  ["photos of a time", { since: new Date(0), until: new Date(1) }, "photos_newest"],
+  ["generated photos", { kind: "generated" }, "photos_newest_by_kind"],
+  ["favourites", { isFavorite: true }, "photos_favorite"],
+  ["photos of a model", { modelKey: "m" }, "photos_model"],
+  ["photos of a prompt", { samePromptAs: id }, "photos_prompt"],
+  ["photos of a session", { sessionId: id }, "photos_session"],
+  ["failed photos", { retrievalStatus: "failed" }, "photos_by_retrieval"],
+  ["the trash", { isTrashed: true }, "photos_newest_trashed"],
+];
+
+describe.each(ordered)("%s", (_, its, index) => {
+  const filter = { isTrashed: false, ...its };
+  test.each([
+    ["newest", "from the first on", {}],
+    ["oldest", "from the first on", {}],
+    ["newest", "from a cursor on", { after }],
+    ["oldest", "from a cursor on", { after }],
+  ] as const)(
+    "%s, %s, are read in order from an index, without a sort",
+    async (sort, _from, place) => {
+      const [plan] = await plansOf({ filter, sort, limit: 51, ...place });
+      expect(plan).toMatch(new RegExp(`using ${index}\\b`));
+      expect(plan).not.toContain("Sort");
+    },
+  );
 });
 
-test.each(["newest", "oldest"] as const)(
-  "the %s generated photos are read in their order from an index, without a sort",
-  async (order) => {
-    const filter = { isTrashed: false, kind: "generated" } as const;
-    const plan = await planOf({ filter, order, limit: 51 });
-    expect(plan).toContain("using photos_newest_by_kind");
+test.each([
+  ["taken_at", "from the first on", {}, "photos_taken"],
+  ["taken_at", "from a cursor on", { after }, "photos_taken"],
+  ["rating", "from the first on", {}, "photos_rated"],
+  ["rating", "from a cursor on", { after }, "photos_rated"],
+] as const)(
+  "photos by %s, %s, are read in order from an index, without a sort",
+  async (sort, _from, place, index) => {
+    const [plan] = await plansOf({ filter: { isTrashed: false }, sort, limit: 51, ...place });
+    expect(plan).toContain(`using ${index}`);
     expect(plan).not.toContain("Sort");
   },
 );
 
-/** How Postgres would read the page of a large library; an empty table alone it would just walk through. */
-async function planOf(params: Parameters<typeof listPhotos>[1]): Promise<string> {
+test.each([
+  ["words", { search: "'all' & 'word7'" }, "photos_search"],
+  ["a tag", { tagKey: "tag7" }, "photos_tags"],
+  ["an album", { albumId: id }, "album_photos"],
+] as const)(
+  "photos of %s are looked for among the next in order, then in its index",
+  async (_, its, index) => {
+    const filter = { isTrashed: false, ...its };
+    const [near, found] = await plansOf({ filter, sort: "newest", limit: 51 });
+    expect(near).toContain("using photos_newest");
+    expect(found).toContain(index);
+    expect(found).not.toContain("Seq Scan on photos");
+  },
+);
+
+/**
+ * How Postgres reads a page, query by query. One query alone has to come from an index in its order: a filter that
+ * lets nothing through here would be sorted otherwise.
+ */
+async function plansOf(params: Parameters<typeof listPhotos>[1]): Promise<string[]> {
   const sent: { text: string; params: unknown[] }[] = [];
   const logger = {
     logQuery: (text: string, its: unknown[]) => void sent.push({ text, params: its }),
   };
   await listPhotos(drizzle(database.sql, { schema, logger }), params);
-  const { text, params: values } = sent[0]!;
-  return database.sql.begin(async (tx) => {
-    await tx`set local enable_seqscan = off`;
-    await tx`set local enable_bitmapscan = off`;
-    const lines = await tx.unsafe(`explain ${text}`, values as string[]);
-    return lines.map((line) => line["QUERY PLAN"]).join("\n");
-  });
+  const plans = [];
+  for (const { text, params: values } of sent) {
+    plans.push(
+      await database.sql.begin(async (tx) => {
+        if (sent.length === 1) await tx`set local enable_sort = off`;
+        const lines = await tx.unsafe(`explain ${text}`, values as string[]);
+        return lines.map((line) => line["QUERY PLAN"]).join("\n");
+      }),
+    );
+  }
+  return plans;
 }

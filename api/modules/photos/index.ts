@@ -44,13 +44,14 @@ export function createPhotosModule(deps: ApiDeps) {
     .get(
       "",
       async ({ query, request }) => {
-        const { filter, order } = listQueryToFilter(query);
-        return answerJson(request, await listPhotosPage(deps, filter, order, pageOf(query)));
+        const filter = listQueryToFilter(query);
+        const sort = query.sort ?? "newest";
+        return answerJson(request, await listPhotosPage(deps, filter, sort, pageOf(query)));
       },
       {
         query: listQuery,
         response: listOf(photoSchema),
-        detail: { summary: "List photos, newest first" },
+        detail: { summary: "List photos, filtered and sorted" },
       },
     )
     .post(

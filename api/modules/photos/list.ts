@@ -1,35 +1,59 @@
-import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
+import { countPhotos, listPhotos } from "#db/queries/photo-list";
+import type { ShownPhoto } from "#db/queries/photo-columns";
+import type { PhotoFilter } from "#db/queries/photo-filter";
+import type { PhotoPlace, PhotoSort } from "#db/queries/photo-sort";
+import {
+  type CursorKeys,
+  decodeCursor,
+  encodeCursor,
+  idKey,
+  momentKey,
+  numberKey,
+  wallClockKey,
+} from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { listBody, type Page, totalBound } from "../../lists";
-import { countPhotos, listPhotos, type PhotoFilter, type PhotoOrder } from "#db/queries/photos";
 import { photoToWire } from "./model";
+
+/** A total of what words find is exact up to here: what is read for it is nowhere in one piece. */
+const searchBound = 1_000;
 
 /** The body of `GET /photos`; a page by cursor costs the same at any depth. */
 export async function listPhotosPage(
   { database: { db } }: ApiDeps,
   filter: PhotoFilter,
-  order: PhotoOrder,
+  sort: PhotoSort,
   page: Page,
 ) {
-  const scope = ["photos", order, filter];
+  const scope = ["photos", sort, filter];
+  const bound = filter.search === undefined ? totalBound : searchBound;
   const [found, counted] = await Promise.all([
     // One more than asked for tells whether there is a next page.
-    listPhotos(db, { filter, order, limit: page.limit + 1, ...placeOf(page, scope) }),
+    listPhotos(db, { filter, sort, limit: page.limit + 1, ...placeOf(page, scope) }),
     page.by === "cursor"
       ? null
-      : countPhotos(db, { filter, ...(!page.exactTotal && { bound: totalBound + 1 }) }),
+      : countPhotos(db, { filter, ...(!page.exactTotal && { bound: bound + 1 }) }),
   ]);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
-  const nextCursor =
-    last && found.length > page.limit
-      ? encodeCursor(scope, [last.createdAt.getTime(), last.id])
-      : null;
-  return listBody(page, { items: rows.map(photoToWire), counted, nextCursor });
+  const nextCursor = last && found.length > page.limit ? encodeCursor(scope, keysOf(last)) : null;
+  return listBody(page, { items: rows.map(photoToWire), counted, nextCursor }, bound);
 }
 
-function placeOf(page: Page, scope: unknown) {
+/** The same keys for every sort: a sort compares those it needs. */
+function keysOf({ createdAt, shownAt, rating, id }: ShownPhoto): CursorKeys {
+  return [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
+}
+
+function placeOf(page: Page, scope: unknown): { offset: number } | { after: PhotoPlace } {
   if (page.by === "offset") return { offset: page.offset };
-  const [createdAt, id] = decodeCursor(scope, page.cursor);
-  return { after: { createdAt: momentKey(createdAt).toISOString(), id: idKey(id) } };
+  const [createdAt, shownAt, rating, id] = decodeCursor(scope, page.cursor);
+  return {
+    after: {
+      createdAt: momentKey(createdAt).toISOString(),
+      shownAt: wallClockKey(shownAt),
+      rating: numberKey(rating, 5),
+      id: idKey(id),
+    },
+  };
 }

@@ -1,0 +1,3 @@
+CREATE INDEX "photos_timeline" ON "photos" USING btree ("taken_at","created_at") WHERE "photos"."deleted_at" is null;--> statement-breakpoint
+CREATE INDEX "photos_by_retrieval" ON "photos" USING btree ("retrieval_status","created_at","id") WHERE "photos"."retrieval_status" <> 'completed' and "photos"."deleted_at" is null;--> statement-breakpoint
+CREATE INDEX "photos_newest_trashed" ON "photos" USING btree ("created_at","id") WHERE "photos"."deleted_at" is not null and "photos"."purged_at" is null;

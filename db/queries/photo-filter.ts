@@ -1,0 +1,59 @@
+import { and, eq, gte, isNotNull, isNull, lt, sql, type SQL } from "drizzle-orm";
+import { albumPhotos } from "../schema/albums";
+import { type PhotoKind, photos, type RetrievalStatus } from "../schema/photos";
+
+export type PhotoFilter = {
+  kind?: PhotoKind | undefined;
+  sessionId?: string | undefined;
+  stepId?: string | undefined;
+  albumId?: string | undefined;
+  isFavorite?: boolean | undefined;
+  modelKey?: string | undefined;
+  /** As `tagKey` makes it. */
+  tagKey?: string | undefined;
+  retrievalStatus?: RetrievalStatus | undefined;
+  /** Created then or later. */
+  since?: Date | undefined;
+  /** Created before. */
+  until?: Date | undefined;
+  /** As `searchQuery` makes it. */
+  search?: string | undefined;
+  /** A photo whose prompt is the same; of one without a prompt, or of no photo, nothing is the same. */
+  samePromptAs?: string | undefined;
+  isTrashed: boolean;
+};
+
+/**
+ * The condition of a filter. What partial indexes ask for stands in it as it is and not as a parameter, or a plan
+ * that is kept would not use them. What was purged is in no list.
+ */
+export function matching(filter: PhotoFilter): SQL | undefined {
+  const { isFavorite, retrievalStatus: status } = filter;
+  return and(
+    ...(filter.isTrashed
+      ? [isNotNull(photos.deletedAt), isNull(photos.purgedAt)]
+      : [isNull(photos.deletedAt)]),
+    filter.kind && eq(photos.kind, filter.kind),
+    filter.sessionId === undefined ? undefined : eq(photos.sessionId, filter.sessionId),
+    filter.stepId === undefined ? undefined : eq(photos.stepId, filter.stepId),
+    isFavorite === undefined
+      ? undefined
+      : isFavorite
+        ? sql`${photos.isFavorite}`
+        : sql`not ${photos.isFavorite}`,
+    filter.modelKey === undefined
+      ? undefined
+      : sql`${photos.generation} is not null and (${photos.generation} ->> 'modelKey') = ${filter.modelKey}`,
+    filter.tagKey === undefined ? undefined : sql`${photos.tagKeys} @> array[${filter.tagKey}]`,
+    status === undefined ? undefined : sql`${photos.retrievalStatus} = ${sql.raw(`'${status}'`)}`,
+    filter.since && gte(photos.createdAt, filter.since),
+    filter.until && lt(photos.createdAt, filter.until),
+    filter.search === undefined ? undefined : sql`${photos.search} @@ ${filter.search}::tsquery`,
+    filter.samePromptAs === undefined
+      ? undefined
+      : sql`${photos.promptHash} = (select one.prompt_hash from photos as one where one.id = ${filter.samePromptAs})`,
+    filter.albumId === undefined
+      ? undefined
+      : sql`exists (select 1 from ${albumPhotos} where ${albumPhotos.albumId} = ${filter.albumId} and ${albumPhotos.photoId} = ${photos.id})`,
+  );
+}
