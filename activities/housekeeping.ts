@@ -1,4 +1,5 @@
 import { Context } from "@temporalio/activity";
+import { deleteAttemptCountsBefore } from "#db/queries/attempt-counts";
 import { deleteEventsBefore } from "#db/queries/events";
 import { deleteIdempotencyKeysBefore } from "#db/queries/idempotency-expiry";
 import { countAllPhotos, findKnownPhotoIds } from "#db/queries/photo-lookup";
@@ -37,10 +38,13 @@ export function createHousekeepingActivities(deps: ActivityDeps) {
       return { summary };
     },
 
-    async dropExpired(_input: object): Promise<{ keys: number; events: number }> {
+    async dropExpired(
+      _input: object,
+    ): Promise<{ keys: number; events: number; attemptCounts: number }> {
       return {
         keys: await deleteIdempotencyKeysBefore(db, ago(keysKeptMs)),
         events: await deleteEventsBefore(db, ago(eventsKeptMs)),
+        attemptCounts: await deleteAttemptCountsBefore(db, now()),
       };
     },
   };

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { like } from "drizzle-orm";
 import { peerOf, rememberPeer } from "#api/peer";
-import { createGuessLimit } from "#api/modules/shares/guesses";
+import { createGuessLimit } from "#api/guesses";
 import { createAccessKey, hashAccessKey } from "#api/modules/shares/key";
+import { isDatabaseAway } from "#api/database-faults";
+import { openDatabase } from "#db/client";
+import { deleteAttemptCountsBefore } from "#db/queries/attempt-counts";
 import { insertShareLink } from "#db/queries/shares";
+import { attemptCounts } from "#db/schema/attempt-counts";
 import type { AppError } from "#errors";
 import { startApiProcess } from "#tests/support/api-process";
 import { insertPhoto } from "#tests/support/rows";
@@ -13,15 +18,12 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api.stop());
 
-const now = new Date("2026-03-01T12:00:00Z");
-const later = (minutes: number) => new Date(now.getTime() + minutes * 60_000);
-
 /** How many of so many guesses are taken. */
-function taken(guesses: number, count: (n: number) => void): number {
+async function taken(guesses: number, count: (n: number) => Promise<void>): Promise<number> {
   let amount = 0;
   for (let n = 0; n < guesses; n += 1) {
     try {
-      count(n);
+      await count(n);
       amount += 1;
     } catch (error) {
       expect((error as AppError).kind).toBe("rate_limited");
@@ -30,30 +32,74 @@ function taken(guesses: number, count: (n: number) => void): number {
   return amount;
 }
 
-test("a link takes twenty guesses in a quarter of an hour, from however many addresses", () => {
-  const limit = createGuessLimit();
-  const guess = (at: Date) => (n: number) =>
-    limit.count({ linkId: "one", address: `10.0.0.${n}` }, at);
-  expect(taken(30, guess(now))).toBe(20);
-  expect(taken(1, guess(later(14)))).toBe(0);
-  expect(taken(30, guess(later(15)))).toBe(20);
+/** As if the windows of all counts had ended a moment ago. */
+const endWindows = () =>
+  api.database.db.update(attemptCounts).set({ expire: BigInt(Date.now() - 1) });
+
+test("a link takes twenty guesses in a quarter of an hour, from however many addresses", async () => {
+  const limit = createGuessLimit(api.database);
+  const secret = crypto.randomUUID();
+  const guess = (n: number) => limit.count({ secret, address: `10.0.0.${n}` });
+  expect(await taken(30, guess)).toBe(20);
+  const [row] = await api.database.db
+    .select()
+    .from(attemptCounts)
+    .where(like(attemptCounts.key, `%${secret}`));
+  const leftMs = Number(row!.expire) - Date.now();
+  expect(leftMs).toBeGreaterThan(14 * 60_000);
+  expect(leftMs).toBeLessThanOrEqual(15 * 60_000);
+  await endWindows();
+  expect(await taken(30, guess)).toBe(20);
 });
 
-test("an address has sixty guesses in a quarter of an hour, at however many links", () => {
-  const limit = createGuessLimit();
-  const guess = (at: Date) => (n: number) =>
-    limit.count({ linkId: `link ${n}`, address: "10.0.0.1" }, at);
-  expect(taken(100, guess(now))).toBe(60);
-  expect(taken(1, guess(later(14)))).toBe(0);
-  expect(taken(1, () => limit.count({ linkId: "a", address: "10.0.0.2" }, now))).toBe(1);
-  expect(taken(100, guess(later(15)))).toBe(60);
+test("an address has sixty guesses in a quarter of an hour, at however many links", async () => {
+  const limit = createGuessLimit(api.database);
+  const guess = (n: number) => limit.count({ secret: `link ${n}`, address: "10.1.0.1" });
+  expect(await taken(100, guess)).toBe(60);
+  expect(await taken(1, () => limit.count({ secret: "a", address: "10.1.0.2" }))).toBe(1);
+  await endWindows();
+  expect(await taken(100, guess)).toBe(60);
 });
 
-test("an address that is refused uses up nothing of a link", () => {
-  const limit = createGuessLimit();
-  taken(60, (n) => limit.count({ linkId: `link ${n}`, address: "10.0.0.1" }, now));
-  expect(taken(50, () => limit.count({ linkId: "x", address: "10.0.0.1" }, now))).toBe(0);
-  expect(taken(50, () => limit.count({ linkId: "x", address: "10.0.0.2" }, now))).toBe(20);
+test("an address that is refused uses up nothing of a link", async () => {
+  const limit = createGuessLimit(api.database);
+  await taken(60, (n) => limit.count({ secret: `some ${n}`, address: "10.2.0.1" }));
+  expect(await taken(50, () => limit.count({ secret: "x", address: "10.2.0.1" }))).toBe(0);
+  expect(await taken(50, () => limit.count({ secret: "x", address: "10.2.0.2" }))).toBe(20);
+});
+
+test("processes share the counts, also of guesses at one time, and a restart forgets none", async () => {
+  const limits = [createGuessLimit(api.database), createGuessLimit(api.database)];
+  const guesses = await Promise.all(
+    Array.from({ length: 50 }, (_, n) =>
+      taken(1, () => limits[n % 2]!.count({ secret: "shared", address: undefined })),
+    ),
+  );
+  expect(guesses.reduce((sum, one) => sum + one, 0)).toBe(20);
+  const restarted = createGuessLimit(api.database);
+  expect(await taken(1, () => restarted.count({ secret: "shared", address: undefined }))).toBe(0);
+});
+
+test("counts that are over are dropped by housekeeping, and only those", async () => {
+  const limit = createGuessLimit(api.database);
+  await limit.count({ secret: "over", address: undefined });
+  await endWindows();
+  await limit.count({ secret: "running", address: undefined });
+  expect(await deleteAttemptCountsBefore(api.database.db, new Date())).toBeGreaterThan(0);
+  const left = await api.database.db.select({ key: attemptCounts.key }).from(attemptCounts);
+  expect(left.map(({ key }) => key)).toEqual([expect.stringContaining("running")]);
+});
+
+test("a database that is away opens no door: the guess is neither free nor hashed", async () => {
+  const closed = openDatabase("postgres://nobody@127.0.0.1:9/none", {
+    maxConnections: 1,
+    applicationName: "test",
+  });
+  const outcome = await createGuessLimit(closed)
+    .count({ secret: "x", address: undefined })
+    .catch((error: unknown) => error);
+  expect(isDatabaseAway(outcome)).toBe(true);
+  await closed.close();
 });
 
 test("a sender is counted by its IPv4 address, or by the /64 of its IPv6 one", () => {

@@ -4,10 +4,10 @@ import { isOwnersToken, wrongToken } from "../../auth";
 import { isSecure } from "../../cookie";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
+import { createGuessLimit } from "../../guesses";
 import { createOwnerSessions, sessionCookie, sessionSeconds } from "../../owner-session";
 import { peerOf } from "../../peer";
 import { openRoute } from "../../route-table";
-import { createGuessLimit } from "../shares/guesses";
 
 const setCookie = {
   "Set-Cookie": { description: "The session's cookie", schema: { type: "string" as const } },
@@ -16,7 +16,7 @@ const setCookie = {
 /** A browser's session: a cookie in place of the token, for images and event streams, which carry no header. */
 export function createAuthModule(deps: ApiDeps) {
   const sessions = createOwnerSessions(deps);
-  const guesses = createGuessLimit();
+  const guesses = createGuessLimit(deps.database);
 
   function cookieWith(request: Request, value: string, maxAgeSeconds: number): string {
     const secure = isSecure(request, deps.config) ? "; Secure" : "";
@@ -37,7 +37,7 @@ export function createAuthModule(deps: ApiDeps) {
           throw conflict("No API_TOKEN is set on this server: it asks nobody for one.");
         }
         const address = peerOf(request);
-        guesses.count({ linkId: `owner from ${address}`, address }, deps.now());
+        await guesses.count({ secret: `owner from ${address}`, address });
         if (!isOwnersToken(body.token, apiToken)) throw wrongToken();
         set.headers["set-cookie"] = cookieWith(request, await sessions.open(), sessionSeconds);
         set.headers["cache-control"] = "no-store";

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import type { ApiDeps } from "../../deps";
 import { createGate } from "./gate";
-import { createGuessLimit } from "./guesses";
+import { createGuessLimit } from "../../guesses";
 import { createImageRoutes } from "./image-routes";
 import { createFindLeaving } from "./leaving";
 import { createOwnerRoutes } from "./owner-routes";
@@ -11,7 +11,7 @@ import { createPublicRoutes } from "./public-routes";
 /** Sharing by link: the owner's side, and what strangers reach through the one gate. */
 export function createSharesModule(deps: ApiDeps) {
   const gate = createGate(deps);
-  const guesses = createGuessLimit();
+  const guesses = createGuessLimit(deps.database);
   const findLeaving = createFindLeaving(deps);
   return new Elysia({ name: "shares" })
     .use(createOwnerRoutes(deps))

@@ -8,7 +8,7 @@ import { isHead } from "../../head-request";
 import { peerOf } from "../../peer";
 import { publicRoute } from "../../route-table";
 import type { Gate } from "./gate";
-import type { GuessLimit } from "./guesses";
+import type { GuessLimit } from "../../guesses";
 import { answerAsset, createPageAssets } from "./assets";
 import { originOf } from "./origin";
 import { showPage, showPhotoPage } from "./page";
@@ -105,7 +105,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
               const issued =
                 password === null
                   ? (await gate.pass(visitor, { password: true, views: "count" })).issued
-                  : await unlock({ gate, guesses, now: deps.now }, visitor, password);
+                  : await unlock({ gate, guesses }, visitor, password);
               return backToPage(request, params.key, issued);
             },
             { wasTried: password !== null },

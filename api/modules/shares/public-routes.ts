@@ -8,7 +8,7 @@ import { negotiate } from "../../negotiate";
 import { peerOf } from "../../peer";
 import { publicRoute } from "../../route-table";
 import { type Gate, noSuchLink, type Visit } from "./gate";
-import type { GuessLimit } from "./guesses";
+import type { GuessLimit } from "../../guesses";
 import { answerImage } from "./images";
 import type { FindLeaving } from "./leaving";
 import { originOf } from "./origin";
@@ -112,7 +112,7 @@ export function createPublicRoutes(
       ({ params, body, request }) =>
         answerPublic(request, async () => {
           const visitor = { ...visitorOf(request, params.key), address: peerOf(request) };
-          const issued = await unlock({ gate, guesses, now: deps.now }, visitor, body.password);
+          const issued = await unlock({ gate, guesses }, visitor, body.password);
           return Response.json({
             token: issued.token,
             expires_at: issued.expiresAt.toISOString(),
