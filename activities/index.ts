@@ -5,6 +5,7 @@ import type { ActivityDeps } from "./deps";
 import { createEnqueueActivities } from "./enqueue";
 import { toFailure } from "./failures";
 import { createHousekeepingActivities } from "./housekeeping";
+import { createPurgeActivities } from "./purge";
 import { createRetrievalActivities } from "./retrievals";
 import { createSessionActivities } from "./sessions";
 import { createSettleActivities } from "./settle";
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createRetrievalActivities(deps),
     ...createBackendActivities(deps),
     ...createHousekeepingActivities(deps),
+    ...createPurgeActivities(deps),
   });
 }
 

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { AppError, ProviderError } from "#errors";
+import { findPhotoById } from "#db/queries/photo-lookup";
 import { beginRetrieval, completeRetrieval, countFailedRetrieval } from "#db/queries/retrievals";
 import { findChangedSettings, getSettings } from "#db/queries/settings";
 import type { Photo } from "#db/schema/photos";
 import { ingestImage, type IngestedImage } from "#media/ingest";
 import { originalKey } from "#media/keys";
-import { storePhotoFiles } from "#media/photo-files";
+import { purgePhotoFiles, storePhotoFiles } from "#media/photo-files";
 import type { StagedFile } from "#media/storage";
 import type { ActivityDeps } from "./deps";
 import { createGate } from "./gate";
@@ -114,7 +115,12 @@ export function createRetrievalActivities(deps: ActivityDeps) {
       contentHash: image.sha256,
       thumbhash: image.thumbhash,
     };
-    await completeRetrieval(db, { photo, facts });
+    const isFirst = await completeRetrieval(db, { photo, facts });
+    // Purged while its bytes came: they go as well.
+    if (!isFirst && !(await findPhotoById(db, photo.id))) {
+      await purgePhotoFiles(deps.storage, { ...photo, mimeType: image.mimeType });
+      return;
+    }
     // A try that was killed in mid-download could not; one that still runs finds the photo complete.
     await deps.storage.removeStaged("generated", photo.id);
   }

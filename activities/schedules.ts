@@ -8,6 +8,8 @@ const schedules: { task: HousekeepingTask; workflowType: string; every: string }
   { task: "refresh-models", workflowType: "refreshModels", every: "1 hour" },
   { task: "sweep-files", workflowType: "sweepFiles", every: "1 hour" },
   { task: "expire-records", workflowType: "expireRecords", every: "1 hour" },
+  // Also finishes a deletion that a crash cut off, which should not take hours.
+  { task: "purge-trash", workflowType: "purgeTrash", every: "10 minutes" },
 ];
 
 /** Makes the schedules what this program says; repeating it changes nothing. */

@@ -40,7 +40,7 @@ export function createSessionActivities({ database: { db }, now }: ActivityDeps)
 
     /** What is left to do for a session whose steps have all ended. */
     async finishSession({ sessionId }: { sessionId: string }): Promise<void> {
-      await discardUnselected(db, { sessionId, now: now() });
+      await db.transaction((tx) => discardUnselected(tx, { sessionId, now: now() }));
     },
 
     /** For a step whose run was ended by hand, without a word to its row. */

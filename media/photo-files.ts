@@ -38,6 +38,12 @@ export async function storePhotoFiles(
   }
 }
 
+/** Removes whatever there is of a photo that is deleted for good, also what killed tries to fetch it left. */
+export async function purgePhotoFiles(storage: Storage, photo: OriginalRef): Promise<void> {
+  if (photo.kind === "generated") await storage.removeStaged(photo.kind, photo.id);
+  await removePhotoFiles(storage, photo);
+}
+
 /** Removes a photo's files, and a copy made to be shared; what is missing already is fine. The row goes first. */
 export async function removePhotoFiles(storage: Storage, photo: OriginalRef): Promise<void> {
   await storage.remove(originalKey(photo));

@@ -1,5 +1,11 @@
 export { generationSession } from "./generation-session/workflow";
 export { generationStep } from "./generation-step/workflow";
-export { expireRecords, reconcile, refreshModels, sweepFiles } from "./housekeeping/workflow";
+export {
+  expireRecords,
+  purgeTrash,
+  reconcile,
+  refreshModels,
+  sweepFiles,
+} from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
 export { photoRetrieval } from "./photo-retrieval/workflow";

@@ -1,16 +1,19 @@
 import { sql } from "drizzle-orm";
-import type { Db, Tx } from "../client";
+import type { Tx } from "../client";
+import { insertEvents } from "./events";
+import { eventsOfPhotos } from "./trash";
 
 /**
  * Moves the images of a session that nobody chose to the trash, when that was asked for; returns how many.
  * Never one that is selected, a favourite, in an album, shared, or the source of something else.
- * The request is used up by it: a second call changes nothing, so that what a person took out of the trash stays out.
+ * Tells of them, so that it goes last in its transaction. The request is used up by it: a second call changes nothing,
+ * and what a person took out of the trash stays out.
  */
 export async function discardUnselected(
-  db: Db | Tx,
+  tx: Tx,
   params: { sessionId: string; now: Date },
 ): Promise<number> {
-  const rows = await db.execute<{ id: string }>(sql`
+  const rows = await tx.execute<{ id: string; step_id: string | null }>(sql`
     with asked as (
       update sessions set discard_unselected = false
       where id = ${params.sessionId} and discard_unselected
@@ -27,7 +30,10 @@ export async function discardUnselected(
       and not exists (select from photos as child where child.source_image_id = p.id)
       and not exists (select from steps where source_image_id = p.id)
       and not exists (select from sessions where source_image_id = p.id)
-    returning p.id
+    returning p.id, p.step_id
   `);
+  const { sessionId } = params;
+  const told = rows.map((row) => ({ id: row.id, stepId: row.step_id, sessionId }));
+  await insertEvents(tx, await eventsOfPhotos(tx, "photo.trashed", told));
   return rows.length;
 }

@@ -67,7 +67,7 @@ export async function findPictureState(db: Db | Tx, photoId: string) {
       deletedAt: photos.deletedAt,
     })
     .from(photos)
-    .where(eq(photos.id, photoId));
+    .where(and(eq(photos.id, photoId), isNull(photos.purgedAt)));
   return photo;
 }
 

@@ -33,7 +33,7 @@ const retrieval = sql<RetrievalCounts>`(
     'completed', count(*) filter (where retrieval_status = 'completed'),
     'pending', count(*) filter (where retrieval_status in ('pending', 'processing')),
     'failed', count(*) filter (where retrieval_status = 'failed'))
-  from photos where step_id = ${steps.id}
+  from photos where step_id = ${steps.id} and purged_at is null
 )`;
 
 async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Promise<StepView[]> {

@@ -1,17 +1,24 @@
-import { eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { Db } from "../client";
 import { type Photo, photos } from "../schema/photos";
 
-/** A photo, trashed or not. */
+/** A photo, trashed or not; one that was purged is none. */
 export async function findPhotoById(db: Db, id: string): Promise<Photo | undefined> {
-  const [photo] = await db.select().from(photos).where(eq(photos.id, id));
+  const [photo] = await db
+    .select()
+    .from(photos)
+    .where(and(eq(photos.id, id), isNull(photos.purgedAt)));
   return photo;
 }
 
-/** Which of these ids have a row, trashed ones too. */
+/** Which of these ids have a row that may have files, trashed ones too; a finished purge leaves none. */
 export async function findKnownPhotoIds(db: Db, ids: string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
-  const rows = await db.select({ id: photos.id }).from(photos).where(inArray(photos.id, ids));
+  const mayHaveFiles = or(isNull(photos.purgedAt), isNotNull(photos.mimeType));
+  const rows = await db
+    .select({ id: photos.id })
+    .from(photos)
+    .where(and(inArray(photos.id, ids), mayHaveFiles));
   return new Set(rows.map((row) => row.id));
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNull } from "drizzle-orm";
 import type { Db } from "../client";
 import { albums } from "../schema/albums";
 import { type NewPhoto, type Photo, photos } from "../schema/photos";
@@ -58,7 +58,8 @@ export async function updatePhoto(
   params: { id: string; change: PhotoChange },
 ): Promise<Photo | undefined> {
   return db.transaction(async (tx) => {
-    const [before] = await tx.select().from(photos).where(eq(photos.id, params.id)).for("update");
+    const present = and(eq(photos.id, params.id), isNull(photos.purgedAt));
+    const [before] = await tx.select().from(photos).where(present).for("update");
     if (!before) return undefined;
     const { change } = params;
     const [after] = await tx
@@ -70,39 +71,13 @@ export async function updatePhoto(
   });
 }
 
-/** Puts a photo into the trash; one that is there stays there since when it was. False: no such photo. */
-export async function trashPhoto(db: Db, params: { id: string; at: Date }): Promise<boolean> {
-  const rows = await db
-    .update(photos)
-    .set({ deletedAt: sql`coalesce(${photos.deletedAt}, ${params.at.toISOString()}::timestamptz)` })
-    .where(eq(photos.id, params.id))
-    .returning({ id: photos.id });
-  return rows.length === 1;
-}
-
-/** Takes a photo out of the trash, where it is there; undefined: no such photo. */
-export async function restorePhoto(db: Db, id: string): Promise<Photo | undefined> {
-  const [photo] = await db
-    .update(photos)
-    .set({ deletedAt: null })
-    .where(eq(photos.id, id))
-    .returning();
-  return photo;
-}
-
-/** Removes a row and tells what it was; its files go afterwards. */
-export async function deletePhoto(db: Db, id: string): Promise<Photo | undefined> {
-  const [photo] = await db.delete(photos).where(eq(photos.id, id)).returning();
-  return photo;
-}
-
 /** Puts failed retrievals back to pending, attempts counted from zero; returns those that were. */
 export async function reopenRetrieval(db: Db, id: string): Promise<Photo | undefined> {
   return db.transaction(async (tx) => {
     const [photo] = await tx
       .update(photos)
       .set({ retrievalStatus: "pending", retrievalAttempts: 0, retrievalError: null })
-      .where(and(eq(photos.id, id), eq(photos.retrievalStatus, "failed")))
+      .where(and(eq(photos.id, id), eq(photos.retrievalStatus, "failed"), isNull(photos.purgedAt)))
       .returning();
     if (!photo) return undefined;
     await insertEvents(tx, [

@@ -175,7 +175,10 @@ export const photos = pgTable(
       .where(sql`${table.deletedAt} is not null and ${table.purgedAt} is null`),
     index("photos_trash")
       .on(table.deletedAt, table.id)
-      .where(sql`${table.deletedAt} is not null`),
+      .where(sql`${table.deletedAt} is not null and ${table.purgedAt} is null`),
+    index("photos_purged")
+      .on(table.id)
+      .where(sql`${table.purgedAt} is not null`),
   ],
 );
 

@@ -1,6 +1,6 @@
 import { proxyActivities } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { present } from "../lib/present";
+import { count, present } from "../lib/present";
 import type { RefreshModelsResult } from "./contract";
 
 // Each is started again by its schedule: a run that cannot finish in its time makes room for the next.
@@ -33,6 +33,15 @@ export async function refreshModels(): Promise<RefreshModelsResult> {
 export async function sweepFiles(): Promise<void> {
   const report = await activities.sweepStorage({});
   present("completed", report.summary);
+}
+
+/** Deletes for good what has lain in the trash long enough, and finishes what a crash cut off. */
+export async function purgeTrash(): Promise<void> {
+  const done = await activities.purgeTrash({});
+  present(
+    "completed",
+    `Purged ${count(done.photos, "photo")}; ${count(done.nodes, "node")} without a picture went with its lineage.`,
+  );
 }
 
 /** Drops idempotency keys and events that have had their time. */

@@ -77,10 +77,10 @@ export async function changeSession(
       discardUnselected: change.discardUnselected,
       now: at,
     });
-    if (live === 0) await discardUnselected(tx, { sessionId, now: at });
     await insertEvents(tx, [
       { type: `session.${status}`, sessionId, data: { session_id: sessionId } },
     ]);
+    if (live === 0) await discardUnselected(tx, { sessionId, now: at });
     return true;
   });
   if (isClosedNow) await temporal.sessionFinished(sessionId);

@@ -5,7 +5,8 @@ import { originalKey, previewKey, thumbnailKey } from "#media/keys";
 import { inlineAs } from "../../content-disposition";
 import type { ApiDeps } from "../../deps";
 import { answerFile } from "../../file-answer";
-import { derivativeVersion, photoToWire, versionOf } from "./model";
+import { derivativeVersion, versionOf } from "./model";
+import { showPhoto } from "./show";
 
 const forEver = "private, max-age=31536000, immutable";
 const ask = "private, no-cache";
@@ -21,7 +22,7 @@ export async function answerOriginal(
 ): Promise<Response> {
   const { mimeType, contentHash } = photo;
   if (photo.retrievalStatus !== "completed" || mimeType === null || contentHash === null) {
-    return answerNotRetrieved(photo);
+    return answerNotRetrieved(deps, photo);
   }
   const file = await deps.storage.find(originalKey({ ...photo, mimeType }));
   if (!file) throw bytesGone();
@@ -56,10 +57,10 @@ export async function answerDerivative(
   const photo = await findPhotoById(deps.database.db, id);
   if (!photo) throw notFound("photo");
   if (photo.retrievalStatus === "completed") throw bytesGone();
-  return answerNotRetrieved(photo);
+  return answerNotRetrieved(deps, photo);
 }
 
-function answerNotRetrieved(photo: Photo): Response {
+async function answerNotRetrieved(deps: ApiDeps, photo: Photo): Promise<Response> {
   if (photo.retrievalStatus === "failed") {
     throw new AppError({
       kind: "provider",
@@ -68,7 +69,7 @@ function answerNotRetrieved(photo: Photo): Response {
       details: { attempts: photo.retrievalAttempts, reason: photo.retrievalError },
     });
   }
-  return Response.json(photoToWire(photo), {
+  return Response.json(await showPhoto(deps, photo), {
     status: 202,
     headers: { "retry-after": retryAfterSeconds, "cache-control": "no-store", vary: "Accept" },
   });

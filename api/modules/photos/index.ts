@@ -1,8 +1,8 @@
 import { Elysia, t } from "elysia";
 import { notFound } from "#errors";
 import { findPhotoById } from "#db/queries/photo-lookup";
-import { deletePhoto, restorePhoto, trashPhoto, updatePhoto } from "#db/queries/photos";
-import { removePhotoFiles } from "#media/photo-files";
+import { updatePhoto } from "#db/queries/photos";
+import { restorePhotos, trashPhotos } from "#db/queries/trash";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerJson, listOf, pageOf } from "../../lists";
@@ -28,7 +28,9 @@ import {
   versionQuery,
 } from "./model";
 import { describePhoto, metadataSchema } from "./metadata";
+import { purgePhotos } from "./purge";
 import { retryRetrieval, retryRetrievals } from "./retry";
+import { showPhoto } from "./show";
 import { uploadPhotos } from "./upload";
 
 /** Photos: taking them in, listing, showing, changing, deleting, and fetching failed ones again. */
@@ -74,7 +76,7 @@ export function createPhotosModule(deps: ApiDeps) {
         const wanted = negotiate(request.headers.get("accept"), ["image/*", "application/json"]);
         return wanted === "image/*"
           ? answerOriginal(deps, request, photo, query.v)
-          : answerJson(request, photoToWire(photo));
+          : answerJson(request, await showPhoto(deps, photo));
       },
       {
         params: photoParams,
@@ -146,7 +148,7 @@ export function createPhotosModule(deps: ApiDeps) {
         };
         const photo = await updatePhoto(db, { id: params.id, change });
         if (!photo) throw notFound("photo");
-        return photoToWire(photo);
+        return showPhoto(deps, photo);
       },
       {
         params: photoParams,
@@ -158,22 +160,24 @@ export function createPhotosModule(deps: ApiDeps) {
     .delete(
       "/:id",
       async ({ params, query }) => {
-        if (query.permanent) await deleteForGood(deps, params.id);
-        else if (!(await trashPhoto(db, { id: params.id, at: deps.now() })))
-          throw notFound("photo");
+        const ids = [params.id];
+        const found = query.permanent
+          ? await purgePhotos(deps, ids)
+          : await trashPhotos(db, { ids, now: deps.now() });
+        if (found.size === 0) throw notFound("photo");
         return new Response(null, { status: 204 });
       },
       {
         params: photoParams,
         query: deleteQuery,
         response: { 204: t.Void(), ...faults(404) },
-        detail: { summary: "Move to the trash, or delete row and files for good" },
+        detail: { summary: "Move to the trash, or delete files and content for good" },
       },
     )
     .post(
       "/:id/restore",
       async ({ params }) => {
-        const photo = await restorePhoto(db, params.id);
+        const [photo] = await restorePhotos(db, [params.id]);
         if (!photo) throw notFound("photo");
         return photoToWire(photo);
       },
@@ -187,7 +191,7 @@ export function createPhotosModule(deps: ApiDeps) {
       "/:id/retry",
       async ({ params, set }) => {
         set.status = 202;
-        return { ...photoToWire(await retryRetrieval(deps, params.id)), retrying: 1 };
+        return { ...(await showPhoto(deps, await retryRetrieval(deps, params.id))), retrying: 1 };
       },
       {
         params: photoParams,
@@ -207,12 +211,4 @@ export function createPhotosModule(deps: ApiDeps) {
         detail: { summary: "Fetch several failed generated pictures again now" },
       },
     );
-}
-
-/** The row first: a crash in between leaves files that the sweep finds, never a row without bytes. */
-async function deleteForGood(deps: ApiDeps, id: string): Promise<void> {
-  const photo = await deletePhoto(deps.database.db, id);
-  if (!photo) throw notFound("photo");
-  const { kind, mimeType } = photo;
-  if (mimeType !== null) await removePhotoFiles(deps.storage, { kind, id: photo.id, mimeType });
 }

@@ -13,18 +13,19 @@ import {
 } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { listBody, type Page, totalBound } from "../../lists";
-import { photoToWire } from "./model";
+import { showPhotos } from "./show";
 
 /** A total of what words find is exact up to here: what is read for it is nowhere in one piece. */
 const searchBound = 1_000;
 
 /** The body of `GET /photos`; a page by cursor costs the same at any depth. */
 export async function listPhotosPage(
-  { database: { db } }: ApiDeps,
+  deps: ApiDeps,
   filter: PhotoFilter,
   sort: PhotoSort,
   page: Page,
 ) {
+  const { db } = deps.database;
   const scope = ["photos", sort, filter];
   const bound = filter.search === undefined ? totalBound : searchBound;
   const [found, counted] = await Promise.all([
@@ -37,7 +38,7 @@ export async function listPhotosPage(
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
   const nextCursor = last && found.length > page.limit ? encodeCursor(scope, keysOf(last)) : null;
-  return listBody(page, { items: rows.map(photoToWire), counted, nextCursor }, bound);
+  return listBody(page, { items: await showPhotos(deps, rows), counted, nextCursor }, bound);
 }
 
 /** The same keys for every sort: a sort compares those it needs. */

@@ -72,6 +72,9 @@ const photoFields = {
   step_id: t.Optional(uuid),
   cost_usd: t.Optional(t.Number()),
   deleted_at: t.Optional(moment),
+  purge_at: t.Optional(
+    t.String({ format: "date-time", description: "From then on it is deleted for good" }),
+  ),
   generation_metadata: t.Optional(generationMetadata),
 };
 

@@ -1,7 +1,8 @@
 import { v5 } from "uuid";
 import { AppError } from "#errors";
 import { appendToAlbum } from "#db/queries/albums";
-import { albumExists, findUploadByHash, insertUpload, restorePhoto } from "#db/queries/photos";
+import { albumExists, findUploadByHash, insertUpload } from "#db/queries/photos";
+import { restorePhotos } from "#db/queries/trash";
 import type { Photo } from "#db/schema/photos";
 import { uploadedPhoto } from "#db/uploaded-photo";
 import { ingestImage } from "#media/ingest";
@@ -10,6 +11,7 @@ import type { ApiDeps } from "../../deps";
 import { toAppError } from "../../errors";
 import { type Answer, answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { photoToWire } from "./model";
+import { showPhoto } from "./show";
 import { abortAll, receiveForm, type UploadedFile, type UploadForm } from "./upload-form";
 
 type Options = Omit<UploadForm, "files"> & { restore: boolean };
@@ -51,7 +53,7 @@ async function answerOne(
 ): Promise<Answer> {
   const { photo, isDuplicate } = await takeFile(deps, file, id, options);
   if (!isDuplicate) return { status: 201, body: photoToWire(photo) };
-  return { status: 200, body: duplicateToWire(photo) };
+  return { status: 200, body: await showDuplicate(deps, photo) };
 }
 
 /** Each file stands alone: one that is refused does not keep the others out. */
@@ -74,7 +76,7 @@ async function judge(deps: ApiDeps, file: UploadedFile, id: string, options: Opt
   try {
     const { photo, isDuplicate } = await takeFile(deps, file, id, options);
     return isDuplicate
-      ? { filename, status: "duplicate", photo: duplicateToWire(photo) }
+      ? { filename, status: "duplicate", photo: await showDuplicate(deps, photo) }
       : { filename, status: "created", photo: photoToWire(photo) };
   } catch (error) {
     const { kind, code, message } = toAppError(error);
@@ -134,13 +136,14 @@ async function takeKnown(
   if (albumId !== undefined) {
     await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId: known.id }));
   }
-  const wanted = options.restore && known.deletedAt ? await restorePhoto(db, known.id) : known;
+  const [wanted] =
+    options.restore && known.deletedAt ? await restorePhotos(db, [known.id]) : [known];
   return { photo: wanted ?? known, isDuplicate: known.id !== id };
 }
 
-function duplicateToWire(photo: Photo) {
+async function showDuplicate(deps: ApiDeps, photo: Photo) {
   return {
-    ...photoToWire(photo),
+    ...(await showPhoto(deps, photo)),
     duplicate: true as const,
     ...(photo.deletedAt && { trashed: true as const }),
   };
