@@ -7,6 +7,7 @@ import { createModules } from "./modules";
 import { createDocsModule } from "./modules/docs/index";
 import { buildOpenApi } from "./openapi";
 import { createRouteTable } from "./route-table";
+import { countCharacters } from "./text-length";
 
 /** The whole api as one app; nothing is connected or listening before the first request. */
 export function createApp(deps: ApiDeps) {
@@ -18,9 +19,10 @@ export function createApp(deps: ApiDeps) {
   for (const module of modules) app.use(module);
   app.use(createDocsModule(() => (document ??= buildOpenApi(modules))));
 
-  // Fields of a body that nobody knows are refused, parameters of an address are ignored.
   for (const { hooks } of app.routes) {
+    // Fields of a body that nobody knows are refused, parameters of an address are ignored.
     if (hooks.query) hooks.query.additionalProperties = true;
+    for (const schema of [hooks.body, hooks.query, hooks.params]) countCharacters(schema);
   }
 
   const envelope = createEnvelope(deps, createRouteTable(app.routes));

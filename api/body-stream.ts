@@ -2,6 +2,13 @@ import { AppError } from "#errors";
 
 const stallMs = 30_000;
 
+const cut = new WeakSet<Request>();
+
+/** Whether nobody waits for the rest of this request's body: its connection is of no use to a next one. */
+export function isCut(request: Request): boolean {
+  return cut.has(request);
+}
+
 /**
  * The chunks of a request's body as they come in. A sender that is silent for 30 s is cut, so that
  * nobody holds a connection and a half-written file for ever.
@@ -19,8 +26,11 @@ export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array> 
       yield value;
     }
   } finally {
-    // Not waited for: a sender that has stopped sending never lets it finish.
-    if (!isDone) void reader.cancel().catch(() => {});
+    if (!isDone) {
+      cut.add(request);
+      // Not waited for: a sender that has stopped sending never lets it finish.
+      void reader.cancel().catch(() => {});
+    }
   }
 }
 

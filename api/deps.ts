@@ -3,6 +3,7 @@ import type { Config } from "#config";
 import type { Database } from "#db/client";
 import type { DecodeLimits } from "#media/derive";
 import type { Storage } from "#media/storage";
+import type { Metrics } from "./metrics";
 import type { WorkflowTeller } from "./workflow-teller";
 
 /** All that the routes use of the world. */
@@ -15,6 +16,7 @@ export type ApiDeps = Readonly<{
   decoding: DecodeLimits;
   temporal: WorkflowTeller;
   log: Logger;
+  metrics: Metrics;
   now: () => Date;
   /** A new UUID, increasing with time. */
   newId: () => string;

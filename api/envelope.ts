@@ -1,13 +1,14 @@
 import { AppError, invalid, notFound } from "#errors";
 import { checkHost, checkOrigin, checkOwner } from "./auth";
 import { createCors } from "./cors";
+import { isCut } from "./body-stream";
 import { unlessDatabaseIsAway } from "./database-watch";
 import type { ApiDeps } from "./deps";
 import { answerFault } from "./errors";
 import { markHead } from "./head-request";
 import { isJson, notJson } from "./json-body";
 import { createOwnerSessions } from "./owner-session";
-import { createClientReader, keepClient } from "./peer";
+import { createClientReader, isLocal, keepClient } from "./peer";
 import { requestIdOf } from "./request-id";
 import type { createRouteTable, RouteMatch } from "./route-table";
 
@@ -48,16 +49,15 @@ export function createEnvelope(
     }
     response.headers.set("x-request-id", requestId);
     cors.dress(request, match, response.headers);
-    deps.log.info(
-      {
-        method: request.method,
-        route: match.route?.path ?? null,
-        status: response.status,
-        ms: Math.round(performance.now() - startedAt),
-        request_id: requestId,
-      },
-      "request",
-    );
+    if (isCut(request)) response.headers.set("connection", "close");
+    const ms = performance.now() - startedAt;
+    const told = {
+      method: request.method,
+      route: match.route?.path ?? null,
+      status: response.status,
+    };
+    deps.metrics.countRequest({ ...told, seconds: ms / 1_000 });
+    deps.log.info({ ...told, ms: Math.round(ms), request_id: requestId }, "request");
     return response;
   };
 
@@ -84,7 +84,9 @@ export function createEnvelope(
 
   async function admit(request: Request, { route, allow }: RouteMatch): Promise<void> {
     const access = route?.access ?? "owner";
-    if (access === "owner") await checkOwner(request, deps.config, sessions);
+    const isAdmitted = access === "loopback" && isLocal(request);
+    if (!isAdmitted && (access === "owner" || access === "loopback"))
+      await checkOwner(request, deps.config, sessions);
     // Another site can borrow nothing at a visitor's door; its own form even comes from `Origin: null`.
     if (access !== "visitor") checkOrigin(request, deps.config);
     if (request.url.length > maxUrlLength) {

@@ -4,6 +4,7 @@ import { AppError, type FieldFault, invalid, notFound } from "#errors";
 import { databaseUnavailable, isDatabaseAway } from "./database-faults";
 import { errorResponse } from "./error-body";
 import { requestIdOf } from "./request-id";
+import { lengthWanted } from "./text-length";
 
 /** Whatever was thrown, as a fault we can name; what nobody foresaw is a 500 without detail. */
 export function toAppError(error: unknown, request?: Request): AppError {
@@ -79,6 +80,8 @@ function parameterOf(request: Request | undefined, value: unknown): string {
 /** Of a parameter that comes as text the schema is a union with text, which tells a reader nothing. */
 function messageOf(fault: { message?: unknown; schema?: unknown }): string {
   const { anyOf } = (fault.schema ?? {}) as { anyOf?: { type?: string; const?: unknown }[] };
+  const length = [fault.schema, ...(anyOf ?? [])].map(lengthWanted).find(Boolean);
+  if (length !== undefined) return length;
   const literals = anyOf?.flatMap((one) => ("const" in one ? [String(one.const)] : [])) ?? [];
   if (literals.length > 0) return `Expected one of ${literals.join(", ")}`;
   const types = anyOf?.flatMap(({ type }) => (type && type !== "string" ? [type] : [])) ?? [];

@@ -34,7 +34,13 @@ export function idempotencyKeyOf(request: Request): string | undefined {
   ]);
 }
 
-/** What a request means, whatever its bytes: fields in any order, files as their hashes. */
+/** For the `detail` of a POST that goes through `answerOnce`: the document then tells of its header. */
+export const createsOnce = { "x-creates-once": true };
+
+/**
+ * What a request means, whatever its bytes: fields in any order, `null` like none, ids in either case, files as their
+ * hashes. Texts that are stored tidied have to come as they are stored.
+ */
 export function fingerprintOf(meaning: unknown): string {
   return createHash("sha256")
     .update(JSON.stringify(sorted(meaning)))
@@ -111,10 +117,13 @@ async function doLeased(
   }
 }
 
+const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 function sorted(value: unknown): unknown {
+  if (typeof value === "string") return uuidForm.test(value) ? value.toLowerCase() : value;
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  const entries = Object.entries(value).filter(([, inner]) => inner != null);
   return Object.fromEntries(
     entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]),
   );

@@ -6,6 +6,7 @@ import { createBackendModule } from "./modules/backend/index";
 import { createEventsModule } from "./modules/events/index";
 import { createGenerationModule } from "./modules/generation/index";
 import { createHealthModule } from "./modules/health/index";
+import { createMetricsModule } from "./modules/metrics/index";
 import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
 import { createTimelineModule } from "./modules/photos/timeline";
@@ -21,6 +22,7 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createEventsModule(deps),
     createGenerationModule(deps),
     createHealthModule(deps),
+    createMetricsModule(deps),
     createModelsModule(deps),
     createPhotosModule(deps),
     createSettingsModule(deps),

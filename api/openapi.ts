@@ -18,6 +18,16 @@ const securitySchemes = {
   },
 } as const;
 
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "Of your making. The same key with the same content gets the first answer again for 24 hours, with other content 409.",
+  schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]+$" },
+  example: "4c1d7a52-6f0e-4b0c-9d53-9a4f3c2b1e00",
+} as const;
+
 const methods = ["get", "post", "put", "patch", "delete"];
 
 /** What every route that takes part in the checks can answer, besides its own. */
@@ -57,7 +67,7 @@ export async function buildOpenApi(modules: readonly AnyElysia[]): Promise<JsonO
           version: "1.0.0",
           description: "A self-hosted photo gallery with durable image generation.",
         },
-        components: { securitySchemes },
+        components: { securitySchemes, parameters: { IdempotencyKey: idempotencyKey } },
         security: [{ owner: [] }, { session: [] }],
       },
     }),
@@ -98,6 +108,13 @@ function normalise(document: JsonObject): JsonObject {
 
 function normaliseOperation(operation: JsonObject): void {
   const isPublic = Array.isArray(operation["security"]) && operation["security"].length === 0;
+  if (operation["x-creates-once"]) {
+    const parameters = (operation["parameters"] ??= []) as Json[];
+    parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
+  }
+  // Marks for the program, not for readers.
+  delete operation["x-creates-once"];
+  delete operation["x-access"];
   const responses = objectOf((operation["responses"] ??= {}));
   for (const [status, description] of Object.entries(commonFaults)) {
     if (isPublic && status === "401") continue;

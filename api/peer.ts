@@ -64,6 +64,12 @@ export function clientOf(request: Request): Client {
   );
 }
 
+/** Whether a request comes from this machine, and no proxy handed it on. */
+export function isLocal(request: Request): boolean {
+  const { address, isDirect } = clientOf(request);
+  return isDirect && address?.range() === "loopback";
+}
+
 /** A request made from another stands for the same sender. */
 export function keepClient(from: Request, to: Request): void {
   clients.set(to, clientOf(from));

@@ -6,10 +6,10 @@ type Registered = {
 };
 
 /**
- * Who may ask. `owner`: with the token. `open`: without it, but pages of other sites are kept out all the same.
+ * Who may ask. `owner`: with the token. `loopback`: with the token, or from this machine. `open`: without it, but pages of other sites are kept out all the same.
  * `visitor`: whoever has a link, from anywhere.
  */
-type Access = "owner" | "open" | "visitor";
+type Access = "owner" | "loopback" | "open" | "visitor";
 
 type Known = { method: string; path: string; access: Access; takesJson: boolean };
 
@@ -27,6 +27,9 @@ export const publicRoute = { security: [] };
 
 /** Marks a route that needs no token, and is the owner's besides: the rules for other sites hold. */
 export const openRoute = { security: [], "x-access": "open" };
+
+/** Marks a route that wants no token from who asks from this machine. */
+export const loopbackRoute = { "x-access": "loopback" };
 
 /**
  * What is known of a path before any of its body is read. Where several patterns fit
@@ -68,13 +71,15 @@ export function createRouteTable(
 
 function accessOf(detail: unknown): Access {
   const { security, "x-access": access } = (detail ?? {}) as Record<string, unknown>;
-  if (!Array.isArray(security) || security.length > 0) return "owner";
+  if (!Array.isArray(security) || security.length > 0) {
+    return access === "loopback" ? "loopback" : "owner";
+  }
   return access === "open" ? "open" : "visitor";
 }
 
 function strictest(routes: readonly Known[]): Access {
   const given = new Set(routes.map((route) => route.access));
-  return (["owner", "open"] as const).find((access) => given.has(access)) ?? "visitor";
+  return (["owner", "loopback", "open"] as const).find((access) => given.has(access)) ?? "visitor";
 }
 
 /** Slashes, without one at the end. */

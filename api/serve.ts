@@ -9,6 +9,7 @@ import { createDatabaseProbe } from "./database-watch";
 import type { ApiDeps } from "./deps";
 import { checkInstallation } from "./installation";
 import { createLog } from "./log";
+import { countFailedCalls, createMetrics, watchDatabase, watchProcess } from "./metrics";
 import { rememberPeer } from "./peer";
 import { createWorkflowTeller } from "./temporal";
 
@@ -52,6 +53,9 @@ export async function serve(
       log,
       timings: { ...configuredTimings(config), ...options.timings },
     });
+    const metrics = createMetrics();
+    watchProcess(metrics);
+    watchDatabase(metrics, database.db);
     const closing = new AbortController();
     const deps: ApiDeps = {
       config,
@@ -59,8 +63,9 @@ export async function serve(
       databaseIsAway: probe.isAway,
       storage,
       decoding: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
-      temporal,
+      temporal: countFailedCalls(temporal, metrics),
       log,
+      metrics,
       now: () => new Date(),
       newId: () => Bun.randomUUIDv7(),
       closing: closing.signal,

@@ -5,6 +5,7 @@ import { createApp } from "#api/app";
 import { createDatabaseProbe } from "#api/database-watch";
 import type { ApiDeps } from "#api/deps";
 import { createLog } from "#api/log";
+import { createMetrics } from "#api/metrics";
 import type { WorkflowTeller } from "#api/workflow-teller";
 import { loadConfig } from "#config";
 import { ensureInstallation } from "#db/queries/installation";
@@ -63,6 +64,7 @@ export async function createTestApi(env: Record<string, string> = {}) {
     decoding: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
     temporal,
     log: createLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
+    metrics: createMetrics(),
     now: () => new Date(),
     newId: () => Bun.randomUUIDv7(),
     closing: new AbortController().signal,

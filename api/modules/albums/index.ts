@@ -13,7 +13,7 @@ import { notFound } from "#errors";
 import { decodeCursor, encodeCursor, idKey, momentKey, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import { tidyTitle } from "../../text";
 import { photoSchema, photoToWire } from "../photos/model";
@@ -88,15 +88,20 @@ export function createAlbumsModule(deps: ApiDeps) {
     .post(
       "",
       async ({ body, request, status }) => {
+        const coverPhotoId = body.cover_photo_id ?? null;
+        const wanted = {
+          name: tidyName(body.name),
+          description: tidyTitle(body.description ?? null),
+          coverPhotoId,
+        };
         const answer = await answerOnce(
           deps,
           {
             route: "POST /api/v1/albums",
             key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(body),
+            fingerprint: fingerprintOf(wanted),
           },
           async (id) => {
-            const coverPhotoId = body.cover_photo_id ?? null;
             const description = tidyTitle(body.description ?? null);
             const album = { id, name: tidyName(body.name), description, coverPhotoId };
             await db.transaction(async (tx) => {
@@ -111,7 +116,7 @@ export function createAlbumsModule(deps: ApiDeps) {
       {
         body: albumBody,
         response: { 201: albumSchema, ...faults(404, 409) },
-        detail: { summary: "Make an album" },
+        detail: { ...createsOnce, summary: "Make an album" },
       },
     )
     .get("/:id", ({ params }) => showAlbum(params.id), {

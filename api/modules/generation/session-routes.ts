@@ -9,7 +9,7 @@ import { invalid, notFound } from "#errors";
 import { decodeCursor, encodeCursor } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import { tidyTitle } from "../../text";
 import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
@@ -36,20 +36,20 @@ export function createSessionRoutes(deps: ApiDeps) {
     .post(
       "/sessions",
       async ({ body, request, status }) => {
+        const wanted = {
+          entryType: body.entry_type,
+          sourceImageId: body.source_image_id ?? null,
+          title: tidyTitle(body.title ?? null),
+        };
         const answer = await answerOnce(
           deps,
           {
             route: "POST /api/v1/generation/sessions",
             key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(body),
+            fingerprint: fingerprintOf(wanted),
           },
           async (id) => {
-            await openSession(deps, {
-              id,
-              entryType: body.entry_type,
-              sourceImageId: body.source_image_id ?? null,
-              title: tidyTitle(body.title ?? null),
-            });
+            await openSession(deps, { id, ...wanted });
             return { status: 201, body: await showSession(id) };
           },
         );
@@ -58,7 +58,7 @@ export function createSessionRoutes(deps: ApiDeps) {
       {
         body: sessionBody,
         response: { 201: sessionSchema, ...faults(404, 409) },
-        detail: { summary: "Open a session" },
+        detail: { ...createsOnce, summary: "Open a session" },
       },
     )
     .get(

@@ -11,7 +11,7 @@ import { notFound } from "#errors";
 import { decodeCursor, encodeCursor, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import {
   alternativesSchema,
@@ -74,6 +74,7 @@ export function createStepRoutes(deps: ApiDeps) {
         body: stepBody,
         response: { 202: stepSchema, ...faults(400, 404, 409) },
         detail: {
+          ...createsOnce,
           summary: "Request images",
           description:
             "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.",

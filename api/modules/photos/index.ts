@@ -5,6 +5,7 @@ import { updatePhoto } from "#db/queries/photos";
 import { restorePhotos, trashPhotos } from "#db/queries/trash";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
+import { createsOnce } from "../../idempotency";
 import { answerJson, listOf, pageOf } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { tidyTags, tidyTitle } from "../../text";
@@ -65,7 +66,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         query: uploadQuery,
         response: { ...uploadSchema, ...faults(404, 409, 413, 415, 422, 507) },
-        detail: uploadDetail,
+        detail: { ...createsOnce, ...uploadDetail },
       },
     )
     .get(

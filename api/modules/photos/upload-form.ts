@@ -7,6 +7,7 @@ import type { Config } from "#config";
 import { bodyChunks } from "../../body-stream";
 import { boundaryOf, multipartParts, type Part } from "../../multipart";
 import { tagsSchema, tidyTags, tidyTitle, titleSchema } from "../../text";
+import { countCharacters, lengthWanted } from "../../text-length";
 
 export type UploadedFile = { staged: StagedFile; received: ReceivedFile; filename: string };
 
@@ -17,11 +18,13 @@ export type UploadForm = {
   tags: string[];
 };
 
-const fieldsSchema = t.Object({
-  album_id: t.Optional(t.String({ format: "uuid" })),
-  title: t.Optional(titleSchema),
-  tags: tagsSchema,
-});
+const fieldsSchema = countCharacters(
+  t.Object({
+    album_id: t.Optional(t.String({ format: "uuid" })),
+    title: t.Optional(titleSchema),
+    tags: tagsSchema,
+  }),
+);
 
 /** More than any sane form; a form of ten thousand parts is refused early. */
 const maxFields = 128;
@@ -113,7 +116,7 @@ async function readField(part: Part): Promise<string> {
 function parseFields(fields: Record<string, unknown>) {
   const faults: FieldFault[] = [...Value.Errors(fieldsSchema, fields)].map((fault) => ({
     path: fault.path.slice(1).replaceAll("/", "."),
-    message: fault.message,
+    message: lengthWanted(fault.schema) ?? fault.message,
   }));
   for (const name of Object.keys(fields)) {
     if (!Object.hasOwn(fieldsSchema.properties, name)) {

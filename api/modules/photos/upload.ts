@@ -51,7 +51,7 @@ async function answerOne(
   id: string,
   options: Options,
 ): Promise<Answer> {
-  const { photo, isDuplicate } = await takeFile(deps, file, id, options);
+  const { photo, isDuplicate } = await countedTake(deps, file, id, options);
   if (!isDuplicate) return { status: 201, body: photoToWire(photo) };
   return { status: 200, body: await showDuplicate(deps, photo) };
 }
@@ -74,7 +74,7 @@ async function answerSeveral(
 async function judge(deps: ApiDeps, file: UploadedFile, id: string, options: Options) {
   const { filename } = file;
   try {
-    const { photo, isDuplicate } = await takeFile(deps, file, id, options);
+    const { photo, isDuplicate } = await countedTake(deps, file, id, options);
     return isDuplicate
       ? { filename, status: "duplicate", photo: await showDuplicate(deps, photo) }
       : { filename, status: "created", photo: photoToWire(photo) };
@@ -83,6 +83,18 @@ async function judge(deps: ApiDeps, file: UploadedFile, id: string, options: Opt
     // A fault of ours is no verdict on the file: the whole request is to be sent again.
     if (kind === "unavailable" || kind === "internal" || kind === "storage_full") throw error;
     return { filename, status: "rejected", error: { code, message } };
+  }
+}
+
+async function countedTake(...upload: Parameters<typeof takeFile>): Promise<Taken> {
+  const [{ metrics }, { received }] = upload;
+  try {
+    const taken = await takeFile(...upload);
+    metrics.countUpload(taken.isDuplicate ? "duplicate" : "created", received.bytes);
+    return taken;
+  } catch (error) {
+    metrics.countUpload("rejected", received.bytes);
+    throw error;
   }
 }
 

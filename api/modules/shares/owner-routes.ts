@@ -9,8 +9,9 @@ import { notFound } from "#errors";
 import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { tidyTitle } from "../../text";
 import { changeLink, createLink } from "./links";
 import { linkBody, linkChange, linkParams, linkSchema, linkToWire, newLinkSchema } from "./model";
 import { originOf } from "./origin";
@@ -36,7 +37,14 @@ export function createOwnerRoutes(deps: ApiDeps) {
       {
         route: "POST /api/v1/share",
         key: idempotencyKeyOf(request),
-        fingerprint: fingerprintOf({ ...rest, has_password: password != null }),
+        fingerprint: fingerprintOf({
+          ...rest,
+          title: tidyTitle(rest.title ?? null),
+          expires_at: rest.expires_at && new Date(rest.expires_at).toISOString(),
+          allow_download: rest.allow_download ?? false,
+          show_metadata: rest.show_metadata ?? false,
+          has_password: password != null,
+        }),
         kept: ({ body: made }) => ({ status: 200, body: withoutKey(made as NewLink) }),
       },
       async (id) => {
@@ -64,8 +72,14 @@ export function createOwnerRoutes(deps: ApiDeps) {
   };
 
   return new Elysia({ prefix: "/api/v1/share", normalize: false, tags: ["share links"] })
-    .post("", create, { ...creation, detail: { summary: "Share a photo or an album by link" } })
-    .post("/create", create, { ...creation, detail: { summary: "The same as POST /share" } })
+    .post("", create, {
+      ...creation,
+      detail: { ...createsOnce, summary: "Share a photo or an album by link" },
+    })
+    .post("/create", create, {
+      ...creation,
+      detail: { ...createsOnce, summary: "The same as POST /share" },
+    })
     .get(
       "/links",
       async ({ query, request }) => {

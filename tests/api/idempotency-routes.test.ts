@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertModel, insertPhoto } from "#tests/support/rows";
+import { pngOfShade } from "#tests/support/uploads";
+
+type Json = Record<string, any>;
+type Sent = { body: BodyInit; headers?: Record<string, string> };
+type Route = {
+  path: string;
+  /** A request; the same content written in another way; other content. */
+  first: Sent;
+  same: Sent;
+  other: Sent;
+};
+
+let api: TestApi;
+let routes: Record<string, Route>;
+
+const json = (body: unknown): Sent => ({
+  body: JSON.stringify(body),
+  headers: { "content-type": "application/json" },
+});
+
+/** A form of one file, with a boundary of the test's own. */
+function form(boundary: string, bytes: Uint8Array, title: string): Sent {
+  const parts = [
+    `--${boundary}\r\nContent-Disposition: form-data; name="title"\r\n\r\n${title}\r\n`,
+    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n`,
+    bytes,
+    `\r\n--${boundary}--\r\n`,
+  ];
+  return {
+    body: new Blob(parts as BlobPart[]),
+    headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+  };
+}
+
+beforeAll(async () => {
+  api = await createTestApi();
+  const { db } = api.deps.database;
+  const { id: photo } = await insertPhoto(db);
+  const { key: model } = await insertModel(db);
+  const opened = await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" });
+  const { id: session } = (await opened.json()) as Json;
+  const bytes = await pngOfShade(41_001);
+  const parameters = { model_key: model, seed: 1 };
+  const share = {
+    first: json({ photo_id: photo, title: "a", expires_at: "2040-01-01T00:00:00Z" }),
+    same: json({
+      expires_at: "2040-01-01T01:00:00.000+01:00",
+      title: " a",
+      photo_id: photo.toUpperCase(),
+      album_id: null,
+      allow_download: false,
+    }),
+    other: json({ photo_id: photo, title: "a" }),
+  };
+  routes = {
+    "/api/v1/photos": {
+      path: "/api/v1/photos",
+      first: form("one", bytes, "a"),
+      same: form("another-boundary", bytes, " a "),
+      other: form("one", bytes, "b"),
+    },
+    "/api/v1/albums": {
+      path: "/api/v1/albums",
+      first: json({ name: "a" }),
+      same: json({ description: null, name: " a " }),
+      other: json({ name: "b" }),
+    },
+    "/api/v1/share": { path: "/api/v1/share", ...share },
+    "/api/v1/share/create": { path: "/api/v1/share/create", ...share },
+    "/api/v1/generation/sessions": {
+      path: "/api/v1/generation/sessions",
+      first: json({ entry_type: "scratch", title: "Cafe\u0301" }),
+      same: json({ title: "Café ", source_image_id: null, entry_type: "scratch" }),
+      other: json({ entry_type: "scratch" }),
+    },
+    "/api/v1/generation/sessions/{id}/steps": {
+      path: `/api/v1/generation/sessions/${session}/steps`,
+      first: json({ prompt: "a", parameters }),
+      same: json({ parameters: { seed: 1, model_key: model }, prompt: "a", parent_id: null }),
+      other: json({ prompt: "a ", parameters }),
+    },
+  };
+});
+afterAll(() => api.close());
+
+async function send({ path }: Route, { body, headers }: Sent, key: string) {
+  const answer = await api.request(path, {
+    method: "POST",
+    body,
+    headers: { ...headers, "idempotency-key": key },
+  });
+  return { status: answer.status, body: (await answer.json()) as Json };
+}
+
+async function keyedInDocument(): Promise<string[]> {
+  const { paths } = (await (await api.request("/docs/json")).json()) as Json;
+  return Object.entries(paths as Json).flatMap(([path, { post }]) =>
+    JSON.stringify(post?.parameters ?? []).includes("IdempotencyKey") ? [path] : [],
+  );
+}
+
+test("every POST of the document that takes an Idempotency-Key is tried here", async () => {
+  expect(Object.keys(routes).toSorted()).toEqual((await keyedInDocument()).toSorted());
+});
+
+describe("at every POST that makes something", () => {
+  const each = async (promise: (route: Route, name: string) => Promise<void>) => {
+    for (const [name, route] of Object.entries(routes)) await promise(route, name);
+  };
+
+  test("twenty sends of one key at once make one thing and give one answer", () =>
+    each(async (route, name) => {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          send(route, n % 2 === 0 ? route.first : route.same, "twenty"),
+        ),
+      );
+      // What is shown once is in one of them only.
+      const bare = ({ body: { access_key: _k, url: _u, warning: _w, ...rest } }: Json) => rest;
+      for (const answer of answers) {
+        expect({ name, body: bare(answer) }).toEqual({ name, body: bare(answers[0]!) });
+      }
+      expect(answers.filter(({ body }) => body["access_key"]).length).toBeLessThanOrEqual(1);
+      for (const { status } of answers) expect([200, 201, 202]).toContain(status);
+    }));
+
+  test("the same content in other words gets the first answer, other content 409", () =>
+    each(async (route, name) => {
+      const first = await send(route, route.first, "words");
+      const again = await send(route, route.same, "words");
+      expect({ name, id: again.body["id"] }).toEqual({ name, id: first.body["id"] });
+      expect({ name, status: (await send(route, route.other, "words")).status }).toEqual({
+        name,
+        status: 409,
+      });
+    }));
+
+  test("a refused request frees its key", () =>
+    each(async (route, name) => {
+      const refused = await send(route, { ...route.first, body: "{" }, "freed");
+      expect({ name, refused: refused.status }).toEqual({ name, refused: 400 });
+      const taken = await send(route, route.first, "freed");
+      expect({ name, isTaken: taken.status < 300 }).toEqual({ name, isTaken: true });
+    }));
+});
