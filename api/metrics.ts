@@ -103,16 +103,16 @@ export function watchDatabase({ registry }: Metrics, db: Db): void {
 const uncounted = new Set(["hasWorker", "workflowUrl", "close"]);
 
 /** The same teller, with each call counted that the workflow service did not take. */
-export function countFailedCalls(teller: WorkflowTeller, { countWorkflowError }: Metrics) {
+export function countFailedCalls(teller: WorkflowTeller, metrics: Metrics): WorkflowTeller {
   type Call = (...args: unknown[]) => unknown;
   const counted = (name: string, call: Call): Call =>
     async function (...args) {
       try {
         const answer = await call(...args);
-        if (answer === false) countWorkflowError(name);
+        if (answer === false) metrics.countWorkflowError(name);
         return answer;
       } catch (error) {
-        countWorkflowError(name);
+        metrics.countWorkflowError(name);
         throw error;
       }
     };
