@@ -1,11 +1,13 @@
 import { findAttempt, listSlots, settleAttempt } from "#db/queries/attempts";
 import { failSlot, fillSlot } from "#db/queries/slots";
-import { findStep } from "#db/queries/steps";
+import { findStep, noteStepMessage } from "#db/queries/steps";
 import type { Attempt, AttemptOutcome, Slot, Step } from "#db/schema/steps";
 import type { BatchItem } from "./adapters/invokeai/types";
+import type { Tally } from "#workflows/generation-step/contract";
 import type { ActivityDeps } from "./deps";
 import { generatedPhoto } from "./generated-photo";
 import { withHeartbeat } from "./heartbeat";
+import { tallyOf } from "./tally";
 import { sayingWhyItWaits } from "./waiting";
 
 /** Draws the line under a batch: what failed, and what is still missing and may be asked for again. */
@@ -74,9 +76,24 @@ export function createSettleActivities(deps: ActivityDeps) {
     }
   }
 
+  /** What is left to do for the step is a matter of its slots. */
+  async function tally(batchId: string): Promise<Tally> {
+    const attempt = await findAttempt(db, batchId);
+    const slots = attempt ? await listSlots(db, attempt.stepId) : [];
+    const stands = tallyOf(slots);
+    if (attempt && attempt.outcome === "finished" && stands.filled > 0) {
+      const message = "Generated; the images are being fetched.";
+      await noteStepMessage(db, { stepId: attempt.stepId, message });
+    }
+    return stands;
+  }
+
   return {
-    settleAttempt: ({ batchId }: { batchId: string }): Promise<void> =>
-      withHeartbeat((signal) => sayingWhyItWaits(db, batchId, () => settle(batchId, signal))),
+    settleAttempt: ({ batchId }: { batchId: string }): Promise<Tally> =>
+      withHeartbeat(async (signal) => {
+        await sayingWhyItWaits(db, batchId, () => settle(batchId, signal));
+        return tally(batchId);
+      }),
   };
 }
 

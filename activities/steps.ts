@@ -9,8 +9,9 @@ import {
   startStep,
   type StepEnding,
 } from "#db/queries/steps";
-import type { StepFailure } from "#workflows/generation-step/contract";
+import type { Tally } from "#workflows/generation-step/contract";
 import type { ActivityDeps } from "./deps";
+import { tallyOf } from "./tally";
 
 type StepRef = { stepId: string };
 type OpenAttempt = { batchId: string; images: number };
@@ -26,16 +27,14 @@ export function createStepActivities({ database: { db }, now }: ActivityDeps) {
       return { state: "live" as const, status, hasSource: step?.sourceImageId != null };
     },
 
-    async startStep({ stepId }: StepRef): Promise<void> {
-      const step = await findStep(db, stepId);
-      if (step) await startStep(db, { step, now: now() });
-      await noteStepMessage(db, { stepId, message: null });
-    },
-
     noteStepMessage: (params: StepRef & { message: string }): Promise<void> =>
       noteStepMessage(db, params),
 
+    /** The step has its turn: from now on it is in progress. */
     async openAttempt(params: StepRef & { backend: string }): Promise<OpenAttempt | null> {
+      const step = await findStep(db, params.stepId);
+      if (step) await startStep(db, { step, now: now() });
+      if (step?.progressMessage) await noteStepMessage(db, { ...params, message: null });
       const attempt = await openAttempt(db, params);
       return attempt ? { batchId: attempt.batchId, images: attempt.slotIndexes.length } : null;
     },
@@ -45,13 +44,7 @@ export function createStepActivities({ database: { db }, now }: ActivityDeps) {
       return attempt ? { batchId: attempt.batchId, images: attempt.slotIndexes.length } : null;
     },
 
-    /** How the slots stand, with the first reason among those that failed. */
-    async tallySlots({ stepId }: StepRef) {
-      const slots = await listSlots(db, stepId);
-      const amount = (status: string) => slots.filter((slot) => slot.status === status).length;
-      const error: StepFailure | null = slots.find((slot) => slot.error)?.error ?? null;
-      return { filled: amount("filled"), failed: amount("failed"), open: amount("open"), error };
-    },
+    tallySlots: async ({ stepId }: StepRef): Promise<Tally> => tallyOf(await listSlots(db, stepId)),
 
     listUntriedRetrievals: ({ stepId }: StepRef): Promise<string[]> =>
       listUntriedRetrievals(db, stepId),

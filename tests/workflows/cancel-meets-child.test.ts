@@ -51,7 +51,6 @@ const activities = {
   finishSession: async () => {},
   failBrokenStep: async () => {},
   beginStep: async () => ({ state: "run", status: "pending", hasSource: false }),
-  startStep: async () => {},
   openAttempt: async ({ stepId }: { stepId: string }) => ({ batchId: stepId, images: 1 }),
   enqueueBatch: async () => {},
   watchBatch: async ({ batchId }: { batchId: string }) => ({ photoIds: [batchId], ended: false }),

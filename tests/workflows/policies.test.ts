@@ -9,8 +9,8 @@ import {
   reasonOf,
   sentenceOf,
   summaryOf,
-  type Tally,
 } from "#workflows/generation-step/policy";
+import type { Tally } from "#workflows/generation-step/contract";
 import { createTurns } from "#workflows/invokeai-backend/turns";
 import { retrievalPauseMs } from "#workflows/photo-retrieval/policy";
 import { timingsOf } from "#workflows/timings";

@@ -8,6 +8,9 @@ export const generationStepId = (stepId: string): string => `generation-step/${s
 /** Why a step failed, in words for a person; carried as the details of a failure. */
 export type StepFailure = { code: string; message: string; suggestion: string };
 
+/** How the slots of a step stand, with the first reason among those that failed. */
+export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
+
 /** The backend's answer when InvokeAI is ready and it is this step's turn; `backend` names the place, never its address. */
 export const turnGranted = defineSignal<[{ backend: string }]>("turnGranted");
 

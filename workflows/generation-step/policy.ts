@@ -1,9 +1,6 @@
 import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
 import { count } from "../lib/present";
-import type { StepFailure } from "./contract";
-
-/** How the slots of a step stand when generation has ended. */
-export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
+import type { StepFailure, Tally } from "./contract";
 
 /** A batch is interrupted by a restart of InvokeAI; so often in one step is no accident any more. */
 export const maxAttempts = 20;

@@ -25,6 +25,7 @@ import {
   type GenerationStepInput,
   retrievalSettled,
   type StepFailure,
+  type Tally,
   turnGranted,
   turnWaiting,
 } from "./contract";
@@ -77,10 +78,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     if (step.state === "ended") return;
     if (step.state === "cancelling") return void (await endAsCancelled());
     from = step.status;
-    const place = await takeTurn();
-    await rows.startStep({ stepId });
-    from = "processing";
-    const tally = await generate(place, step.hasSource);
+    const tally = await generate(await takeTurn(), step.hasSource);
     await giveTurnBack();
     await awaitRetrievals();
     const ending = endingOf(tally);
@@ -126,6 +124,8 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   async function generate(place: string, hasSource: boolean) {
     for (let attempts = 1; ; attempts++) {
       const attempt = await rows.openAttempt({ stepId, backend: place });
+      from = "processing";
+      let tally: Tally | undefined;
       if (attempt) {
         present("generating", `InvokeAI is asked for ${count(attempt.images, "image")}.`);
         if (hasSource) await invokeai.uploadSource({ batchId: attempt.batchId });
@@ -136,9 +136,9 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
             `InvokeAI generates: ${made} of ${count(attempt.images, "image")} made.`,
           ),
         );
-        await invokeai.settleAttempt({ batchId: attempt.batchId });
+        tally = await invokeai.settleAttempt({ batchId: attempt.batchId });
       }
-      const tally = await rows.tallySlots({ stepId });
+      tally ??= await rows.tallySlots({ stepId });
       const next = nextAttempt(tally, attempts);
       if (!next.again) return tally;
       present(
@@ -188,7 +188,6 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   // Over when each photo was fetched or waits between two attempts; those of an earlier run are known by their rows.
   async function awaitRetrievals(): Promise<void> {
     present("retrieving", "Generated; the images are being fetched.");
-    await rows.noteStepMessage({ stepId, message: "Generated; the images are being fetched." });
     // Signals tell at once; the look at the rows, for lost ones, grows rarer so that the history stays short.
     for (let lookAgainMs = 3_000; ; lookAgainMs = Math.min(lookAgainMs * 2, 300_000)) {
       const all = await condition(() => [...started].every((id) => settled.has(id)), lookAgainMs);
