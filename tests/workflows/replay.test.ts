@@ -55,7 +55,7 @@ test("the long session's runs are chains: some continue as new", () => {
 
 test("a run that did something else than today's workflow is refused", async () => {
   const [step] = completed.filter(({ workflowId }) => workflowId.startsWith("generation-step/"));
-  const text = JSON.stringify(step).replaceAll('"tallySlots"', '"countSlots"');
+  const text = JSON.stringify(step).replaceAll('"openAttempt"', '"openBatch"');
   expect(text).not.toBe(JSON.stringify(step));
   const faults = await replay([JSON.parse(text)]);
   expect(faults[step?.workflowId ?? ""]).toContain("TMPRL1100");
