@@ -9,6 +9,7 @@ import {
   listAlbumViews,
   updateAlbum,
 } from "#db/queries/albums";
+import { listOriginals } from "#db/queries/originals";
 import { notFound } from "#errors";
 import { decodeCursor, encodeCursor, idKey, momentKey, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
@@ -16,7 +17,9 @@ import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import { tidyTitle } from "../../text";
+import { zipDetail } from "../../zip-answer";
 import { photoSchema, photoToWire } from "../photos/model";
+import { answerOriginalsZip } from "../photos/originals";
 import { addPhotos, holdPhotos, movePhoto, removePhotos, tidyName } from "./changes";
 import {
   albumBody,
@@ -188,6 +191,19 @@ export function createAlbumsModule(deps: ApiDeps) {
         query: t.Object(pageQuery()),
         response: { 200: listOf(photoSchema), ...faults(404) },
         detail: { summary: "An album's photos, in its order" },
+      },
+    )
+    .get(
+      "/:id/download",
+      async ({ params }) => {
+        const { name } = await showAlbum(params.id);
+        const photos = await listOriginals(db, { albumId: params.id });
+        return answerOriginalsZip(deps, name, photos);
+      },
+      {
+        params: albumParams,
+        response: faults(404),
+        detail: zipDetail("A zip of the album's originals"),
       },
     )
     .post("/:id/photos", add, { ...addRoute, detail: { summary: "Add photos at the end" } })

@@ -9,10 +9,11 @@ import { createsOnce } from "../../idempotency";
 import { answerJson, listOf, pageOf } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { tidyTags, tidyTitle } from "../../text";
+import { zipDetail } from "../../zip-answer";
 import { answerDerivative, answerOriginal } from "./files";
 import { listPhotosPage } from "./list";
 import {
-  batchRetryBody,
+  idsBody,
   batchRetrySchema,
   deleteQuery,
   imageDetail,
@@ -30,6 +31,7 @@ import {
 } from "./model";
 import { describePhoto, metadataSchema } from "./metadata";
 import { purgePhotos } from "./purge";
+import { answerChosenZip } from "./originals";
 import { retryRetrieval, retryRetrievals } from "./retry";
 import { showPhoto } from "./show";
 import { uploadPhotos } from "./upload";
@@ -200,6 +202,11 @@ export function createPhotosModule(deps: ApiDeps) {
         detail: { summary: "Fetch a failed generated picture again now" },
       },
     )
+    .post("/download", ({ body }) => answerChosenZip(deps, body.ids), {
+      body: idsBody,
+      response: faults(404),
+      detail: zipDetail("A zip of originals, each once"),
+    })
     .post(
       "/batch/retry",
       async ({ body, set }) => {
@@ -207,7 +214,7 @@ export function createPhotosModule(deps: ApiDeps) {
         return retryRetrievals(deps, body.ids);
       },
       {
-        body: batchRetryBody,
+        body: idsBody,
         response: { 202: batchRetrySchema },
         detail: { summary: "Fetch several failed generated pictures again now" },
       },

@@ -220,7 +220,8 @@ export const patchBody = t.Object(
 
 export const retrySchema = t.Object({ ...photoFields, retrying: t.Integer() });
 
-export const batchRetryBody = t.Object(
+/** As many as a person can mark in one go. */
+export const idsBody = t.Object(
   { ids: t.Array(uuid, { minItems: 1, maxItems: 500 }) },
   { additionalProperties: false },
 );

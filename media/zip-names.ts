@@ -1,0 +1,70 @@
+import { displayName } from "./filename";
+
+/** What Windows refuses in a name. */
+const refused = /[<>:"|?*\\/]/g;
+/** Devices of Windows, with any extension. */
+const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?=$|[. ])/i;
+/** Below the 255 of file systems, with room for the number of a namesake. */
+const maxStemBytes = 200;
+
+/** Extensions by which each type is known; the first one is added where a name has none of them. */
+const extensions: Record<string, readonly string[]> = {
+  "image/jpeg": ["jpg", "jpeg", "jpe", "jfif"],
+  "image/png": ["png"],
+  "image/webp": ["webp"],
+  "image/gif": ["gif"],
+  "image/avif": ["avif"],
+  "image/heic": ["heic", "heif", "hif"],
+  "image/heif": ["heif", "heic", "hif"],
+};
+
+/**
+ * Gives the files of one archive names that every system can unpack beside each other: no path parts, nothing that
+ * Windows refuses, the extension of what they are, and for a name that differs from another in case or accents'
+ * spelling alone a number.
+ */
+export function createEntryNames(): (filename: string, mimeType: string) => string {
+  const taken = new Set<string>();
+  const nextNumber = new Map<string, number>();
+  return (filename, mimeType) => {
+    const { stem, extension } = split(cleanName(filename, "photo"), mimeType);
+    const folded = fold(stem + extension);
+    let name = stem + extension;
+    for (let number = nextNumber.get(folded) ?? 2; taken.has(fold(name)); number += 1) {
+      name = `${stem} (${number})${extension}`;
+      nextNumber.set(folded, number + 1);
+    }
+    taken.add(fold(name));
+    return name;
+  };
+}
+
+/** A person's words as a file name on any system. */
+export function cleanName(name: string, fallback: string): string {
+  const clean = displayName(name.replace(/^.*[/\\]/s, "").replaceAll(refused, "_"), fallback);
+  return clean.replace(reserved, (device) => `${device}_`);
+}
+
+function split(name: string, mimeType: string): { stem: string; extension: string } {
+  const known = extensions[mimeType] ?? [];
+  const at = name.lastIndexOf(".");
+  const isKnown = at > 0 && known.includes(name.slice(at + 1).toLowerCase());
+  const stem = isKnown ? name.slice(0, at) : name;
+  const extension = isKnown ? name.slice(at) : known[0] === undefined ? "" : `.${known[0]}`;
+  return { stem: shorten(stem), extension };
+}
+
+function shorten(stem: string): string {
+  let bytes = 0;
+  let end = 0;
+  for (const character of stem) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > maxStemBytes) return stem.slice(0, end).trimEnd();
+    end += character.length;
+  }
+  return stem;
+}
+
+function fold(name: string): string {
+  return name.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
+}

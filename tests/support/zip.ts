@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { openPromise } from "yauzl";
+
+/** A file of an archive. */
+type ReadEntry = {
+  name: string;
+  bytes: number;
+  modified: string;
+  mode: string;
+  method: number;
+  isUtf8: boolean;
+  /** Of its bytes, which were held against their checksum; undefined where only the header before them was read. */
+  sha256: string | undefined;
+};
+
+/** Reads an archive with a reader that is none of ours; the bytes of files up to `maxBytes`. */
+export async function readZip(path: string, maxBytes = 2 ** 28): Promise<ReadEntry[]> {
+  const archive = await openPromise(path);
+  const entries: ReadEntry[] = [];
+  for await (const entry of archive.eachEntry()) {
+    const hash = createHash("sha256");
+    const isLeftOut = entry.uncompressedSize > maxBytes;
+    if (isLeftOut) await archive.readLocalFileHeaderPromise(entry);
+    else {
+      let crc = 0;
+      for await (const chunk of await archive.openReadStreamPromise(entry)) {
+        crc = crc32(chunk, crc);
+        hash.update(chunk);
+      }
+      if (crc !== entry.crc32) throw new Error(`${entry.fileName} differs from its checksum`);
+    }
+    entries.push({
+      name: entry.fileName,
+      bytes: entry.uncompressedSize,
+      modified: entry.getLastModDate({ timezone: "UTC" }).toISOString(),
+      mode: (entry.externalFileAttributes >>> 16).toString(8),
+      method: entry.compressionMethod,
+      isUtf8: (entry.generalPurposeBitFlag & 0x800) !== 0,
+      sha256: isLeftOut ? undefined : hash.digest("hex"),
+    });
+  }
+  return entries;
+}
