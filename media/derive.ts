@@ -1,6 +1,7 @@
 import { rgbaToThumbHash } from "thumbhash";
 import { sharp } from "./decoder";
-import { boundsOf, type InspectedImage } from "./inspect";
+import type { InspectedImage } from "./inspect";
+import { openPicture } from "./open-picture";
 import type { PixelBudget } from "./pixel-budget";
 import { decodeFault } from "./rejection";
 
@@ -39,7 +40,7 @@ export async function deriveImages(
 ): Promise<DerivedImages> {
   return limits.budget.spend(image.heldPixels, async () => {
     try {
-      const pixels = await decodePreview(path, image, limits.timeoutSeconds);
+      const pixels = await decodePreview(path, image, limits);
       // One after another: the budget counts a picture as one job.
       const preview = await fromPixels(pixels).webp(webp).toBuffer();
       const thumbnail = await shrink(fromPixels(pixels), thumbnailSide).webp(webp).toBuffer();
@@ -56,18 +57,12 @@ export async function deriveImages(
 async function decodePreview(
   path: string,
   image: InspectedImage,
-  timeoutSeconds: number,
+  limits: DecodeLimits,
 ): Promise<Pixels> {
   // The decoder's output is sRGB of eight bits, whatever the profile, depth and channels of the file.
-  // Old cameras and phones write slightly broken files: only a truncated one fails. Of an animation
-  // the first frame is read. The turn comes after the shrinking, where it costs little.
-  const source = sharp(path, {
-    limitInputPixels: boundsOf(image.mimeType).pixels,
-    failOn: "truncated",
-    autoOrient: true,
-  });
+  // The turn comes after the shrinking, where it costs little.
+  const source = await openPicture(path, image, limits);
   const { data, info } = await shrink(source, previewSide)
-    .timeout({ seconds: timeoutSeconds })
     .raw()
     .toBuffer({ resolveWithObject: true });
   return { data, info: { width: info.width, height: info.height, channels: channelsOf(info) } };

@@ -1,11 +1,13 @@
 import type { Metadata } from "sharp";
 import { sharp } from "./decoder";
 import type { ImageMimeType } from "./formats";
-import { decodeFault, imageRejected, unsupportedType } from "./rejection";
+import { decodeFault, imageRejected } from "./rejection";
 
 /** A picture whose header was found to be within bounds; its pixels have not been seen yet. */
 export type InspectedImage = Readonly<{
   mimeType: ImageMimeType;
+  /** Of HEIF's codecs the one that sharp reads the header of, but has no decoder for. */
+  isHevc: boolean;
   /** As a viewer shows it, after the turn that EXIF asks for. */
   width: number;
   height: number;
@@ -18,6 +20,8 @@ export type InspectedImage = Readonly<{
   heldPixels: number;
   /** The EXIF block as it stands in the file. */
   exif: Uint8Array | undefined;
+  /** The colour profile (ICC). */
+  profile: Uint8Array | undefined;
 }>;
 
 type Bounds = Readonly<{ side: number; pixels: number }>;
@@ -28,13 +32,15 @@ const usual: Bounds = { side: 12_000, pixels: 80_000_000 };
 // Cameras and panoramas come as JPEG, which decodes at a fraction of its size.
 const jpeg: Bounds = { side: 30_000, pixels: 220_000_000 };
 
-/** How sharp names what it may find behind a signature. HEIC has no entry: nothing here decodes it. */
-const decoded: Partial<Record<ImageMimeType, { format: string; compression?: string }>> = {
-  "image/jpeg": { format: "jpeg" },
-  "image/png": { format: "png" },
-  "image/webp": { format: "webp" },
-  "image/gif": { format: "gif" },
-  "image/avif": { format: "heif", compression: "av1" },
+/** How sharp names what it may find behind a signature. */
+const behind: Readonly<Record<ImageMimeType, { format: string; compressions: string[] }>> = {
+  "image/jpeg": { format: "jpeg", compressions: [] },
+  "image/png": { format: "png", compressions: [] },
+  "image/webp": { format: "webp", compressions: [] },
+  "image/gif": { format: "gif", compressions: [] },
+  "image/avif": { format: "heif", compressions: ["av1"] },
+  "image/heic": { format: "heif", compressions: ["hevc"] },
+  "image/heif": { format: "heif", compressions: ["hevc", "av1"] },
 };
 
 export function boundsOf(mimeType: ImageMimeType): Bounds {
@@ -43,29 +49,31 @@ export function boundsOf(mimeType: ImageMimeType): Bounds {
 
 /**
  * Checks a picture by its header alone, in milliseconds whatever its size.
- * @throws AppError image_rejected when it is out of bounds or its header is broken;
- *   unsupported_media_type when there is no decoder for its type
+ * @throws AppError image_rejected when it is out of bounds or its header is broken
  */
 export async function inspectImage(path: string, mimeType: ImageMimeType): Promise<InspectedImage> {
-  const expected = decoded[mimeType];
-  if (!expected) {
-    throw unsupportedType("HEIC pictures cannot be read here yet; send a JPEG, PNG, WebP or AVIF.");
-  }
+  const { format, compressions } = behind[mimeType];
   const header = await readHeader(path);
-  if (header.format !== expected.format || header.compression !== expected.compression) {
+  const { compression } = header;
+  if (header.format !== format || (compression && !compressions.includes(compression))) {
     throw imageRejected("The picture's content does not match its signature; re-save it.");
   }
   checkBounds(header, boundsOf(mimeType));
-  const { width, height } = header.autoOrient;
+  const isHevc = compression === "hevc";
+  // HEIC says itself how it is turned, and its header was read so; what EXIF repeats of it counts for nothing.
+  const { width, height } = isHevc ? header : header.autoOrient;
   return {
     mimeType,
+    isHevc,
     width,
     height,
     hasAlpha: header.hasAlpha,
-    orientation: header.orientation ?? 1,
-    pages: header.pages ?? 1,
-    heldPixels: isReadInStrips(mimeType, header) ? 0 : width * height,
+    orientation: isHevc ? 1 : (header.orientation ?? 1),
+    // Several pictures in one HEIC are no animation: one of them is the picture.
+    pages: isHevc ? 1 : (header.pages ?? 1),
+    heldPixels: heldPixels(mimeType, header),
     exif: header.exif,
+    profile: header.icc,
   };
 }
 
@@ -94,6 +102,9 @@ function checkBounds({ width, height, pages = 1 }: Metadata, bounds: Bounds): vo
 }
 
 /** A progressive JPEG and an interlaced PNG are complete only at their end, the others decode whole. */
-function isReadInStrips(mimeType: ImageMimeType, { isProgressive }: Metadata): boolean {
-  return (mimeType === "image/jpeg" || mimeType === "image/png") && !isProgressive;
+function heldPixels(mimeType: ImageMimeType, header: Metadata): number {
+  const { width, height, isProgressive, compression } = header;
+  if ((mimeType === "image/jpeg" || mimeType === "image/png") && !isProgressive) return 0;
+  // HEIC is held twice: as it was coded, and as colours.
+  return width * height * (compression === "hevc" ? 2 : 1);
 }

@@ -2,6 +2,7 @@ import { sharp } from "./decoder";
 import type { DecodeLimits } from "./derive";
 import { type ImageMimeType, reencodedType } from "./formats";
 import { boundsOf, inspectImage } from "./inspect";
+import { openPicture } from "./open-picture";
 import { decodeFault } from "./rejection";
 
 // Close to the original to the eye; the original's own settings are not known.
@@ -23,15 +24,12 @@ export async function reencodeImage(
   const animated = mimeType === "image/gif" && allPixels <= pixels;
   return limits.budget.spend(animated ? allPixels : image.heldPixels, async () => {
     try {
-      const source = sharp(path, {
-        limitInputPixels: pixels,
-        failOn: "truncated",
-        autoOrient: true,
-        animated,
-      })
-        .keepIccProfile()
-        .timeout({ seconds: limits.timeoutSeconds });
-      return await encode(source, reencodedType(mimeType)).toBuffer();
+      const source = animated
+        ? sharp(path, { limitInputPixels: pixels, failOn: "truncated", animated }).timeout({
+            seconds: limits.timeoutSeconds,
+          })
+        : await openPicture(path, image, limits);
+      return await encode(source.keepIccProfile(), reencodedType(mimeType)).toBuffer();
     } catch (error) {
       throw decodeFault(error);
     }

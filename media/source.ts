@@ -1,6 +1,6 @@
-import { sharp } from "./decoder";
 import type { DecodeLimits } from "./derive";
-import { boundsOf, inspectImage } from "./inspect";
+import { inspectImage } from "./inspect";
+import { openPicture } from "./open-picture";
 import { decodeFault } from "./rejection";
 import { sniffFile } from "./sniff";
 import { unsupportedType } from "./rejection";
@@ -20,15 +20,11 @@ export async function prepareSource(
   const image = await inspectImage(path, mimeType);
   return limits.budget.spend(image.heldPixels, async () => {
     try {
-      return await sharp(path, {
-        limitInputPixels: boundsOf(mimeType).pixels,
-        failOn: "truncated",
-        autoOrient: true,
-      })
+      const source = await openPicture(path, image, limits);
+      return await source
         .resize({ ...size, fit: "cover" })
         .toColourspace("srgb")
         .removeAlpha()
-        .timeout({ seconds: limits.timeoutSeconds })
         .png({ compressionLevel: 3 })
         .toBuffer();
     } catch (error) {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { albumPhotos } from "#db/schema/albums";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
+import { heicGrid } from "#tests/fixtures/heic";
 import { painted, pngBomb } from "#tests/fixtures/pictures";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertAlbum } from "#tests/support/rows";
@@ -54,6 +55,24 @@ describe("one file", () => {
       { type: "photo.created" },
     ]);
   });
+
+  test("a HEIC is kept as it came and shown as WebP, turned as it says", async () => {
+    const bytes = heicGrid({
+      tiles: ["8-red", "8-green"],
+      columns: 2,
+      width: 256,
+      height: 100,
+      turns: 1,
+    });
+    const { status, body } = await upload(api, formOf([{ bytes, name: "IMG_0001.HEIC" }]));
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ mime_type: "image/heic", width: 100, height: 256 });
+    const original = await api.request(body["full_url"]);
+    expect(original.headers.get("content-type")).toBe("image/heic");
+    expect(bytes.equals(Buffer.from(await original.arrayBuffer()))).toBe(true);
+    const thumbnail = await api.request(body["thumbnail_url"]);
+    expect(thumbnail.headers.get("content-type")).toBe("image/webp");
+  }, 30_000);
 
   test("an upload with an album becomes its last photo", async () => {
     const albumId = await insertAlbum(api.deps.database.db, []);

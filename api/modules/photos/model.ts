@@ -259,7 +259,7 @@ export const uploadSchema = {
 export const uploadDetail = {
   summary: "Upload one or more pictures",
   description:
-    "JPEG, PNG, WebP, GIF or AVIF, told by content. A part may carry a Content-Digest, which is verified.",
+    "JPEG, PNG, WebP, GIF, AVIF, HEIC or HEIF, told by content. A part may carry a Content-Digest, which is verified.",
   requestBody: {
     required: true,
     content: {
