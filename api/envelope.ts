@@ -105,7 +105,9 @@ export function createEnvelope(
 /** Headers of the answer a GET would get, with the true length of what is left out. */
 async function withoutBody(full: Response): Promise<Response> {
   const { headers, status } = full;
-  const isEndless = headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+  const type = headers.get("content-type") ?? "";
+  // An archive whose length nobody knows is not made for the sake of it.
+  const isEndless = type.startsWith("text/event-stream") || type === "application/zip";
   if (isEndless || headers.has("content-length")) await full.body?.cancel();
   else if (full.body) headers.set("content-length", `${(await full.arrayBuffer()).byteLength}`);
   return new Response(null, { status, headers });

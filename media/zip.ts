@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { bodyOf, type Content } from "./content";
 
 /** One file of an archive. */
 export type ZipEntry = Readonly<{
@@ -6,8 +7,8 @@ export type ZipEntry = Readonly<{
   name: string;
   /** A wall clock without zone, `2026-05-01T12:00:00` or with a blank; outside 1980 to 2107 the nearest year is told. */
   modified: string;
-  /** Asked once it is the entry's turn, so that no more than one is held; its size counts from then on. */
-  open: () => Promise<Blob>;
+  /** Asked once it is the entry's turn, so that no more than one is held; its length counts from then on. */
+  open: () => Promise<Content>;
 }>;
 
 /** Read and handed on at once: small pictures whole, and as much as is held for one client. */
@@ -33,17 +34,17 @@ const mode = 0o100644;
  * @throws Error when a file changes while it is read: better a broken download than a wrong archive
  */
 export async function* zipChunks(
-  entries: Iterable<ZipEntry>,
+  entries: Iterable<ZipEntry> | AsyncIterable<ZipEntry>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const directory: Uint8Array[] = [];
   let offset = 0;
-  for (const { name, modified, open } of entries) {
-    const blob = await open();
-    const bytes = blob.size;
-    const first = await read(blob, 0);
+  for await (const { name, modified, open } of entries) {
+    const content = await open();
+    const { bytes } = content;
+    const first = await read(content, 0);
     let crc = crc32(first);
     for (let at = chunkBytes; at < bytes; at += chunkBytes) {
-      const chunk = await read(blob, at);
+      const chunk = await read(content, at);
       crc = crc32(chunk, crc);
       // Nobody else has it: not left to the collector, which would find it many chunks later.
       chunk.buffer.transfer(0);
@@ -53,7 +54,7 @@ export async function* zipChunks(
     const header = localHeader(file);
     yield header;
     yield first;
-    for (let at = chunkBytes; at < bytes; at += chunkBytes) yield await read(blob, at);
+    for (let at = chunkBytes; at < bytes; at += chunkBytes) yield await read(content, at);
     directory.push(centralHeader(file));
     offset += header.length + bytes;
   }
@@ -77,10 +78,14 @@ export function zipLength(files: Iterable<{ name: string; bytes: number }>): num
 
 type File = { name: Buffer; modified: number; crc: number; bytes: number; offset: number };
 
-async function read(blob: Blob, at: number): Promise<Uint8Array<ArrayBuffer>> {
-  const end = Math.min(at + chunkBytes, blob.size);
-  const chunk = new Uint8Array(await blob.slice(at, end).arrayBuffer());
-  if (chunk.length !== end - at) throw new Error("a file changed while it was put into an archive");
+async function read(content: Content, start: number): Promise<Uint8Array<ArrayBuffer>> {
+  const end = Math.min(start + chunkBytes, content.bytes);
+  const part = bodyOf(content, { start, end });
+  const chunk = new Uint8Array(
+    await ("arrayBuffer" in part ? part : new Response(part)).arrayBuffer(),
+  );
+  if (chunk.length !== end - start)
+    throw new Error("a file changed while it was put into an archive");
   return chunk;
 }
 

@@ -189,6 +189,8 @@ describe("the gate", () => {
     "GET /api/v1/share/:key/photos/:photo_id/preview": read(
       "/api/v1/share/:key/photos/:photo_id/preview",
     ),
+    "GET /api/v1/share/:key/download": read("/api/v1/share/:key/download"),
+    "GET /s/:key/download": read("/s/:key/download"),
     "GET /api/v1/share/:key/photos/:photo_id/original": read(
       "/api/v1/share/:key/photos/:photo_id/original",
     ),

@@ -18,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const entry = (name: string, blob: Blob, modified = "2026-05-01 12:34:56"): ZipEntry => ({
   name,
   modified,
-  open: async () => blob,
+  open: async () => ({ bytes: blob.size, blob }),
 });
 
 /** Writes an archive, its long runs of zeros as holes. */

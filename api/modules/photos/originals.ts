@@ -1,5 +1,6 @@
 import { listOriginals, type Original } from "#db/queries/originals";
 import { AppError } from "#errors";
+import type { Content } from "#media/content";
 import { originalKey } from "#media/keys";
 import type { Storage } from "#media/storage";
 import { createEntryNames } from "#media/zip-names";
@@ -51,7 +52,12 @@ export async function answerOriginalsZip(
   if (leftOut.length > 0) {
     const list = new Blob([`${leftOut.join("\r\n")}\r\n`]);
     const modified = photos.at(-1)?.shownAt ?? "";
-    files.push({ name: listName, modified, bytes: list.size, open: async () => list });
+    files.push({
+      name: listName,
+      modified,
+      bytes: list.size,
+      open: async () => ({ bytes: list.size, blob: list }),
+    });
   }
   return answerZip(title, files);
 }
@@ -66,12 +72,12 @@ async function findOriginal(
   const file = await storage.find(key);
   if (!file) return "its file is not where it should be";
   const { bytes } = file;
-  const open = async () => (await storage.find(key))?.blob ?? deletedMeanwhile(bytes);
+  const open = async () => (await storage.find(key)) ?? deletedMeanwhile(bytes);
   return { modified: shownAt ?? "", bytes, open };
 }
 
 /** In place of a picture that was deleted since the archive was begun: as long as announced, and no picture. */
-function deletedMeanwhile(bytes: number): Blob {
+function deletedMeanwhile(bytes: number): Content {
   const text = "This photo was deleted while the archive was being made.\r\n";
-  return new Blob([text.slice(0, bytes).padEnd(bytes)]);
+  return { bytes, blob: new Blob([text.slice(0, bytes).padEnd(bytes)]) };
 }

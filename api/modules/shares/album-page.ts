@@ -36,7 +36,7 @@ export async function buildAlbumPage(
     expiresAt: link.expiresAt?.toISOString() ?? null,
     hasOriginals: link.allowDownload,
     hasDetails: link.showMetadata,
-    downloadUrl: null,
+    downloadUrl: link.allowDownload ? `${base}/download` : null,
     pages: {
       number: pageNumber,
       count,

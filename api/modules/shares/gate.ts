@@ -16,6 +16,8 @@ type Want = {
   password: boolean;
   views: "count" | "held" | "left";
   photo?: { id: string; size: "thumbnail" | "preview" | "original" };
+  /** All originals at once. */
+  download?: true;
 };
 
 /** Who passed: the link, what the visitor holds of it, and the photo if one was wanted. */
@@ -85,6 +87,7 @@ export function createGate({ database: { db }, now }: Pick<ApiDeps, "database" |
       if (want.password && link.passwordHash !== null && !grant.unlocked) throw locked();
 
       if (want.views !== "count") checkViews(link, grant, want.views);
+      if (want.download && !link.allowDownload) throw noSuchLink();
       // A link to one photo is as good as gone without it.
       const wanted = want.photo ?? (link.photoId === null ? undefined : photoOf(link.photoId));
       const photo = wanted && (await findPhoto(link, wanted));

@@ -7,6 +7,7 @@ import { createFindLeaving } from "./leaving";
 import { createOwnerRoutes } from "./owner-routes";
 import { createPageRoutes } from "./page-routes";
 import { createPublicRoutes } from "./public-routes";
+import { createZipRoutes } from "./zip-routes";
 
 /** Sharing by link: the owner's side, and what strangers reach through the one gate. */
 export function createSharesModule(deps: ApiDeps) {
@@ -18,5 +19,7 @@ export function createSharesModule(deps: ApiDeps) {
     .use(createPublicRoutes(deps, { gate, guesses, findLeaving }))
     .use(createPageRoutes(deps, gate, guesses))
     .use(createImageRoutes(gate, findLeaving, "/api/v1/share"))
-    .use(createImageRoutes(gate, findLeaving, "/s"));
+    .use(createImageRoutes(gate, findLeaving, "/s"))
+    .use(createZipRoutes(deps, { gate, findLeaving }, "/api/v1/share"))
+    .use(createZipRoutes(deps, { gate, findLeaving }, "/s"));
 }

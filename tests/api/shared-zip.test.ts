@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { makeLink } from "#tests/support/links";
+import { insertAlbum } from "#tests/support/rows";
+import { formOf, upload } from "#tests/support/uploads";
+import { readZip } from "#tests/support/zip";
+import { markedJpeg } from "#tests/fixtures/marked-pictures";
+import { painted } from "#tests/fixtures/pictures";
+
+let api: TestApi;
+let photoIds: string[];
+let albumId: string;
+
+beforeAll(async () => {
+  api = await createTestApi();
+  const pictures = [await markedJpeg("MARKER"), await painted(80, 60).webp().toBuffer()];
+  photoIds = [];
+  for (const [at, bytes] of pictures.entries()) {
+    const { body } = await upload(api, formOf([{ bytes, name: `MARKER ${at}.jpg` }]));
+    photoIds.push(body.id);
+  }
+  albumId = await insertAlbum(api.deps.database.db, photoIds, "Sea");
+}, 60_000);
+
+afterAll(() => api.close());
+
+const doors = ["/api/v1/share", "/s"];
+
+async function unzip(response: Response) {
+  expect(response.status).toBe(200);
+  const bytes = await response.bytes();
+  const path = join(api.dataDir, `${crypto.randomUUID()}.zip`);
+  await Bun.write(path, bytes);
+  return { bytes: Buffer.from(bytes), entries: await readZip(path) };
+}
+
+const sha256 = async (answer: Response) =>
+  new Bun.CryptoHasher("sha256").update(await answer.bytes()).digest("hex");
+
+for (const door of doors) {
+  test(`${door}: the zip holds what leaves for each photo, and nothing of its name, time or content besides`, async () => {
+    const { key } = await makeLink(api, { album_id: albumId, allow_download: true });
+    const answer = await api.request(`${door}/${key}/download`);
+    expect(answer.headers.get("content-disposition")).toBe('attachment; filename="Sea.zip"');
+    const { bytes, entries } = await unzip(answer);
+    expect(bytes.includes("MARKER")).toBe(false);
+    expect(entries.map(({ name, modified }) => [name, modified])).toEqual([
+      ["photo.jpg", "1980-01-01T00:00:00.000Z"],
+      ["photo.webp", "1980-01-01T00:00:00.000Z"],
+    ]);
+    const alone = photoIds.map((id) => api.request(`${door}/${key}/photos/${id}/original`));
+    expect(await Promise.all(alone.map(async (one) => sha256(await one)))).toEqual(
+      entries.map((entry) => entry.sha256!),
+    );
+  });
+
+  test(`${door}: without allow_download, revoked or locked there is no zip`, async () => {
+    const asked = async (link: { key: string }) =>
+      (await api.request(`${door}/${link.key}/download`)).status;
+    expect(await asked(await makeLink(api, { album_id: albumId }))).toBe(404);
+    const open = await makeLink(api, { photo_id: photoIds[0], allow_download: true });
+    expect(await asked(open)).toBe(200);
+    await api.request(`/api/v1/share/links/${open.id}`, { method: "DELETE" });
+    expect(await asked(open)).toBe(404);
+    const guarded = { album_id: albumId, allow_download: true, password: "a long password" };
+    expect(await asked(await makeLink(api, guarded))).toBe(401);
+    const counted = { album_id: albumId, allow_download: true, max_views: 1 };
+    expect(await asked(await makeLink(api, counted))).toBe(404);
+    expect(await asked({ key: "x".repeat(43) })).toBe(404);
+  });
+}
+
+test("with metadata the zip holds the stored files under their names", async () => {
+  const link = { album_id: albumId, allow_download: true, show_metadata: true };
+  const { key } = await makeLink(api, link);
+  const { entries } = await unzip(await api.request(`/s/${key}/download`));
+  expect(entries.map(({ name }) => name)).toEqual(["MARKER 0.jpg", "MARKER 1.jpg.webp"]);
+});
+
+test("a link that is revoked while its zip is made breaks the download off", async () => {
+  const { id, key } = await makeLink(api, { album_id: albumId, allow_download: true });
+  const answer = await api.request(`/s/${key}/download`);
+  await api.request(`/api/v1/share/links/${id}`, { method: "DELETE" });
+  const fault = await answer.bytes().catch((error: unknown) => error);
+  expect(fault).toBeInstanceOf(Error);
+});
+
+test("a look at the headers makes no zip", async () => {
+  const { key } = await makeLink(api, { album_id: albumId, allow_download: true });
+  const head = await api.request(`/s/${key}/download`, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-type")]).toEqual([200, "application/zip"]);
+});
