@@ -1,4 +1,4 @@
-import { discardUnselected } from "#db/queries/discard";
+import { finishSession } from "#db/queries/session-end";
 import { closeQuietSession } from "#db/queries/sessions";
 import { closeCancelledWaitingSteps, endStep, findNextStep } from "#db/queries/steps";
 import type { ActivityDeps } from "./deps";
@@ -40,7 +40,7 @@ export function createSessionActivities({ database: { db }, now }: ActivityDeps)
 
     /** What is left to do for a session whose steps have all ended. */
     async finishSession({ sessionId }: { sessionId: string }): Promise<void> {
-      await db.transaction((tx) => discardUnselected(tx, { sessionId, now: now() }));
+      await db.transaction((tx) => finishSession(tx, { sessionId, now: now() }));
     },
 
     /** For a step whose run was ended by hand, without a word to its row. */

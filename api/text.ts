@@ -25,7 +25,7 @@ export function tidyTags(tags: readonly string[]): string[] {
   return [...kept.values()];
 }
 
-const maxTags = 50;
+export const maxTags = 50;
 const maxTagLength = 64;
 
 function badTags(path: string, message: string): AppError {

@@ -1,18 +1,17 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "../client";
-import { insertEvents } from "./events";
+import type { NewEvent } from "./events";
 import { eventsOfPhotos } from "./trash";
 
 /**
- * Moves the images of a session that nobody chose to the trash, when that was asked for; returns how many.
+ * Moves the images of a session that nobody chose to the trash, when that was asked for; returns what is to be told of it.
  * Never one that is selected, a favourite, in an album, shared, or the source of something else.
- * Tells of them, so that it goes last in its transaction. The request is used up by it: a second call changes nothing,
- * and what a person took out of the trash stays out.
+ * The request is used up by it: a second call changes nothing, and what a person took out of the trash stays out.
  */
 export async function discardUnselected(
   tx: Tx,
   params: { sessionId: string; now: Date },
-): Promise<number> {
+): Promise<NewEvent[]> {
   const rows = await tx.execute<{ id: string; step_id: string | null }>(sql`
     with asked as (
       update sessions set discard_unselected = false
@@ -34,6 +33,5 @@ export async function discardUnselected(
   `);
   const { sessionId } = params;
   const told = rows.map((row) => ({ id: row.id, stepId: row.step_id, sessionId }));
-  await insertEvents(tx, await eventsOfPhotos(tx, "photo.trashed", told));
-  return rows.length;
+  return eventsOfPhotos(tx, "photo.trashed", told);
 }

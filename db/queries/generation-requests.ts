@@ -25,7 +25,7 @@ export async function lockSession(tx: Tx, sessionId: string): Promise<Session | 
   const [session] = await tx
     .select()
     .from(sessions)
-    .where(eq(sessions.id, sessionId))
+    .where(and(eq(sessions.id, sessionId), isNull(sessions.deletedAt)))
     .for("update");
   return session;
 }

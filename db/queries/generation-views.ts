@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, isNull, lt, or, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNull, lt, not, or, sql, type SQL } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { type Photo, photos } from "../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../schema/sessions";
@@ -52,7 +52,8 @@ export type Page = { limit: number; offset: number };
 
 /** A step as it is shown; undefined when there is none. */
 export async function findStepView(db: Db | Tx, stepId: string): Promise<StepView | undefined> {
-  const [view] = await viewSteps(db, eq(steps.id, stepId));
+  const isDeleted = sql`exists (select from ${sessions} where ${sessions.id} = ${steps.sessionId} and ${sessions.deletedAt} is not null)`;
+  const [view] = await viewSteps(db, and(eq(steps.id, stepId), not(isDeleted)));
   return view;
 }
 
@@ -104,7 +105,10 @@ export async function findSessionView(
   db: Db | Tx,
   sessionId: string,
 ): Promise<SessionView | undefined> {
-  const rows = await db.select().from(sessions).where(eq(sessions.id, sessionId));
+  const rows = await db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.id, sessionId), isNull(sessions.deletedAt)));
   const [view] = await withDetails(db, rows);
   return view;
 }
@@ -123,6 +127,7 @@ export async function listSessionViews(
     .from(sessions)
     .where(
       and(
+        isNull(sessions.deletedAt),
         params.status === null ? undefined : eq(sessions.status, params.status),
         after === null
           ? undefined
@@ -139,7 +144,8 @@ export async function listSessionViews(
 }
 
 export async function countSessions(db: Db, status: SessionStatus | null): Promise<number> {
-  return db.$count(sessions, status === null ? undefined : eq(sessions.status, status));
+  const ofStatus = status === null ? undefined : eq(sessions.status, status);
+  return db.$count(sessions, and(isNull(sessions.deletedAt), ofStatus));
 }
 
 /** The images of a step in the order of their seeds, without those in the trash. */

@@ -13,7 +13,7 @@ export type LiveSession = {
   cancelRequestedStepIds: string[];
 };
 
-/** Sessions that are active or still hold a live step, by id, a page at a time. */
+/** Sessions that are active, still hold a live step, or are deleted and wait for their end, by id, a page at a time. */
 export async function listLiveSessions(
   db: Db,
   params: { afterId: string | null; limit: number },
@@ -29,7 +29,7 @@ export async function listLiveSessions(
     .from(sessions)
     .where(
       and(
-        or(eq(sessions.status, "active"), holdsLiveStep),
+        or(eq(sessions.status, "active"), isNotNull(sessions.deletedAt), holdsLiveStep),
         params.afterId === null ? undefined : gt(sessions.id, params.afterId),
       ),
     )

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { and, asc, eq } from "drizzle-orm";
+import { and, asc, eq, inArray } from "drizzle-orm";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
@@ -206,9 +206,33 @@ describe("sessions", () => {
     const [image] = await finishStep(step.id);
     const params = { sessionId: session.id, now: new Date() };
     const discard = () => db().transaction((tx) => discardUnselected(tx, params));
-    expect(await discard()).toBe(1);
+    expect(await discard()).toHaveLength(1);
     await db().update(photos).set({ deletedAt: null }).where(eq(photos.id, image!));
-    expect(await discard()).toBe(0);
+    expect(await discard()).toEqual([]);
+  });
+});
+
+describe("deleting a session", () => {
+  test("trashes what nobody chose, keeps what is chosen, and takes session and steps away", async () => {
+    const session = await openSession();
+    const step = await requestStep(session.id, stepOf({ batch_size: 2 }));
+    const [chosen, plain] = await finishStep(step.id);
+    await call("POST", `/steps/${step.id}/select`, { image_id: chosen });
+    const remove = () =>
+      api.request(`/api/v1/generation/sessions/${session.id}`, { method: "DELETE" });
+    expect((await remove()).status).toBe(204);
+    expect((await remove()).status).toBe(404);
+    expect((await call("GET", `/steps/${step.id}`))[0]).toBe(404);
+    const rows = await db()
+      .select()
+      .from(photos)
+      .where(inArray(photos.id, [chosen!, plain!]));
+    const trashed = rows.filter((photo) => photo.deletedAt !== null);
+    expect([rows.length, trashed.map((photo) => photo.id)]).toEqual([2, [plain!]]);
+    expect(rows.every((photo) => photo.sessionId === null && photo.stepId === null)).toBe(true);
+    const told = await db().select().from(events).where(eq(events.sessionId, session.id));
+    expect(told.map((event) => event.type).slice(-2)).toEqual(["photo.trashed", "session.deleted"]);
+    expect(api.temporal.told.at(-1)).toEqual(["sessionFinished", session.id]);
   });
 });
 

@@ -14,7 +14,7 @@ import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
 import { tidyTitle } from "../../text";
 import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
 import { timeKeys, toTimePlace } from "./pages";
-import { changeSession, openSession } from "./sessions";
+import { changeSession, deleteSession, openSession } from "./sessions";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
 const sessionsPerPage = 20;
@@ -115,6 +115,20 @@ export function createSessionRoutes(deps: ApiDeps) {
         body: sessionChange,
         response: { 200: sessionSchema, ...faults(404, 409) },
         detail: { summary: "Rename, complete or abandon a session" },
+      },
+    )
+    .delete(
+      "/sessions/:id",
+      async ({ params, set }) => {
+        await deleteSession(deps, params.id);
+        set.status = 204;
+      },
+      {
+        params: byId,
+        response: { 204: t.Void(), ...faults(404) },
+        detail: {
+          summary: "Delete a session with its steps; images that nobody chose go to the trash",
+        },
       },
     );
 }

@@ -9,6 +9,7 @@ import {
   markCancelled,
   setSessionTitle,
 } from "#db/queries/generation-requests";
+import { finishSession, markDeleted } from "#db/queries/session-end";
 import type { EntryType, SessionStatus } from "#db/schema/sessions";
 import { conflict, invalid, notFound } from "#errors";
 import { checkPicture } from "./source";
@@ -77,11 +78,32 @@ export async function changeSession(
       discardUnselected: change.discardUnselected,
       now: at,
     });
+    const discarded = live === 0 ? await discardUnselected(tx, { sessionId, now: at }) : [];
     await insertEvents(tx, [
       { type: `session.${status}`, sessionId, data: { session_id: sessionId } },
+      ...discarded,
     ]);
-    if (live === 0) await discardUnselected(tx, { sessionId, now: at });
     return true;
   });
   if (isClosedNow) await temporal.sessionFinished(sessionId);
+}
+
+/**
+ * Deletes a session and trashes its images that nobody chose or uses. It is gone for every route at once; where a step is
+ * still running, its row goes when that one is cancelled.
+ */
+export async function deleteSession(
+  { database, temporal, now }: Deps,
+  sessionId: string,
+): Promise<void> {
+  const at = now();
+  await database.db.transaction(async (tx) => {
+    const session = await lockSession(tx, sessionId);
+    if (!session) throw notFound("session");
+    const live = await countLiveSteps(tx, sessionId);
+    await markCancelled(tx, { sessionId, now: at });
+    await markDeleted(tx, { sessionId, now: at, isActive: session.status === "active" });
+    if (live === 0) await finishSession(tx, { sessionId, now: at });
+  });
+  await temporal.sessionFinished(sessionId);
 }

@@ -10,11 +10,14 @@ import { answerJson, listOf, pageOf } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { tidyTags, tidyTitle } from "../../text";
 import { zipDetail } from "../../zip-answer";
+import { deletePhotos, restoreSeveral, tagSeveral } from "./bulk";
 import { answerDerivative, answerOriginal } from "./files";
 import { listPhotosPage } from "./list";
 import {
   idsBody,
   batchRetrySchema,
+  bulkSchema,
+  bulkTagBody,
   deleteQuery,
   imageDetail,
   listQuery,
@@ -207,6 +210,30 @@ export function createPhotosModule(deps: ApiDeps) {
       response: faults(404),
       detail: zipDetail("A zip of originals, each once"),
     })
+    .post(
+      "/batch/delete",
+      ({ body, query }) => deletePhotos(deps, body.ids, query.permanent ?? false),
+      {
+        query: deleteQuery,
+        body: idsBody,
+        response: { 200: bulkSchema },
+        detail: { summary: "Move several to the trash, or delete them for good" },
+      },
+    )
+    .post("/batch/restore", ({ body }) => restoreSeveral(deps, body.ids), {
+      body: idsBody,
+      response: { 200: bulkSchema },
+      detail: { summary: "Take several out of the trash" },
+    })
+    .post(
+      "/batch/tag",
+      ({ body: { ids, tags, mode = "add" } }) => tagSeveral(deps, { ids, tags, mode }),
+      {
+        body: bulkTagBody,
+        response: { 200: bulkSchema },
+        detail: { summary: "Add, remove or replace tags of several" },
+      },
+    )
     .post(
       "/batch/retry",
       async ({ body, set }) => {

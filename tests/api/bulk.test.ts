@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertAlbum, insertPhoto } from "#tests/support/rows";
+import { uploadedPhoto } from "#tests/support/uploads";
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await createTestApi();
+}, 60_000);
+
+afterAll(() => api.close());
+
+const db = () => api.deps.database.db;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+async function bulk(what: string, body: object): Promise<[number, Body]> {
+  const response = await api.postJson(`/api/v1/photos/batch/${what}`, body);
+  return [response.status, await response.json()];
+}
+
+async function get(path: string): Promise<Body> {
+  const response = await api.request(`/api/v1${path}`, { headers: { accept: "application/json" } });
+  return response.json();
+}
+
+const tagsOf = async (id: string) => (await get(`/photos/${id}`)).tags;
+
+describe("bulk changes", () => {
+  test("tell of each id, and albums count and show what is left", async () => {
+    const [first, second] = [await insertPhoto(db()), await insertPhoto(db())];
+    const album = await insertAlbum(db(), [first.id, second.id]);
+    const missing = crypto.randomUUID();
+    const ids = [first.id, missing, first.id.toUpperCase()];
+    const outcome = {
+      success_count: 1,
+      failed_count: 1,
+      details: { succeeded: [first.id], failed: [{ id: missing, code: "not_found" }] },
+    };
+    expect(await bulk("delete", { ids })).toEqual([200, outcome]);
+    const shown = { photo_count: 1, cover_photo_id: second.id };
+    expect(await get(`/albums/${album}`)).toMatchObject(shown);
+    expect(await bulk("restore", { ids })).toEqual([200, outcome]);
+    const whole = { photo_count: 2, cover_photo_id: first.id };
+    expect(await get(`/albums/${album}`)).toMatchObject(whole);
+  });
+
+  test("delete for good with permanent=true, files and all", async () => {
+    const before = await api.files();
+    const uploads = [await uploadedPhoto(api, 11), await uploadedPhoto(api, 12)];
+    const ids = uploads.map((photo) => photo["id"] as string);
+    const [status, body] = await bulk("delete?permanent=true", { ids });
+    expect([status, body.details]).toEqual([200, { succeeded: ids, failed: [] }]);
+    expect(await api.files()).toEqual(before);
+    expect((await bulk("restore", { ids }))[1].failed_count).toBe(2);
+  });
+
+  test("of no id, of too many, or of something that is no id are 400", async () => {
+    const many = Array.from({ length: 501 }, () => crypto.randomUUID());
+    for (const ids of [[], many, ["not-an-id"]]) {
+      for (const what of ["delete", "restore"]) {
+        expect((await bulk(what, { ids }))[0]).toBe(400);
+      }
+      expect((await bulk("tag", { ids, tags: ["sea"] }))[0]).toBe(400);
+    }
+  });
+});
+
+describe("bulk tags", () => {
+  test("are added, removed and replaced whatever their case, and photos are found by them", async () => {
+    const [one, two] = [
+      await insertPhoto(db(), { tags: ["Beach"], tagKeys: ["beach"] }),
+      await insertPhoto(db()),
+    ];
+    const ids = [one.id, two.id];
+    expect((await bulk("tag", { ids, tags: [" beach ", "Ünique"] }))[0]).toBe(200);
+    expect(await tagsOf(one.id)).toEqual(["Beach", "Ünique"]);
+    expect(await tagsOf(two.id)).toEqual(["beach", "Ünique"]);
+    const idsOf = async (query: string) =>
+      (await get(`/photos?${query}`)).items.map((item: Body) => item.id).toSorted();
+    expect(await idsOf("tag=BEACH")).toEqual(ids.toSorted());
+    expect(await idsOf("q=unique")).toEqual(ids.toSorted());
+
+    await bulk("tag", { ids, tags: ["BEACH"], mode: "remove" });
+    expect(await tagsOf(one.id)).toEqual(["Ünique"]);
+    expect(await idsOf("tag=beach")).toEqual([]);
+
+    await bulk("tag", { ids: [one.id], tags: ["winter"], mode: "replace" });
+    expect([await tagsOf(one.id), await tagsOf(two.id)]).toEqual([["winter"], ["Ünique"]]);
+    await bulk("tag", { ids: [one.id], tags: [], mode: "replace" });
+    expect(await tagsOf(one.id)).toEqual([]);
+    expect(await idsOf("q=winter")).toEqual([]);
+  });
+
+  test("a photo that would get more than 50 keeps those it has, and the others get theirs", async () => {
+    const tags = Array.from({ length: 49 }, (_, at) => `t${at}`);
+    const [full, free] = [
+      await insertPhoto(db(), { tags, tagKeys: tags }),
+      await insertPhoto(db()),
+    ];
+    const [, body] = await bulk("tag", { ids: [full.id, free.id], tags: ["x", "y"] });
+    expect(body.details).toEqual({
+      succeeded: [free.id],
+      failed: [{ id: full.id, code: "validation_error" }],
+    });
+    expect(await tagsOf(full.id)).toEqual(tags);
+    for (const bad of [["x".repeat(65)], [...tags, "a", "b"], [" "]]) {
+      expect((await bulk("tag", { ids: [free.id], tags: bad }))[0]).toBe(400);
+    }
+  });
+});

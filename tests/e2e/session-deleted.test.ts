@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { photos } from "#db/schema/photos";
+import { sessions } from "#db/schema/sessions";
+import { steps } from "#db/schema/steps";
+import { generationSessionId } from "#workflows/generation-session/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterAll(() => stack.stop());
+
+test("a session deleted in mid-step is gone at once; its step is cancelled, its images go to the trash, then its row", async () => {
+  const { control } = stack.invokeai;
+  const { db } = stack.database;
+  await control.holdStep({ item: 1, step: 1 });
+  const session = await gallery.createSession();
+  const step = await gallery.requestStep(session["id"], { parameters: { batch_size: 3 } });
+  await until("a photo", async () => (await gallery.photosOf(step["id"])).length === 1);
+
+  const path = `${gallery.url}/api/v1/generation/sessions/${session["id"]}`;
+  const remove = () => fetch(path, { method: "DELETE" });
+  expect((await remove()).status).toBe(204);
+  expect((await remove()).status).toBe(404);
+  expect((await fetch(path)).status).toBe(404);
+  expect((await fetch(`${gallery.url}/api/v1/generation/steps/${step["id"]}`)).status).toBe(404);
+  expect((await gallery.get("/generation/sessions"))["items"]).toEqual([]);
+
+  await control.release();
+  await until("no session", async () => (await db.$count(sessions)) === 0);
+  expect(await db.$count(steps)).toBe(0);
+  const run = stack.temporal.workflow.getHandle(generationSessionId(session["id"]));
+  await until("the end of its run", async () => (await run.describe()).status.name === "COMPLETED");
+  const kept = await db.select().from(photos);
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.every((photo) => photo.deletedAt !== null && photo.sessionId === null)).toBe(true);
+}, 90_000);
