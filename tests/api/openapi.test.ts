@@ -79,11 +79,12 @@ test("every operation has a summary, a unique id, its path's parameters and its 
   }
 });
 
-test("content types are those that are spoken: JSON, the form of an upload, pictures, events, pages", () => {
+test("content types are those that are spoken: JSON, the form of an upload, pictures, events, pages, zips", () => {
   const spoken = new Set([
     "application/json",
     "multipart/form-data",
     "text/event-stream",
+    "application/zip",
     "text/html",
   ]);
   for (const { path, node } of walk(document)) {

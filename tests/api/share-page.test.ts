@@ -165,12 +165,24 @@ describe("what a messenger sees", () => {
     });
   });
 
-  test("nothing of a link that does", async () => {
-    for (const link of [{ password }, { max_views: 3 }]) {
+  test("nothing of a link that does, nor of its page once it is open", async () => {
+    for (const [link, form] of [
+      [{ password }, new URLSearchParams({ password })],
+      [{ max_views: 3 }, new URLSearchParams()],
+    ] as const) {
       const { base } = await shareAlbum({ link: { ...link, title: "Secret title" } });
       const page = await textOf(`${base}/`);
       expect(metasOf(page)).toEqual({});
       expect(page).not.toMatch(/Secret title|Summer/);
+      const opened = await api.request(`${base}/unlock`, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: `${form}`,
+      });
+      const cookie = opened.headers.get("set-cookie")!.split(";")[0]!;
+      const own = await (await get(`${base}/`, { cookie })).text();
+      expect(own).toContain("<h1>Secret title</h1>");
+      expect(metasOf(own)).toEqual({});
     }
   });
 });
