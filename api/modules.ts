@@ -12,6 +12,7 @@ import { createPhotosModule } from "./modules/photos/index";
 import { createTimelineModule } from "./modules/photos/timeline";
 import { createSettingsModule } from "./modules/settings/index";
 import { createSharesModule } from "./modules/shares/index";
+import { createTemplatesModule } from "./modules/templates/index";
 
 /** Every feature of the api but the page that shows its document. */
 export function createModules(deps: ApiDeps): AnyElysia[] {
@@ -28,5 +29,6 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createSettingsModule(deps),
     createTimelineModule(deps),
     createSharesModule(deps),
+    createTemplatesModule(deps),
   ];
 }

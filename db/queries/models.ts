@@ -1,6 +1,7 @@
-import { and, asc, eq, gt, ilike, inArray, max, or, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, max, or, type SQL } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { backends } from "../schema/backends";
+import { containsWords } from "./contains-words";
 import { type Model, models } from "../schema/models";
 
 export type ModelFilter = {
@@ -12,15 +13,11 @@ export type ModelFilter = {
 };
 
 function modelsWhere(filter: ModelFilter): SQL | undefined {
-  const words = (filter.q ?? "").split(/\s+/).filter(Boolean);
   return and(
     eq(models.type, filter.type),
     filter.base === null ? undefined : eq(models.base, filter.base),
     filter.favorite === null ? undefined : eq(models.isFavorite, filter.favorite),
-    ...words.map((word) => {
-      const pattern = `%${word.replace(/[\\%_]/g, "\\$&")}%`;
-      return or(ilike(models.name, pattern), ilike(models.description, pattern));
-    }),
+    containsWords(filter.q, [models.name, models.description]),
   );
 }
 

@@ -12,6 +12,7 @@ import { tidyTags, tidyTitle } from "../../text";
 import { zipDetail } from "../../zip-answer";
 import { deletePhotos, restoreSeveral, tagSeveral } from "./bulk";
 import { answerDerivative, answerOriginal } from "./files";
+import { lineageSchema, showLineage } from "./lineage";
 import { listPhotosPage } from "./list";
 import {
   idsBody,
@@ -143,6 +144,11 @@ export function createPhotosModule(deps: ApiDeps) {
         },
       },
     )
+    .get("/:id/lineage", ({ params }) => showLineage(deps, params.id), {
+      params: photoParams,
+      response: { 200: lineageSchema, ...faults(404) },
+      detail: { summary: "The whole refinement tree the photo stands in" },
+    })
     .patch(
       "/:id",
       async ({ params, body }) => {

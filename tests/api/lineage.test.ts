@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eq } from "drizzle-orm";
+import { photos } from "#db/schema/photos";
+import { slots, steps } from "#db/schema/steps";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertModel, insertPhoto } from "#tests/support/rows";
+
+let api: TestApi;
+let modelKey: string;
+
+beforeAll(async () => {
+  api = await createTestApi();
+  modelKey = (await insertModel(db())).key;
+}, 60_000);
+
+afterAll(() => api.close());
+
+const db = () => api.deps.database.db;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+const lineageOf = async (id: string): Promise<Body> => {
+  const response = await api.request(`/api/v1/photos/${id}/lineage`);
+  expect(response.status).toBe(200);
+  return response.json();
+};
+
+async function post(path: string, body: object): Promise<Body> {
+  const response = await api.postJson(`/api/v1/generation${path}`, body);
+  expect(response.ok).toBe(true);
+  return response.json();
+}
+
+/** A step as its workflow would end it, with these images. */
+async function makeStep(sessionId: string, prompt: string, images: number, more: object = {}) {
+  const step = await post(`/sessions/${sessionId}/steps`, {
+    prompt,
+    parameters: { model_key: modelKey, batch_size: images, seed: 1 },
+    ...more,
+  });
+  const [row] = await db().select().from(steps).where(eq(steps.id, step.id));
+  const ids: string[] = [];
+  for (let index = 0; index < images; index += 1) {
+    const photo = await insertPhoto(db(), {
+      kind: "generated",
+      sessionId,
+      stepId: step.id,
+      slotIndex: index,
+      sourceImageId: row!.sourceImageId,
+      generation: { prompt, seed: 1 + index },
+    });
+    ids.push(photo.id);
+  }
+  await db().update(slots).set({ status: "filled" }).where(eq(slots.stepId, step.id));
+  await db()
+    .update(steps)
+    .set({ status: "completed", completedAt: new Date() })
+    .where(eq(steps.id, step.id));
+  return { id: step.id as string, ids };
+}
+
+test("the tree is whole from wherever it is asked for, with what changed on each way", async () => {
+  const upload = await insertPhoto(db());
+  await insertPhoto(db());
+  const session = await post("/sessions", {
+    entry_type: "refinement",
+    source_image_id: upload.id,
+  });
+  const first = await makeStep(session.id, "a harbour", 2);
+  const [chosen = "", other = ""] = first.ids;
+  await post(`/steps/${first.id}/select`, { image_id: chosen });
+  const second = await makeStep(session.id, "a harbour at night", 1, { parent_id: first.id });
+  const [last = ""] = second.ids;
+  const variation = await insertPhoto(db(), { kind: "generated", sessionId: session.id });
+
+  const tree = await lineageOf(last);
+  const of = (stepId: string) => ({ session_id: session.id, step_id: stepId, purged: false });
+  expect(tree.nodes).toEqual([
+    { photo_id: upload.id, role: "origin", purged: false },
+    { photo_id: chosen, role: "selected", ...of(first.id) },
+    { photo_id: other, role: "alternative", ...of(first.id) },
+    { photo_id: last, role: "alternative", ...of(second.id) },
+    { photo_id: variation.id, role: "alternative", session_id: session.id, purged: false },
+  ]);
+  expect(tree.edges).toEqual([
+    { from: upload.id, to: chosen, kind: "img2img", changed: {} },
+    { from: upload.id, to: other, kind: "img2img", changed: {} },
+    {
+      from: chosen,
+      to: last,
+      kind: "selected",
+      changed: { prompt: ["a harbour", "a harbour at night"] },
+    },
+    { from: upload.id, to: variation.id, kind: "variation", changed: {} },
+  ]);
+  for (const id of [upload.id, chosen, other, variation.id]) {
+    expect(await lineageOf(id)).toEqual(tree);
+  }
+
+  const gone = await api.request(`/api/v1/photos/${chosen}?permanent=true`, { method: "DELETE" });
+  expect(gone.status).toBe(204);
+  const after = await lineageOf(chosen);
+  expect(after.nodes[1]).toEqual({ ...tree.nodes[1], purged: true });
+  expect(after.edges[2]).toEqual({ from: chosen, to: last, kind: "selected", changed: {} });
+});
+
+test("a chain of a thousand refinements is one answer, and a photo of nothing stands alone", async () => {
+  const ids = Array.from({ length: 1_000 }, () => crypto.randomUUID());
+  await db()
+    .insert(photos)
+    .values(
+      ids.map((id, at) => ({
+        id,
+        kind: "generated" as const,
+        filename: "image.png",
+        retrievalStatus: "failed" as const,
+        createdAt: new Date(at),
+      })),
+    );
+  const before = new Map(ids.map((id, at) => [id, ids[at - 1]]));
+  for (const [id, source] of before) {
+    if (source) await db().update(photos).set({ sourceImageId: source }).where(eq(photos.id, id));
+  }
+  const tree = await lineageOf(ids[500]!);
+  expect(tree.nodes.map((node: Body) => node.photo_id)).toEqual(ids);
+  expect(tree.edges).toHaveLength(999);
+
+  const alone = await insertPhoto(db());
+  expect(await lineageOf(alone.id)).toEqual({
+    nodes: [{ photo_id: alone.id, role: "origin", purged: false }],
+    edges: [],
+  });
+  const unknown = await api.request(`/api/v1/photos/${crypto.randomUUID()}/lineage`);
+  expect(unknown.status).toBe(404);
+}, 30_000);
