@@ -16,27 +16,30 @@ export type ErrorKind =
   | "storage_full"; // 507
 
 /** The contract's words; a client may branch on them. */
-export type ErrorCode =
-  | "validation_error"
-  | "unauthorized"
-  | "forbidden"
-  | "not_found"
-  | "method_not_allowed"
-  | "conflict"
-  | "payload_too_large"
-  | "unsupported_media_type"
-  | "image_rejected"
-  | "rate_limited"
-  | "server_error"
-  | "storage_error"
-  | "invokeai_connection_error"
-  | "invokeai_model_error"
-  | "invokeai_graph_error"
-  | "invokeai_generation_error"
-  | "invokeai_retrieval_error"
-  | "pod_error"
-  | "database_unavailable"
-  | "workflow_unavailable";
+export const errorCodes = [
+  "validation_error",
+  "unauthorized",
+  "forbidden",
+  "not_found",
+  "method_not_allowed",
+  "conflict",
+  "payload_too_large",
+  "unsupported_media_type",
+  "image_rejected",
+  "rate_limited",
+  "server_error",
+  "storage_error",
+  "invokeai_connection_error",
+  "invokeai_model_error",
+  "invokeai_graph_error",
+  "invokeai_generation_error",
+  "invokeai_retrieval_error",
+  "pod_error",
+  "database_unavailable",
+  "workflow_unavailable",
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
 
 /** One fault of a request: `path` is a JSON path such as `parameters.width`. */
 export type FieldFault = { path: string; message: string };

@@ -5,7 +5,7 @@ import { createErrorsPlugin } from "./errors";
 import { jsonBody } from "./json-body";
 import { createModules } from "./modules";
 import { createDocsModule } from "./modules/docs/index";
-import { buildOpenApi } from "./openapi";
+import { buildOpenApi } from "./document/index";
 import { createRouteTable } from "./route-table";
 import { countCharacters } from "./text-length";
 

@@ -1,5 +1,5 @@
 import { t } from "elysia";
-import type { AppError, ErrorKind } from "#errors";
+import { type AppError, errorCodes, type ErrorKind } from "#errors";
 
 const statuses: Record<ErrorKind, number> = {
   invalid: 400,
@@ -47,13 +47,20 @@ export function errorResponse(error: AppError, requestId: string): Response {
 export const errorSchema = t.Object(
   {
     error: t.Object({
-      code: t.String(),
-      message: t.String(),
-      details: t.Object({}, { additionalProperties: true }),
+      code: t.Union(errorCodes.map((code) => t.Literal(code))),
+      message: t.String({ description: "For a person: what to do" }),
+      details: t.Object(
+        {},
+        {
+          additionalProperties: true,
+          description:
+            "`errors[]` of `{path,message}` where fields are at fault; `path` where an id is",
+        },
+      ),
     }),
     request_id: t.String(),
   },
-  { description: "A fault; the message says what to do" },
+  { title: "Error", description: "A fault; the message says what to do" },
 );
 
 /** The faults of a route, for its `response`. What every route can answer is added to the document by itself. */

@@ -29,7 +29,11 @@ export const publicRoute = { security: [] };
 export const openRoute = { security: [], "x-access": "open" };
 
 /** Marks a route that wants no token from who asks from this machine. */
-export const loopbackRoute = { "x-access": "loopback" };
+export const loopbackRoute = {
+  // An empty requirement is how the document says that it may go without.
+  security: [{ owner: [] }, { session: [] }, {}] as Record<string, string[]>[],
+  "x-access": "loopback",
+};
 
 /**
  * What is known of a path before any of its body is read. Where several patterns fit

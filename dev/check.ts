@@ -33,6 +33,10 @@ const steps: CheckStep[] = [
     name: "docs/openapi.json in step with the routes",
     run: async ({ root }) => (await import("./openapi")).checkOpenApiDoc(root),
   },
+  {
+    name: "docs/openapi.json passes a public linter",
+    run: async ({ root }) => (await import("./openapi-lint")).lintOpenApiDoc(root),
+  },
 ];
 
 /** `./gallery check`: runs every step, tells of each and of all that is wrong. @returns the exit status */

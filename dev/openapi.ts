@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createModules } from "#api/modules";
-import { buildOpenApi } from "#api/openapi";
+import { buildOpenApi } from "#api/document/index";
 
 const document = "docs/openapi.json";
 const rebuild = "bun --no-env-file dev/openapi.ts";

@@ -38,16 +38,19 @@ export const photoIdsBody = t.Object(
 
 export const moveBody = t.Object({ after_photo_id: t.Nullable(uuid) }, strict);
 
-export const albumSchema = t.Object({
-  id: uuid,
-  name: t.String(),
-  description: t.Optional(t.String()),
-  cover_photo_id: t.Optional(uuid),
-  cover_thumbnail_url: t.Optional(t.String()),
-  photo_count: t.Integer({ minimum: 0 }),
-  created_at: moment,
-  updated_at: moment,
-});
+export const albumSchema = t.Object(
+  {
+    id: uuid,
+    name: t.String(),
+    description: t.Optional(t.String()),
+    cover_photo_id: t.Optional(uuid),
+    cover_thumbnail_url: t.Optional(t.String()),
+    photo_count: t.Integer({ minimum: 0 }),
+    created_at: moment,
+    updated_at: moment,
+  },
+  { title: "Album" },
+);
 
 export function albumToWire(view: AlbumView): Static<typeof albumSchema> {
   return {

@@ -18,7 +18,16 @@ import { streamEvents, type StreamRequest } from "./stream";
 const stepsInSnapshot = 500;
 
 const stream = {
-  200: t.String({ description: "text/event-stream" }),
+  200: {
+    description: "The events, as long as the client stays",
+    content: {
+      "text/event-stream": {
+        schema: { type: "string" as const },
+        example:
+          'id: 17\nevent: photo.created\ndata: {"photo_id":"018f6d2c-7b1a-7c3e-9a51-3f2b8c4d5e6f","created_at":"2026-11-22T20:15:00.000Z"}\n\n',
+      },
+    },
+  },
 };
 
 /** What happens, as it happens. */
@@ -64,8 +73,9 @@ export function createEventsModule(deps: ApiDeps) {
       },
       {
         params: t.Object({ id: t.String({ format: "uuid" }) }),
-        response: { ...stream, ...faults(404) },
+        response: faults(404),
         detail: {
+          responses: stream,
           summary: "What happens in a session, as server-sent events",
           description:
             "New here: a `snapshot`, then what follows. With `Last-Event-ID`: all that was missed, for 7 days; older, `reset` and a snapshot. `step.progress` comes without an id.",
@@ -76,8 +86,12 @@ export function createEventsModule(deps: ApiDeps) {
       "/events",
       ({ request }) => answer(request, { sessionId: null, snapshot: showEverything }),
       {
-        response: stream,
-        detail: { summary: "What happens anywhere, as server-sent events" },
+        detail: {
+          responses: stream,
+          summary: "What happens anywhere, as server-sent events",
+          description:
+            "Photos, sessions, steps, imports and the backend, told in the same way as in a session's stream.",
+        },
       },
     );
 }

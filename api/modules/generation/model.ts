@@ -73,62 +73,71 @@ export const stepBody = t.Object(
 export const selectBody = t.Object({ image_id: uuid }, strict);
 export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
 
-export const sessionSchema = t.Object({
-  id: uuid,
-  entry_type: entryType,
-  source_image_id: t.Optional(uuid),
-  title: t.Optional(t.String()),
-  status: sessionStatus,
-  started_at: moment,
-  completed_at: t.Optional(moment),
-  steps_count: t.Integer(),
-  latest_image: t.Optional(photoSchema),
-  workflow_id: t.String(),
-  workflow_url: t.Optional(t.String()),
-});
+export const sessionSchema = t.Object(
+  {
+    id: uuid,
+    entry_type: entryType,
+    source_image_id: t.Optional(uuid),
+    title: t.Optional(t.String()),
+    status: sessionStatus,
+    started_at: moment,
+    completed_at: t.Optional(moment),
+    steps_count: t.Integer(),
+    latest_image: t.Optional(photoSchema),
+    workflow_id: t.String(),
+    workflow_url: t.Optional(t.String()),
+  },
+  { title: "Session" },
+);
 
 const count = t.Integer({ minimum: 0 });
 
-export const stepSchema = t.Object({
-  id: uuid,
-  session_id: uuid,
-  parent_id: t.Optional(uuid),
-  source_image_id: t.Optional(uuid),
-  prompt: t.String(),
-  negative_prompt: t.Optional(t.String()),
-  parameters: t.Object({}, { additionalProperties: true }),
-  model_key: t.String(),
-  model_hash: t.String(),
-  model_name: t.String(),
-  batch_id: t.Optional(t.String()),
-  correlation_id: uuid,
-  batch_size: count,
-  seeds: t.Array(count),
-  status: t.Union([
-    t.Literal("pending"),
-    t.Literal("processing"),
-    t.Literal("completed"),
-    t.Literal("failed"),
-    t.Literal("cancelled"),
-  ]),
-  progress: t.Number({ minimum: 0, maximum: 1 }),
-  progress_message: t.Optional(t.String()),
-  estimated_completion: t.Optional(moment),
-  error: t.Optional(t.Object({ code: t.String(), message: t.String(), suggestion: t.String() })),
-  selected_image_id: t.Optional(uuid),
-  images_retrieved: count,
-  images_failed: count,
-  position: t.Integer({ minimum: 1 }),
-  cost_usd: t.Optional(t.Number()),
-  created_at: moment,
-  started_at: t.Optional(moment),
-  completed_at: t.Optional(moment),
-});
+export const stepSchema = t.Object(
+  {
+    id: uuid,
+    session_id: uuid,
+    parent_id: t.Optional(uuid),
+    source_image_id: t.Optional(uuid),
+    prompt: t.String(),
+    negative_prompt: t.Optional(t.String()),
+    parameters: t.Object({}, { additionalProperties: true }),
+    model_key: t.String(),
+    model_hash: t.String(),
+    model_name: t.String(),
+    batch_id: t.Optional(t.String()),
+    correlation_id: uuid,
+    batch_size: count,
+    seeds: t.Array(count),
+    status: t.Union([
+      t.Literal("pending"),
+      t.Literal("processing"),
+      t.Literal("completed"),
+      t.Literal("failed"),
+      t.Literal("cancelled"),
+    ]),
+    progress: t.Number({ minimum: 0, maximum: 1 }),
+    progress_message: t.Optional(t.String()),
+    estimated_completion: t.Optional(moment),
+    error: t.Optional(t.Object({ code: t.String(), message: t.String(), suggestion: t.String() })),
+    selected_image_id: t.Optional(uuid),
+    images_retrieved: count,
+    images_failed: count,
+    position: t.Integer({ minimum: 1 }),
+    cost_usd: t.Optional(t.Number()),
+    created_at: moment,
+    started_at: t.Optional(moment),
+    completed_at: t.Optional(moment),
+  },
+  { title: "Step" },
+);
 
-export const stepStatusSchema = t.Object({
-  ...stepSchema.properties,
-  retrieval_status: t.Object({ total: count, completed: count, pending: count, failed: count }),
-});
+export const stepStatusSchema = t.Object(
+  {
+    ...stepSchema.properties,
+    retrieval_status: t.Object({ total: count, completed: count, pending: count, failed: count }),
+  },
+  { title: "StepStatus" },
+);
 
 export const retrySchema = t.Object({ ...stepStatusSchema.properties, retrying: count });
 

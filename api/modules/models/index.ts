@@ -40,7 +40,7 @@ export function createModelsModule(deps: ApiDeps) {
     tags: ["models"],
   })
     .get(
-      "/",
+      "",
       async ({ query, request }) => {
         const page = pageOf(query);
         const filter = {

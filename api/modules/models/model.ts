@@ -1,32 +1,35 @@
 import { type Static, t } from "elysia";
 import type { Model } from "#db/schema/models";
 
-export const modelSchema = t.Object({
-  key: t.String(),
-  hash: t.String(),
-  name: t.String(),
-  type: t.String(),
-  base: t.String(),
-  format: t.String(),
-  description: t.Optional(t.String()),
-  is_favorite: t.Boolean(),
-  last_used_at: t.Optional(t.String({ format: "date-time" })),
-  is_available: t.Boolean(),
-  default_params: t.Nullable(
-    t.Object({
-      width: t.Integer(),
-      height: t.Integer(),
-      steps: t.Integer(),
-      cfg_scale: t.Number(),
-      scheduler: t.String(),
-    }),
-    { description: "null for what no picture is made with" },
-  ),
-  compatible_vae: t.Array(
-    t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
-  ),
-  supported: t.Boolean({ description: "Can this server make pictures with it" }),
-});
+export const modelSchema = t.Object(
+  {
+    key: t.String(),
+    hash: t.String(),
+    name: t.String(),
+    type: t.String(),
+    base: t.String(),
+    format: t.String(),
+    description: t.Optional(t.String()),
+    is_favorite: t.Boolean(),
+    last_used_at: t.Optional(t.String({ format: "date-time" })),
+    is_available: t.Boolean(),
+    default_params: t.Nullable(
+      t.Object({
+        width: t.Integer(),
+        height: t.Integer(),
+        steps: t.Integer(),
+        cfg_scale: t.Number(),
+        scheduler: t.String(),
+      }),
+      { description: "null for what no picture is made with" },
+    ),
+    compatible_vae: t.Array(
+      t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
+    ),
+    supported: t.Boolean({ description: "Can this server make pictures with it" }),
+  },
+  { title: "Model" },
+);
 
 /** `vaes`: all that InvokeAI has now; those of the model's base are listed with it. */
 export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSchema> {

@@ -79,7 +79,7 @@ const photoFields = {
 };
 
 /** A photo as every route shows it to its owner. */
-export const photoSchema = t.Object(photoFields);
+export const photoSchema = t.Object(photoFields, { title: "Photo" });
 export type PhotoBody = Static<typeof photoSchema>;
 
 /** Field by field, so that a new column never leaks by itself. */

@@ -19,27 +19,30 @@ function eachGroup(
   return Object.fromEntries(groups.map((group) => [group, schemaOf(fieldsOf(group))]));
 }
 
-export const settingsSchema = t.Object({
-  ...eachGroup((fields) =>
-    t.Object(
-      Object.fromEntries(
-        fields.map(([field, name]) => [
-          field,
-          // What the environment says of it is held against other bounds.
-          name === "backend.local_url" ? t.String() : settingSchemas[name],
-        ]),
+export const settingsSchema = t.Object(
+  {
+    ...eachGroup((fields) =>
+      t.Object(
+        Object.fromEntries(
+          fields.map(([field, name]) => [
+            field,
+            // What the environment says of it is held against other bounds.
+            name === "backend.local_url" ? t.String() : settingSchemas[name],
+          ]),
+        ),
       ),
     ),
-  ),
-  cost_tracking: t.Object(
-    {
-      current_session_cost: usd,
-      lifetime_usage_hours: t.Number({ minimum: 0 }),
-      lifetime_cost: usd,
-    },
-    { description: "Read-only" },
-  ),
-});
+    cost_tracking: t.Object(
+      {
+        current_session_cost: usd,
+        lifetime_usage_hours: t.Number({ minimum: 0 }),
+        lifetime_cost: usd,
+      },
+      { description: "Read-only" },
+    ),
+  },
+  { title: "Settings" },
+);
 
 export const settingsChange = t.Object(
   eachGroup((fields) =>

@@ -38,28 +38,34 @@ export const linkChange = t.Object(
   { ...strict, minProperties: 1 },
 );
 
-export const linkSchema = t.Object({
-  id: uuid,
-  photo_id: t.Optional(uuid),
-  album_id: t.Optional(uuid),
-  title: t.Optional(t.String()),
-  expires_at: t.Optional(moment),
-  has_password: t.Boolean(),
-  allow_download: t.Boolean(),
-  show_metadata: t.Boolean(),
-  max_views: t.Optional(t.Integer()),
-  view_count: t.Integer({ minimum: 0 }),
-  last_accessed_at: t.Optional(moment),
-  created_at: moment,
-  revoked_at: t.Optional(moment),
-});
+export const linkSchema = t.Object(
+  {
+    id: uuid,
+    photo_id: t.Optional(uuid),
+    album_id: t.Optional(uuid),
+    title: t.Optional(t.String()),
+    expires_at: t.Optional(moment),
+    has_password: t.Boolean(),
+    allow_download: t.Boolean(),
+    show_metadata: t.Boolean(),
+    max_views: t.Optional(t.Integer()),
+    view_count: t.Integer({ minimum: 0 }),
+    last_accessed_at: t.Optional(moment),
+    created_at: moment,
+    revoked_at: t.Optional(moment),
+  },
+  { title: "ShareLink" },
+);
 
-export const newLinkSchema = t.Object({
-  ...linkSchema.properties,
-  access_key: t.Optional(t.String({ description: "Shown once" })),
-  url: t.Optional(t.String({ description: "Shown once" })),
-  warning: t.Optional(t.String()),
-});
+export const newLinkSchema = t.Object(
+  {
+    ...linkSchema.properties,
+    access_key: t.Optional(t.String({ description: "Shown once" })),
+    url: t.Optional(t.String({ description: "Shown once" })),
+    warning: t.Optional(t.String()),
+  },
+  { title: "NewShareLink" },
+);
 
 /** Without the key, which nobody has any more, and without the hash of its password. */
 export function linkToWire(link: ShareLink): Static<typeof linkSchema> {

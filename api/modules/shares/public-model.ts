@@ -17,22 +17,25 @@ const madeWith = t.Object({
   strength: t.Optional(t.Number()),
 });
 
-export const sharedPhotoSchema = t.Object({
-  id: t.String({ format: "uuid" }),
-  width: t.Integer(),
-  height: t.Integer(),
-  thumbhash: t.Optional(t.String()),
-  thumbnail_url: t.String(),
-  preview_url: t.String(),
-  original_url: t.Optional(t.String()),
-  title: t.Optional(t.String()),
-  tags: t.Optional(t.Array(t.String())),
-  filename: t.Optional(t.String()),
-  mime_type: t.Optional(t.String()),
-  created_at: t.Optional(moment),
-  taken_at: t.Optional(t.String()),
-  generation_metadata: t.Optional(madeWith),
-});
+export const sharedPhotoSchema = t.Object(
+  {
+    id: t.String({ format: "uuid" }),
+    width: t.Integer(),
+    height: t.Integer(),
+    thumbhash: t.Optional(t.String()),
+    thumbnail_url: t.String(),
+    preview_url: t.String(),
+    original_url: t.Optional(t.String()),
+    title: t.Optional(t.String()),
+    tags: t.Optional(t.Array(t.String())),
+    filename: t.Optional(t.String()),
+    mime_type: t.Optional(t.String()),
+    created_at: t.Optional(moment),
+    taken_at: t.Optional(t.String()),
+    generation_metadata: t.Optional(madeWith),
+  },
+  { title: "SharedPhoto" },
+);
 
 const token = { token: t.Optional(t.String()), token_expires_at: t.Optional(moment) };
 

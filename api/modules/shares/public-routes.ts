@@ -21,6 +21,9 @@ import { unlock } from "./unlock";
 const apiBase = "/api/v1/share";
 const byKey = t.Object({ key: t.String() });
 
+const page = { "text/html": { schema: { type: "string" as const } } };
+const firstImage = { "image/webp": { schema: { type: "string" as const, format: "binary" } } };
+
 /** What is shared, for programs; the same gate as the pages. */
 export function createPublicRoutes(
   deps: ApiDeps,
@@ -104,6 +107,11 @@ export function createPublicRoutes(
         detail: {
           ...publicRoute,
           summary: "What a link shares: JSON, or by Accept the page or the first image",
+          responses: {
+            200: { description: "What is shared", content: { ...page, ...firstImage } },
+            401: { description: "The password is wanted", content: page },
+            404: { description: "There is no such link", content: page },
+          },
         },
       },
     )
