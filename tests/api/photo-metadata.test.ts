@@ -102,6 +102,8 @@ describe("a picture made elsewhere", () => {
     };
     expect(body["generation_metadata"]).toEqual(generation);
     expect(await metadataOf(body)).toMatchObject({ generation, invokeai: null });
+    const found = await api.request("/api/v1/photos?q=lighthouse");
+    expect(await found.json()).toMatchObject({ items: [{ id: body["id"] }] });
   });
 
   test("whose texts are garbage is taken all the same", async () => {
