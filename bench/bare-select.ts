@@ -1,28 +1,35 @@
 import postgres from "postgres";
+import { type LoadResult, summarise } from "./latencies";
 import { answerScript } from "./script";
 
-export type Statement = { text: string; params: (string | number | null)[] };
-type Work = { url: string; statements: Statement[]; connections: number; seconds: number };
+export type Statement = { text: string; params: (string | number | null)[]; isPrepared: boolean };
+/** `chains`: what a page asks at once; within each one statement after another. */
+type Work = { url: string; chains: Statement[][]; connections: number; seconds: number };
 
-/** The statements of a page through the driver alone, as prepared ones. @returns pages a second */
-async function select({ url, statements, connections, seconds }: Work): Promise<number> {
-  const sql = postgres(url, { max: connections });
-  const page = () =>
-    Promise.all(statements.map(({ text, params }) => sql.unsafe(text, params, { prepare: true })));
+/** The statements of a page through the driver alone, over and over. */
+async function select({ url, chains, connections, seconds }: Work): Promise<LoadResult> {
+  const sql = postgres(url, { max: connections * chains.length, fetch_types: false });
+  const follow = async (chain: Statement[]) => {
+    for (const { text, params, isPrepared } of chain) {
+      await sql.unsafe(text, params, { prepare: isPrepared });
+    }
+  };
+  const page = () => Promise.all(chains.map(follow));
   await Promise.all(Array.from({ length: connections }, page));
+  const latencies: number[] = [];
   const startedAt = performance.now();
   const endsAt = startedAt + seconds * 1_000;
-  let pages = 0;
   const work = async () => {
     while (performance.now() < endsAt) {
+      const askedAt = performance.now();
       await page();
-      pages += 1;
+      latencies.push(performance.now() - askedAt);
     }
   };
   await Promise.all(Array.from({ length: connections }, work));
   const elapsed = (performance.now() - startedAt) / 1_000;
   await sql.end();
-  return pages / elapsed;
+  return summarise(latencies, elapsed);
 }
 
 await answerScript(select);

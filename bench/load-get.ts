@@ -1,8 +1,7 @@
+import { type LoadResult, summarise } from "./latencies";
 import { answerScript } from "./script";
 
 type Load = { url: string; paths: string[]; connections: number; seconds: number };
-
-export type LoadResult = { perSecond: number; p50Ms: number; p99Ms: number };
 
 const headersEnd = Buffer.from("\r\n\r\n");
 
@@ -22,9 +21,7 @@ async function load({ url, paths, connections, seconds }: Load): Promise<LoadRes
 
   await Promise.all(Array.from({ length: connections }, () => runConnection()));
   const elapsed = (performance.now() - startedAt) / 1_000;
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0;
-  return { perSecond: latencies.length / elapsed, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return summarise(latencies, elapsed);
 
   async function runConnection(): Promise<void> {
     const ended = Promise.withResolvers<void>();

@@ -1,6 +1,7 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#dev/refusal";
 import { measureIngest } from "./measurements/ingest";
+import { measureLibraryLists } from "./measurements/library-lists";
 import { measureList } from "./measurements/list";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
@@ -20,8 +21,14 @@ const measurements: Record<string, Measurement> = {
 };
 const start = "start";
 
+/** On a library of many years, which takes its time: measured only when `library`, or one of them, is named. */
+const library: Record<string, Measurement> = {
+  // Last: it fills the library.
+  "library/lists": measureLibraryLists,
+};
+
 /**
- * `./gallery bench [name…]`: measures what is named, or everything, and prints one table.
+ * `./gallery bench [name…]`: measures what is named, or everything but the library, and prints one table.
  * @returns the exit status; an aim that is missed is a result and no failure
  */
 export async function runBenchmarks(
@@ -29,12 +36,14 @@ export async function runBenchmarks(
   names: readonly string[],
   env: Record<string, string | undefined>,
 ): Promise<number> {
-  const known = [...Object.keys(measurements), start];
+  const usual = [...Object.keys(measurements), start];
+  const known = [...usual, "library", ...Object.keys(library)];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new Refusal(`There is no measurement "${unknown}"; there are: ${known.join(", ")}.`);
   }
-  const wanted = known.filter((name) => names.length === 0 || names.includes(name));
+  const wanted = names.length === 0 ? usual : [...names];
+  if (wanted.includes("library")) wanted.push(...Object.keys(library));
   console.error(describeMachine());
   const rows = [
     ...(await measureStack(root, env, wanted)),
@@ -51,7 +60,8 @@ async function measureStack(
   env: Record<string, string | undefined>,
   wanted: readonly string[],
 ): Promise<Row[]> {
-  const measured = Object.entries(measurements).filter(([name]) => wanted.includes(name));
+  const all = { ...measurements, ...library };
+  const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
   const stack = await announced("the start of what is needed", () => startBenchStack(root, env));
   try {

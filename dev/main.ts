@@ -16,7 +16,8 @@ const usage = `usage: ./gallery <verb>
   test [paths…] [--coverage]
              run the tests; nothing needs to run beforehand
   check      types, lint, format, dead code, migrations and documents in step
-  bench      measure, and print a table
+  bench [names…]
+             measure, and print a table; library only when it is named
   migrate    bring the schema of DATABASE_URL up to date
   help       this text`;
 

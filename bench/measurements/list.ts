@@ -1,12 +1,9 @@
-import { drizzle } from "drizzle-orm/postgres-js";
-import { countPhotos, listPhotos } from "#db/queries/photo-list";
-import * as schema from "#db/schema/index";
-import type { Statement } from "../bare-select";
-import type { LoadResult } from "../load-get";
+import type { LoadResult } from "../latencies";
 import { measureInTurn } from "../rounds";
 import { runScript } from "../script";
 import { seedPhotos } from "../seed";
 import type { BenchStack } from "../stack";
+import { statementsOfPage } from "../statements";
 import type { Row } from "../table";
 
 /** Of InvokeAI 6.14's own gallery with 50 000 rows, 16 connections, on two cores of this kind, in another run. */
@@ -30,17 +27,15 @@ export async function measureList(stack: BenchStack): Promise<Row[]> {
       seconds,
     });
   };
-  const statements = await statementsOfFirstPage(stack);
+  const filter = { isTrashed: false };
+  const chains = await statementsOfPage(stack, { filter, sort: "newest", limit: limit + 1 });
   const deep = await cursorAt(stack, depth);
   const rates = await measureInTurn(rounds, {
     first: async () => (await load("")).perSecond,
-    bare: () =>
-      runScript<number>("bare-select", {
-        url: stack.databaseUrl,
-        statements,
-        connections,
-        seconds,
-      }),
+    bare: async () => {
+      const work = { url: stack.databaseUrl, chains, connections, seconds };
+      return (await runScript<LoadResult>("bare-select", work)).perSecond;
+    },
     deep: async () => (await load(`&cursor=${deep}`)).perSecond,
   });
   const first = `GET /photos?limit=${limit} of ${amount} rows, ${connections} connections`;
@@ -67,20 +62,6 @@ export async function measureList(stack: BenchStack): Promise<Row[]> {
       aim: { atLeast: 20 },
     },
   ];
-}
-
-/** What the queries of the first page send, written down from the queries themselves. */
-async function statementsOfFirstPage({ database }: BenchStack): Promise<Statement[]> {
-  const statements: Statement[] = [];
-  const logger = {
-    logQuery: (text: string, params: unknown[]) =>
-      void statements.push({ text, params: params as Statement["params"] }),
-  };
-  const db = drizzle(database.sql, { schema, logger });
-  const filter = { isTrashed: false };
-  await listPhotos(db, { filter, sort: "newest", limit: limit + 1, offset: 0 });
-  await countPhotos(db, { filter, bound: 10_001 });
-  return statements;
 }
 
 async function cursorAt(stack: BenchStack, place: number): Promise<string> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { thumbnailKey } from "#media/keys";
-import type { LoadResult } from "../load-get";
+import type { LoadResult } from "../latencies";
 import { paintPictures, writePictures } from "../pictures";
 import { measureInTurn } from "../rounds";
 import { runScript } from "../script";

@@ -23,10 +23,7 @@ export async function listAlbumViews(
     .where(
       after === null
         ? undefined
-        : or(
-            lt(albums.createdAt, after.at),
-            and(eq(albums.createdAt, after.at), lt(albums.id, after.id)),
-          ),
+        : sql`(${albums.createdAt}, ${albums.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
     )
     .orderBy(desc(albums.createdAt), desc(albums.id))
     .limit(params.limit)
@@ -217,15 +214,18 @@ function behind({ rank, id }: { rank: number; id: string }) {
   return sql`(${albumPhotos.rank}, ${albumPhotos.photoId}) > (${rank}::bigint, ${id}::uuid)`;
 }
 
+/** How many photos an album has; counts no further than `bound`, where one is given. */
 export async function countAlbumPhotos(
   db: Db,
-  params: { albumId: string; retrievedOnly: boolean },
+  params: { albumId: string; retrievedOnly: boolean; bound?: number },
 ): Promise<number> {
-  const [row] = await db
-    .select({ count: sql<number>`count(*)::int` })
+  const found = db
+    .select({ one: sql`1` })
     .from(albumPhotos)
     .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
     .where(inAlbum(params));
+  const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
+  const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted);
   return row?.count ?? 0;
 }
 

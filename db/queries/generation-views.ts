@@ -131,10 +131,7 @@ export async function listSessionViews(
         params.status === null ? undefined : eq(sessions.status, params.status),
         after === null
           ? undefined
-          : or(
-              lt(sessions.startedAt, after.at),
-              and(eq(sessions.startedAt, after.at), lt(sessions.id, after.id)),
-            ),
+          : sql`(${sessions.startedAt}, ${sessions.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
       ),
     )
     .orderBy(desc(sessions.startedAt), desc(sessions.id))
@@ -197,10 +194,7 @@ export async function listGeneratedImages(
         imagesWhere(params.filter),
         after === null
           ? undefined
-          : or(
-              lt(photos.createdAt, after.at),
-              and(eq(photos.createdAt, after.at), lt(photos.id, after.id)),
-            ),
+          : sql`(${photos.createdAt}, ${photos.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
       ),
     )
     .orderBy(desc(photos.createdAt), desc(photos.id))

@@ -1,4 +1,4 @@
-import { and, eq, gte, isNotNull, isNull, lt, sql, type SQL } from "drizzle-orm";
+import { and, eq, gte, isNotNull, isNull, lt, type Placeholder, sql, type SQL } from "drizzle-orm";
 import { albumPhotos } from "../schema/albums";
 import { type PhotoKind, photos, type RetrievalStatus } from "../schema/photos";
 
@@ -56,4 +56,30 @@ export function matching(filter: PhotoFilter): SQL | undefined {
       ? undefined
       : sql`exists (select 1 from ${albumPhotos} where ${albumPhotos.albumId} = ${filter.albumId} and ${albumPhotos.photoId} = ${photos.id})`,
   );
+}
+
+/**
+ * A filter in two parts: `shape`, the same filter with placeholders for what its condition takes as parameters, and
+ * the `values` for these by their names. `key` is the same for filters of one shape.
+ */
+export function splitFilter(filter: PhotoFilter): {
+  key: string;
+  shape: PhotoFilter;
+  values: Record<string, string>;
+} {
+  const { isTrashed, isFavorite, retrievalStatus, ...others } = filter;
+  const written = { isTrashed, isFavorite, retrievalStatus };
+  const values: Record<string, string> = {};
+  const held: Record<string, Placeholder> = {};
+  for (const [name, value] of Object.entries(others)) {
+    if (value === undefined) continue;
+    values[name] = value instanceof Date ? value.toISOString() : value;
+    held[name] = sql.placeholder(name);
+  }
+  return {
+    key: JSON.stringify([written, Object.keys(held)]),
+    // `matching` does nothing with these values but to hand them to Drizzle, which takes placeholders for them.
+    shape: { ...written, ...held } as unknown as PhotoFilter,
+    values,
+  };
 }

@@ -1,9 +1,10 @@
-import { and, sql, type SQL } from "drizzle-orm";
+import { and, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { Db } from "../client";
 import { photos } from "../schema/photos";
 import { type ShownPhoto, shownColumns } from "./photo-columns";
-import { matching, type PhotoFilter } from "./photo-filter";
-import { behind, orderOf, type PhotoPlace, type PhotoSort } from "./photo-sort";
+import { keepStatement } from "./kept-statement";
+import { matching, type PhotoFilter, splitFilter } from "./photo-filter";
+import { behind, laterPlace, orderOf, type PhotoPlace, type PhotoSort } from "./photo-sort";
 
 export type PhotoPage = {
   filter: PhotoFilter;
@@ -21,7 +22,7 @@ export async function listPhotos(db: Db, page: PhotoPage): Promise<ShownPhoto[]>
 }
 
 /** Does an index hold what the filter lets through in the order of the sort, or most of what it reads in vain? */
-function isInOrder({ filter, sort }: PhotoPage): boolean {
+function isInOrder({ filter, sort }: Pick<PhotoPage, "filter" | "sort">): boolean {
   const {
     tagKey,
     search,
@@ -41,20 +42,42 @@ function isInOrder({ filter, sort }: PhotoPage): boolean {
 }
 
 /** Prepared, as the query that is asked most: a connection sends it in one turn instead of two. */
-function listInOrder(db: Db, { filter, sort, limit, offset, after }: PhotoPage) {
-  return db
-    .select(shownColumns)
-    .from(photos)
-    .where(and(matching(filter), after && behind(sort, after)))
-    .orderBy(...orderOf(sort))
-    .limit(limit)
-    .offset(offset ?? 0)
-    .prepare("photos_page")
-    .execute();
+function listInOrder(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage) {
+  const { key, shape, values } = splitFilter(filter);
+  const isAfter = after !== undefined;
+  const statement = keepStatement(db, `page ${sort} ${isAfter} ${key}`, () =>
+    db
+      .select(shownColumns)
+      .from(photos)
+      .where(and(matching(shape), isAfter ? behind(sort, laterPlace) : undefined))
+      .orderBy(...orderOf(sort))
+      .limit(sql.placeholder("limit"))
+      .offset(sql.placeholder("offset"))
+      .prepare("photos_page"),
+  );
+  return statement.execute({ ...values, ...after, limit, offset });
 }
 
 /** So many rows are read sooner than an index of words gives out those of a word that is in each hundredth. */
 const nearRows = 5_000;
+
+/** The rows next in order, under the table's own name, so that the same conditions hold for them. */
+function nextInOrder(db: Db, { filter, sort, after }: Omit<PhotoPage, "limit" | "offset">) {
+  return db
+    .select()
+    .from(photos)
+    .where(and(matching(inOrderAlone(filter, sort)), after && behind(sort, after)))
+    .orderBy(...orderOf(sort))
+    .limit(nearRows)
+    .as("photos");
+}
+
+/** The part of a filter that an index with the order of the sort holds. */
+function inOrderAlone(filter: PhotoFilter, sort: PhotoSort): PhotoFilter {
+  const { isTrashed, kind } = filter;
+  if (sort === "taken_at" || sort === "rating") return { isTrashed, kind };
+  return { ...filter, tagKey: undefined, search: undefined, albumId: undefined };
+}
 
 /**
  * The page as far as it lies in the rows next in order, whatever filter they pass. Full for anything frequent,
@@ -62,19 +85,11 @@ const nearRows = 5_000;
  * on how frequent a word is.
  */
 async function listNear(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
-  const { filter, sort, limit, offset = 0, after } = page;
+  const { filter, sort, limit, offset = 0 } = page;
   if (offset + limit > nearRows || filter.stepId !== undefined) return [];
-  const near = db
-    .select()
-    .from(photos)
-    .where(and(matching({ isTrashed: filter.isTrashed }), after && behind(sort, after)))
-    .orderBy(...orderOf(sort))
-    .limit(nearRows)
-    // Under the table's own name, so that the same conditions hold for both.
-    .as("photos");
   return db
     .select(shownColumns)
-    .from(near)
+    .from(nextInOrder(db, page))
     .where(matching(filter))
     .orderBy(...orderOf(sort))
     .limit(limit)
@@ -104,20 +119,36 @@ function listFound(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage
 /** How many photos match; counts no further than `bound`, where one is given. */
 export async function countPhotos(
   db: Db,
-  params: { filter: PhotoFilter; bound?: number },
+  { filter, bound }: { filter: PhotoFilter; bound?: number },
 ): Promise<number> {
-  const found = db
-    .select({ one: sql`1` })
-    .from(photos)
-    .where(matching(params.filter));
-  const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
-  const count = db.select({ count: sql<number>`count(*)::int` }).from(counted);
-  const [row] = await (
-    isFrequencyKnown(params.filter) ? count.prepare("photos_count") : count
-  ).execute();
+  if (isInOrder({ filter, sort: "newest" })) return countInOrder(db, filter, bound);
+  if (filter.search !== undefined && bound !== undefined && bound < nearRows) {
+    // Of a frequent word the index would have to give out all rows before the first one is counted.
+    const near = db.select({ one }).from(nextInOrder(db, { filter, sort: "newest" }));
+    const [row] = await countOf(db, near.where(matching(filter)), bound);
+    if (row?.count === bound) return bound;
+  }
+  const all = db.select({ one }).from(photos).where(matching(filter));
+  const [row] = await countOf(db, all, bound);
   return row?.count ?? 0;
 }
 
-function isFrequencyKnown({ tagKey, search, albumId }: PhotoFilter): boolean {
-  return (tagKey ?? search ?? albumId) === undefined;
+async function countInOrder(db: Db, filter: PhotoFilter, bound: number | undefined) {
+  const { key, shape, values } = splitFilter(filter);
+  const statement = keepStatement(db, `count ${bound} ${key}`, () =>
+    countOf(db, db.select({ one }).from(photos).where(matching(shape)), bound).prepare(
+      "photos_count",
+    ),
+  );
+  const [row] = await statement.execute(values);
+  return row?.count ?? 0;
+}
+
+const one = sql`1`;
+
+type Rows = SQLWrapper & { limit(rows: number): SQLWrapper };
+
+function countOf(db: Db, found: Rows, bound: number | undefined) {
+  const counted = bound === undefined ? found : found.limit(bound);
+  return db.select({ count: sql<number>`count(*)::int` }).from(sql`(${counted}) as "found"`);
 }

@@ -43,3 +43,9 @@ export function behind(sort: PhotoSort, place: PhotoPlace): SQL {
   const right = sql.join([...at(place), sql`${place.id}::uuid`], sql`, `);
   return sql`(${left}) ${sql.raw(direction === "desc" ? "<" : ">")} (${right})`;
 }
+
+/** A place whose values come later, under their own names. */
+export const laterPlace = Object.fromEntries(
+  ["id", "createdAt", "shownAt", "rating"].map((name) => [name, sql.placeholder(name)]),
+  // `behind` does nothing with them but to hand them to Drizzle.
+) as unknown as PhotoPlace;

@@ -64,10 +64,7 @@ export async function listShareLinks(
         listed(params.revokedSince),
         after === null
           ? undefined
-          : or(
-              lt(shareLinks.createdAt, after.at),
-              and(eq(shareLinks.createdAt, after.at), lt(shareLinks.id, after.id)),
-            ),
+          : sql`(${shareLinks.createdAt}, ${shareLinks.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
       ),
     )
     .orderBy(desc(shareLinks.createdAt), desc(shareLinks.id))

@@ -10,12 +10,13 @@ import {
   updateAlbum,
 } from "#db/queries/albums";
 import { listOriginals } from "#db/queries/originals";
+import { albumExists } from "#db/queries/photos";
 import { notFound } from "#errors";
 import { decodeCursor, encodeCursor, idKey, momentKey, numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, totalBound } from "../../lists";
 import { tidyTitle } from "../../text";
 import { zipDetail } from "../../zip-answer";
 import { photoSchema, photoToWire } from "../photos/model";
@@ -167,21 +168,30 @@ export function createAlbumsModule(deps: ApiDeps) {
       async ({ params, query, request }) => {
         const page = pageOf(query);
         const scope = ["album", params.id];
-        await showAlbum(params.id);
         const inAlbum = { albumId: params.id, retrievedOnly: false };
         const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
-        const rows = await listAlbumPhotos(db, {
-          ...inAlbum,
-          after: keys && { rank: numberKey(keys[0]), id: idKey(keys[1]) },
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
-        });
+        const [isThere, rows, counted] = await Promise.all([
+          albumExists(db, params.id),
+          listAlbumPhotos(db, {
+            ...inAlbum,
+            after: keys && { rank: numberKey(keys[0]), id: idKey(keys[1]) },
+            limit: page.limit + 1,
+            offset: page.by === "offset" ? page.offset : 0,
+          }),
+          page.by === "cursor"
+            ? null
+            : countAlbumPhotos(db, {
+                ...inAlbum,
+                ...(!page.exactTotal && { bound: totalBound + 1 }),
+              }),
+        ]);
+        if (!isThere) throw notFound("album");
         const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
         return answerJson(
           request,
           listBody(page, {
             items: rows.slice(0, page.limit).map(({ photo }) => photoToWire(photo)),
-            counted: page.by === "cursor" ? null : await countAlbumPhotos(db, inAlbum),
+            counted,
             nextCursor: last ? encodeCursor(scope, [last.rank, last.photo.id]) : null,
           }),
         );

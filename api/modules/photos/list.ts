@@ -3,7 +3,6 @@ import type { ShownPhoto } from "#db/queries/photo-columns";
 import type { PhotoFilter } from "#db/queries/photo-filter";
 import type { PhotoPlace, PhotoSort } from "#db/queries/photo-sort";
 import {
-  type CursorKeys,
   decodeCursor,
   encodeCursor,
   idKey,
@@ -26,7 +25,7 @@ export async function listPhotosPage(
   page: Page,
 ) {
   const { db } = deps.database;
-  const scope = ["photos", sort, filter];
+  const scope = scopeOf(filter, sort);
   const bound = filter.search === undefined ? totalBound : searchBound;
   const [found, counted] = await Promise.all([
     // One more than asked for tells whether there is a next page.
@@ -37,14 +36,21 @@ export async function listPhotosPage(
   ]);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
-  const nextCursor = last && found.length > page.limit ? encodeCursor(scope, keysOf(last)) : null;
+  const nextCursor = last && found.length > page.limit ? cursorBehind(filter, sort, last) : null;
   return listBody(page, { items: await showPhotos(deps, rows), counted, nextCursor }, bound);
 }
 
-/** The same keys for every sort: a sort compares those it needs. */
-function keysOf({ createdAt, shownAt, rating, id }: ShownPhoto): CursorKeys {
-  return [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
+/** The cursor of the page that begins behind a photo. The same keys for every sort: it compares those it needs. */
+export function cursorBehind(
+  filter: PhotoFilter,
+  sort: PhotoSort,
+  { createdAt, shownAt, rating, id }: Pick<ShownPhoto, "createdAt" | "shownAt" | "rating" | "id">,
+): string {
+  const keys = [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
+  return encodeCursor(scopeOf(filter, sort), keys);
 }
+
+const scopeOf = (filter: PhotoFilter, sort: PhotoSort) => ["photos", sort, filter];
 
 function placeOf(page: Page, scope: unknown): { offset: number } | { after: PhotoPlace } {
   if (page.by === "offset") return { offset: page.offset };

@@ -1,0 +1,128 @@
+import { cursorBehind } from "#api/modules/photos/list";
+import { listQueryToFilter } from "#api/modules/photos/model";
+import { countAlbumPhotos, listAlbumPhotos } from "#db/queries/albums";
+import { listTimeline } from "#db/queries/timeline";
+import type { Statement } from "../bare-select";
+import type { LoadResult } from "../latencies";
+import { albumId, frequentWord, rareWord, seedLibrary, tag } from "../library-seed";
+import { median } from "../rounds";
+import { runScript } from "../script";
+import type { BenchStack } from "../stack";
+import { statementsOf, statementsOfPage } from "../statements";
+import type { Row } from "../table";
+
+const amount = 1_000_000;
+const depth = 900_000;
+const limit = 50;
+const rounds = 3;
+const seconds = 3;
+const bareAim = { atMost: 2 };
+
+type Case = { what: string; path: string; chains: Statement[][] };
+type Figures = { p50: number; p99: number; bareP50: number };
+
+/** Lists of a million photos, one request after another, beside the same SQL through the driver alone. */
+export async function measureLibraryLists(stack: BenchStack): Promise<Row[]> {
+  await seedLibrary(stack.database, amount);
+  const deep = await deepPage(stack);
+  const photos = (what: string, query: Parameters<typeof listQueryToFilter>[0]) =>
+    pageOfPhotos(stack, what, query);
+  const cases = {
+    first: await photos("first page", {}),
+    deep,
+    album: await pageOfAlbum(stack),
+    tagged: await photos("tag and favourite", { tag, favorite: true }),
+    rare: await photos("q, a rare word", { q: rareWord }),
+    frequent: await photos("q, a frequent word", { q: frequentWord }),
+    timeline: {
+      what: "timeline",
+      path: "/photos/timeline",
+      chains: [await statementsOf(stack, (db) => listTimeline(db, "UTC"), true)],
+    },
+  };
+  const figures = {} as Record<keyof typeof cases, Figures>;
+  const rows: Row[] = [];
+  for (const [name, its] of Object.entries(cases) as [keyof typeof cases, Case][]) {
+    figures[name] = await measureCase(stack, its);
+    rows.push(...rowsOf(its.what, figures[name]));
+    if (name === "deep") rows.push(besideFirst(its.what, figures.deep.p50, figures.first.p50));
+    if (name === "rare" || name === "frequent") {
+      rows.push({
+        what: `${its.what}, p50`,
+        ours: figures[name].p50,
+        unit: "ms",
+        aim: { atMost: 20 },
+      });
+    }
+  }
+  return rows;
+}
+
+/** Ours and the driver alone in turn. */
+async function measureCase(stack: BenchStack, { path, chains }: Case): Promise<Figures> {
+  const seen = { p50: [] as number[], p99: [] as number[], bareP50: [] as number[] };
+  for (let round = 0; round < rounds; round += 1) {
+    const load = { url: stack.url, paths: [`/api/v1${path}`], connections: 1, seconds };
+    const ours = await runScript<LoadResult>("load-get", load);
+    const work = { url: stack.databaseUrl, chains, connections: 1, seconds };
+    const bare = await runScript<LoadResult>("bare-select", work);
+    seen.p50.push(ours.p50Ms);
+    seen.p99.push(ours.p99Ms);
+    seen.bareP50.push(bare.p50Ms);
+  }
+  return { p50: median(seen.p50), p99: median(seen.p99), bareP50: median(seen.bareP50) };
+}
+
+function rowsOf(what: string, { p50, p99, bareP50 }: Figures): Row[] {
+  const beside = { what: "its SQL through postgres.js", value: bareP50 };
+  return [
+    { what: `${what}, p50`, ours: p50, unit: "ms", beside, aim: bareAim },
+    { what: `${what}, p99`, ours: p99, unit: "ms" },
+  ];
+}
+
+function besideFirst(what: string, p50: number, first: number): Row {
+  const beside = { what: "first page", value: first };
+  return { what: `${what}, p50`, ours: p50, unit: "ms", beside, aim: { atMost: 1.2 } };
+}
+
+async function pageOfPhotos(
+  stack: BenchStack,
+  what: string,
+  query: Parameters<typeof listQueryToFilter>[0],
+): Promise<Case> {
+  const asked = new URLSearchParams({ limit: `${limit}` });
+  for (const [name, value] of Object.entries(query)) asked.set(name, `${value}`);
+  const page = { filter: listQueryToFilter(query), sort: "newest" as const, limit: limit + 1 };
+  return { what, path: `/photos?${asked}`, chains: await statementsOfPage(stack, page) };
+}
+
+async function deepPage(stack: BenchStack): Promise<Case> {
+  const { sql } = stack.database;
+  const [row] = await sql<{ id: string; at: string; shown: string }[]>`
+    select id, created_at::text as at, shown_at::text as shown from photos where deleted_at is null
+    order by created_at desc, id desc offset ${depth - 1} limit 1`;
+  const createdAt = new Date(row!.at);
+  const [filter, sort] = [listQueryToFilter({}), "newest" as const];
+  const place = { id: row!.id, createdAt, shownAt: row!.shown, rating: null };
+  const cursor = cursorBehind(filter, sort, place);
+  const after = { ...place, createdAt: createdAt.toISOString(), rating: -1 };
+  return {
+    what: `page at depth ${depth} by cursor`,
+    path: `/photos?limit=${limit}&cursor=${cursor}`,
+    chains: await statementsOfPage(stack, { filter, sort, limit: limit + 1, after }),
+  };
+}
+
+async function pageOfAlbum(stack: BenchStack): Promise<Case> {
+  const inAlbum = { albumId, retrievedOnly: false };
+  const page = { ...inAlbum, after: null, limit: limit + 1, offset: 0 };
+  return {
+    what: "page of an album of 20000",
+    path: `/albums/${albumId}/photos?limit=${limit}`,
+    chains: [
+      await statementsOf(stack, (db) => listAlbumPhotos(db, page), true),
+      await statementsOf(stack, (db) => countAlbumPhotos(db, inAlbum), true),
+    ],
+  };
+}
