@@ -1,4 +1,4 @@
-import postgres from "postgres";
+import { openDatabase } from "#db/client";
 import { type LoadResult, summarise } from "./latencies";
 import { answerScript } from "./script";
 
@@ -8,7 +8,11 @@ type Work = { url: string; chains: Statement[][]; connections: number; seconds: 
 
 /** The statements of a page through the driver alone, over and over. */
 async function select({ url, chains, connections, seconds }: Work): Promise<LoadResult> {
-  const sql = postgres(url, { max: connections * chains.length, fetch_types: false });
+  // With the settings of ours, as they decide how Postgres goes about it.
+  const { sql } = openDatabase(url, {
+    maxConnections: connections * chains.length,
+    applicationName: "gallery-bench",
+  });
   const follow = async (chain: Statement[]) => {
     for (const { text, params, isPrepared } of chain) {
       await sql.unsafe(text, params, { prepare: isPrepared });

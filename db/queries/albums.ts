@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNull, lt, max, ne, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, max, ne, sql } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { type Album, albumPhotos, albums } from "../schema/albums";
 import { type Photo, photos } from "../schema/photos";

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, isNull, lt, not, or, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNull, not, sql, type SQL } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { type Photo, photos } from "../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../schema/sessions";
