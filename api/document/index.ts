@@ -53,7 +53,7 @@ type Route = {
 function addLostAnswers(document: JsonObject, { method, path, hooks }: Route): void {
   const item = objectOf(document["paths"])[path.replaceAll(/:(\w+)/g, "{$1}")];
   const responses = objectOf(objectOf(objectOf(item)[method.toLowerCase()])["responses"]);
-  const given = JSON.parse(JSON.stringify(hooks.response ?? {})) as JsonObject;
+  const given = answerSchemas(hooks.response ?? {});
   const schemas = "type" in given ? { "200": given } : given;
   const byHand = JSON.parse(JSON.stringify(hooks.detail?.responses ?? {})) as JsonObject;
   for (const [status, schema] of Object.entries(schemas)) {
@@ -65,9 +65,19 @@ function addLostAnswers(document: JsonObject, { method, path, hooks }: Route): v
   }
 }
 
+/**
+ * The schemas of answers, none of them closed: a field may be added within a version. Elysia closes those of routes that
+ * were asked already, and the document must not depend on that.
+ */
+function answerSchemas(given: unknown): JsonObject {
+  const open = (key: string, value: unknown) =>
+    key === "additionalProperties" && value === false ? undefined : value;
+  return JSON.parse(JSON.stringify(given, open)) as JsonObject;
+}
+
 function complete(document: JsonObject): JsonObject {
   const plain = toOpenApi3(document) as JsonObject;
-  const fault = toOpenApi3(JSON.parse(JSON.stringify(errorSchema))) as JsonObject;
+  const fault = toOpenApi3(answerSchemas(errorSchema)) as JsonObject;
   for (const [path, item] of Object.entries(objectOf(plain["paths"]))) {
     for (const [method, operation] of Object.entries(objectOf(item))) {
       if (methods.includes(method)) completeOperation(method, path, objectOf(operation), fault);
