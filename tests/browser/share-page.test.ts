@@ -86,12 +86,30 @@ describe("a visitor", () => {
       await page.goto(path);
       await page.locator(".grid a").first().click();
       const download = page.waitForEvent("download");
-      await page.getByRole("link", { name: "Download" }).click();
+      await page.getByRole("link", { name: "Download", exact: true }).click();
       const file = await download;
       expect(file.suggestedFilename()).not.toContain("holiday");
       const { width, height } = await sharp(await readFile(await file.path())).metadata();
       expect([width, height]).toEqual([900, 600]);
     });
+  }, 60_000);
+
+  test("downloads all of an album in one zip, without scripts too", async () => {
+    const { path } = await shareAlbum(api, ids, { allow_download: true });
+    await browser.visit(
+      async (page) => {
+        await page.goto(path);
+        const download = page.waitForEvent("download");
+        await page.getByRole("link", { name: "Download all" }).click();
+        const file = await readFile(await (await download).path());
+        expect(file.subarray(0, 4).toString("latin1")).toBe("PK\x03\x04");
+        // End of central directory: how many entries there are (APPNOTE 4.3.16).
+        expect(file.readUInt16LE(file.lastIndexOf(Buffer.from("PK\x05\x06", "latin1")) + 10)).toBe(
+          4,
+        );
+      },
+      { javaScriptEnabled: false },
+    );
   }, 60_000);
 
   test.each(withAndWithoutScripts)(
