@@ -9,6 +9,8 @@ export type ModelDefaults = {
   scheduler: string;
   /** Those that were set for the model in InvokeAI; the others are its base's. Missing in rows of earlier versions. */
   own?: ("width" | "height" | "steps" | "cfgScale" | "scheduler")[];
+  /** The VAE that was set for the model in InvokeAI in place of the one it brings along. */
+  vaeKey?: string;
 };
 
 /** What a request for this model may hold; written by the side that builds the graphs, read by the side that takes requests. */

@@ -165,6 +165,22 @@ describe("a step that leaves parameters out", () => {
     expect(await parametersOf(tuned.key)).toMatchObject({ ...chosen, steps: 24 });
   });
 
+  test("takes the VAE that was set for the model, as long as it is there", async () => {
+    const vae = await insertModel(db(), { type: "vae", accepts: null, defaults: null });
+    const withVae = { ...defaults, vaeKey: vae.key };
+    const model = await insertModel(db(), { defaults: withVae });
+    expect((await parametersOf(model.key)).vae_key).toBe(vae.key);
+    const shown = (await (await api.request(`/api/v1/models/${model.key}`)).json()) as Body;
+    expect(shown.compatible_vae).toContainEqual({
+      key: vae.key,
+      hash: vae.hash,
+      name: vae.name,
+      is_default: true,
+    });
+    const gone = await insertModel(db(), { defaults: { ...defaults, vaeKey: "gone" } });
+    expect((await parametersOf(gone.key)).vae_key).toBeUndefined();
+  });
+
   test("a scheduler that the base does not know gives way to the base's own", async () => {
     const model = await insertModel(db(), { defaults: { ...defaults, own: [] } });
     await patch({ generation: { default_scheduler: "flow_match" } });

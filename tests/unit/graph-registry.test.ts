@@ -141,6 +141,7 @@ test("a model's settings are its defaults where its base can take them", () => {
     steps: 24,
     cfgScale: 6.5,
     scheduler: "lcm",
+    vaeKey: "vae-1",
   };
   expect(defaultsOf(model({ settings }))).toEqual({
     width: 768,
@@ -149,6 +150,7 @@ test("a model's settings are its defaults where its base can take them", () => {
     cfgScale: 6.5,
     scheduler: "lcm",
     own: ["width", "height", "steps", "cfgScale", "scheduler"],
+    vaeKey: "vae-1",
   });
   const odd = {
     ...noSettings,

@@ -23,7 +23,7 @@ export type AskedParameters = {
 
 /** What a request is held against: rows and bounds, all read before. */
 export type ParameterContext = {
-  /** The models that the request names, those that there are. */
+  /** The models that the request names, and the VAE set for the main one, those that there are. */
   models: Model[];
   hasSource: boolean;
   maxBatchSize: number;
@@ -107,6 +107,10 @@ export function completeParameters(
   if (asked.vaeKey !== undefined && !isPart(asked.vaeKey, "vae")) {
     refuse("vae_key", `the key of an available VAE for ${model.base}`);
   }
+  // One that is gone since, or of another base, gives way to the one that the model brings along.
+  const usualVae =
+    defaults.vaeKey !== undefined && isPart(defaults.vaeKey, "vae") ? defaults.vaeKey : undefined;
+  const vaeKey = asked.vaeKey ?? usualVae;
   const loras = asked.loras ?? [];
   if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
   for (const [at, lora] of loras.entries()) {
@@ -130,7 +134,7 @@ export function completeParameters(
     batchSize,
     seed,
     ...(context.hasSource && { strength: asked.strength ?? usualStrength }),
-    ...(asked.vaeKey !== undefined && { vaeKey: asked.vaeKey }),
+    ...(vaeKey !== undefined && { vaeKey }),
     ...(loras.length > 0 && { loras }),
     ...(asked.clipSkip !== undefined && { clipSkip: asked.clipSkip }),
     ...(accepts.guidance && { guidance }),

@@ -15,6 +15,7 @@ import {
 } from "#db/queries/generation-requests";
 import { listModelsByKey, touchModel } from "#db/queries/models";
 import { findChangedSettings } from "#db/queries/settings";
+import type { Model } from "#db/schema/models";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
@@ -56,7 +57,7 @@ export async function requestStep(deps: Deps, asked: AskedStep): Promise<void> {
     const { sourceImageId } = asked;
     const source = await resolveSource(tx, { session, parent, sourceImageId });
     const { parameters, model, faults } = completeParameters(asked.parameters, {
-      models: await listModelsByKey(tx, keysOf(asked.parameters)),
+      models: await readModels(tx, asked.parameters),
       hasSource: source !== null,
       maxBatchSize: deps.config.limits.maxBatchSize,
       settings: await findChangedSettings(tx),
@@ -189,6 +190,14 @@ async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: 
   const found = await lockStepWithSession(tx, stepId);
   if (!found) throw notFound("step");
   return found;
+}
+
+/** What the request names, and the VAE that is taken where it names none. */
+async function readModels(tx: Tx, asked: AskedParameters): Promise<Model[]> {
+  const models = await listModelsByKey(tx, keysOf(asked));
+  const usual = models.find((model) => model.key === asked.modelKey)?.defaults?.vaeKey;
+  if (asked.vaeKey !== undefined || usual === undefined) return models;
+  return [...models, ...(await listModelsByKey(tx, [usual]))];
 }
 
 function keysOf({ modelKey, vaeKey, loras }: AskedParameters): string[] {

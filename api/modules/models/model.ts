@@ -56,8 +56,13 @@ export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSch
       model.type === "main"
         ? vaes
             .filter((vae) => vae.base === model.base)
-            // Without an override a model uses the VAE it brings along.
-            .map(({ key, hash, name }) => ({ key, hash, name, is_default: false }))
+            // Where none is, the model uses the VAE it brings along.
+            .map(({ key, hash, name }) => ({
+              key,
+              hash,
+              name,
+              is_default: key === defaults?.vaeKey,
+            }))
         : [],
     supported: model.accepts !== null && model.defaults !== null,
   };

@@ -24,10 +24,10 @@ export function isSupported(model: InvokeAiModel): boolean {
  */
 export function defaultsOf(
   model: InvokeAiModel,
-): (BaseFacts["defaults"] & { own: (keyof BaseFacts["defaults"])[] }) | undefined {
+): (BaseFacts["defaults"] & { own: (keyof BaseFacts["defaults"])[]; vaeKey?: string }) | undefined {
   const facts = isSupported(model) ? baseFacts[model.base] : undefined;
   if (!facts) return undefined;
-  const { width, height, steps, cfgScale, scheduler } = model.settings;
+  const { width, height, steps, cfgScale, scheduler, vaeKey } = model.settings;
   const { accepts, defaults } = facts;
   const own = {
     ...(isSize(width, accepts) && isSize(height, accepts) && { width, height }),
@@ -35,7 +35,12 @@ export function defaultsOf(
     ...(isCfgScale(cfgScale) && { cfgScale }),
     ...(isScheduler(scheduler, accepts) && { scheduler }),
   };
-  return { ...defaults, ...own, own: Object.keys(own) as (keyof BaseFacts["defaults"])[] };
+  return {
+    ...defaults,
+    ...own,
+    own: Object.keys(own) as (keyof BaseFacts["defaults"])[],
+    ...(vaeKey !== null && { vaeKey }),
+  };
 }
 
 /**
