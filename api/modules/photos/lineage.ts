@@ -24,7 +24,7 @@ export const lineageSchema = t.Object({
       from: uuid,
       to: uuid,
       kind: t.Union([t.Literal("img2img"), t.Literal("selected"), t.Literal("variation")]),
-      changed: t.Record(t.String(), t.Tuple([t.Any(), t.Any()]), {
+      changed: t.Record(t.String(), t.Array(t.Any(), { minItems: 2, maxItems: 2 }), {
         description: "Parameters that differ, before and after; null where one has none",
       }),
     }),
