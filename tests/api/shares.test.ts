@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { deflateSync, inflateSync } from "node:zlib";
-import { createApp } from "#api/app";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
 import { createTestApi, type TestApi } from "#tests/support/api";
+import {
+  callAs,
+  linklessRoutes,
+  openRoutesOf,
+  shareRoutes,
+  type Visitor,
+} from "#tests/support/public-routes";
 import { insertAlbum } from "#tests/support/rows";
 import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
 
@@ -173,47 +179,33 @@ describe("the owner's side", () => {
 });
 
 describe("the gate", () => {
-  type Target = { key: string; photoId: string; token?: string };
-  const withToken = ({ token }: Target): Record<string, string> =>
-    token ? { "x-share-token": token } : {};
-  const read = (path: string) => (target: Target) =>
-    get(path.replace(":key", target.key).replace(":photo_id", target.photoId), withToken(target));
+  type Target = Visitor & { id?: string; photoId: string };
+  type Manner = Parameters<typeof callAs>[2] & { method?: "HEAD" };
 
-  /** How each public route is called. One that is missing here fails the first test below. */
-  const calls: Record<string, (target: Target) => Promise<Response>> = {
-    "GET /api/v1/share/:key": read("/api/v1/share/:key"),
-    "GET /api/v1/share/:key/photos": read("/api/v1/share/:key/photos"),
-    "GET /api/v1/share/:key/photos/:photo_id/thumbnail": read(
-      "/api/v1/share/:key/photos/:photo_id/thumbnail",
-    ),
-    "GET /api/v1/share/:key/photos/:photo_id/preview": read(
-      "/api/v1/share/:key/photos/:photo_id/preview",
-    ),
-    "GET /api/v1/share/:key/download": read("/api/v1/share/:key/download"),
-    "GET /s/:key/download": read("/s/:key/download"),
-    "GET /api/v1/share/:key/photos/:photo_id/original": read(
-      "/api/v1/share/:key/photos/:photo_id/original",
-    ),
-    "POST /api/v1/share/:key/unlock": (target) =>
-      api.postJson(`/api/v1/share/${target.key}/unlock`, { password }, withToken(target)),
-    "GET /s/:key": read("/s/:key"),
-    "GET /s/:key/p/:photo_id": read("/s/:key/p/:photo_id"),
-    "GET /s/:key/style": read("/s/:key/style"),
-    "GET /s/:key/script": read("/s/:key/script"),
-    "GET /s/:key/photos/:photo_id/thumbnail": read("/s/:key/photos/:photo_id/thumbnail"),
-    "GET /s/:key/photos/:photo_id/preview": read("/s/:key/photos/:photo_id/preview"),
-    "GET /s/:key/photos/:photo_id/original": read("/s/:key/photos/:photo_id/original"),
-    "POST /s/:key/unlock": (target) =>
-      postForm(`/s/${target.key}/unlock`, { password }, withToken(target)),
-  };
-  const routes = Object.keys(calls);
+  function call(route: string, target: Target, manner: Manner = {}): Promise<Response> {
+    const { path, init } = callAs(route, { password, ...target }, manner);
+    return api.request(path, manner.method ? { ...init, method: manner.method } : init);
+  }
+
+  /** Ways to ask for the same that must not lead round the gate. */
+  const manners: [string, Manner][] = [
+    ["by cookie", { by: "cookie" }],
+    ["for a range", { headers: { range: "bytes=0-0" } }],
+    ["with everything known", { headers: { "if-none-match": "*" } }],
+    ["as a page", { headers: { accept: "text/html" } }],
+    ["as an image", { headers: { accept: "image/*" } }],
+    ["page by page", { query: "?page=2&limit=1&offset=1" }],
+    ["for its headers alone", { method: "HEAD" }],
+  ];
+
+  const routes = [...shareRoutes];
   const images = routes.filter((route) => route.includes(":photo_id"));
   const behindPassword = routes.filter((route) => !/\/(unlock|style|script)$/.test(route));
   const counted = routes.filter((route) => route !== "GET /s/:key");
 
   /** Status, headers and body, without what differs from one request to the next by design. */
-  async function refusalOf(route: string, target: Target) {
-    const response = await calls[route]!(target);
+  async function refusalOf(route: string, target: Target, manner: Manner = {}) {
+    const response = await call(route, target, manner);
     const headers = Object.fromEntries(
       [...response.headers].filter(([name]) => name !== "x-request-id"),
     );
@@ -228,20 +220,20 @@ describe("the gate", () => {
     return { ...link, photoId, albumId };
   }
 
-  test("stands before every public route there is, and all of them open for who may pass", async () => {
-    const app = createApp(api.deps);
-    type Known = { method: string; path: string; hooks?: { detail?: { security?: unknown[] } } };
-    const open = (app.routes as Known[])
-      .filter(({ path, hooks }) => path.includes(":key") && hooks?.detail?.security?.length === 0)
-      .map(({ method, path }) => `${method} ${path}`);
-    expect([...new Set(open)].toSorted()).toEqual(routes.toSorted());
+  /** A link that a visitor has opened already: with its password, and with one of its visits. */
+  async function openedAlbum() {
     const target = await shareAlbum({ password, max_views: 5 });
     const unlocked = await unlock(target.key);
     const first = await get(`/api/v1/share/${target.key}`, { "x-share-token": unlocked });
-    const { token } = (await first.json()) as Body;
+    return { ...target, token: ((await first.json()) as Body).token as string };
+  }
+
+  test("stands before every public route there is, and all of them open for who may pass", async () => {
+    expect(openRoutesOf(api.deps).toSorted()).toEqual([...routes, ...linklessRoutes].toSorted());
+    const target = await openedAlbum();
     const statuses = new Map<string, number>();
     for (const route of routes) {
-      statuses.set(route, (await calls[route]!({ ...target, token })).status);
+      statuses.set(route, (await call(route, target)).status);
     }
     const expected = routes.map((route): [string, number] => [
       route,
@@ -255,7 +247,7 @@ describe("the gate", () => {
       "revoked",
       routes,
       async () => {
-        const target = await shareAlbum();
+        const target = await openedAlbum();
         await api.request(`/api/v1/share/links/${target.id}`, { method: "DELETE" });
         return target;
       },
@@ -264,7 +256,7 @@ describe("the gate", () => {
       "expired",
       routes,
       async () => {
-        const target = await shareAlbum();
+        const target = await openedAlbum();
         await setLink(target.id, { expiresAt: new Date(Date.now() - 1) });
         return target;
       },
@@ -287,7 +279,7 @@ describe("the gate", () => {
       "of an album that was deleted",
       routes,
       async () => {
-        const target = await shareAlbum();
+        const target = await openedAlbum();
         await db().delete(albums).where(eq(albums.id, target.albumId));
         return target;
       },
@@ -363,9 +355,12 @@ describe("the gate", () => {
         : target.photoId;
       const unknown = { key: "A".repeat(43), photoId: crypto.randomUUID() };
       for (const route of affected) {
-        const refusal = await refusalOf(route, { ...target, photoId });
-        expect([route, refusal.status]).toEqual([route, 404]);
-        expect(refusal).toEqual(await refusalOf(route, unknown));
+        const ways = route.startsWith("GET") ? manners : [];
+        for (const [manner, way] of [["plainly", {}] as [string, Manner], ...ways]) {
+          const refusal = await refusalOf(route, { ...target, photoId }, way);
+          expect([route, manner, refusal.status]).toEqual([route, manner, 404]);
+          expect(refusal).toEqual(await refusalOf(route, unknown, way));
+        }
       }
     },
     60_000,
@@ -392,13 +387,15 @@ describe("the gate", () => {
     };
     for (const [name, token] of Object.entries(tokens)) {
       for (const route of behindPassword) {
-        const refusal = await refusalOf(route, { ...target, ...(token && { token }) });
-        expect([name, route, refusal.status]).toEqual([name, route, 401]);
-        expect(refusal.body).not.toContain("Summer");
-        expect(refusal.body).not.toContain(target.photoId);
+        for (const [manner, way] of [["plainly", {}] as [string, Manner], ...manners]) {
+          const refusal = await refusalOf(route, { ...target, token }, way);
+          expect([name, route, manner, refusal.status]).toEqual([name, route, manner, 401]);
+          expect(refusal.body).not.toContain("Summer");
+          expect(refusal.body).not.toContain(target.photoId);
+        }
       }
     }
-    expect((await calls["GET /api/v1/share/:key"]!({ ...target, token: now })).status).toBe(200);
+    expect((await call("GET /api/v1/share/:key", { ...target, token: now })).status).toBe(200);
   }, 60_000);
 
   test("says nothing of what it guards before the password, on the page too", async () => {
@@ -446,9 +443,9 @@ describe("the gate", () => {
       200, 404, 404,
     ]);
     const { token } = (await answers.find((answer) => answer.status === 200)!.json()) as Body;
-    const thumbnail = calls["GET /api/v1/share/:key/photos/:photo_id/thumbnail"]!;
-    expect((await thumbnail({ ...target, token })).status).toBe(200);
-    expect((await thumbnail(target)).status).toBe(404);
+    const thumbnail = "GET /api/v1/share/:key/photos/:photo_id/thumbnail";
+    expect((await call(thumbnail, { ...target, token })).status).toBe(200);
+    expect((await call(thumbnail, target)).status).toBe(404);
     const [link] = await db().select().from(shareLinks).where(eq(shareLinks.id, target.id));
     expect(link!.viewCount).toBe(1);
   });
