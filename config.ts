@@ -122,6 +122,10 @@ export const variables = {
     schema: Type.Integer({ minimum: 1, maximum: 100, default: 5 }),
     allowed: "a whole number from 1 to 100",
   },
+  IMPORT_ROOTS: {
+    schema: Type.Optional(Type.String({ pattern: "^/[^:]*(:/[^:]*)*$" })),
+    allowed: "absolute paths of folders, separated by colons",
+  },
   SESSION_IDLE_DAYS: {
     schema: Type.Integer({ minimum: 1, maximum: 365, default: 30 }),
     allowed: "days, a whole number from 1 to 365",
@@ -137,6 +141,8 @@ export type Config = Readonly<{
   dataDir: string;
   /** IANA name: in which months a photo without a camera's clock falls. */
   timeZone: string;
+  /** Folders below which a folder on this machine may be imported; none: nothing may. */
+  importRoots: readonly string[];
   logLevel: LogLevel;
   http: Readonly<{
     host: string;
@@ -232,6 +238,7 @@ function assemble(values: Values): Config {
   return {
     dataDir: values.DATA_DIR,
     timeZone: values.TIME_ZONE,
+    importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
     logLevel: values.LOG_LEVEL as LogLevel,
     http: {
       host: values.HOST,

@@ -5,6 +5,7 @@ import type { ActivityDeps } from "./deps";
 import { createEnqueueActivities } from "./enqueue";
 import { toFailure } from "./failures";
 import { createHousekeepingActivities } from "./housekeeping";
+import { createImportActivities } from "./imports";
 import { createPurgeActivities } from "./purge";
 import { createRetrievalActivities } from "./retrievals";
 import { createSessionActivities } from "./sessions";
@@ -28,6 +29,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createRetrievalActivities(deps),
     ...createBackendActivities(deps),
     ...createHousekeepingActivities(deps),
+    ...createImportActivities(deps),
     ...createPurgeActivities(deps),
   });
 }

@@ -1,4 +1,5 @@
 import { Context } from "@temporalio/activity";
+import { listLiveImports } from "#db/queries/imports";
 import {
   listClosedSessions,
   listLiveRetrievals,
@@ -13,6 +14,7 @@ import {
 } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
+import { photoImportId, type PhotoImportInput } from "#workflows/photo-import/contract";
 import { photoRetrievalId, type PhotoRetrievalInput } from "#workflows/photo-retrieval/contract";
 import { searchAttributes } from "#workflows/search-attributes";
 import { queues } from "#workflows/task-queues";
@@ -48,6 +50,13 @@ export async function reconcile(
         input,
         entity(id, sessionId),
       );
+    },
+  );
+  await eachPage(
+    (afterId) => listLiveImports(deps.database.db, { afterId, limit: pageSize }),
+    ({ id }) => {
+      const input: PhotoImportInput = { importId: id, timings: deps.timings };
+      return ensureRunning(deps, "photoImport", photoImportId(id), input, entity(id, null));
     },
   );
   await endClosedSessions(deps);

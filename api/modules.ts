@@ -7,6 +7,7 @@ import { createEventsModule } from "./modules/events/index";
 import { createGenerationModule } from "./modules/generation/index";
 import { createHealthModule } from "./modules/health/index";
 import { createMetricsModule } from "./modules/metrics/index";
+import { createImportsModule } from "./modules/imports/index";
 import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
 import { createTimelineModule } from "./modules/photos/timeline";
@@ -24,6 +25,7 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createGenerationModule(deps),
     createHealthModule(deps),
     createMetricsModule(deps),
+    createImportsModule(deps),
     createModelsModule(deps),
     createPhotosModule(deps),
     createSettingsModule(deps),

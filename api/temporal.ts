@@ -10,6 +10,8 @@ import {
 import type { generationSession } from "#workflows/generation-session/workflow";
 import { housekeepingId } from "#workflows/housekeeping/contract";
 import type { refreshModels } from "#workflows/housekeeping/workflow";
+import { photoImportId, type PhotoImportInput } from "#workflows/photo-import/contract";
+import type { photoImport } from "#workflows/photo-import/workflow";
 import {
   photoRetrievalId,
   type PhotoRetrievalInput,
@@ -153,6 +155,21 @@ export function createWorkflowTeller(options: {
               : [{ key: searchAttributes.session, value: sessionId }]),
           ],
           signal: retryNow,
+        }),
+      ),
+
+    importRequested: (importId) =>
+      told("importRequested", () =>
+        client.workflow.start<typeof photoImport>("photoImport", {
+          taskQueue: queues.main,
+          workflowId: photoImportId(importId),
+          workflowIdConflictPolicy: "USE_EXISTING",
+          args: [{ importId, ...timings } satisfies PhotoImportInput],
+          staticSummary: "Import of a folder",
+          typedSearchAttributes: [
+            { key: searchAttributes.entity, value: importId },
+            { key: searchAttributes.status, value: "pending" },
+          ],
         }),
       ),
 

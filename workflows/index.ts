@@ -8,4 +8,5 @@ export {
   sweepFiles,
 } from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
+export { photoImport } from "./photo-import/workflow";
 export { photoRetrieval } from "./photo-retrieval/workflow";

@@ -19,6 +19,12 @@ export type EventType =
   | "photo.retrieved"
   | "photo.retrieval_failed"
   | "photo.retrieval_retried"
+  | "import.requested"
+  | "import.started"
+  | "import.progress"
+  | "import.completed"
+  | "import.failed"
+  | "import.cancelled"
   | "backend.changed";
 
 /** Transitions only. Ids become visible in order: they are drawn under one lock, last in their transaction. */

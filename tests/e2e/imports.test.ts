@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { addPngText } from "#dev/simulators/invokeai/png-text";
+import { photoImportId } from "#workflows/photo-import/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { listFiles, listUnfinished } from "#tests/support/library";
+import type { TestProcess } from "#tests/support/process";
+import { type Stack, startStack } from "#tests/support/stack";
+import { pngOfShade } from "#tests/support/uploads";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+let worker: TestProcess;
+let root: string;
+let folder: string;
+/** Each test's pictures are its own. */
+let shade = 0;
+
+beforeAll(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), "gallery-import-")));
+  stack = await startStack({ env: { IMPORT_ROOTS: `${root}/allowed:/nowhere` } });
+  [worker, gallery] = await Promise.all([
+    stack.startWorker(),
+    stack.startApi().then((api) => createGalleryClient(api.url)),
+  ]);
+}, 60_000);
+
+beforeEach(async () => {
+  folder = join(root, "allowed", crypto.randomUUID());
+  await mkdir(folder, { recursive: true });
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await rm(root, { recursive: true, force: true });
+}, 30_000);
+
+const nextPicture = () => pngOfShade((shade += 1));
+
+async function put(file: string, bytes: Uint8Array | string): Promise<void> {
+  await mkdir(join(folder, file, ".."), { recursive: true });
+  await writeFile(join(folder, file), bytes);
+}
+
+const ended = (id: string) =>
+  until(
+    "an import that has ended",
+    async () => {
+      const seen = await gallery.get(`/photos/imports/${id}`);
+      return !["pending", "processing"].includes(seen.status) && seen;
+    },
+    60_000,
+  );
+
+async function importFolder(body: object = {}) {
+  const { id } = await gallery.post("/photos/import", { path: folder, ...body });
+  return ended(id);
+}
+
+const refusal = (path: string) =>
+  gallery.post("/photos/import", { path }).then(
+    () => "accepted",
+    (error: Error) => error.message,
+  );
+
+test("a folder comes in: pictures, those of sub-folders in albums of their names, everything else with its reason", async () => {
+  const known = await nextPicture();
+  await put("a.png", await nextPicture());
+  await put("b known.png", known);
+  await put("sea/one.png", await nextPicture());
+  await put("sea/sub/two.png", await nextPicture());
+  await put("notes.txt", "no picture");
+  await put("empty.jpg", "");
+  await put("cut.png", (await nextPicture()).subarray(0, 200));
+  await put(".hidden/c.png", await nextPicture());
+  await mkdir(join(root, "outside"), { recursive: true });
+  await writeFile(join(root, "outside/secret.png"), await nextPicture());
+  await symlink(join(root, "outside/secret.png"), join(folder, "link.png"));
+  await symlink(join(root, "outside"), join(folder, "linked"));
+  await Bun.$`mkfifo ${join(folder, "pipe.png")}`;
+  await gallery.upload(known);
+  const before = (await readdir(folder, { recursive: true })).toSorted();
+
+  const done = await importFolder({ albums: true });
+  expect(done).toMatchObject({
+    status: "completed",
+    found: 11,
+    imported: 3,
+    duplicates: 1,
+    failed: 7,
+  });
+  expect(done.errors.map(({ file, code }: { file: string; code: string }) => [file, code])).toEqual(
+    [
+      [".hidden", "left_out"],
+      ["cut.png", "image_rejected"],
+      ["empty.jpg", "unsupported_media_type"],
+      ["link.png", "left_out"],
+      ["linked", "left_out"],
+      ["notes.txt", "unsupported_media_type"],
+      ["pipe.png", "left_out"],
+    ],
+  );
+  expect(JSON.stringify(done)).not.toContain(root);
+  expect((await readdir(folder, { recursive: true })).toSorted()).toEqual(before);
+
+  const again = await importFolder({ albums: true });
+  expect(again).toMatchObject({ status: "completed", imported: 0, duplicates: 4, failed: 7 });
+  const { items } = await gallery.get("/albums");
+  expect(
+    items.map((album: { name: string; photo_count: number }) => [album.name, album.photo_count]),
+  ).toEqual(
+    expect.arrayContaining([
+      ["sea", 1],
+      ["sub", 1],
+    ]),
+  );
+  expect(items).toHaveLength(2);
+}, 120_000);
+
+test("a path outside is refused without being repeated: beside a root, above it, by a link, by dots", async () => {
+  await mkdir(join(root, "allowed-too"), { recursive: true });
+  await symlink(join(root, "allowed-too"), join(folder, "way-out"));
+  for (const path of [
+    join(root, "allowed-too"),
+    root,
+    "/etc",
+    "/no/such/place",
+    "relative",
+    join(folder, "way-out"),
+    `${folder}/../../allowed-too`,
+    join(root, "allowed-not-there"),
+  ]) {
+    const answer = await refusal(path);
+    expect([path, answer.includes(": 403 ")]).toEqual([path, true]);
+    expect(answer).not.toContain(path);
+  }
+  expect(await refusal(join(folder, "not-there"))).toContain(": 404 ");
+});
+
+test("an InvokeAI's images folder comes in with its prompts and without its thumbnails", async () => {
+  const image = await imageOfInvokeAi();
+  await put("outputs/images/x.png", image);
+  await put("outputs/images/thumbnails/x.webp", await nextPicture());
+  const done = await importFolder();
+  expect(done).toMatchObject({ status: "completed", found: 1, imported: 1 });
+  const { items } = await gallery.get("/photos?q=lighthouse");
+  expect(items[0].generation_metadata).toMatchObject({ prompt: "a red lighthouse", seed: 4711 });
+});
+
+test("a killed worker's import goes on where it was: each file once, no original left unfinished", async () => {
+  const files = 120;
+  for (let at = 0; at < files; at += 1) await put(`${at % 3}/${at}.png`, await nextPicture());
+  const before = (await listFiles(stack.dataDir, "uploaded")).length;
+  const { id } = await gallery.post("/photos/import", { path: folder });
+  for (const settled of [15, 60]) {
+    await until(`${settled} files`, async () => {
+      return (await gallery.get(`/photos/imports/${id}`)).imported >= settled;
+    });
+    await worker.kill();
+    worker = await stack.startWorker();
+  }
+  const done = await ended(id);
+  expect(done).toMatchObject({
+    status: "completed",
+    found: files,
+    imported: files,
+    duplicates: 0,
+    failed: 0,
+  });
+  expect(await listFiles(stack.dataDir, "uploaded")).toHaveLength(before + files);
+  // An original in the making is named after its photo; a thumbnail's is left to the sweep.
+  const unfinished = await listUnfinished(stack.dataDir);
+  expect(unfinished.filter((file) => /[0-9a-f]{12}\.[0-9a-f]{8}-/.test(file))).toEqual([]);
+}, 120_000);
+
+test("a cancelled import stops, keeps what it has, and says so; cancelled again once ended is told apart", async () => {
+  for (let at = 0; at < 60; at += 1) await put(`${at}.png`, await nextPicture());
+  const { id } = await gallery.post("/photos/import", { path: folder });
+  await until("a file", async () => (await gallery.get(`/photos/imports/${id}`)).imported > 0);
+  await gallery.post(`/photos/imports/${id}/cancel`);
+  const done = await ended(id);
+  expect(done.status).toBe("cancelled");
+  expect(done.imported).toBeLessThan(60);
+  const run = stack.temporal.workflow.getHandle(photoImportId(id));
+  await until("its run to end", async () => (await run.describe()).status.name === "COMPLETED");
+  const { searchAttributes } = await run.describe();
+  expect(searchAttributes.GalleryStatus?.[0]).toBe("cancelled");
+  const finished = await importFolder();
+  const answer = await gallery
+    .post(`/photos/imports/${finished.id}/cancel`)
+    .catch((error: Error) => error.message);
+  expect(answer).toContain(": 409 ");
+}, 90_000);
+
+test("an import asked for twice with one key is one", async () => {
+  await put("a.png", await nextPicture());
+  const ask = () =>
+    gallery.post("/photos/import", { path: folder }, { "idempotency-key": folder.slice(-36) });
+  const [first, second] = await Promise.all([ask(), ask()]);
+  expect(first.id).toBe(second.id);
+  expect((await ended(first.id)).imported).toBe(1);
+});
+
+/** As InvokeAI writes it. */
+async function imageOfInvokeAi(): Promise<Uint8Array> {
+  const invokeai_metadata = JSON.stringify({
+    positive_prompt: "a red lighthouse",
+    seed: 4711,
+    steps: 20,
+    width: 64,
+    height: 48,
+  });
+  return addPngText(await nextPicture(), { invokeai_metadata });
+}
