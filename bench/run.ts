@@ -2,6 +2,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#dev/refusal";
 import { measureIngest } from "./measurements/ingest";
 import { measureLibraryLists } from "./measurements/library-lists";
+import { measureSharePage } from "./measurements/library-share";
 import { measureList } from "./measurements/list";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
@@ -23,6 +24,7 @@ const start = "start";
 
 /** On a library of many years, which takes its time: measured only when `library`, or one of them, is named. */
 const library: Record<string, Measurement> = {
+  "library/share": measureSharePage,
   // Last: it fills the library.
   "library/lists": measureLibraryLists,
 };
