@@ -1,8 +1,9 @@
-// Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts
+// Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts [name…]
 // It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through four sessions and
 // writes their runs to tests/workflows/histories. Record anew only when running workflows need not survive a change:
 // what replay.test.ts refuses would get stuck on the machine of whoever upgrades.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils";
 import { startTestServices } from "#dev/test-services";
@@ -119,21 +120,51 @@ async function record({ name, longAfterEvents, play, keep = () => true }: Scene)
         dropped.add(photoRetrievalId(photo.image_id));
       }
     }
-    await write(name, stack, id, dropped);
+    const query = `GallerySession = '${id}' or WorkflowType = 'invokeaiBackend'`;
+    await write(name, stack, query, dropped);
   } finally {
     await stack.stop();
     await temporal.stop();
   }
 }
 
-/** The session's runs and the backend's, each line of the file one run. */
+/** A folder of three slices, in two runs; and one that is cancelled. */
+async function recordImports(): Promise<void> {
+  const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 15 });
+  const pictures = await mkdtemp(join(tmpdir(), "gallery-import-"));
+  const stack = await startStack({
+    temporalAddress: temporal.address,
+    env: { IMPORT_ROOTS: pictures },
+  });
+  try {
+    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+    const gallery = createGalleryClient(api.url);
+    const lived = async (path: string, status: string) => {
+      const { id } = await gallery.post("/photos/import", { path });
+      if (status === "cancelled") await gallery.post(`/photos/imports/${id}/cancel`);
+      await until(`an import that is ${status}`, async () => {
+        return (await gallery.get(`/photos/imports/${id}`)).status === status;
+      });
+    };
+    const notes = Array.from({ length: 450 }, (_, at) => writeFile(join(pictures, `${at}`), ""));
+    await Promise.all(notes);
+    await lived(pictures, "completed");
+    await lived(pictures, "cancelled");
+    await write("imports", stack, "WorkflowType = 'photoImport'", new Set());
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+    await rm(pictures, { recursive: true });
+  }
+}
+
+/** The runs that a query finds, each line of the file one run. */
 async function write(
   name: string,
   stack: Stack,
-  sessionId: string,
+  query: string,
   dropped: ReadonlySet<string>,
 ): Promise<void> {
-  const query = `GallerySession = '${sessionId}' or WorkflowType = 'invokeaiBackend'`;
   const lines = await until("runs that are listed", async () => {
     const found: string[] = [];
     let isLate = false;
@@ -168,7 +199,8 @@ function withoutThisMachine(value: unknown): unknown {
 if (Bun.env.TEST_WORKFLOW_BUNDLE === undefined) {
   // Started by hand: the services come first, and this script again in their environment.
   const services = await startTestServices(root, Bun.env, { durable: false });
-  const again = Bun.spawn([process.execPath, "--no-env-file", import.meta.path], {
+  const names = Bun.argv.slice(2);
+  const again = Bun.spawn([process.execPath, "--no-env-file", import.meta.path, ...names], {
     env: services.env,
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -178,5 +210,7 @@ if (Bun.env.TEST_WORKFLOW_BUNDLE === undefined) {
 }
 
 await mkdir(folder, { recursive: true });
-for (const scene of scenes) await record(scene);
+const isWanted = (name: string) => Bun.argv.length === 2 || Bun.argv.includes(name);
+for (const scene of scenes) if (isWanted(scene.name)) await record(scene);
+if (isWanted("imports")) await recordImports();
 process.exit(0);

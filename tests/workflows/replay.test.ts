@@ -14,6 +14,7 @@ const [completed, cancelled, failed, long] = await Promise.all([
   read("failed"),
   read("long"),
 ]);
+const imports = await read("imports");
 
 /** A history that cannot be read never settles: it is a failure, too. */
 const timeoutMs = 60_000;
@@ -47,6 +48,13 @@ for (const [name, runs] of Object.entries({ completed, cancelled, failed, long }
     expect(await replay(runs)).toEqual({});
   }, 120_000);
 }
+
+test("every run of an import, recorded before, goes on under today's workflow; a long one continues as new", async () => {
+  expect(kindsOf(imports)).toEqual(new Set(["photo-import"]));
+  expect(await replay(imports)).toEqual({});
+  const last = imports.map(({ history }) => history.events.at(-1)?.eventType);
+  expect(last).toContain("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW");
+}, 60_000);
 
 test("the long session's runs are chains: some continue as new", () => {
   const last = long.map(({ history }) => history.events.at(-1)?.eventType);
