@@ -219,21 +219,28 @@ export async function countAlbumPhotos(
   db: Db,
   params: { albumId: string; retrievedOnly: boolean; bound?: number },
 ): Promise<number> {
+  const isShown = db
+    .select({ isShown: sql`true` })
+    .from(photos)
+    .where(and(eq(photos.id, albumPhotos.photoId), shown(params)));
   const found = db
     .select({ one: sql`1` })
     .from(albumPhotos)
-    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
-    .where(inAlbum(params));
+    // A value and no join: photo by photo up to the bound, never by way of all there are.
+    .where(and(eq(albumPhotos.albumId, params.albumId), sql`(${isShown})`));
   const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
   const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted);
   return row?.count ?? 0;
 }
 
 function inAlbum(params: { albumId: string; retrievedOnly: boolean }) {
+  return and(eq(albumPhotos.albumId, params.albumId), shown(params));
+}
+
+function shown({ retrievedOnly }: { retrievedOnly: boolean }) {
   return and(
-    eq(albumPhotos.albumId, params.albumId),
     isNull(photos.deletedAt),
-    params.retrievedOnly ? eq(photos.retrievalStatus, "completed") : undefined,
+    retrievedOnly ? eq(photos.retrievalStatus, "completed") : undefined,
   );
 }
 

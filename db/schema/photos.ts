@@ -132,6 +132,10 @@ export const photos = pgTable(
     index("photos_newest")
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
+    // What an album counts: its rows are spread over all of the table, and need not be read for it.
+    index("photos_present")
+      .on(table.id, table.retrievalStatus)
+      .where(sql`${table.deletedAt} is null`),
     index("photos_newest_by_kind")
       .on(table.kind, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),

@@ -1,0 +1,1 @@
+CREATE INDEX "photos_present" ON "photos" USING btree ("id","retrieval_status") WHERE "photos"."deleted_at" is null;
