@@ -2,7 +2,9 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#dev/refusal";
 import { measureIngest } from "./measurements/ingest";
 import { measureLibraryLists } from "./measurements/library-lists";
+import { measureImportOf } from "./measurements/library-import";
 import { measureSharePage } from "./measurements/library-share";
+import { measureZip } from "./measurements/library-zip";
 import { measureList } from "./measurements/list";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
@@ -25,9 +27,14 @@ const start = "start";
 /** On a library of many years, which takes its time: measured only when `library`, or one of them, is named. */
 const library: Record<string, Measurement> = {
   "library/share": measureSharePage,
+  "library/zip": measureZip,
+  "library/import": measureImportOf(1_000),
   // Last: it fills the library.
   "library/lists": measureLibraryLists,
 };
+
+/** Takes a quarter of an hour: measured only when it is named. */
+const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
 
 /**
  * `./gallery bench [name…]`: measures what is named, or everything but the library, and prints one table.
@@ -39,7 +46,7 @@ export async function runBenchmarks(
   env: Record<string, string | undefined>,
 ): Promise<number> {
   const usual = [...Object.keys(measurements), start];
-  const known = [...usual, "library", ...Object.keys(library)];
+  const known = [...usual, "library", ...Object.keys(library), ...Object.keys(long)];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new Refusal(`There is no measurement "${unknown}"; there are: ${known.join(", ")}.`);
@@ -62,7 +69,7 @@ async function measureStack(
   env: Record<string, string | undefined>,
   wanted: readonly string[],
 ): Promise<Row[]> {
-  const all = { ...measurements, ...library };
+  const all = { ...measurements, ...library, ...long };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
   const stack = await announced("the start of what is needed", () => startBenchStack(root, env));

@@ -97,6 +97,7 @@ export async function startBenchStack(
       TEMPORAL_ADDRESS: address,
       INVOKEAI_LOCAL_URL: simulator.url,
       DATA_DIR: dataDir,
+      IMPORT_ROOTS: folder,
       PORT: "0",
       WORKFLOW_BUNDLE: services.env["TEST_WORKFLOW_BUNDLE"],
       ...allocatorSettings,
