@@ -26,5 +26,5 @@ function hoist(value: Json, named: JsonObject): Json {
   named[title] = schema;
   const reference = { $ref: `#/components/schemas/${title}` };
   // 3.0 ignores what stands beside a reference.
-  return nullable === true ? { allOf: [reference], nullable } : reference;
+  return nullable === true ? { type: "object", allOf: [reference], nullable } : reference;
 }

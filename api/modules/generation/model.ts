@@ -3,7 +3,7 @@ import type { SessionView, StepView } from "#db/queries/generation-views";
 import type { Photo } from "#db/schema/photos";
 import type { StepParameters } from "#db/schema/steps";
 import { generationSessionId } from "#workflows/generation-session/contract";
-import { photoSchema, photoToWire } from "../photos/model";
+import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import type { AskedParameters } from "./parameters";
 
 const uuid = t.String({ format: "uuid" });
@@ -139,17 +139,23 @@ export const stepStatusSchema = t.Object(
   { title: "StepStatus" },
 );
 
-export const retrySchema = t.Object({ ...stepStatusSchema.properties, retrying: count });
+export const retrySchema = t.Object(
+  { ...stepStatusSchema.properties, retrying: count },
+  { title: "RetriedStep" },
+);
 
 export const alternativesSchema = t.Object({
   items: t.Array(
-    t.Object({
-      image_id: uuid,
-      selected: t.Boolean(),
-      created_at: moment,
-      retrieval_status: t.String(),
-      photo: photoSchema,
-    }),
+    t.Object(
+      {
+        image_id: uuid,
+        selected: t.Boolean(),
+        created_at: moment,
+        retrieval_status: retrievalStatus,
+        photo: photoSchema,
+      },
+      { title: "Alternative" },
+    ),
   ),
 });
 

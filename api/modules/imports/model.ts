@@ -46,19 +46,22 @@ const importFields = {
   completed_at: t.Optional(moment),
 };
 
-export const importSummarySchema = t.Object(importFields);
+export const importSummarySchema = t.Object(importFields, { title: "ImportSummary" });
 
-export const importSchema = t.Object({
-  ...importFields,
-  errors: t.Array(
-    t.Object({
-      file: t.String({ description: "Relative to the folder" }),
-      code: t.String(),
-      message: t.String(),
-    }),
-    { description: "What was left out, in the folder's order; the first 10 000" },
-  ),
-});
+export const importSchema = t.Object(
+  {
+    ...importFields,
+    errors: t.Array(
+      t.Object({
+        file: t.String({ description: "Relative to the folder" }),
+        code: t.String(),
+        message: t.String(),
+      }),
+      { description: "What was left out, in the folder's order; the first 10 000" },
+    ),
+  },
+  { title: "Import" },
+);
 
 /** An import without its list of files. */
 export function importToWire(

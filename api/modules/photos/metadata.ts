@@ -9,43 +9,49 @@ import { generationMetadata, generationToWire } from "./model";
 
 const amount = t.Optional(t.Number({ exclusiveMinimum: 0 }));
 
-export const metadataSchema = t.Object({
-  file: t.Object({
-    filename: t.String(),
-    mime_type: t.Optional(t.String()),
-    width: t.Optional(t.Integer({ description: "Pixels, upright" })),
-    height: t.Optional(t.Integer({ description: "Pixels, upright" })),
-    file_size: t.Optional(t.Integer({ description: "Bytes" })),
-    content_hash: t.Optional(t.String({ description: "SHA-256, hex" })),
-    taken_at: t.Optional(t.String({ description: "The camera's wall clock, without zone" })),
-    taken_at_offset_minutes: t.Optional(t.Integer({ minimum: -840, maximum: 840 })),
-  }),
-  exif: t.Nullable(
-    t.Object({
-      camera_make: t.Optional(t.String({ examples: ["Canon"] })),
-      camera_model: t.Optional(t.String({ examples: ["EOS R6"] })),
-      lens: t.Optional(t.String()),
-      exposure_time_seconds: amount,
-      f_number: amount,
-      iso: amount,
-      focal_length_mm: amount,
+export const metadataSchema = t.Object(
+  {
+    file: t.Object({
+      filename: t.String(),
+      mime_type: t.Optional(t.String()),
+      width: t.Optional(t.Integer({ description: "Pixels, upright" })),
+      height: t.Optional(t.Integer({ description: "Pixels, upright" })),
+      file_size: t.Optional(t.Integer({ description: "Bytes" })),
+      content_hash: t.Optional(t.String({ description: "SHA-256, hex" })),
+      taken_at: t.Optional(t.String({ description: "The camera's wall clock, without zone" })),
+      taken_at_offset_minutes: t.Optional(t.Integer({ minimum: -840, maximum: 840 })),
     }),
-  ),
-  gps: t.Nullable(
-    t.Object({
-      latitude: t.Number({ minimum: -90, maximum: 90, description: "Degrees, south negative" }),
-      longitude: t.Number({ minimum: -180, maximum: 180, description: "Degrees, west negative" }),
-      altitude_m: t.Optional(t.Number({ description: "Above the sea; below it negative" })),
-    }),
-  ),
-  generation: t.Nullable(generationMetadata),
-  invokeai: t.Nullable(
-    t.Object(
-      {},
-      { additionalProperties: true, description: "As InvokeAI recorded it in the file, unchecked" },
+    exif: t.Nullable(
+      t.Object({
+        camera_make: t.Optional(t.String({ examples: ["Canon"] })),
+        camera_model: t.Optional(t.String({ examples: ["EOS R6"] })),
+        lens: t.Optional(t.String()),
+        exposure_time_seconds: amount,
+        f_number: amount,
+        iso: amount,
+        focal_length_mm: amount,
+      }),
     ),
-  ),
-});
+    gps: t.Nullable(
+      t.Object({
+        latitude: t.Number({ minimum: -90, maximum: 90, description: "Degrees, south negative" }),
+        longitude: t.Number({ minimum: -180, maximum: 180, description: "Degrees, west negative" }),
+        altitude_m: t.Optional(t.Number({ description: "Above the sea; below it negative" })),
+      }),
+    ),
+    generation: t.Nullable(generationMetadata),
+    invokeai: t.Nullable(
+      t.Object(
+        {},
+        {
+          additionalProperties: true,
+          description: "As InvokeAI recorded it in the file, unchecked",
+        },
+      ),
+    ),
+  },
+  { title: "PhotoMetadata" },
+);
 
 /** The body of `GET /photos/{id}/metadata`; a group of which nothing is known is null. */
 export async function describePhoto(

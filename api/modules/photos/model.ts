@@ -35,8 +35,18 @@ export const generationMetadata = t.Object(
       }),
     ),
   },
-  { description: "What the picture was made with; an absent field is unknown" },
+  {
+    title: "GenerationMetadata",
+    description: "What the picture was made with; an absent field is unknown",
+  },
 );
+
+export const retrievalStatus = t.Union([
+  t.Literal("pending"),
+  t.Literal("processing"),
+  t.Literal("completed"),
+  t.Literal("failed"),
+]);
 
 const photoFields = {
   id: uuid,
@@ -58,12 +68,7 @@ const photoFields = {
   thumbnail_url: t.String(),
   preview_url: t.String(),
   full_url: t.String(),
-  retrieval_status: t.Union([
-    t.Literal("pending"),
-    t.Literal("processing"),
-    t.Literal("completed"),
-    t.Literal("failed"),
-  ]),
+  retrieval_status: retrievalStatus,
   retrieval_attempts: t.Integer(),
   retrieval_error: t.Optional(t.String()),
   invoke_id: t.Optional(t.String()),
@@ -165,7 +170,7 @@ export const listQuery = t.Object({
   step_id: t.Optional(uuid),
   model_key: t.Optional(t.String({ minLength: 1, maxLength: 256 })),
   tag: t.Optional(t.String({ minLength: 1, maxLength: 256, description: "Whatever its case" })),
-  retrieval_status: t.Optional(photoFields.retrieval_status),
+  retrieval_status: t.Optional(retrievalStatus),
   since: t.Optional(momentInput("Created then or later")),
   until: t.Optional(momentInput("Created before")),
   q: t.Optional(
@@ -218,7 +223,10 @@ export const patchBody = t.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 
-export const retrySchema = t.Object({ ...photoFields, retrying: t.Integer() });
+export const retrySchema = t.Object(
+  { ...photoFields, retrying: t.Integer() },
+  { title: "RetriedPhoto" },
+);
 
 const severalIds = t.Array(uuid, {
   minItems: 1,
@@ -239,36 +247,48 @@ export const bulkTagBody = t.Object(
   { additionalProperties: false },
 );
 
-export const bulkSchema = t.Object({
-  success_count: t.Integer(),
-  failed_count: t.Integer(),
-  details: t.Object({
-    succeeded: t.Array(uuid),
-    failed: t.Array(t.Object({ id: uuid, code: t.String() })),
-  }),
-});
+export const bulkSchema = t.Object(
+  {
+    success_count: t.Integer(),
+    failed_count: t.Integer(),
+    details: t.Object({
+      succeeded: t.Array(uuid),
+      failed: t.Array(t.Object({ id: uuid, code: t.String() })),
+    }),
+  },
+  { title: "BatchOutcome" },
+);
 
-export const batchRetrySchema = t.Object({
-  success_count: t.Integer(),
-  failed_count: t.Integer(),
-  details: t.Object({
-    retrying: t.Array(uuid),
-    failed: t.Array(t.Object({ id: uuid, code: t.String() })),
-  }),
-});
+export const batchRetrySchema = t.Object(
+  {
+    success_count: t.Integer(),
+    failed_count: t.Integer(),
+    details: t.Object({
+      retrying: t.Array(uuid),
+      failed: t.Array(t.Object({ id: uuid, code: t.String() })),
+    }),
+  },
+  { title: "BatchRetry" },
+);
 
-const duplicate = t.Object({
-  ...photoFields,
-  duplicate: t.Literal(true),
-  trashed: t.Optional(t.Literal(true)),
-});
+const duplicate = t.Object(
+  {
+    ...photoFields,
+    duplicate: t.Literal(true),
+    trashed: t.Optional(t.Literal(true)),
+  },
+  { title: "DuplicatePhoto" },
+);
 
-const uploadItem = t.Object({
-  filename: t.String(),
-  status: t.Union([t.Literal("created"), t.Literal("duplicate"), t.Literal("rejected")]),
-  photo: t.Optional(t.Union([photoSchema, duplicate])),
-  error: t.Optional(t.Object({ code: t.String(), message: t.String() })),
-});
+const uploadItem = t.Object(
+  {
+    filename: t.String(),
+    status: t.Union([t.Literal("created"), t.Literal("duplicate"), t.Literal("rejected")]),
+    photo: t.Optional(t.Union([photoSchema, duplicate])),
+    error: t.Optional(t.Object({ code: t.String(), message: t.String() })),
+  },
+  { title: "UploadedFile" },
+);
 
 export const uploadSchema = {
   201: photoSchema,

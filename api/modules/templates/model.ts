@@ -37,17 +37,20 @@ export const templatesQuery = t.Object({
   ),
 });
 
-export const templateSchema = t.Object({
-  id: uuid,
-  name: t.String(),
-  description: t.Optional(t.String()),
-  prompt_text: t.String(),
-  negative_prompt: t.Optional(t.String()),
-  category: t.Optional(t.String()),
-  is_favorite: t.Boolean(),
-  created_at: moment,
-  updated_at: moment,
-});
+export const templateSchema = t.Object(
+  {
+    id: uuid,
+    name: t.String(),
+    description: t.Optional(t.String()),
+    prompt_text: t.String(),
+    negative_prompt: t.Optional(t.String()),
+    category: t.Optional(t.String()),
+    is_favorite: t.Boolean(),
+    created_at: moment,
+    updated_at: moment,
+  },
+  { title: "Template" },
+);
 
 /**
  * What a body gives, as it is stored; null takes an optional field away. Prompts stay letter by letter.
