@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
+import { eventKinds } from "#api/modules/events/kinds";
 import { variables } from "#config";
 import { timingsOf } from "#workflows/timings";
 
@@ -44,6 +45,11 @@ function anchorsOf(text: string): string[] {
 
 test("there are documents to look at", () => {
   expect(documents.length).toBeGreaterThan(15);
+});
+
+test("docs/api.md tells of every kind of event", () => {
+  const text = documents.find(({ path }) => path === "docs/api.md")?.text ?? "";
+  expect(Object.keys(eventKinds).filter((kind) => !text.includes(`\`${kind}\``))).toEqual([]);
 });
 
 test("every link between documents leads somewhere", () => {

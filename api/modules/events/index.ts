@@ -12,6 +12,7 @@ import { faults } from "../../error-body";
 import { sessionToWire, stepStatusToWire } from "../generation/model";
 import { answerStream } from "./answer";
 import { createFeed } from "./feed";
+import { describeKinds } from "./kinds";
 import { streamEvents, type StreamRequest } from "./stream";
 
 /** A client of a longer session reads the rest of its steps from their list. */
@@ -77,8 +78,7 @@ export function createEventsModule(deps: ApiDeps) {
         detail: {
           responses: stream,
           summary: "What happens in a session, as server-sent events",
-          description:
-            "New here: a `snapshot`, then what follows. With `Last-Event-ID`: all that was missed, for 7 days; older, `reset` and a snapshot. `step.progress` comes without an id.",
+          description: `New here: a \`snapshot\`, then what follows. With \`Last-Event-ID\`: all that was missed, for 7 days; older, \`reset\` and a snapshot. \`step.progress\` comes without an id. The \`data\` of each has \`session_id\`, \`created_at\` and:\n\n${describeKinds("session", "step", "photo")}`,
         },
       },
     )
@@ -89,8 +89,7 @@ export function createEventsModule(deps: ApiDeps) {
         detail: {
           responses: stream,
           summary: "What happens anywhere, as server-sent events",
-          description:
-            "Photos, sessions, steps, imports and the backend, told in the same way as in a session's stream.",
+          description: `Photos, sessions, steps, imports and the backend, told in the same way as in a session's stream; \`session_id\` where there is one. Besides those of a session:\n\n${describeKinds("import", "backend")}`,
         },
       },
     );
