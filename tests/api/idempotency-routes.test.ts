@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
@@ -13,6 +16,7 @@ type Route = {
   other: Sent;
 };
 
+let folder: string;
 let api: TestApi;
 let routes: Record<string, Route>;
 
@@ -36,7 +40,8 @@ function form(boundary: string, bytes: Uint8Array, title: string): Sent {
 }
 
 beforeAll(async () => {
-  api = await createTestApi();
+  folder = await mkdtemp(join(tmpdir(), "gallery-imports-"));
+  api = await createTestApi({ IMPORT_ROOTS: folder });
   const { db } = api.deps.database;
   const { id: photo } = await insertPhoto(db);
   const { key: model } = await insertModel(db);
@@ -68,6 +73,18 @@ beforeAll(async () => {
       same: json({ description: null, name: " a " }),
       other: json({ name: "b" }),
     },
+    "/api/v1/photos/import": {
+      path: "/api/v1/photos/import",
+      first: json({ path: folder }),
+      same: json({ albums: false, path: folder }),
+      other: json({ path: folder, albums: true }),
+    },
+    "/api/v1/templates": {
+      path: "/api/v1/templates",
+      first: json({ name: "a", prompt_text: "b" }),
+      same: json({ prompt_text: "b", name: " a", description: null, is_favorite: false }),
+      other: json({ name: "a", prompt_text: "c" }),
+    },
     "/api/v1/share": { path: "/api/v1/share", ...share },
     "/api/v1/share/create": { path: "/api/v1/share/create", ...share },
     "/api/v1/generation/sessions": {
@@ -84,7 +101,10 @@ beforeAll(async () => {
     },
   };
 });
-afterAll(() => api.close());
+afterAll(async () => {
+  await api.close();
+  await rm(folder, { recursive: true });
+});
 
 async function send({ path }: Route, { body, headers }: Sent, key: string) {
   const answer = await api.request(path, {

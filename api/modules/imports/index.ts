@@ -48,16 +48,17 @@ export function createImportsModule(deps: ApiDeps) {
     .post(
       "/import",
       async ({ body, request, status }) => {
+        const wanted = { path: body.path, makesAlbums: body.albums ?? false };
         const answer = await answerOnce(
           deps,
           {
             route: "POST /api/v1/photos/import",
             key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(body),
+            fingerprint: fingerprintOf(wanted),
           },
           async (id) => {
-            const path = await resolvePath(body.path);
-            await insertImport(db, { id, path, makesAlbums: body.albums ?? false });
+            const path = await resolvePath(wanted.path);
+            await insertImport(db, { ...wanted, id, path });
             await deps.temporal.importRequested(id);
             return { status: 202, body: await show(id) };
           },
