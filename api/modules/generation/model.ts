@@ -92,6 +92,27 @@ export const sessionSchema = t.Object(
 
 const count = t.Integer({ minimum: 0 });
 
+/** What a step is made with, once everything left out was filled in. */
+const parametersSchema = t.Object(
+  {
+    model_key: t.String(),
+    model_hash: t.String(),
+    width: t.Integer({ description: "Pixels" }),
+    height: t.Integer({ description: "Pixels" }),
+    steps: t.Integer(),
+    cfg_scale: t.Number(),
+    scheduler: t.String(),
+    batch_size: t.Integer(),
+    seed: t.Integer({ description: "Of the first image; see `seeds`" }),
+    vae_key: t.Optional(t.String()),
+    strength: t.Optional(t.Number({ description: "0 to 1; only of a step with a source image" })),
+    loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
+    clip_skip: t.Optional(t.Number()),
+    guidance: t.Optional(t.Number()),
+  },
+  { title: "StepParameters" },
+);
+
 export const stepSchema = t.Object(
   {
     id: uuid,
@@ -100,7 +121,7 @@ export const stepSchema = t.Object(
     source_image_id: t.Optional(uuid),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
-    parameters: t.Object({}, { additionalProperties: true }),
+    parameters: parametersSchema,
     model_key: t.String(),
     model_hash: t.String(),
     model_name: t.String(),
@@ -253,7 +274,7 @@ function progressOf({ status, running }: StepView): number {
   return status === "processing" ? (running?.progress ?? 0) : 0;
 }
 
-function parametersToWire(parameters: StepParameters) {
+function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
   const { vaeKey, strength, clipSkip, guidance, loras } = parameters;
   return {
     model_key: parameters.modelKey,
