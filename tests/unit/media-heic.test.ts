@@ -171,7 +171,8 @@ describe("a HEIC of twelve megapixels", () => {
     expect([image.width, image.height]).toEqual([3024, 4032]);
     // Other threads take their share of the machine; a blocked one would have paused for all of it.
     expect(longest).toBeLessThan((performance.now() - started) / 2);
-    for (let more = 0; more < 3; more += 1) await ingest(large());
-    expect(process.memoryUsage.rss() - before).toBeLessThan(150_000_000);
+    // Threads that are not ended hold some 330 MB by then; the allocator keeps half of that at most.
+    for (let more = 0; more < 5; more += 1) await ingest(large());
+    expect(process.memoryUsage.rss() - before).toBeLessThan(250_000_000);
   }, 240_000);
 });
