@@ -54,11 +54,20 @@ export function createMetrics(): Metrics {
   });
   for (const outcome of ["created", "duplicate", "rejected"]) uploads.inc({ outcome }, 0);
 
+  // Kept by their labels: finding one anew would be a good part of what a thumbnail costs.
+  const series = new Map<string, ReturnType<typeof durations.labels>>();
+
   return {
     registry,
     countRequest({ method, route, status, seconds }) {
-      const labels = { method: methods.has(method) ? method : "other", route: route ?? "none" };
-      durations.observe({ ...labels, status }, seconds);
+      const key = `${method} ${status} ${route}`;
+      let durationsOfKind = series.get(key);
+      if (!durationsOfKind) {
+        const labels = { method: methods.has(method) ? method : "other", route: route ?? "none" };
+        durationsOfKind = durations.labels({ ...labels, status });
+        if (methods.has(method)) series.set(key, durationsOfKind);
+      }
+      durationsOfKind.observe(seconds);
     },
     countUpload(outcome, bytes) {
       uploads.inc({ outcome });

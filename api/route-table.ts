@@ -51,13 +51,16 @@ export function createRouteTable(
     takesJson: route.hooks?.body !== undefined,
   }));
 
+  // By their length: it spares most of the patterns, at every request.
+  const longest = Math.max(...table.map((route) => route.segments ?? 0));
+  const byLength = Array.from({ length: longest + 2 }, (_, length) =>
+    table.filter((route) => (route.segments ?? length) === length),
+  );
+
   return (method, path) => {
     const wanted = method === "HEAD" ? "GET" : method;
-    const segments = countSegments(path);
-    // The count first: it spares most of the patterns, at every request.
-    const fitting = table.filter(
-      (route) => (route.segments ?? segments) === segments && route.pattern.test(path),
-    );
+    const alike = byLength[Math.min(countSegments(path), longest + 1)]!;
+    const fitting = alike.filter((route) => route.pattern.test(path));
     const matches = fitting.filter((route) => route.method === wanted);
     // `/models/refresh` is that path and no model's, whatever the method.
     const fewest = Math.min(...fitting.map((route) => countParams(route.path)));
