@@ -1,5 +1,6 @@
 import { displayName } from "./filename";
 
+const pathParts = /^.*[/\\]/s;
 /** What Windows refuses in a name. */
 const refused = /[<>:"|?*\\/]/g;
 /** Devices of Windows, with any extension. */
@@ -27,7 +28,8 @@ export function createEntryNames(): (filename: string, mimeType: string) => stri
   const taken = new Set<string>();
   const nextNumber = new Map<string, number>();
   return (filename, mimeType) => {
-    const { stem, extension } = split(cleanName(filename, "photo"), mimeType);
+    const ownName = filename.replace(pathParts, "");
+    const { stem, extension } = split(cleanName(ownName, "photo"), mimeType);
     const folded = fold(stem + extension);
     let name = stem + extension;
     for (let number = nextNumber.get(folded) ?? 2; taken.has(fold(name)); number += 1) {
@@ -41,7 +43,7 @@ export function createEntryNames(): (filename: string, mimeType: string) => stri
 
 /** A person's words as a file name on any system. */
 export function cleanName(name: string, fallback: string): string {
-  const clean = displayName(name.replace(/^.*[/\\]/s, "").replaceAll(refused, "_"), fallback);
+  const clean = displayName(name.replaceAll(refused, "_"), fallback);
   return clean.replace(reserved, (device) => `${device}_`);
 }
 

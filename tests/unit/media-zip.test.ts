@@ -195,6 +195,6 @@ describe("names in an archive", () => {
   });
 
   test("an album's own name becomes a file's", () => {
-    expect(cleanName("Summer 2026: sea/sun", "photos")).toBe("sun");
+    expect(cleanName("Summer 2026: sea/sun", "photos")).toBe("Summer 2026_ sea_sun");
   });
 });
