@@ -34,6 +34,16 @@ export function momentKey(key: string | number | undefined): Date {
   return new Date(key);
 }
 
+/** The keys of a list that is ordered by time, then id. */
+export function timeKeys(row: { at: Date; id: string }): CursorKeys {
+  return [row.at.getTime(), row.id];
+}
+
+/** Where a list that is ordered by time goes on. */
+export function timePlace([at, id]: CursorKeys): { at: Date; id: string } {
+  return { at: momentKey(at), id: idKey(id) };
+}
+
 /** A whole number of a cursor, no larger than the column it is compared with holds. */
 export function numberKey(key: string | number | undefined, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof key !== "number" || !Number.isInteger(key)) throw badCursor();

@@ -1,8 +1,9 @@
 import { t, type Static, type TSchema } from "elysia";
 import { invalid } from "#errors";
+import { type CursorKeys, decodeCursor, encodeCursor } from "./cursor";
 
 /** A total is exact up to here. */
-export const totalBound = 10_000;
+const totalBound = 10_000;
 
 /** The paging part of a list's query; `defaultLimit` is 50 but for sessions. */
 export function pageQuery(defaultLimit = 50) {
@@ -61,21 +62,62 @@ export function listOf<T extends TSchema>(item: T) {
 
 type ListBody = Omit<Static<ReturnType<typeof listOf>>, "items"> & { items: readonly unknown[] };
 
-/**
- * Builds the body of a list. `counted`: see `totalOf`. `nextCursor`: null on the last page. `bound`: up to where
- * its total is exact.
- */
+/** How a list is read from the database. */
+type PagedRows<Row, Place> = {
+  /** What a cursor belongs to: the list, its sort and its filters. */
+  scope: unknown;
+  /** @throws AppError validation_error when the keys are no place of this list */
+  placeOf: (keys: CursorKeys) => Place;
+  rows: (part: { after: Place | null; limit: number; offset: number }) => Promise<Row[]>;
+  keysOf: (row: Row) => CursorKeys;
+  /** May stop at `bound`; counts all when it is null. */
+  count: (bound: number | null) => Promise<number>;
+  /** Up to where the total is exact unless more is asked for. */
+  bound?: number;
+};
+
+/** The rows of a page; `counted` is null where pages are turned by cursor, `nextCursor` on the last one. */
+export type PageRows<Row> = {
+  rows: Row[];
+  counted: number | null;
+  nextCursor: string | null;
+  bound: number;
+};
+
+/** @throws AppError validation_error when the cursor is of another list */
+export async function readPage<Row, Place>(
+  page: Page,
+  { scope, placeOf, rows, keysOf, count, bound = totalBound }: PagedRows<Row, Place>,
+): Promise<PageRows<Row>> {
+  // One more than asked for tells whether there is a next page.
+  const limit = page.limit + 1;
+  const [found, counted] = await (page.by === "cursor"
+    ? [await rows({ after: placeOf(decodeCursor(scope, page.cursor)), limit, offset: 0 }), null]
+    : Promise.all([
+        rows({ after: null, limit, offset: page.offset }),
+        count(page.exactTotal ? null : bound + 1),
+      ]));
+  const last = found.length > page.limit ? found[page.limit - 1] : undefined;
+  return {
+    rows: found.slice(0, page.limit),
+    counted,
+    nextCursor: last ? encodeCursor(scope, keysOf(last)) : null,
+    bound,
+  };
+}
+
+/** Builds the body of a list. */
 export function listBody(
   page: Page,
-  list: { items: readonly unknown[]; counted: number | null; nextCursor: string | null },
-  bound = totalBound,
+  { counted, nextCursor, bound }: Omit<PageRows<unknown>, "rows">,
+  items: readonly unknown[],
 ): ListBody {
   return {
-    items: list.items,
-    ...totalOf(list.counted, page.by === "offset" && page.exactTotal, bound),
+    items,
+    ...totalOf(counted, page.by === "offset" && page.exactTotal, bound),
     limit: page.limit,
     offset: page.by === "offset" ? page.offset : null,
-    next_cursor: list.nextCursor,
+    next_cursor: nextCursor,
   };
 }
 

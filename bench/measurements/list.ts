@@ -28,7 +28,13 @@ export async function measureList(stack: BenchStack): Promise<Row[]> {
     });
   };
   const filter = { isTrashed: false };
-  const chains = await statementsOfPage(stack, { filter, sort: "newest", limit: limit + 1 });
+  const chains = await statementsOfPage(stack, {
+    filter,
+    sort: "newest",
+    after: null,
+    limit: limit + 1,
+    offset: 0,
+  });
   const deep = await cursorAt(stack, depth);
   const rates = await measureInTurn(rounds, {
     first: async () => (await load("")).perSecond,

@@ -214,10 +214,10 @@ function behind({ rank, id }: { rank: number; id: string }) {
   return sql`(${albumPhotos.rank}, ${albumPhotos.photoId}) > (${rank}::bigint, ${id}::uuid)`;
 }
 
-/** How many photos an album has; counts no further than `bound`, where one is given. */
+/** How many photos an album has; counting stops at `bound`, or never when it is null. */
 export async function countAlbumPhotos(
   db: Db,
-  params: { albumId: string; retrievedOnly: boolean; bound?: number },
+  params: { albumId: string; retrievedOnly: boolean; bound: number | null },
 ): Promise<number> {
   const isShown = db
     .select({ isShown: sql`true` })
@@ -228,7 +228,7 @@ export async function countAlbumPhotos(
     .from(albumPhotos)
     // A value and no join: photo by photo up to the bound, never by way of all there are.
     .where(and(eq(albumPhotos.albumId, params.albumId), sql`(${isShown})`));
-  const counted = (params.bound === undefined ? found : found.limit(params.bound)).as("found");
+  const counted = (params.bound === null ? found : found.limit(params.bound)).as("found");
   const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted);
   return row?.count ?? 0;
 }

@@ -202,7 +202,7 @@ export async function listGeneratedImages(
     .offset(params.offset);
 }
 
-/** How many there are; counting stops at `bound`. */
+/** How many there are; counting stops at `bound`, or never when it is null. */
 export async function countGeneratedImages(
   db: Db,
   params: { filter: ImageFilter; bound: number | null },

@@ -10,8 +10,9 @@ export type PhotoPage = {
   filter: PhotoFilter;
   sort: PhotoSort;
   limit: number;
-  offset?: number;
-  after?: PhotoPlace;
+  /** Where the page begins: behind a place, or so many rows from the front. */
+  after: PhotoPlace | null;
+  offset: number;
 };
 
 /** A page of photos in the order of its sort; from `after` on, or from `offset`. */
@@ -42,9 +43,9 @@ function isInOrder({ filter, sort }: Pick<PhotoPage, "filter" | "sort">): boolea
 }
 
 /** Prepared, as the query that is asked most: a connection sends it in one turn instead of two. */
-function listInOrder(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage) {
+function listInOrder(db: Db, { filter, sort, limit, offset, after }: PhotoPage) {
   const { key, shape, values } = splitFilter(filter);
-  const isAfter = after !== undefined;
+  const isAfter = after !== null;
   const statement = keepStatement(db, `page ${sort} ${isAfter} ${key}`, () =>
     db
       .select(shownColumns)
@@ -74,12 +75,12 @@ function inOrderAlone(filter: PhotoFilter, sort: PhotoSort): PhotoFilter {
  * on how frequent a word is.
  */
 async function listNear(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
-  const { filter, sort, limit, offset = 0, after } = page;
+  const { filter, sort, limit, offset, after } = page;
   if (offset + limit > nearRows || filter.stepId !== undefined) return [];
   const next = db
     .select()
     .from(photos)
-    .where(and(matching(inOrderAlone(filter, sort)), after && behind(sort, after)))
+    .where(and(matching(inOrderAlone(filter, sort)), after ? behind(sort, after) : undefined))
     .orderBy(...orderOf(sort))
     .limit(nearRows)
     // Under the table's own name, so that the same conditions hold for both.
@@ -94,7 +95,7 @@ async function listNear(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
 }
 
 /** The page from all that is found: first the place of each, then the rows of those on the page. */
-function listFound(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage) {
+function listFound(db: Db, { filter, sort, limit, offset, after }: PhotoPage) {
   const found = db
     .select({
       id: photos.id,
@@ -103,7 +104,7 @@ function listFound(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage
       rating: photos.rating,
     })
     .from(photos)
-    .where(and(matching(filter), after && behind(sort, after)));
+    .where(and(matching(filter), after ? behind(sort, after) : undefined));
   const order = sql.join(orderOf(sort), sql`, `);
   const onPage: SQL = sql`(with found as materialized (${found}) select id from found as "photos" order by ${order} limit ${limit} offset ${offset})`;
   return db
@@ -113,10 +114,10 @@ function listFound(db: Db, { filter, sort, limit, offset = 0, after }: PhotoPage
     .orderBy(...orderOf(sort));
 }
 
-/** How many photos match; counts no further than `bound`, where one is given. */
+/** How many photos match; counting stops at `bound`, or never when it is null. */
 export async function countPhotos(
   db: Db,
-  { filter, bound }: { filter: PhotoFilter; bound?: number },
+  { filter, bound }: { filter: PhotoFilter; bound: number | null },
 ): Promise<number> {
   if (isInOrder({ filter, sort: "newest" })) return countInOrder(db, filter, bound);
   const all = db.select({ one }).from(photos).where(matching(filter));
@@ -124,7 +125,7 @@ export async function countPhotos(
   return row?.count ?? 0;
 }
 
-async function countInOrder(db: Db, filter: PhotoFilter, bound: number | undefined) {
+async function countInOrder(db: Db, filter: PhotoFilter, bound: number | null) {
   const { key, shape, values } = splitFilter(filter);
   const statement = keepStatement(db, `count ${bound} ${key}`, () =>
     countOf(db, db.select({ one }).from(photos).where(matching(shape)), bound).prepare(
@@ -139,7 +140,7 @@ const one = sql`1`;
 
 type Rows = SQLWrapper & { limit(rows: number): SQLWrapper };
 
-function countOf(db: Db, found: Rows, bound: number | undefined) {
-  const counted = bound === undefined ? found : found.limit(bound);
+function countOf(db: Db, found: Rows, bound: number | null) {
+  const counted = bound === null ? found : found.limit(bound);
   return db.select({ count: sql<number>`count(*)::int` }).from(sql`(${counted}) as "found"`);
 }

@@ -24,6 +24,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const id = "00000000-0000-7000-8000-000000000000";
+const first = { limit: 51, after: null, offset: 0 };
 const after = { createdAt: "2026-01-01T00:00:00.000Z", shownAt: "2026-01-01", rating: 3, id };
 
 const ordered: [string, Partial<PhotoFilter>, string][] = [
@@ -48,7 +49,7 @@ describe.each(ordered)("%s", (_, its, index) => {
   ] as const)(
     "%s, %s, are read in order from an index, without a sort",
     async (sort, _from, place) => {
-      const [plan] = await plansOf({ filter, sort, limit: 51, ...place });
+      const [plan] = await plansOf({ filter, sort, ...first, ...place });
       expect(plan).toMatch(new RegExp(`using ${index}\\b`));
       expect(plan).not.toContain("Sort");
     },
@@ -63,7 +64,7 @@ test.each([
 ] as const)(
   "photos by %s, %s, are read in order from an index, without a sort",
   async (sort, _from, place, index) => {
-    const [plan] = await plansOf({ filter: { isTrashed: false }, sort, limit: 51, ...place });
+    const [plan] = await plansOf({ filter: { isTrashed: false }, sort, ...first, ...place });
     expect(plan).toContain(`using ${index}`);
     expect(plan).not.toContain("Sort");
   },
@@ -77,7 +78,7 @@ test.each([
   "photos of %s are looked for among the next in order, then in its index",
   async (_, its, index) => {
     const filter = { isTrashed: false, ...its };
-    const [near, found] = await plansOf({ filter, sort: "newest", limit: 51 });
+    const [near, found] = await plansOf({ filter, sort: "newest", ...first });
     expect(near).toContain("using photos_newest");
     expect(found).toContain(index);
     expect(found).not.toContain("Seq Scan on photos");

@@ -1,26 +1,25 @@
 import { Elysia, t } from "elysia";
 import {
-  countAlbumPhotos,
   countAlbums,
   deleteAlbum,
   findAlbumView,
   insertAlbum,
-  listAlbumPhotos,
   listAlbumViews,
   updateAlbum,
 } from "#db/queries/albums";
 import { listOriginals } from "#db/queries/originals";
 import { albumExists } from "#db/queries/photos";
 import { notFound } from "#errors";
-import { decodeCursor, encodeCursor, idKey, momentKey, numberKey } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery, totalBound } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { tidyTitle } from "../../text";
 import { zipDetail } from "../../zip-answer";
 import { photoSchema, photoToWire } from "../photos/model";
 import { answerOriginalsZip } from "../photos/originals";
+import { readAlbumPage } from "../../album-page";
 import { addPhotos, holdPhotos, movePhoto, removePhotos, tidyName } from "./changes";
 import {
   albumBody,
@@ -66,22 +65,14 @@ export function createAlbumsModule(deps: ApiDeps) {
       "",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const scope = ["albums"];
-        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
-        const rows = await listAlbumViews(db, {
-          after: keys && { at: momentKey(keys[0]), id: idKey(keys[1]) },
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const albums = await readPage(page, {
+          scope: ["albums"],
+          placeOf: timePlace,
+          rows: (part) => listAlbumViews(db, part),
+          keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
+          count: () => countAlbums(db),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(albumToWire),
-            counted: page.by === "cursor" ? null : await countAlbums(db),
-            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, albums, albums.rows.map(albumToWire)));
       },
       {
         query: t.Object(pageQuery()),
@@ -106,11 +97,9 @@ export function createAlbumsModule(deps: ApiDeps) {
             fingerprint: fingerprintOf(wanted),
           },
           async (id) => {
-            const description = tidyTitle(body.description ?? null);
-            const album = { id, name: tidyName(body.name), description, coverPhotoId };
             await db.transaction(async (tx) => {
               if (coverPhotoId !== null) await holdPhotos(tx, [coverPhotoId], "cover_photo_id");
-              await insertAlbum(tx, album);
+              await insertAlbum(tx, { id, ...wanted });
             });
             return { status: 201, body: await showAlbum(id) };
           },
@@ -167,34 +156,16 @@ export function createAlbumsModule(deps: ApiDeps) {
       "/:id/photos",
       async ({ params, query, request }) => {
         const page = pageOf(query);
-        const scope = ["album", params.id];
-        const inAlbum = { albumId: params.id, retrievedOnly: false };
-        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
-        const [isThere, rows, counted] = await Promise.all([
+        const [isThere, photos] = await Promise.all([
           albumExists(db, params.id),
-          listAlbumPhotos(db, {
-            ...inAlbum,
-            after: keys && { rank: numberKey(keys[0]), id: idKey(keys[1]) },
-            limit: page.limit + 1,
-            offset: page.by === "offset" ? page.offset : 0,
+          readAlbumPage(db, page, {
+            scope: ["album", params.id],
+            inAlbum: { albumId: params.id, retrievedOnly: false },
           }),
-          page.by === "cursor"
-            ? null
-            : countAlbumPhotos(db, {
-                ...inAlbum,
-                ...(!page.exactTotal && { bound: totalBound + 1 }),
-              }),
         ]);
         if (!isThere) throw notFound("album");
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(({ photo }) => photoToWire(photo)),
-            counted,
-            nextCursor: last ? encodeCursor(scope, [last.rank, last.photo.id]) : null,
-          }),
-        );
+        const items = photos.rows.map(({ photo }) => photoToWire(photo));
+        return answerJson(request, listBody(page, photos, items));
       },
       {
         params: albumParams,

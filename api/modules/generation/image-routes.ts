@@ -1,11 +1,10 @@
 import { Elysia, t } from "elysia";
 import { countGeneratedImages, listGeneratedImages } from "#db/queries/generation-views";
-import { decodeCursor, encodeCursor } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
-import { answerJson, listBody, listOf, pageOf, pageQuery, totalBound } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { momentInput } from "../../moment";
 import { photoSchema, photoToWire } from "../photos/model";
-import { timeKeys, toTimePlace } from "./pages";
 
 /** What was generated lately, over all sessions. */
 export function createImageRoutes(deps: ApiDeps) {
@@ -19,29 +18,14 @@ export function createImageRoutes(deps: ApiDeps) {
         correlationId: query.correlation_id ?? null,
         since: query.since === undefined ? null : new Date(query.since),
       };
-      const scope = ["images", filter];
-      const rows = await listGeneratedImages(db, {
-        filter,
-        after: page.by === "cursor" ? toTimePlace(decodeCursor(scope, page.cursor)) : null,
-        limit: page.limit + 1,
-        offset: page.by === "offset" ? page.offset : 0,
+      const images = await readPage(page, {
+        scope: ["images", filter],
+        placeOf: timePlace,
+        rows: (part) => listGeneratedImages(db, { filter, ...part }),
+        keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
+        count: (bound) => countGeneratedImages(db, { filter, bound }),
       });
-      const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-      const keys = last && timeKeys({ at: last.createdAt, id: last.id });
-      return answerJson(
-        request,
-        listBody(page, {
-          items: rows.slice(0, page.limit).map(photoToWire),
-          counted:
-            page.by === "cursor"
-              ? null
-              : await countGeneratedImages(db, {
-                  filter,
-                  bound: page.exactTotal ? null : totalBound + 1,
-                }),
-          nextCursor: keys ? encodeCursor(scope, keys) : null,
-        }),
-      );
+      return answerJson(request, listBody(page, images, images.rows.map(photoToWire)));
     },
     {
       query: t.Object({

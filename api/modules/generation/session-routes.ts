@@ -6,14 +6,13 @@ import {
   type SessionView,
 } from "#db/queries/generation-views";
 import { invalid, notFound } from "#errors";
-import { decodeCursor, encodeCursor } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { tidyTitle } from "../../text";
 import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
-import { timeKeys, toTimePlace } from "./pages";
 import { changeSession, deleteSession, openSession } from "./sessions";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
@@ -66,23 +65,14 @@ export function createSessionRoutes(deps: ApiDeps) {
       async ({ query, request }) => {
         const page = pageOf(query, sessionsPerPage);
         const filter = query.status ?? null;
-        const scope = ["sessions", filter];
-        const rows = await listSessionViews(db, {
-          status: filter,
-          after: page.by === "cursor" ? toTimePlace(decodeCursor(scope, page.cursor)) : null,
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const sessions = await readPage(page, {
+          scope: ["sessions", filter],
+          placeOf: timePlace,
+          rows: (part) => listSessionViews(db, { status: filter, ...part }),
+          keysOf: ({ startedAt: at, id }) => timeKeys({ at, id }),
+          count: () => countSessions(db, filter),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        const keys = last && timeKeys({ at: last.startedAt, id: last.id });
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(show),
-            counted: page.by === "cursor" ? null : await countSessions(db, filter),
-            nextCursor: keys ? encodeCursor(scope, keys) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, sessions, sessions.rows.map(show)));
       },
       {
         query: t.Object({ ...pageQuery(sessionsPerPage), status: t.Optional(sessionStatus) }),

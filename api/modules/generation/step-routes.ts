@@ -8,11 +8,11 @@ import {
   type StepView,
 } from "#db/queries/generation-views";
 import { notFound } from "#errors";
-import { decodeCursor, encodeCursor, numberKey } from "../../cursor";
+import { numberKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -85,26 +85,16 @@ export function createStepRoutes(deps: ApiDeps) {
       "/sessions/:id/steps",
       async ({ params, query, request }) => {
         const page = pageOf(query);
-        const scope = ["steps", params.id];
         if (!(await findSessionView(db, params.id))) throw notFound("session");
-        const rows = await listStepViews(db, {
-          sessionId: params.id,
-          afterPosition:
-            page.by === "cursor"
-              ? numberKey(decodeCursor(scope, page.cursor)[0], maxPosition)
-              : null,
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const steps = await readPage(page, {
+          scope: ["steps", params.id],
+          placeOf: ([position]) => numberKey(position, maxPosition),
+          rows: ({ after: afterPosition, limit, offset }) =>
+            listStepViews(db, { sessionId: params.id, afterPosition, limit, offset }),
+          keysOf: ({ position }) => [position],
+          count: () => countSteps(db, params.id),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(stepToWire),
-            counted: page.by === "cursor" ? null : await countSteps(db, params.id),
-            nextCursor: last ? encodeCursor(scope, [last.position]) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, steps, steps.rows.map(stepToWire)));
       },
       {
         params: byId,

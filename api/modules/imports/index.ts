@@ -11,11 +11,11 @@ import type { PhotoImport } from "#db/schema/imports";
 import { AppError, conflict, notFound } from "#errors";
 import { resolveImportFolder } from "#media/import-folder";
 import { photoImportId } from "#workflows/photo-import/contract";
-import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { importBody, importParams, importSchema, importSummarySchema, importToWire } from "./model";
 
 const maxErrors = 10_000;
@@ -75,22 +75,14 @@ export function createImportsModule(deps: ApiDeps) {
       "/imports",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const scope = ["imports"];
-        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
-        const rows = await listImports(db, {
-          after: keys && { at: momentKey(keys[0]), id: idKey(keys[1]) },
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const imports = await readPage(page, {
+          scope: ["imports"],
+          placeOf: timePlace,
+          rows: (part) => listImports(db, part),
+          keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
+          count: () => countImports(db),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(toWire),
-            counted: page.by === "cursor" ? null : await countImports(db),
-            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, imports, imports.rows.map(toWire)));
       },
       {
         query: t.Object(pageQuery()),

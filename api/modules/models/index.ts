@@ -9,10 +9,10 @@ import {
 } from "#db/queries/models";
 import type { Model } from "#db/schema/models";
 import { notFound } from "#errors";
-import { decodeCursor, encodeCursor, textKey } from "../../cursor";
+import { textKey } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { modelSchema, modelToWire } from "./model";
 
 const byKey = t.Object({ key: t.String({ minLength: 1, maxLength: 200 }) });
@@ -49,19 +49,14 @@ export function createModelsModule(deps: ApiDeps) {
           favorite: query.favorite ?? null,
           q: query.q ?? null,
         };
-        const scope = ["models", filter];
-        const rows = await listModels(db, {
-          filter,
-          after: page.by === "cursor" ? placeOf(decodeCursor(scope, page.cursor)) : null,
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const models = await readPage(page, {
+          scope: ["models", filter],
+          placeOf: ([name, key]) => ({ name: textKey(name), key: textKey(key) }),
+          rows: (part) => listModels(db, { filter, ...part }),
+          keysOf: ({ name, key }) => [name, key],
+          count: () => countModels(db, filter),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        const list = listBody(page, {
-          items: await show(rows.slice(0, page.limit)),
-          counted: page.by === "cursor" ? null : await countModels(db, filter),
-          nextCursor: last ? encodeCursor(scope, [last.name, last.key]) : null,
-        });
+        const list = listBody(page, models, await show(models.rows));
         const syncedAt = await findModelsSyncedAt(db);
         return answerJson(request, { ...list, last_updated: syncedAt?.toISOString() ?? null });
       },
@@ -118,9 +113,4 @@ export function createModelsModule(deps: ApiDeps) {
         detail: { summary: "Mark a model as a favourite, or not" },
       },
     );
-}
-
-function placeOf(keys: readonly (string | number)[]): { name: string; key: string } {
-  const [name, key] = keys;
-  return { name: textKey(name), key: textKey(key) };
 }

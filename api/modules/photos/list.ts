@@ -3,7 +3,7 @@ import type { ShownPhoto } from "#db/queries/photo-columns";
 import type { PhotoFilter } from "#db/queries/photo-filter";
 import type { PhotoPlace, PhotoSort } from "#db/queries/photo-sort";
 import {
-  decodeCursor,
+  type CursorKeys,
   encodeCursor,
   idKey,
   momentKey,
@@ -11,7 +11,7 @@ import {
   wallClockKey,
 } from "../../cursor";
 import type { ApiDeps } from "../../deps";
-import { listBody, type Page, totalBound } from "../../lists";
+import { listBody, type Page, readPage } from "../../lists";
 import { showPhotos } from "./show";
 
 /** A total of what words find is exact up to here: what is read for it is nowhere in one piece. */
@@ -25,42 +25,36 @@ export async function listPhotosPage(
   page: Page,
 ) {
   const { db } = deps.database;
-  const scope = scopeOf(filter, sort);
-  const bound = filter.search === undefined ? totalBound : searchBound;
-  const [found, counted] = await Promise.all([
-    // One more than asked for tells whether there is a next page.
-    listPhotos(db, { filter, sort, limit: page.limit + 1, ...placeOf(page, scope) }),
-    page.by === "cursor"
-      ? null
-      : countPhotos(db, { filter, ...(!page.exactTotal && { bound: bound + 1 }) }),
-  ]);
-  const rows = found.slice(0, page.limit);
-  const last = rows.at(-1);
-  const nextCursor = last && found.length > page.limit ? cursorBehind(filter, sort, last) : null;
-  return listBody(page, { items: await showPhotos(deps, rows), counted, nextCursor }, bound);
+  const photos = await readPage(page, {
+    scope: scopeOf(filter, sort),
+    placeOf,
+    rows: (part) => listPhotos(db, { filter, sort, ...part }),
+    keysOf,
+    count: (bound) => countPhotos(db, { filter, bound }),
+    ...(filter.search !== undefined && { bound: searchBound }),
+  });
+  return listBody(page, photos, await showPhotos(deps, photos.rows));
 }
 
-/** The cursor of the page that begins behind a photo. The same keys for every sort: it compares those it needs. */
-export function cursorBehind(
-  filter: PhotoFilter,
-  sort: PhotoSort,
-  { createdAt, shownAt, rating, id }: Pick<ShownPhoto, "createdAt" | "shownAt" | "rating" | "id">,
-): string {
-  const keys = [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
-  return encodeCursor(scopeOf(filter, sort), keys);
+type Placed = Pick<ShownPhoto, "createdAt" | "shownAt" | "rating" | "id">;
+
+/** The cursor of the page that begins behind a photo. */
+export function cursorBehind(filter: PhotoFilter, sort: PhotoSort, photo: Placed): string {
+  return encodeCursor(scopeOf(filter, sort), keysOf(photo));
+}
+
+/** The same for every sort, which compares those that it needs. */
+function keysOf({ createdAt, shownAt, rating, id }: Placed): CursorKeys {
+  return [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
 }
 
 const scopeOf = (filter: PhotoFilter, sort: PhotoSort) => ["photos", sort, filter];
 
-function placeOf(page: Page, scope: unknown): { offset: number } | { after: PhotoPlace } {
-  if (page.by === "offset") return { offset: page.offset };
-  const [createdAt, shownAt, rating, id] = decodeCursor(scope, page.cursor);
+function placeOf([createdAt, shownAt, rating, id]: CursorKeys): PhotoPlace {
   return {
-    after: {
-      createdAt: momentKey(createdAt).toISOString(),
-      shownAt: wallClockKey(shownAt),
-      rating: numberKey(rating, 5),
-      id: idKey(id),
-    },
+    createdAt: momentKey(createdAt).toISOString(),
+    shownAt: wallClockKey(shownAt),
+    rating: numberKey(rating, 5),
+    id: idKey(id),
   };
 }

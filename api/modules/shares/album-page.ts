@@ -24,14 +24,14 @@ export async function buildAlbumPage(
     listShown(deps, visit, page),
     link.albumId === null ? undefined : findSharedAlbum(deps.database.db, link.albumId),
   ]);
-  const total = shown.counted ?? shown.photos.length;
+  const total = shown.counted ?? shown.rows.length;
   const count = Math.max(1, Math.ceil(total / photosPerPage));
   const title = link.title ?? album?.name ?? null;
   return renderAlbumPage({
     base,
     title,
     description: album?.description ?? null,
-    photos: shown.photos.map((row, i) => photoToPage(row, link, { base, number: offset + i + 1 })),
+    photos: shown.rows.map((row, i) => photoToPage(row, link, { base, number: offset + i + 1 })),
     total,
     expiresAt: link.expiresAt?.toISOString() ?? null,
     hasOriginals: link.allowDownload,
@@ -44,7 +44,7 @@ export async function buildAlbumPage(
       earlierUrl: pageNumber > 1 ? pageUrl(base, Math.min(pageNumber - 1, count)) : null,
       furtherUrl: pageNumber < count ? pageUrl(base, pageNumber + 1) : null,
     },
-    social: socialOf(link, { title, photo: shown.photos[0] }, at),
+    social: socialOf(link, { title, photo: shown.rows[0] }, at),
   });
 }
 

@@ -6,11 +6,11 @@ import {
   revokeShareLink,
 } from "#db/queries/shares";
 import { notFound } from "#errors";
-import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { tidyTitle } from "../../text";
 import { changeLink, createLink } from "./links";
 import { linkBody, linkChange, linkParams, linkSchema, linkToWire, newLinkSchema } from "./model";
@@ -84,23 +84,15 @@ export function createOwnerRoutes(deps: ApiDeps) {
       "/links",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const scope = ["links"];
         const revokedSince = new Date(deps.now().getTime() - revokedShownMs);
-        const rows = await listShareLinks(db, {
-          revokedSince,
-          after: page.by === "cursor" ? placeOf(decodeCursor(scope, page.cursor)) : null,
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const links = await readPage(page, {
+          scope: ["links"],
+          placeOf: timePlace,
+          rows: (part) => listShareLinks(db, { revokedSince, ...part }),
+          keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
+          count: () => countShareLinks(db, revokedSince),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(linkToWire),
-            counted: page.by === "cursor" ? null : await countShareLinks(db, revokedSince),
-            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, links, links.rows.map(linkToWire)));
       },
       {
         query: t.Object(pageQuery()),
@@ -142,9 +134,4 @@ export function createOwnerRoutes(deps: ApiDeps) {
 /** Named field by field: what is kept for a repeat must never hold the key. */
 function withoutKey({ access_key: _key, url: _url, warning: _warning, ...rest }: NewLink) {
   return rest;
-}
-
-function placeOf(keys: readonly (string | number)[]): { at: Date; id: string } {
-  const [at, id] = keys;
-  return { at: momentKey(at), id: idKey(id) };
 }

@@ -37,7 +37,7 @@ export async function buildPhotoPage(
 ): Promise<VNode> {
   const [place, total, album] = await Promise.all([
     findSharedPlace(db, { albumId, photoId: photo.id }),
-    countAlbumPhotos(db, { albumId, retrievedOnly: true }),
+    countAlbumPhotos(db, { albumId, retrievedOnly: true, bound: null }),
     findSharedAlbum(db, albumId),
   ]);
   if (!place) throw noSuchLink();

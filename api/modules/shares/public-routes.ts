@@ -33,11 +33,10 @@ export function createPublicRoutes(
 
   async function listPhotos(visit: Visit, key: string, page: Page) {
     const shown = await listShown(deps, visit, page);
-    return listBody(page, {
-      items: shown.photos.map((photo) => sharedPhotoToWire(photo, visit.link, `${apiBase}/${key}`)),
-      counted: shown.counted,
-      nextCursor: shown.nextCursor,
-    });
+    const items = shown.rows.map((photo) =>
+      sharedPhotoToWire(photo, visit.link, `${apiBase}/${key}`),
+    );
+    return listBody(page, shown, items);
   }
 
   async function showShared(request: Request, key: string, page: Page): Promise<Response> {
@@ -74,7 +73,7 @@ export function createPublicRoutes(
   async function showFirstImage(request: Request, key: string): Promise<Response> {
     const looked = await gate.pass(visitorOf(request, key), { password: true, views: "held" });
     const first: Page = { by: "offset", limit: 1, offset: 0, exactTotal: false };
-    const [photo] = (await listShown(deps, looked, first)).photos;
+    const [photo] = (await listShown(deps, looked, first)).rows;
     if (!photo) throw noSuchLink();
     const answer = await answerImage(findLeaving, request, { ...looked, photo }, "preview");
     answer.headers.set("vary", "Accept");

@@ -40,8 +40,8 @@ export function createZipRoutes(
       exactTotal: false,
     };
     for (;;) {
-      const { photos, nextCursor } = await listShown(deps, visit, page);
-      yield* photos;
+      const { rows, nextCursor } = await listShown(deps, visit, page);
+      yield* rows;
       if (nextCursor === null) return;
       page = { by: "cursor", limit, cursor: nextCursor };
     }
@@ -51,26 +51,29 @@ export function createZipRoutes(
   async function* listEntries(visitor: Visitor, visit: Visit): AsyncGenerator<ZipEntry> {
     const nameFor = createEntryNames();
     for await (const { id } of listPhotos(visit)) {
-      const { link } = await gate.pass(visitor, wantZip);
-      const photo = await passedPhoto(visitor, id);
-      const leaving = photo && (await findLeaving(link, photo, "original"));
+      const passed = await passWith(visitor, id);
+      const leaving = passed && (await findLeaving(passed.link, passed.photo, "original"));
       if (!leaving) continue;
       yield {
         name: nameFor(leaving.name, leaving.mimeType),
-        modified: link.showMetadata ? (photo.shownAt ?? noTime) : noTime,
+        modified: passed.link.showMetadata ? (passed.photo.shownAt ?? noTime) : noTime,
         open: async () => leaving.content,
       };
     }
   }
 
-  /** undefined for one that has left the album since it was listed. */
-  async function passedPhoto(visitor: Visitor, id: string): Promise<Photo | undefined> {
+  /** undefined for a photo that has left the album since it was listed. */
+  async function passWith(visitor: Visitor, id: string) {
     try {
       const wanted = { ...wantZip, photo: { id, size: "original" as const } };
-      return (await gate.pass(visitor, wanted)).photo;
+      const { link, photo } = await gate.pass(visitor, wanted);
+      return photo && { link, photo };
     } catch (error) {
-      if (error instanceof AppError && error.kind === "not_found") return undefined;
-      throw error;
+      const isGone = error instanceof AppError && error.kind === "not_found";
+      if (!isGone) throw error;
+      // The photo alone, or the link with it?
+      await gate.pass(visitor, wantZip);
+      return undefined;
     }
   }
 

@@ -10,11 +10,11 @@ import {
 } from "#db/queries/templates";
 import type { Template } from "#db/schema/templates";
 import { notFound } from "#errors";
-import { decodeCursor, encodeCursor, idKey, momentKey } from "../../cursor";
+import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf } from "../../lists";
+import { answerJson, listBody, listOf, pageOf, readPage } from "../../lists";
 import { tidyTitle } from "../../text";
 import {
   templateBody,
@@ -50,23 +50,14 @@ export function createTemplatesModule(deps: ApiDeps) {
           category: tidyTitle(query.category ?? null),
           q: query.q ?? null,
         };
-        const scope = ["templates", filter];
-        const keys = page.by === "cursor" ? decodeCursor(scope, page.cursor) : null;
-        const rows = await listTemplates(db, {
-          filter,
-          after: keys && { at: momentKey(keys[0]), id: idKey(keys[1]) },
-          limit: page.limit + 1,
-          offset: page.by === "offset" ? page.offset : 0,
+        const templates = await readPage(page, {
+          scope: ["templates", filter],
+          placeOf: timePlace,
+          rows: (part) => listTemplates(db, { filter, ...part }),
+          keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
+          count: () => countTemplates(db, filter),
         });
-        const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
-        return answerJson(
-          request,
-          listBody(page, {
-            items: rows.slice(0, page.limit).map(templateToWire),
-            counted: page.by === "cursor" ? null : await countTemplates(db, filter),
-            nextCursor: last ? encodeCursor(scope, [last.createdAt.getTime(), last.id]) : null,
-          }),
-        );
+        return answerJson(request, listBody(page, templates, templates.rows.map(templateToWire)));
       },
       {
         query: templatesQuery,
