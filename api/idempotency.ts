@@ -10,6 +10,7 @@ import {
   moveLease,
 } from "#db/queries/idempotency";
 import type { ApiDeps } from "./deps";
+import { isUuid } from "./ids";
 
 export type Answer = { status: number; body: unknown };
 
@@ -117,10 +118,8 @@ async function doLeased(
   }
 }
 
-const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 function sorted(value: unknown): unknown {
-  if (typeof value === "string") return uuidForm.test(value) ? value.toLowerCase() : value;
+  if (typeof value === "string") return isUuid(value) ? value.toLowerCase() : value;
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).filter(([, inner]) => inner != null);

@@ -1,7 +1,7 @@
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, isNull } from "drizzle-orm";
 import type { Db } from "./client";
 import { photos } from "./schema/photos";
-import { searchColumns } from "./search-words";
+import { searchedFields, writeSearched } from "./queries/searched";
 
 const slice = 500;
 
@@ -21,30 +21,12 @@ export async function fillSearch(db: Db): Promise<number> {
 async function fillSlice(db: Db): Promise<number> {
   return db.transaction(async (tx) => {
     const rows = await tx
-      .select({
-        id: photos.id,
-        filename: photos.filename,
-        title: photos.title,
-        tags: photos.tags,
-        generation: photos.generation,
-      })
+      .select(searchedFields)
       .from(photos)
       .where(and(eq(photos.search, ""), isNull(photos.purgedAt)))
       .limit(slice)
       .for("update");
-    if (rows.length === 0) return 0;
-    const made = rows.map(({ id, ...fields }) => ({ id, ...searchColumns(fields) }));
-    await tx
-      .update(photos)
-      .set({
-        search: sql`made.search::tsvector`,
-        tagKeys: sql`array(select jsonb_array_elements_text(made."tagKeys"))`,
-        promptHash: sql`made."promptHash"`,
-      })
-      .from(
-        sql`jsonb_to_recordset(${JSON.stringify(made)}::jsonb) as made(id uuid, search text, "tagKeys" jsonb, "promptHash" text)`,
-      )
-      .where(sql`${photos.id} = made.id`);
+    await writeSearched(tx, rows);
     return rows.length;
   });
 }

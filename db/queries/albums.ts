@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, isNull, max, ne, sql } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { type Album, albumPhotos, albums } from "../schema/albums";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 
 /** Between two neighbours, so that a photo can be put between them without touching either. */
 const rankGap = 1_048_576;
@@ -60,7 +60,7 @@ async function withPhotos(db: Db, rows: Album[]): Promise<AlbumView[]> {
     .limit(1)
     .as("first");
   const firsts = await db
-    .select({ albumId: albums.id, photo: photos })
+    .select({ albumId: albums.id, photo: photoColumns })
     .from(albums)
     .innerJoinLateral(first, sql`true`)
     .innerJoin(photos, eq(photos.id, first.id))
@@ -70,7 +70,7 @@ async function withPhotos(db: Db, rows: Album[]): Promise<AlbumView[]> {
     chosenIds.length === 0
       ? []
       : await db
-          .select()
+          .select(photoColumns)
           .from(photos)
           .where(and(inArray(photos.id, chosenIds), isNull(photos.deletedAt)));
   return rows.map((album) => ({
@@ -200,7 +200,7 @@ export async function listAlbumPhotos(
 ): Promise<AlbumPhoto[]> {
   const { after } = params;
   return db
-    .select({ photo: photos, rank: albumPhotos.rank })
+    .select({ photo: photoColumns, rank: albumPhotos.rank })
     .from(albumPhotos)
     .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
     .where(and(inAlbum(params), after === null ? undefined : behind(after)))

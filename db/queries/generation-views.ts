@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gte, inArray, isNull, not, sql, type SQL } from "drizzle-orm";
 import type { Db, Tx } from "../client";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../schema/sessions";
 import { type Step, type StepProgress, stepProgress, steps } from "../schema/steps";
 
@@ -83,7 +83,7 @@ async function withDetails(db: Db | Tx, rows: Session[]): Promise<SessionView[]>
     .where(inArray(steps.sessionId, ids))
     .groupBy(steps.sessionId);
   const latest = await db
-    .selectDistinctOn([photos.sessionId])
+    .selectDistinctOn([photos.sessionId], photoColumns)
     .from(photos)
     .where(
       and(
@@ -148,7 +148,7 @@ export async function countSessions(db: Db, status: SessionStatus | null): Promi
 /** The images of a step in the order of their seeds, without those in the trash. */
 export async function listStepImages(db: Db, stepId: string): Promise<Photo[]> {
   return db
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(and(eq(photos.stepId, stepId), isNull(photos.deletedAt)))
     .orderBy(asc(photos.slotIndex));
@@ -187,7 +187,7 @@ export async function listGeneratedImages(
 ): Promise<Photo[]> {
   const { after } = params;
   return db
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(
       and(

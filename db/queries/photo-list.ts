@@ -1,7 +1,6 @@
 import { and, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { Db } from "../client";
-import { photos } from "../schema/photos";
-import { type ShownPhoto, shownColumns } from "./photo-columns";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 import { keepStatement } from "./kept-statement";
 import { matching, type PhotoFilter, splitFilter } from "./photo-filter";
 import { behind, laterPlace, orderOf, type PhotoPlace, type PhotoSort } from "./photo-sort";
@@ -16,7 +15,7 @@ export type PhotoPage = {
 };
 
 /** A page of photos in the order of its sort; from `after` on, or from `offset`. */
-export async function listPhotos(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
+export async function listPhotos(db: Db, page: PhotoPage): Promise<Photo[]> {
   if (isInOrder(page)) return listInOrder(db, page);
   const near = await listNear(db, page);
   return near.length === page.limit ? near : listFound(db, page);
@@ -48,7 +47,7 @@ function listInOrder(db: Db, { filter, sort, limit, offset, after }: PhotoPage) 
   const isAfter = after !== null;
   const statement = keepStatement(db, `page ${sort} ${isAfter} ${key}`, () =>
     db
-      .select(shownColumns)
+      .select(photoColumns)
       .from(photos)
       .where(and(matching(shape), isAfter ? behind(sort, laterPlace) : undefined))
       .orderBy(...orderOf(sort))
@@ -74,7 +73,7 @@ function inOrderAlone(filter: PhotoFilter, sort: PhotoSort): PhotoFilter {
  * of which the index of words or tags would have to give out all. Not prepared here and below: the plan depends
  * on how frequent a word is.
  */
-async function listNear(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
+async function listNear(db: Db, page: PhotoPage): Promise<Photo[]> {
   const { filter, sort, limit, offset, after } = page;
   if (offset + limit > nearRows || filter.stepId !== undefined) return [];
   const next = db
@@ -86,7 +85,7 @@ async function listNear(db: Db, page: PhotoPage): Promise<ShownPhoto[]> {
     // Under the table's own name, so that the same conditions hold for both.
     .as("photos");
   return db
-    .select(shownColumns)
+    .select(photoColumns)
     .from(next)
     .where(matching(filter))
     .orderBy(...orderOf(sort))
@@ -108,7 +107,7 @@ function listFound(db: Db, { filter, sort, limit, offset, after }: PhotoPage) {
   const order = sql.join(orderOf(sort), sql`, `);
   const onPage: SQL = sql`(with found as materialized (${found}) select id from found as "photos" order by ${order} limit ${limit} offset ${offset})`;
   return db
-    .select(shownColumns)
+    .select(photoColumns)
     .from(photos)
     .where(sql`${photos.id} in ${onPage}`)
     .orderBy(...orderOf(sort));

@@ -1,11 +1,11 @@
 import { and, eq, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { Db } from "../client";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 
 /** A photo, trashed or not; one that was purged is none. */
 export async function findPhotoById(db: Db, id: string): Promise<Photo | undefined> {
   const [photo] = await db
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(and(eq(photos.id, id), isNull(photos.purgedAt)));
   return photo;

@@ -1,10 +1,11 @@
 import { and, eq, isNull } from "drizzle-orm";
 import type { Db } from "../client";
 import { albums } from "../schema/albums";
-import { type NewPhoto, type Photo, photos } from "../schema/photos";
+import { type NewPhoto, type Photo, photoColumns, photos } from "../schema/photos";
 import { searchColumns } from "../search-words";
 import { appendToAlbum } from "./albums";
 import { insertEvents } from "./events";
+import { searchedFields } from "./searched";
 
 /** Is there any photo at all, in the trash or not? */
 export async function hasPhotos(db: Db): Promise<boolean> {
@@ -15,7 +16,7 @@ export async function hasPhotos(db: Db): Promise<boolean> {
 /** The upload with these bytes, also one in the trash. */
 export async function findUploadByHash(db: Db, contentHash: string): Promise<Photo | undefined> {
   const [photo] = await db
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(and(eq(photos.kind, "uploaded"), eq(photos.contentHash, contentHash)));
   return photo;
@@ -35,7 +36,7 @@ export async function insertUpload(
       .insert(photos)
       .values({ ...photo, ...searchColumns(photo) })
       .onConflictDoNothing()
-      .returning();
+      .returning(photoColumns);
     if (!row) return undefined;
     if (albumId !== undefined) await appendToAlbum(tx, { albumId, photoId: row.id });
     await insertEvents(tx, [
@@ -59,14 +60,15 @@ export async function updatePhoto(
 ): Promise<Photo | undefined> {
   return db.transaction(async (tx) => {
     const present = and(eq(photos.id, params.id), isNull(photos.purgedAt));
-    const [before] = await tx.select().from(photos).where(present).for("update");
+    const [before] = await tx.select(searchedFields).from(photos).where(present).for("update");
     if (!before) return undefined;
     const { change } = params;
+    const isFoundOtherwise = change.title !== undefined || change.tags !== undefined;
     const [after] = await tx
       .update(photos)
-      .set({ ...change, ...searchColumns({ ...before, ...change }) })
+      .set({ ...change, ...(isFoundOtherwise && searchColumns({ ...before, ...change })) })
       .where(eq(photos.id, params.id))
-      .returning();
+      .returning(photoColumns);
     return after;
   });
 }
@@ -78,7 +80,7 @@ export async function reopenRetrieval(db: Db, id: string): Promise<Photo | undef
       .update(photos)
       .set({ retrievalStatus: "pending", retrievalAttempts: 0, retrievalError: null })
       .where(and(eq(photos.id, id), eq(photos.retrievalStatus, "failed"), isNull(photos.purgedAt)))
-      .returning();
+      .returning(photoColumns);
     if (!photo) return undefined;
     await insertEvents(tx, [
       {

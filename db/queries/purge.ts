@@ -16,7 +16,7 @@ import { albumPhotos, albums } from "../schema/albums";
 import { type NewPhoto, type PhotoKind, photos } from "../schema/photos";
 import { shareLinks } from "../schema/shares";
 import { insertEvents } from "./events";
-import { eventsOfPhotos } from "./trash";
+import { eventsOfPhotos, lockPhotos } from "./trash";
 
 /**
  * A purge goes in three turns, each of which may be its last before a crash: the row is blanked (`purged_at`), which hides
@@ -80,15 +80,8 @@ export async function claimPurge(
   db: Db,
   params: { ids: string[]; now: Date },
 ): Promise<PurgedFiles[]> {
-  if (params.ids.length === 0) return [];
   return db.transaction(async (tx) => {
-    const found = await tx
-      .select({ id: photos.id })
-      .from(photos)
-      .where(and(inArray(photos.id, params.ids), isNull(photos.purgedAt)))
-      .orderBy(asc(photos.id))
-      .for("update");
-    const ids = found.map((photo) => photo.id);
+    const ids = (await lockPhotos(tx, params.ids)).map((photo) => photo.id);
     return ids.length === 0 ? [] : claim(tx, inArray(photos.id, ids), params.now);
   });
 }

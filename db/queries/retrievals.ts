@@ -1,6 +1,6 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Db } from "../client";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 import { insertEvents } from "./events";
 
 const unfinished = inArray(photos.retrievalStatus, ["pending", "processing"]);
@@ -11,7 +11,7 @@ export async function beginRetrieval(db: Db, photoId: string): Promise<Photo | u
     .update(photos)
     .set({ retrievalStatus: "processing" })
     .where(and(eq(photos.id, photoId), unfinished))
-    .returning();
+    .returning(photoColumns);
   return photo;
 }
 

@@ -1,7 +1,7 @@
 import { and, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { albumPhotos, albums } from "../schema/albums";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 import { type ShareLink, shareLinks } from "../schema/shares";
 
 export type NewShareLink = Pick<
@@ -152,7 +152,7 @@ export async function findSharedPhoto(
       ? undefined
       : sql`exists (select from ${albumPhotos} where ${albumPhotos.albumId} = ${link.albumId} and ${albumPhotos.photoId} = ${photos.id})`;
   const [row] = await db
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(
       and(

@@ -1,7 +1,7 @@
-import { and, asc, inArray, isNull, sql } from "drizzle-orm";
+import { and, asc, inArray, isNull } from "drizzle-orm";
 import type { Db } from "../client";
 import { photos } from "../schema/photos";
-import { searchColumns } from "../search-words";
+import { searchedFields, writeSearched } from "./searched";
 
 /**
  * Gives photos other tags: `change` makes the new ones from those a photo has, or undefined to leave it as it is.
@@ -13,32 +13,19 @@ export async function tagPhotos(
 ): Promise<Map<string, boolean>> {
   return db.transaction(async (tx) => {
     const found = await tx
-      .select({
-        id: photos.id,
-        filename: photos.filename,
-        title: photos.title,
-        tags: photos.tags,
-        generation: photos.generation,
-      })
+      .select(searchedFields)
       .from(photos)
       .where(and(inArray(photos.id, params.ids), isNull(photos.purgedAt)))
       .orderBy(asc(photos.id))
       .for("update");
     const outcome = new Map<string, boolean>();
-    const rows = found.flatMap((photo) => {
+    const changed = found.flatMap((photo) => {
       const tags = params.change(photo.tags);
       outcome.set(photo.id, tags !== undefined);
       if (tags === undefined || tags.join("\n") === photo.tags.join("\n")) return [];
-      const { search, tagKeys } = searchColumns({ ...photo, tags });
-      return [{ id: photo.id, tags, tag_keys: tagKeys, search }];
+      return [{ ...photo, tags }];
     });
-    if (rows.length > 0) {
-      await tx.execute(sql`
-        update photos set tags = changed.tags, tag_keys = changed.tag_keys, search = changed.search
-        from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-          as changed(id uuid, tags text[], tag_keys text[], search tsvector)
-        where photos.id = changed.id`);
-    }
+    await writeSearched(tx, changed);
     return outcome;
   });
 }

@@ -2,7 +2,7 @@ import { and, asc, inArray, isNull } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { albumPhotos } from "../schema/albums";
 import type { EventType } from "../schema/events";
-import { type Photo, photos } from "../schema/photos";
+import { type Photo, photoColumns, photos } from "../schema/photos";
 import { insertEvents, type NewEvent } from "./events";
 
 type Told = Pick<Photo, "id" | "sessionId" | "stepId">;
@@ -25,10 +25,10 @@ export async function eventsOfPhotos(tx: Tx, type: EventType, list: Told[]): Pro
 }
 
 /** The photos of these ids, held in one order, so that two bulk changes at once wait rather than block each other. */
-async function lockPhotos(tx: Tx, ids: string[]): Promise<Photo[]> {
+export async function lockPhotos(tx: Tx, ids: string[]): Promise<Photo[]> {
   if (ids.length === 0) return [];
   return tx
-    .select()
+    .select(photoColumns)
     .from(photos)
     .where(and(inArray(photos.id, ids), isNull(photos.purgedAt)))
     .orderBy(asc(photos.id))

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { getTableColumns, sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
   bigint,
@@ -186,5 +186,15 @@ export const photos = pgTable(
   ],
 );
 
-export type Photo = typeof photos.$inferSelect;
+const {
+  search: _search,
+  tagKeys: _tagKeys,
+  promptHash: _hash,
+  ...columns
+} = getTableColumns(photos);
+
+/** The columns of a `Photo`: without what it is only found by, which can be larger than all the rest. */
+export const photoColumns = columns;
+
+export type Photo = Omit<typeof photos.$inferSelect, "search" | "tagKeys" | "promptHash">;
 export type NewPhoto = typeof photos.$inferInsert;

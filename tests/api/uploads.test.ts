@@ -296,6 +296,15 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect(long.status).toBe(400);
   });
 
+  test("a file under another name is told where files go, and is not kept", async () => {
+    const form = formOf([]);
+    form.append("files", new Blob([new Uint8Array(await fresh())]), "a.png");
+    const { status, body } = await leavesNothing(() => upload(api, form));
+    expect(status).toBe(400);
+    const errors: unknown = body["error"]["details"]["errors"];
+    expect(errors).toMatchObject([{ path: "files", message: expect.stringContaining("`file`") }]);
+  });
+
   test("a form without a file is 400", async () => {
     const { status } = await upload(api, formOf([], { title: "x" }));
     expect(status).toBe(400);

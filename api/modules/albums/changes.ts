@@ -10,6 +10,7 @@ import {
   updateAlbum,
 } from "#db/queries/albums";
 import { AppError, invalid, notFound } from "#errors";
+import { distinctIds } from "../../ids";
 import { tidyTitle } from "../../text";
 
 type Deps = Pick<ApiDeps, "database" | "now">;
@@ -39,7 +40,7 @@ export async function holdPhotos(tx: Tx, photoIds: string[], path: string): Prom
 
 /** Adds photos at the album's end, each once; all of them or, where one is not there, none. */
 export async function addPhotos(deps: Deps, albumId: string, given: string[]): Promise<void> {
-  const photoIds = [...new Set(given.map((id) => id.toLowerCase()))];
+  const photoIds = distinctIds(given);
   await deps.database.db.transaction(async (tx) => {
     await holdPhotos(tx, photoIds, "photo_ids");
     await changeOrder(deps, tx, albumId, () => addAlbumPhotos(tx, { albumId, photoIds }));

@@ -3,6 +3,7 @@ import { restorePhotos, trashPhotos } from "#db/queries/trash";
 import { tagKey } from "#db/search-words";
 import { type ErrorCode, invalid } from "#errors";
 import type { ApiDeps } from "../../deps";
+import { distinctIds } from "../../ids";
 import { maxTags, tidyTags } from "../../text";
 import { purgePhotos } from "./purge";
 
@@ -20,7 +21,7 @@ export async function deletePhotos(
   given: string[],
   permanent: boolean,
 ): Promise<BulkAnswer> {
-  const ids = distinct(given);
+  const ids = distinctIds(given);
   const found = permanent
     ? await purgePhotos(deps, ids)
     : await trashPhotos(deps.database.db, { ids, now: deps.now() });
@@ -29,7 +30,7 @@ export async function deletePhotos(
 
 /** Several photos out of the trash. */
 export async function restoreSeveral(deps: ApiDeps, given: string[]): Promise<BulkAnswer> {
-  const ids = distinct(given);
+  const ids = distinctIds(given);
   const found = new Set((await restorePhotos(deps.database.db, ids)).map((photo) => photo.id));
   return answerFor(ids, (id) => (found.has(id) ? undefined : "not_found"));
 }
@@ -39,7 +40,7 @@ export async function tagSeveral(
   deps: ApiDeps,
   body: { ids: string[]; tags: string[]; mode: TagMode },
 ): Promise<BulkAnswer> {
-  const ids = distinct(body.ids);
+  const ids = distinctIds(body.ids);
   const tags = tidyTags(body.tags);
   if (tags.length === 0 && body.mode !== "replace") {
     throw invalid("Name at least one tag.", [{ path: "tags", message: "at least one" }]);
@@ -65,10 +66,6 @@ function changeTags(present: string[], given: string[], mode: TagMode): string[]
   return mode === "add"
     ? [...present, ...given.filter((tag) => !keys.has(tagKey(tag)))]
     : present.filter((tag) => !keys.has(tagKey(tag)));
-}
-
-function distinct(ids: string[]): string[] {
-  return [...new Set(ids.map((id) => id.toLowerCase()))];
 }
 
 function answerFor(ids: string[], faultOf: (id: string) => ErrorCode | undefined): BulkAnswer {

@@ -1,7 +1,7 @@
 import { countPhotos, listPhotos } from "#db/queries/photo-list";
-import type { ShownPhoto } from "#db/queries/photo-columns";
 import type { PhotoFilter } from "#db/queries/photo-filter";
 import type { PhotoPlace, PhotoSort } from "#db/queries/photo-sort";
+import type { Photo } from "#db/schema/photos";
 import {
   type CursorKeys,
   encodeCursor,
@@ -36,7 +36,7 @@ export async function listPhotosPage(
   return listBody(page, photos, await showPhotos(deps, photos.rows));
 }
 
-type Placed = Pick<ShownPhoto, "createdAt" | "shownAt" | "rating" | "id">;
+type Placed = Pick<Photo, "createdAt" | "shownAt" | "rating" | "id">;
 
 /** The cursor of the page that begins behind a photo. */
 export function cursorBehind(filter: PhotoFilter, sort: PhotoSort, photo: Placed): string {

@@ -3,24 +3,14 @@ import type { Photo } from "#db/schema/photos";
 import { originalKey } from "#media/keys";
 import { type PhotoFacts, readPhotoFacts } from "#media/metadata/photo-facts";
 import type { ApiDeps } from "../../deps";
-import { wallClock } from "../../moment";
 import { bytesGone } from "./files";
-import { generationMetadata, generationToWire } from "./model";
+import { fileFields, fileToWire, generationMetadata, generationToWire } from "./model";
 
 const amount = t.Optional(t.Number({ exclusiveMinimum: 0 }));
 
 export const metadataSchema = t.Object(
   {
-    file: t.Object({
-      filename: t.String(),
-      mime_type: t.Optional(t.String()),
-      width: t.Optional(t.Integer({ description: "Pixels, upright" })),
-      height: t.Optional(t.Integer({ description: "Pixels, upright" })),
-      file_size: t.Optional(t.Integer({ description: "Bytes" })),
-      content_hash: t.Optional(t.String({ description: "SHA-256, hex" })),
-      taken_at: t.Optional(t.String({ description: "The camera's wall clock, without zone" })),
-      taken_at_offset_minutes: t.Optional(t.Integer({ minimum: -840, maximum: 840 })),
-    }),
+    file: t.Object(fileFields),
     exif: t.Nullable(
       t.Object({
         camera_make: t.Optional(t.String({ examples: ["Canon"] })),
@@ -60,16 +50,7 @@ export async function describePhoto(
 ): Promise<Static<typeof metadataSchema>> {
   const facts = await factsOf(deps, photo);
   return {
-    file: {
-      filename: photo.filename,
-      mime_type: photo.mimeType ?? undefined,
-      width: photo.width ?? undefined,
-      height: photo.height ?? undefined,
-      file_size: photo.fileSize ?? undefined,
-      content_hash: photo.contentHash ?? undefined,
-      taken_at: photo.takenAt === null ? undefined : wallClock(photo.takenAt),
-      taken_at_offset_minutes: photo.takenAtOffsetMinutes ?? undefined,
-    },
+    file: fileToWire(photo),
     exif: facts.camera && {
       camera_make: facts.camera.make,
       camera_model: facts.camera.model,

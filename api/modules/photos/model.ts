@@ -1,5 +1,4 @@
 import { t, type Static } from "elysia";
-import type { ShownPhoto } from "#db/queries/photo-columns";
 import type { PhotoFilter } from "#db/queries/photo-filter";
 import { searchQuery } from "#db/search-query";
 import { tagKey } from "#db/search-words";
@@ -48,17 +47,22 @@ export const retrievalStatus = t.Union([
   t.Literal("failed"),
 ]);
 
-const photoFields = {
-  id: uuid,
+/** What a photo's row tells of its file. */
+export const fileFields = {
   filename: t.String(),
   mime_type: t.Optional(t.String()),
   width: t.Optional(t.Integer({ description: "Pixels, upright" })),
   height: t.Optional(t.Integer({ description: "Pixels, upright" })),
   file_size: t.Optional(t.Integer({ description: "Bytes" })),
   content_hash: t.Optional(t.String({ description: "SHA-256, hex" })),
-  created_at: moment,
   taken_at: t.Optional(t.String({ description: "The camera's wall clock, without zone" })),
-  taken_at_offset_minutes: t.Optional(t.Integer()),
+  taken_at_offset_minutes: t.Optional(t.Integer({ minimum: -840, maximum: 840 })),
+};
+
+const photoFields = {
+  id: uuid,
+  ...fileFields,
+  created_at: moment,
   is_generated: t.Boolean(),
   is_favorite: t.Boolean(),
   rating: t.Optional(t.Integer({ minimum: 0, maximum: 5 })),
@@ -88,19 +92,12 @@ export const photoSchema = t.Object(photoFields, { title: "Photo" });
 export type PhotoBody = Static<typeof photoSchema>;
 
 /** Field by field, so that a new column never leaks by itself. */
-export function photoToWire(photo: ShownPhoto): PhotoBody {
+export function photoToWire(photo: Photo): PhotoBody {
   const base = `/api/v1/photos/${photo.id}`;
   return {
     id: photo.id,
-    filename: photo.filename,
-    mime_type: photo.mimeType ?? undefined,
-    width: photo.width ?? undefined,
-    height: photo.height ?? undefined,
-    file_size: photo.fileSize ?? undefined,
-    content_hash: photo.contentHash ?? undefined,
+    ...fileToWire(photo),
     created_at: photo.createdAt.toISOString(),
-    taken_at: photo.takenAt ? wallClock(photo.takenAt) : undefined,
-    taken_at_offset_minutes: photo.takenAtOffsetMinutes ?? undefined,
     is_generated: photo.kind === "generated",
     is_favorite: photo.isFavorite,
     rating: photo.rating ?? undefined,
@@ -120,6 +117,19 @@ export function photoToWire(photo: ShownPhoto): PhotoBody {
     cost_usd: photo.costUsd ?? undefined,
     deleted_at: photo.deletedAt?.toISOString(),
     generation_metadata: photo.generation ? generationToWire(photo.generation) : undefined,
+  };
+}
+
+export function fileToWire(photo: Photo) {
+  return {
+    filename: photo.filename,
+    mime_type: photo.mimeType ?? undefined,
+    width: photo.width ?? undefined,
+    height: photo.height ?? undefined,
+    file_size: photo.fileSize ?? undefined,
+    content_hash: photo.contentHash ?? undefined,
+    taken_at: photo.takenAt ? wallClock(photo.takenAt) : undefined,
+    taken_at_offset_minutes: photo.takenAtOffsetMinutes ?? undefined,
   };
 }
 

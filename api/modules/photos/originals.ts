@@ -5,6 +5,7 @@ import { originalKey } from "#media/keys";
 import type { Storage } from "#media/storage";
 import { createEntryNames } from "#media/zip-names";
 import type { ApiDeps } from "../../deps";
+import { distinctIds } from "../../ids";
 import { answerZip, type ZipFile } from "../../zip-answer";
 
 type Deps = Pick<ApiDeps, "database" | "storage">;
@@ -18,7 +19,7 @@ const listName = "left out.txt";
  * @throws AppError not_found when one of them is not there; nothing is sent then
  */
 export async function answerChosenZip(deps: Deps, given: readonly string[]): Promise<Response> {
-  const ids = [...new Set(given.map((id) => id.toLowerCase()))];
+  const ids = distinctIds(given);
   const found = await listOriginals(deps.database.db, { ids });
   const byId = new Map(found.map((photo) => [photo.id, photo]));
   const missing = ids.filter((id) => !byId.has(id));

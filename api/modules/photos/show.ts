@@ -1,4 +1,4 @@
-import type { ShownPhoto } from "#db/queries/photo-columns";
+import type { Photo } from "#db/schema/photos";
 import { getSettings } from "#db/queries/settings";
 import type { ApiDeps } from "../../deps";
 import { type PhotoBody, photoToWire } from "./model";
@@ -10,7 +10,7 @@ const dayMs = 24 * 60 * 60 * 1_000;
 /** Photos as their owner sees them, those in the trash with the moment from which on they are purged. */
 export async function showPhotos(
   { config, database }: Deps,
-  photos: readonly ShownPhoto[],
+  photos: readonly Photo[],
 ): Promise<PhotoBody[]> {
   // Hardly any list holds one: the settings are not read for the others.
   if (photos.every((photo) => photo.deletedAt === null)) return photos.map(photoToWire);
@@ -23,7 +23,7 @@ export async function showPhotos(
   }));
 }
 
-export async function showPhoto(deps: Deps, photo: ShownPhoto): Promise<PhotoBody> {
+export async function showPhoto(deps: Deps, photo: Photo): Promise<PhotoBody> {
   const [shown] = await showPhotos(deps, [photo]);
   return shown!;
 }

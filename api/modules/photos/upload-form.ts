@@ -56,6 +56,9 @@ export async function receiveForm(
         continue;
       }
       if ((fieldCount += 1) > maxFields) throw invalid("The form has too many fields.", []);
+      if (part.filename !== undefined) {
+        throw fieldFault(part.name, "no field for files; they go into `file`");
+      }
       const text = await readField(part);
       if (part.name === "tags") fields.tags.push(text);
       else fields[part.name] = text;

@@ -4,6 +4,7 @@ import type { Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
 import { AppError, notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
+import { isUuid } from "../../ids";
 import { hashAccessKey } from "./key";
 import { createToken, type Grant, readToken } from "./token";
 
@@ -39,7 +40,6 @@ export type Gate = {
 export const noSuchLink = () => notFound("link");
 
 const keyForm = /^[A-Za-z0-9_-]{43}$/;
-const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** The one way into shared things; every public route passes it, and none has a check of its own. */
 export function createGate({ database: { db }, now }: Pick<ApiDeps, "database" | "now">): Gate {
@@ -61,7 +61,7 @@ export function createGate({ database: { db }, now }: Pick<ApiDeps, "database" |
   }
 
   async function findPhoto(link: ShareLink, photo: NonNullable<Want["photo"]>): Promise<Photo> {
-    const found = uuidForm.test(photo.id)
+    const found = isUuid(photo.id)
       ? await findSharedPhoto(db, { link, photoId: photo.id })
       : undefined;
     if (!found) throw noSuchLink();
