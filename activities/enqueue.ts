@@ -1,4 +1,3 @@
-import { AppError, ProviderError } from "#errors";
 import {
   claimPost,
   findAttempt,
@@ -10,82 +9,43 @@ import {
 } from "#db/queries/attempts";
 import { findStep } from "#db/queries/steps";
 import type { Attempt } from "#db/schema/steps";
-import { isOutcomeUnknown, readCallFailure } from "./adapters/invokeai/errors";
+import type { InvokeAiClient } from "./adapters/invokeai/client";
 import type { BatchItem } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
-import { giveUp } from "./failures";
 import { pause, withHeartbeat } from "./heartbeat";
+import { doubtEnds, lookEveryMs, sendOnce, type SendingLedger } from "./send-once";
 import { stepGraph } from "./step-graph";
 import { sayingWhyItWaits } from "./waiting";
 
 type EnqueueInput = { batchId: string; graceMs: number };
 type CancelInput = EnqueueInput & { drainMs: number };
 
-const lookEveryMs = 500;
-
 /** Sends a step's batch, once. The protocol is described in docs/workflows/generation-step.md. */
 export function createEnqueueActivities(deps: ActivityDeps) {
   const { db } = deps.database;
-  const { connectionTimeoutMs, readTimeoutMs } = deps.config.invokeai;
 
-  /**
-   * Until when a batch sent at `posted` may still arrive: the sender gives up after its time-outs, and
-   * what it had sent by then needs a moment to be taken in.
-   */
-  const doubtEnds = (posted: Date, graceMs: number): Date =>
-    new Date(posted.getTime() + connectionTimeoutMs + readTimeoutMs + graceMs);
-
-  async function enqueueBatch(
-    { batchId, graceMs }: EnqueueInput,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (;;) {
-      const attempt = await findAttempt(db, batchId);
-      if (!attempt || attempt.settledAt || attempt.acceptedAt) return;
-      const invokeai = await deps.invokeai(attempt.backend);
-      const { total } = await invokeai.getBatchStatus(batchId, signal);
-      if (total > 0) return markAccepted(db, { batchId, now: deps.now() });
-      const found = attempt.postedAt;
-      if (found !== null && deps.now() < doubtEnds(found, graceMs)) {
-        await pause(lookEveryMs, signal);
-        continue;
-      }
-      const posted = deps.now();
-      if (!(await claimPost(db, { batchId, found, now: posted }))) continue;
-      if (await post(batchId, posted, signal)) return;
-    }
+  async function enqueueBatch({ batchId, graceMs }: EnqueueInput, signal: AbortSignal) {
+    const ledger: SendingLedger = {
+      find: () => findAttempt(db, batchId),
+      claim: (params) => claimPost(db, { batchId, ...params }),
+      release: (posted) => releasePost(db, { batchId, posted }),
+      accept: (now) => markAccepted(db, { batchId, now }),
+      refuse: (now) => settleAttempt(db, { batchId, outcome: "refused", now }),
+    };
+    const send = (invokeai: InvokeAiClient) => post(invokeai, batchId, signal);
+    await sendOnce(deps, { batchId, graceMs, ledger, send }, signal);
   }
 
-  /** Sends what this process alone may send; false when the outcome is unknown. */
-  async function post(batchId: string, posted: Date, signal: AbortSignal): Promise<boolean> {
+  /** Sends what this process alone may send. */
+  async function post(invokeai: InvokeAiClient, batchId: string, signal: AbortSignal) {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
-    if (!attempt || !step) return true;
+    if (!attempt || !step) return undefined;
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
-    try {
-      const graph = await stepGraph(db, { step, sourceImageName: attempt.sourceImageName });
-      const invokeai = await deps.invokeai(attempt.backend);
-      const answer = await invokeai.enqueueBatch({ batchId, graph, slots }, signal);
-      if (answer.enqueued > 0) {
-        await markAccepted(db, { batchId, now: deps.now() });
-        return true;
-      }
-      // Nothing was taken, so that the same batch may be sent again when there is room.
-      await releasePost(db, { batchId, posted });
-    } catch (error) {
-      if (error instanceof ProviderError && isOutcomeUnknown(error)) return false;
-      if (signal.aborted) throw error;
-      await settleAttempt(db, { batchId, outcome: "refused", now: deps.now() });
-      throw refusalOf(error);
-    }
-    throw new ProviderError({
-      provider: "invokeai",
-      fault: "busy",
-      message: "InvokeAI's queue is full.",
-      retryable: true,
-    });
+    const graph = await stepGraph(db, { step, sourceImageName: attempt.sourceImageName });
+    return invokeai.enqueueBatch({ batchId, graph, slots }, signal);
   }
 
   /**
@@ -114,7 +74,8 @@ export function createEnqueueActivities(deps: ActivityDeps) {
         await drain(attempt, input.drainMs, signal);
         return { wasSent: true };
       }
-      if (attempt.acceptedAt || deps.now() >= doubtEnds(attempt.postedAt, input.graceMs)) {
+      const doubt = doubtEnds(deps, { posted: attempt.postedAt, graceMs: input.graceMs });
+      if (attempt.acceptedAt || deps.now() >= doubt) {
         return { wasSent: false };
       }
       await pause(lookEveryMs, signal);
@@ -143,14 +104,6 @@ export function createEnqueueActivities(deps: ActivityDeps) {
         sayingWhyItWaits(db, input.batchId, () => cancelBatch(input, signal)),
       ),
   };
-}
-
-/** Why the step fails, in words for its row; what nobody named is tried again. */
-function refusalOf(error: unknown): unknown {
-  if (error instanceof ProviderError) return giveUp(readCallFailure(error));
-  if (!(error instanceof AppError)) return error;
-  const { code, message } = error;
-  return giveUp({ code, message, suggestion: "Request the step with other parameters." });
 }
 
 function isStopping(item: BatchItem): boolean {

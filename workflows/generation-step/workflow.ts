@@ -5,7 +5,6 @@ import {
   condition,
   ContinueAsNew,
   continueAsNew,
-  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
@@ -15,9 +14,9 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { invokeaiBackendId, turnDone, turnWanted } from "../invokeai-backend/contract";
 import { count, present } from "../lib/present";
 import { photoRetrievalId } from "../photo-retrieval/contract";
+import { createTurn } from "../lib/turn";
 import { photoRetrieval } from "../photo-retrieval/workflow";
 import { searchAttributes } from "../search-attributes";
 import { timingsOf } from "../timings";
@@ -26,18 +25,8 @@ import {
   retrievalSettled,
   type StepFailure,
   type Tally,
-  turnGranted,
-  turnWaiting,
 } from "./contract";
-import {
-  endingOf,
-  endingOfCancelled,
-  failureOf,
-  nextAttempt,
-  reasonOf,
-  sentenceOf,
-  summaryOf,
-} from "./policy";
+import { endingOf, endingOfCancelled, failureOf, nextAttempt, reasonOf, summaryOf } from "./policy";
 
 // Whatever runs when a cancel comes is waited for: what follows must find its effects. Left out, the SDK goes on at once.
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
@@ -63,14 +52,11 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
   });
 
-  let backend: string | undefined;
-  let wait: { place: number; reason: string } | undefined;
+  const turn = createTurn(timings);
   // What the row says of the step; an end that is told twice must not hit a step that was put back to pending since.
   let from: "pending" | "processing" | undefined;
   const settled = new Set<string>();
   const started = new Set<string>();
-  setHandler(turnGranted, (turn) => void (backend = turn.backend));
-  setHandler(turnWaiting, (told) => void (wait = told));
   setHandler(retrievalSettled, ({ photoId }) => void settled.add(photoId));
 
   try {
@@ -78,8 +64,12 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     if (step.state === "ended") return;
     if (step.state === "cancelling") return void (await endAsCancelled());
     from = step.status;
-    const tally = await generate(await takeTurn(), step.hasSource);
-    await giveTurnBack();
+    const place = await turn.take({
+      tell: (message) => rows.noteStepMessage({ stepId, message }),
+      continueAsNew: () => continueAsNew<typeof generationStep>(input),
+    });
+    const tally = await generate(place, step.hasSource);
+    await turn.giveBack();
     await awaitRetrievals();
     const ending = endingOf(tally);
     if (ending.status === "failed") throw failureOf(ending.error);
@@ -95,30 +85,6 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     const reason = reasonOf(error);
     await CancellationScope.nonCancellable(() => endAsFailed(reason));
     throw failureOf(reason);
-  }
-
-  async function takeTurn(): Promise<string> {
-    present("waiting", "Waiting for its turn at InvokeAI.");
-    let shown = "";
-    while (backend === undefined) {
-      const asked = await tellBackend(turnWanted);
-      // A backend that is not there yet is started within a minute; until then the asking is cheap.
-      const askAgainMs = asked ? timings.turnAskAgainMs : 2_000;
-      await condition(
-        () => backend !== undefined || (wait !== undefined && sentenceOf(wait) !== shown),
-        askAgainMs,
-      );
-      if (backend === undefined && wait !== undefined && sentenceOf(wait) !== shown) {
-        shown = sentenceOf(wait);
-        present("waiting", shown);
-        await rows.noteStepMessage({ stepId, message: shown });
-      }
-      // Days of asking would fill the history; its place is kept under the workflow's id.
-      if (backend === undefined && workflowInfo().continueAsNewSuggested) {
-        await continueAsNew<typeof generationStep>(input);
-      }
-    }
-    return backend;
   }
 
   async function generate(place: string, hasSource: boolean) {
@@ -216,7 +182,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
       if (wasSent) await watch(attempt.batchId, () => {});
       await invokeai.settleAttempt({ batchId: attempt.batchId });
     }
-    await giveTurnBack();
+    await turn.giveBack();
     await startMissingRetrievals();
     const tally = await rows.tallySlots({ stepId });
     const ending = endingOfCancelled(tally);
@@ -230,22 +196,8 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   }
 
   async function endAsFailed(reason: StepFailure): Promise<void> {
-    await giveTurnBack();
+    await turn.giveBack();
     await rows.endStep({ stepId, ending: { status: "failed", error: reason }, from });
     present("failed", `${reason.message} ${reason.suggestion}`);
-  }
-
-  async function giveTurnBack(): Promise<void> {
-    await tellBackend(turnDone);
-  }
-
-  async function tellBackend(signal: typeof turnWanted): Promise<boolean> {
-    try {
-      await getExternalWorkflowHandle(invokeaiBackendId).signal(signal, { workflowId: self });
-      return true;
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      return false;
-    }
   }
 }
