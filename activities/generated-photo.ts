@@ -37,6 +37,7 @@ export function generatedPhoto(made: {
       strength: step.sourceImageId === null ? undefined : parameters.strength,
       vaeKey: parameters.vaeKey,
       clipSkip: parameters.clipSkip,
+      guidance: parameters.guidance,
       loras: parameters.loras ?? [],
     },
   };

@@ -42,6 +42,7 @@ export type GenerationMetadata = {
   strength?: number;
   vaeKey?: string;
   clipSkip?: number;
+  guidance?: number;
   /** By InvokeAI's key, or for a picture made elsewhere by the name that was written there. */
   loras?: { modelKey?: string; name?: string; weight: number }[];
 };

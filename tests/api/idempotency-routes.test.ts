@@ -49,6 +49,7 @@ beforeAll(async () => {
   const { id: session } = (await opened.json()) as Json;
   const bytes = await pngOfShade(41_001);
   const parameters = { model_key: model, seed: 1 };
+  const { id: drawn } = await insertPhoto(db, { generation: { prompt: "a", modelKey: model } });
   const share = {
     first: json({ photo_id: photo, title: "a", expires_at: "2040-01-01T00:00:00Z" }),
     same: json({
@@ -98,6 +99,13 @@ beforeAll(async () => {
       first: json({ prompt: "a", parameters }),
       same: json({ parameters: { seed: 1, model_key: model }, prompt: "a", parent_id: null }),
       other: json({ prompt: "a ", parameters }),
+    },
+    "/api/v1/photos/{id}/variations": {
+      path: `/api/v1/photos/${drawn}/variations`,
+      first: json({ count: 1, parameters: { steps: 5 } }),
+      same: json({ parameters: { steps: 5 }, same_seed: false, count: 1 }),
+      // Nothing at all is not the same as not said.
+      other: json({ count: 1, negative_prompt: null, parameters: { steps: 5 } }),
     },
   };
 });

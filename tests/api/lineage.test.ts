@@ -105,26 +105,34 @@ test("the tree is whole from wherever it is asked for, with what changed on each
   expect(after.edges[2]).toEqual({ from: chosen, to: last, kind: "selected", changed: {} });
 });
 
-test("a chain of a thousand refinements is one answer, and a photo of nothing stands alone", async () => {
-  const ids = Array.from({ length: 1_000 }, () => crypto.randomUUID());
-  await db()
-    .insert(photos)
-    .values(
-      ids.map((id, at) => ({
-        id,
-        kind: "generated" as const,
-        filename: "image.png",
-        retrievalStatus: "failed" as const,
-        createdAt: new Date(at),
-      })),
-    );
-  const before = new Map(ids.map((id, at) => [id, ids[at - 1]]));
-  for (const [id, source] of before) {
-    if (source) await db().update(photos).set({ sourceImageId: source }).where(eq(photos.id, id));
+test("a tree of three thousand nodes, half of them in one chain, is one answer; a photo of nothing stands alone", async () => {
+  const chain = 1_500;
+  const ids = Array.from({ length: 2 * chain }, () => crypto.randomUUID());
+  // The second half are siblings: each made from one of the chain.
+  const sourceOf = (at: number) => (at < chain ? ids[at - 1] : ids[at - chain]);
+  const rows = ids.map((id, at) => ({
+    id,
+    kind: "generated" as const,
+    filename: "image.png",
+    retrievalStatus: "failed" as const,
+    createdAt: new Date(at),
+    sourceImageId: sourceOf(at) ?? null,
+    generation: { seed: at },
+  }));
+  for (let at = 0; at < rows.length; at += 500) {
+    await db()
+      .insert(photos)
+      .values(rows.slice(at, at + 500));
   }
   const tree = await lineageOf(ids[500]!);
   expect(tree.nodes.map((node: Body) => node.photo_id)).toEqual(ids);
-  expect(tree.edges).toHaveLength(999);
+  expect(tree.edges).toHaveLength(ids.length - 1);
+  expect(tree.edges.at(-1)).toEqual({
+    from: ids[chain - 1]!,
+    to: ids.at(-1)!,
+    kind: "img2img",
+    changed: { seed: [chain - 1, 2 * chain - 1] },
+  });
 
   const alone = await insertPhoto(db());
   expect(await lineageOf(alone.id)).toEqual({

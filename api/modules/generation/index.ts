@@ -3,11 +3,13 @@ import type { ApiDeps } from "../../deps";
 import { createImageRoutes } from "./image-routes";
 import { createSessionRoutes } from "./session-routes";
 import { createStepRoutes } from "./step-routes";
+import { createVariationRoutes } from "./variation-routes";
 
 /** Sessions, their steps and the images that come of them. */
 export function createGenerationModule(deps: ApiDeps) {
   return new Elysia({ name: "generation" })
     .use(createSessionRoutes(deps))
     .use(createStepRoutes(deps))
-    .use(createImageRoutes(deps));
+    .use(createImageRoutes(deps))
+    .use(createVariationRoutes(deps));
 }

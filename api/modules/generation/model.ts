@@ -4,7 +4,7 @@ import type { Photo } from "#db/schema/photos";
 import type { StepParameters } from "#db/schema/steps";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
-import type { AskedParameters } from "./parameters";
+import { type AskedParameters, seedCount } from "./parameters";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -66,6 +66,38 @@ export const stepBody = t.Object(
     parameters: parametersBody,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
+  },
+  strict,
+);
+
+const {
+  model_key,
+  batch_size: _count,
+  seed: _seed,
+  vae_key: _vae,
+  ...overrides
+} = parametersBody.properties;
+
+/** What a step's body holds, all of it optional: what is left out is recalled from the photo. */
+export const variationBody = t.Object(
+  {
+    prompt: t.Optional(t.String()),
+    negative_prompt: t.Optional(t.Nullable(t.String({ description: "null: none" }))),
+    count: t.Optional(t.Integer({ minimum: 1, description: "Images, up to MAX_BATCH_SIZE" })),
+    seed: t.Optional(t.Integer({ minimum: 0, maximum: seedCount - 1 })),
+    same_seed: t.Optional(
+      t.Boolean({ default: false, description: "The photo's own seed; not together with `seed`" }),
+    ),
+    parameters: t.Optional(
+      t.Object(
+        {
+          ...overrides,
+          model_key: t.Optional(model_key),
+          vae_key: t.Optional(t.Nullable(t.String({ description: "null: the model's own" }))),
+        },
+        strict,
+      ),
+    ),
   },
   strict,
 );
@@ -152,6 +184,11 @@ export const stepSchema = t.Object(
   { title: "Step" },
 );
 
+export const variationSchema = t.Object(
+  { session: sessionSchema, step: stepSchema },
+  { title: "Variation" },
+);
+
 export const stepStatusSchema = t.Object(
   {
     ...stepSchema.properties,
@@ -183,6 +220,17 @@ export const alternativesSchema = t.Object({
 /** camelCase for `parameters.ts`. */
 export function toAskedParameters(body: Static<typeof parametersBody>): AskedParameters {
   return {
+    ...toOverrides(body),
+    modelKey: body.model_key,
+    vaeKey: body.vae_key,
+    batchSize: body.batch_size,
+    seed: body.seed,
+  };
+}
+
+/** The same of a variation: what it says of the numbers and parts of its model. */
+export function toOverrides(body: NonNullable<Static<typeof variationBody>["parameters"]>) {
+  return {
     modelKey: body.model_key,
     modelHash: body.model_hash,
     vaeKey: body.vae_key,
@@ -191,8 +239,6 @@ export function toAskedParameters(body: Static<typeof parametersBody>): AskedPar
     steps: body.steps,
     cfgScale: body.cfg_scale,
     scheduler: body.scheduler,
-    batchSize: body.batch_size,
-    seed: body.seed,
     strength: body.strength,
     loras: body.loras?.map((lora) => ({ modelKey: lora.model_key, weight: lora.weight })),
     clipSkip: body.clip_skip,

@@ -1,6 +1,7 @@
 import type { ApiDeps } from "#api/deps";
 import { discardUnselected } from "#db/queries/discard";
-import { insertEvents } from "#db/queries/events";
+import type { Tx } from "#db/client";
+import { insertEvents, type NewEvent } from "#db/queries/events";
 import {
   closeSession,
   countLiveSteps,
@@ -16,10 +17,17 @@ import { checkPicture } from "./source";
 
 type Deps = Pick<ApiDeps, "database" | "temporal" | "now">;
 
+type AskedSession = {
+  id: string;
+  entryType: EntryType;
+  sourceImageId: string | null;
+  title: string | null;
+};
+
 /** Writes a session and tells its workflow. */
 export async function openSession(
   { database, temporal }: Deps,
-  asked: { id: string; entryType: EntryType; sourceImageId: string | null; title: string | null },
+  asked: AskedSession,
 ): Promise<void> {
   const { id, entryType, sourceImageId } = asked;
   if (entryType === "refinement" && sourceImageId === null) {
@@ -33,12 +41,20 @@ export async function openSession(
     if (sourceImageId !== null) {
       await checkPicture(tx, { photoId: sourceImageId, path: "source_image_id" });
     }
-    await insertSession(tx, asked);
-    await insertEvents(tx, [
-      { type: "session.created", sessionId: id, data: { session_id: id, entry_type: entryType } },
-    ]);
+    await insertEvents(tx, [await writeSession(tx, asked)]);
   });
   await temporal.sessionOpened(id);
+}
+
+/** Writes a session without telling anybody; answers what is to be told last in the transaction. */
+export async function writeSession(tx: Tx, session: AskedSession): Promise<NewEvent> {
+  await insertSession(tx, session);
+  const { id, entryType } = session;
+  return {
+    type: "session.created",
+    sessionId: id,
+    data: { session_id: id, entry_type: entryType },
+  };
 }
 
 export type SessionChange = {

@@ -1,6 +1,6 @@
 import type { ApiDeps } from "#api/deps";
 import type { Tx } from "#db/client";
-import { insertEvents } from "#db/queries/events";
+import { insertEvents, type NewEvent } from "#db/queries/events";
 import {
   findStepOfSession,
   insertStep,
@@ -20,6 +20,7 @@ import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
 import { type AskedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
+import { type RecalledParameters, takeRecalled, withoutSilent } from "./recalled-parameters";
 import { checkPicture, findParent, resolveSource } from "./source";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
@@ -31,7 +32,11 @@ export type AskedStep = {
   negativePrompt: string | null;
   parentId: string | null;
   sourceImageId: string | null;
+  /** Drawn from its parameters alone, whatever its session starts from. */
+  isTextToImage?: boolean;
   parameters: AskedParameters;
+  /** Taken where the request is silent, as far as its model can take them. */
+  recalled?: RecalledParameters;
 };
 
 const maxPromptLength = 10_000;
@@ -45,50 +50,64 @@ const untold = "Waiting for the workflow service.";
  * @throws AppError not_found, conflict, validation_error, invokeai_model_error
  */
 export async function requestStep(deps: Deps, asked: AskedStep): Promise<void> {
-  const { id, sessionId } = asked;
+  const { id: stepId, sessionId } = asked;
   await deps.database.db.transaction(async (tx) => {
     // A request that died behind its commit and came again with its key.
-    if (await findStepOfSession(tx, { sessionId, stepId: id })) return;
-    const session = await lockActiveSession(tx, sessionId);
-    const parent =
-      asked.parentId === null
-        ? null
-        : await findParent(tx, { sessionId, parentId: asked.parentId });
-    const { sourceImageId } = asked;
-    const source = await resolveSource(tx, { session, parent, sourceImageId });
-    const { parameters, model, faults } = completeParameters(asked.parameters, {
-      models: await readModels(tx, asked.parameters),
-      hasSource: source !== null,
-      maxBatchSize: deps.config.limits.maxBatchSize,
-      settings: await findChangedSettings(tx),
-      randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
-    });
-    faults.unshift(...promptFaults(asked, model.accepts?.negativePrompt === true));
-    if (faults.length > 0) throw invalid("The step cannot be made; see details.errors.", faults);
-
-    const step = await insertStep(tx, {
-      step: {
-        id,
-        sessionId,
-        parentId: parent?.id ?? null,
-        sourceImageId: source,
-        prompt: asked.prompt,
-        negativePrompt: asked.negativePrompt,
-        parameters,
-        modelKey: model.key,
-        modelHash: model.hash,
-        modelName: model.name,
-        correlationId: deps.newId(),
-        batchSize: parameters.batchSize,
-      },
-      seeds: seedsOf(parameters),
-    });
-    await touchModel(tx, { key: model.key, now: deps.now() });
-    await insertEvents(tx, [
-      { type: "step.requested", sessionId, data: { step_id: id, position: step.position } },
-    ]);
+    if (await findStepOfSession(tx, { sessionId, stepId })) return;
+    await insertEvents(tx, [await writeStep(deps, tx, asked)]);
   });
-  await tellOfStep(deps, { sessionId, stepId: id });
+  await tellOfStep(deps, { sessionId, stepId });
+}
+
+/**
+ * Writes a step without telling anybody; answers what is to be told last in the transaction.
+ * @throws AppError as `requestStep`
+ */
+export async function writeStep(
+  deps: Pick<Deps, "config" | "now" | "newId">,
+  tx: Tx,
+  asked: AskedStep,
+): Promise<NewEvent> {
+  const { id, sessionId, sourceImageId, recalled = {} } = asked;
+  const session = await lockActiveSession(tx, sessionId);
+  const parent =
+    asked.parentId === null ? null : await findParent(tx, { sessionId, parentId: asked.parentId });
+  const source = asked.isTextToImage
+    ? null
+    : await resolveSource(tx, { session, parent, sourceImageId });
+  const context = {
+    models: await readModels(tx, { ...recalled, ...withoutSilent(asked.parameters) }),
+    hasSource: source !== null,
+    maxBatchSize: deps.config.limits.maxBatchSize,
+    settings: await findChangedSettings(tx),
+    randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
+  };
+  const { parameters, model, faults } = completeParameters(
+    takeRecalled(asked.parameters, recalled, context),
+    context,
+  );
+  faults.unshift(...promptFaults(asked, model.accepts?.negativePrompt === true));
+  if (faults.length > 0) throw invalid("The step cannot be made; see details.errors.", faults);
+
+  const step = await insertStep(tx, {
+    step: {
+      id,
+      sessionId,
+      parentId: parent?.id ?? null,
+      sourceImageId: source,
+      prompt: asked.prompt,
+      negativePrompt: asked.negativePrompt,
+      parameters,
+      modelKey: model.key,
+      modelHash: model.hash,
+      modelName: model.name,
+      correlationId: deps.newId(),
+      batchSize: parameters.batchSize,
+    },
+    seeds: seedsOf(parameters),
+  });
+  await touchModel(tx, { key: model.key, now: deps.now() });
+  return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };
 }
 
 /** Asks for the end of a live step; what exists of it is kept. */
@@ -169,7 +188,8 @@ export async function retryRetrievals(deps: Deps, stepId: string): Promise<numbe
   return photoIds.length;
 }
 
-async function tellOfStep(
+/** Tells the session's workflow of a step that was written. */
+export async function tellOfStep(
   { database, temporal }: Deps,
   params: { sessionId: string; stepId: string },
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { type LineageNode, listLineage } from "#db/queries/lineage";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { generationToWire } from "./model";
+import { differingParameters } from "./differing-parameters";
 
 const uuid = t.String({ format: "uuid" });
 
@@ -72,11 +72,6 @@ function changesBetween(
   after: GenerationMetadata | null,
 ): Record<string, [unknown, unknown]> {
   if (!before || !after) return {};
-  const [old, now] = [generationToWire(before), generationToWire(after)];
-  const names = new Set([...Object.keys(old), ...Object.keys(now)]) as Set<keyof typeof old>;
-  return Object.fromEntries(
-    [...names]
-      .filter((name) => !Bun.deepEquals(old[name], now[name]))
-      .map((name) => [name, [old[name] ?? null, now[name] ?? null]]),
-  );
+  const differing = differingParameters([before, after]);
+  return Object.fromEntries(differing.map(({ name, values: [old, now] }) => [name, [old, now]]));
 }

@@ -26,6 +26,7 @@ export const generationMetadata = t.Object(
     strength: t.Optional(t.Number()),
     vae_key: t.Optional(t.String()),
     clip_skip: t.Optional(t.Integer()),
+    guidance: t.Optional(t.Number()),
     loras: t.Array(
       t.Object({
         model_key: t.Optional(t.String({ description: "InvokeAI's, where it made the picture" })),
@@ -157,6 +158,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     strength: made.strength,
     vae_key: made.vaeKey,
     clip_skip: made.clipSkip,
+    guidance: made.guidance,
     loras:
       made.loras?.map((lora) => ({
         model_key: lora.modelKey,
