@@ -15,6 +15,9 @@ const usage = `usage: ./gallery <verb>
                --watch  restart API and worker when a source changes
   test [paths…] [--coverage]
              run the tests; nothing needs to run beforehand
+  test --invokeai URL [--alone]
+             ask a real InvokeAI what the simulator is asked; it is left as it was found
+               --alone  nobody else uses it: also what would disturb others
   check      types, lint, format, dead code, migrations and documents in step
   bench [names…]
              measure, and print a table; library only when it is named
@@ -31,7 +34,10 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
       return options.once ? (isDone ? 0 : 1) : undefined;
     });
   },
-  test: async (args) => (await import("./test")).runTests(root, args, process.env, calledFrom()),
+  test: async (args) =>
+    args.includes("--invokeai")
+      ? (await import("./conformance")).runConformance(root, args, process.env)
+      : (await import("./test")).runTests(root, args, process.env, calledFrom()),
   check: async () => (await import("./check")).check(root, process.env),
   bench: async (args) => (await import("#bench/run")).runBenchmarks(root, args, process.env),
   migrate: async () => (await import("./migrate")).migrate(root, process.env),

@@ -8,7 +8,13 @@ import { timingsOf } from "#workflows/timings";
 const root = join(import.meta.dir, "../..");
 
 /** Named by documents although no process of ours reads them through `config.ts`. */
-const otherVariables = ["GALLERY_TEST_CHROMIUM", "GALLERY_TEST_INVOKEAI_URL", "XDG_CACHE_HOME"];
+const otherVariables = [
+  "GALLERY_TEST_CHROMIUM",
+  "INVOKEAI_TOKEN",
+  "INVOKEAI_USER",
+  "INVOKEAI_PASSWORD",
+  "XDG_CACHE_HOME",
+];
 
 const folders = ["api", "workflows", "activities", "db", "media", "dev", "tests", "bench", "docs"];
 

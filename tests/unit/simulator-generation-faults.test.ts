@@ -216,7 +216,9 @@ test("queue and images survive the process that stops in mid-run", async () => {
   }
 });
 
-test("each event comes twice, the second progress without its preview; a silent socket tells nothing", async () => {
+test("as 6.13 each event comes twice, the second progress without its preview; a silent socket tells nothing", async () => {
+  await simulator.stop();
+  simulator = await startSimulator({ api: "6.13" });
   const { control, url } = simulator;
   const socket = io(url, {
     path: "/ws/socket.io",
@@ -234,6 +236,7 @@ test("each event comes twice, the second progress without its preview; a silent 
     if (status === "completed") completed.push(batch_id);
   });
   await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+  socket.emit("subscribe_queue", { queue_id: "default" });
   await enqueue("b1", [1]);
   await control.until(() => completed.length === 2);
   expect(previews.slice(0, 2)).toEqual([true, false]);

@@ -38,6 +38,8 @@ export function createSimulatorControl(baseUrl: string) {
     /** As a new install of the same weights: another key, the same hash. */
     rekeyModel: async (key: string): Promise<string> =>
       (await call<{ key: string }>("POST", controlPaths.rekeyModel, { key })).key,
+    /** As a change of the password: every token that was issued no longer holds. */
+    expireTokens: () => call("POST", controlPaths.expireTokens),
     /** Waits until the state satisfies `condition`; throws with the last state after `timeoutMs`. */
     async until(
       condition: (state: SimulatorState) => boolean,

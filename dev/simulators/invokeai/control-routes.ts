@@ -59,6 +59,9 @@ export async function answerControl(target: Controlled, request: RouteRequest): 
       const key = world.models.rekey((readJson(request) as { key: string }).key);
       return key === undefined ? detail(404, "No such model") : json({ key });
     }
+    case `POST ${controlPaths.expireTokens}`:
+      world.accounts.expireTokens();
+      return done;
     default:
       return detail(404, "No such control route");
   }

@@ -2,6 +2,7 @@
 export const routes = {
   version: "GET /api/v1/app/version",
   authStatus: "GET /api/v1/auth/status",
+  login: "POST /api/v1/auth/login",
   openapi: "GET /openapi.json",
   listModels: "GET /api/v2/models/",
   getModel: "GET /api/v2/models/i/{key}",
@@ -16,6 +17,7 @@ export const routes = {
   itemsByIds: "POST /api/v1/queue/{queue}/items_by_ids",
   getItem: "GET /api/v1/queue/{queue}/i/{item}",
   deleteItem: "DELETE /api/v1/queue/{queue}/i/{item}",
+  deleteByDestination: "DELETE /api/v1/queue/{queue}/d/{destination}",
   cancelItem: "PUT /api/v1/queue/{queue}/i/{item}/cancel",
   cancelByBatchIds: "PUT /api/v1/queue/{queue}/cancel_by_batch_ids",
   cancelByDestination: "PUT /api/v1/queue/{queue}/cancel_by_destination",
@@ -135,4 +137,5 @@ export const controlPaths = {
   vanishBatch: "/__control/vanish-batch",
   removeModel: "/__control/remove-model",
   rekeyModel: "/__control/rekey-model",
+  expireTokens: "/__control/expire-tokens",
 } as const;

@@ -1,6 +1,6 @@
 import type { GraphNode } from "./graph.ts";
-import { batchStatusJson, queueStatusJson } from "./item-json.ts";
-import type { ItemRow, Queue } from "./queue.ts";
+import type { ItemJson } from "./item-json.ts";
+import type { ItemRow } from "./queue.ts";
 
 type Payload = Record<string, unknown>;
 
@@ -9,7 +9,7 @@ export type Broadcast = (name: string, payload: Payload) => void;
 export type QueueEvents = ReturnType<typeof createQueueEvents>;
 
 /** The events of the queue and of running nodes, in the real server's words. */
-export function createQueueEvents(queue: Queue, broadcast: Broadcast) {
+export function createQueueEvents(itemJson: ItemJson, broadcast: Broadcast) {
   const itemBase = (row: ItemRow): Payload => ({
     queue_id: "default",
     item_id: row.item_id,
@@ -50,8 +50,8 @@ export function createQueueEvents(queue: Queue, broadcast: Broadcast) {
         updated_at: row.updated_at,
         started_at: row.started_at,
         completed_at: row.completed_at,
-        batch_status: batchStatusJson(queue, row.batch_id),
-        queue_status: queueStatusJson(queue),
+        batch_status: itemJson.batchStatus(row.batch_id),
+        queue_status: itemJson.queueStatus(),
       }),
 
     nodeStarted: (row: ItemRow, node: GraphNode, sourceId: string) =>

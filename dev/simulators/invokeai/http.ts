@@ -54,8 +54,15 @@ export function createListener(
     const route = match?.route ?? "other";
     world.journal.requests[route] = (world.journal.requests[route] ?? 0) + 1;
     const handler = match === undefined ? undefined : handlers[match.route];
-    const run = () =>
-      guard(() => (handler === undefined ? answerUnknown(method) : handler(request)));
+    const { accounts } = world;
+    const run = async () => {
+      const refusal = accounts.refuse(route, request);
+      if (refusal !== undefined) return refusal;
+      const answer = await guard(() =>
+        handler === undefined ? answerUnknown(method) : handler(request),
+      );
+      return accounts.refresh(request, route, answer);
+    };
     const fault = world.faults.strikeRoute(route, url.pathname + url.search);
     const exchange: Exchange = { route, request, response, left: left.signal, down: life.signal };
     if (fault === undefined) await answerSoundly(exchange, await run());

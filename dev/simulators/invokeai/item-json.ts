@@ -1,4 +1,5 @@
 import type { Counts, ItemRow, Queue } from "./queue.ts";
+import type { Traits } from "./versions.ts";
 
 const owner = {
   queue_id: "default",
@@ -7,57 +8,69 @@ const owner = {
   user_email: "system@system.invokeai",
 };
 
-/** Fields of features that no item here uses. */
-const unusedFields = {
-  retried_from_item_id: null,
+/** Fields of workflows that call others, which no item here does. */
+const unusedNewFields = {
   workflow_call_id: null,
   parent_item_id: null,
   parent_session_id: null,
   root_item_id: null,
   workflow_call_depth: null,
-  workflow: null,
 };
 
-/** An item as lists of items hold it. */
-export function itemToJson(row: ItemRow): Record<string, unknown> {
-  const { session, field_values, poison: _poison, batch_index: _index, ...fields } = row;
-  return {
-    ...fields,
-    ...owner,
-    ...unusedFields,
-    field_values: JSON.parse(field_values) as unknown,
-    device: row.started_at === null ? null : "cpu",
-    session: JSON.parse(session) as unknown,
-  };
-}
+export type ItemJson = ReturnType<typeof createItemJson>;
 
-/** An item as its own route answers it: null fields are left out, at any depth. */
-export function singleItemToJson(row: ItemRow): Record<string, unknown> {
-  return withoutNulls(itemToJson(row)) as Record<string, unknown>;
-}
+/** Items and counters as the routes and events of one version tell them. */
+export function createItemJson(queue: Queue, traits: Traits) {
+  /** An item as lists of items hold it. */
+  function item(row: ItemRow): Record<string, unknown> {
+    const { session, field_values, poison: _poison, batch_index: _index, ...fields } = row;
+    const device = row.started_at === null ? null : "cpu";
+    return {
+      ...fields,
+      ...owner,
+      ...(traits.hasNewItemFields && { ...unusedNewFields, device }),
+      retried_from_item_id: null,
+      workflow: null,
+      field_values: JSON.parse(field_values) as unknown,
+      session: JSON.parse(session) as unknown,
+    };
+  }
 
-export function batchStatusJson(queue: Queue, batchId: string): Record<string, unknown> {
-  const [first] = queue.listBatch(batchId);
-  return {
-    queue_id: "default",
-    batch_id: batchId,
-    origin: first?.origin ?? null,
-    destination: first?.destination ?? null,
-    ...queue.counts(batchId),
-  };
-}
+  function countersOf(counts: Counts): Omit<Counts, "waiting"> & { waiting?: number } {
+    const { waiting, ...others } = counts;
+    return traits.hasNewCounters ? { ...others, waiting } : others;
+  }
 
-export function queueStatusJson(queue: Queue): Record<string, unknown> & Counts {
-  const current = queue.findCurrent();
-  const counts = queue.counts();
   return {
-    queue_id: "default",
-    item_id: current?.item_id ?? null,
-    batch_id: current?.batch_id ?? null,
-    session_id: current?.session_id ?? null,
-    ...counts,
-    user_pending: counts.pending,
-    user_in_progress: counts.in_progress,
+    item,
+
+    /** An item as its own route answers it: null fields are left out, at any depth. */
+    singleItem: (row: ItemRow) => withoutNulls(item(row)) as Record<string, unknown>,
+
+    batchStatus(batchId: string): Record<string, unknown> {
+      const [first] = queue.listBatch(batchId);
+      return {
+        queue_id: "default",
+        batch_id: batchId,
+        origin: first?.origin ?? null,
+        destination: first?.destination ?? null,
+        ...countersOf(queue.counts(batchId)),
+      };
+    },
+
+    queueStatus(): Record<string, unknown> {
+      const current = queue.findCurrent();
+      const counts = queue.counts();
+      return {
+        queue_id: "default",
+        item_id: current?.item_id ?? null,
+        batch_id: current?.batch_id ?? null,
+        session_id: current?.session_id ?? null,
+        ...countersOf(counts),
+        user_pending: traits.hasNewCounters ? counts.pending : null,
+        user_in_progress: traits.hasNewCounters ? counts.in_progress : null,
+      };
+    },
   };
 }
 

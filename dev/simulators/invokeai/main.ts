@@ -1,8 +1,12 @@
 import { parseArgs } from "node:util";
 import type { Fault } from "./control.ts";
 import { startSimulator } from "./start.ts";
+import { parseApiVersion } from "./versions.ts";
 
 const usage = `Usage: bun dev/simulators/invokeai/main.ts [options]
+  --api VERSION       6.13 or 6.14 (default): whose behaviour it has
+  --account E:P       multi-user mode: email and password of a user (repeatable)
+  --token-lifetime S  seconds after which a token expires (default a day)
   --port N            port on 127.0.0.1; 0 (default) takes a free one
   --data DIR          keep queue and images there over restarts
   --step-delay MS     time of each denoising step (default 60)
@@ -11,6 +15,9 @@ const usage = `Usage: bun dev/simulators/invokeai/main.ts [options]
 
 const { values } = parseArgs({
   options: {
+    api: { type: "string", default: "6.14" },
+    account: { type: "string", multiple: true, default: [] },
+    "token-lifetime": { type: "string", default: "86400" },
     port: { type: "string", default: "0" },
     data: { type: "string" },
     "step-delay": { type: "string", default: "60" },
@@ -25,7 +32,21 @@ if (values.help) {
   process.exit(0);
 }
 
+const api = parseApiVersion(values.api);
+if (api === undefined) {
+  console.error(`There is no behaviour for ${values.api}.\n\n${usage}`);
+  process.exit(2);
+}
+
+const users = values.account.map((text) => {
+  const [email = "", ...password] = text.split(":");
+  return { email, password: password.join(":") };
+});
+const tokenLifetimeMs = Number(values["token-lifetime"]) * 1000;
+
 const simulator = await startSimulator({
+  api,
+  accounts: users.length === 0 ? undefined : { users, tokenLifetimeMs },
   port: Number(values.port),
   dataDir: values.data,
   stepDelayMs: Number(values["step-delay"]),

@@ -98,17 +98,19 @@ export function createRunner(world: World, events: QueueEvents) {
     vanishBatchIfDue,
     removeBatch,
 
-    /** Cancels unfinished rows; only the one that runs makes an event. Answers how many there were. */
+    /** Cancels unfinished rows; only the one that runs makes an event. Answers how many the server counts. */
     cancel(rows: ItemRow[]): number {
       const unfinished = rows.filter(({ status }) => ["pending", "in_progress"].includes(status));
+      let counted = unfinished.length;
       for (const row of unfinished) {
         const canceled = queue.setStatus(row.item_id, "canceled");
         if (running?.itemId !== row.item_id || canceled === undefined) continue;
         running.cancel.abort();
+        if (!world.traits.countsRunningCancel) counted -= 1;
         events.statusChanged(canceled);
       }
       wake.resolve();
-      return unfinished.length;
+      return counted;
     },
 
     /** Leaves the running item where it is, as a kill of the process would. */

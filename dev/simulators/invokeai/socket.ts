@@ -1,13 +1,15 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server } from "socket.io";
-import type { Faults } from "./faults.ts";
+import type { World } from "./world.ts";
 
 export type EventSink = ReturnType<typeof createEventSink>;
 
-/** The socket.io side: WebSocket only, no replay, no need to subscribe, each event twice. */
+const room = "default";
+
+/** The socket.io side: WebSocket only, no replay. */
 export function createEventSink(
   http: HttpServer,
-  faults: Faults,
+  { faults, traits, accounts }: World,
   admit: (request: IncomingMessage) => boolean,
 ) {
   const io = new Server(http, {
@@ -16,15 +18,24 @@ export function createEventSink(
     serveClient: false,
     allowRequest: (request, decide) => decide(null, admit(request)),
   });
+  io.use((socket, next) => {
+    const { auth, headers } = socket.handshake;
+    const isIn = accounts.admits(auth.token as string | undefined, headers.authorization);
+    next(isIn ? undefined : new Error("Connection rejected by server"));
+  });
+  io.on("connection", (socket) => {
+    if (!traits.isSocketOld) void socket.join(room);
+    socket.on("subscribe_queue", () => void socket.join(room));
+  });
 
   function broadcast(name: string, payload: Record<string, unknown>): void {
     if (io.engine.clientsCount === 0) return;
     if (faults.strike("socket_silent") !== undefined) return;
     const event = { timestamp: Math.floor(Date.now() / 1000), ...payload };
-    io.emit(name, event);
-    // Once for the user's room and once for the admins', where the preview is left out. 6.14.2 was
-    // also seen to send once; a client has to bear both, and twice is the harder one.
-    io.emit(name, name === "invocation_progress" ? { ...event, image: null } : event);
+    io.to(room).emit(name, event);
+    if (!traits.isSocketOld) return;
+    // Once for the user's room and once for the admins', where the preview is left out.
+    io.to(room).emit(name, name === "invocation_progress" ? { ...event, image: null } : event);
   }
 
   return {

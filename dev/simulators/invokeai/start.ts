@@ -3,16 +3,19 @@ import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createSimulatorControl, type SimulatorControl } from "./control-client.ts";
 import { answerControl, type Controlled } from "./control-routes.ts";
+import type { AccountOptions } from "./accounts.ts";
 import type { Fault } from "./control.ts";
 import { openDatabase } from "./database.ts";
 import { createQueueEvents } from "./events.ts";
 import { createListener } from "./http.ts";
-import { appHandlers } from "./routes/app.ts";
+import { createItemJson } from "./item-json.ts";
+import { createAppHandlers } from "./routes/app.ts";
 import { createImageHandlers } from "./routes/images.ts";
 import { createModelHandlers } from "./routes/models.ts";
 import { createQueueHandlers } from "./routes/queue.ts";
 import { createRunner } from "./runner.ts";
 import { createEventSink } from "./socket.ts";
+import type { ApiVersion } from "./versions.ts";
 import { createWorld } from "./world.ts";
 
 export type SimulatorOptions = {
@@ -24,6 +27,10 @@ export type SimulatorOptions = {
   stepDelayMs?: number;
   /** How many pending items the queue takes (default 10 000). */
   maxQueueSize?: number;
+  /** Which server is imitated (default 6.14). */
+  api?: ApiVersion;
+  /** Multi-user mode, with these users; without it nobody has to log in. */
+  accounts?: AccountOptions;
   /** Faults that are on from the start. */
   faults?: Fault[];
 };
@@ -36,14 +43,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true });
   const database = openDatabase(dataDir);
   const world = createWorld(database, dataDir, {
+    api: options.api ?? "6.14",
+    accounts: options.accounts,
     stepDelayMs: options.stepDelayMs ?? 0,
     maxQueueSize: options.maxQueueSize ?? 10_000,
   });
   for (const fault of options.faults ?? []) world.faults.add(fault);
 
   const http = createServer();
-  const sink = createEventSink(http, world.faults, () => admitSocket());
-  const events = createQueueEvents(world.queue, sink.broadcast);
+  const sink = createEventSink(http, world, () => admitSocket());
+  const itemJson = createItemJson(world.queue, world.traits);
+  const events = createQueueEvents(itemJson, sink.broadcast);
   const runner = createRunner(world, events);
   const connections = new Set<Socket>();
   http.on("connection", (socket) => {
@@ -66,9 +76,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     wipe,
   };
   const handlers = {
-    ...appHandlers,
+    ...createAppHandlers(world),
     ...createModelHandlers(world.models),
-    ...createQueueHandlers(world, runner, events),
+    ...createQueueHandlers(world, runner, { events, itemJson }),
     ...createImageHandlers(world),
   };
   const listener = createListener(world, handlers, (request) => answerControl(controlled, request));

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { createAccounts, type AccountOptions, type Accounts } from "./accounts.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createHolds } from "./holds.ts";
 import { createImageStore, type ImageStore } from "./images.ts";
@@ -6,6 +7,7 @@ import { createModelCatalogue, type ModelCatalogue } from "./models.ts";
 import { createNodeCache, type NodeCache } from "./node-cache.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import type { RouteName, SimulatorState } from "./control.ts";
+import { traitsOf, type ApiVersion, type Traits } from "./versions.ts";
 
 type Held = SimulatorState["held"][number];
 type Frozen = NonNullable<SimulatorState["frozen"]>;
@@ -18,6 +20,8 @@ type Journal = Pick<
 
 /** Everything the routes and the runner share. */
 export type World = {
+  traits: Traits;
+  accounts: Accounts;
   models: ModelCatalogue;
   queue: Queue;
   images: ImageStore;
@@ -29,12 +33,22 @@ export type World = {
   settings: { stepDelayMs: number; maxQueueSize: number; paused: boolean };
 };
 
+type WorldOptions = {
+  api: ApiVersion;
+  accounts: AccountOptions | undefined;
+  stepDelayMs: number;
+  maxQueueSize: number;
+};
+
 export function createWorld(
   database: Database,
   dataDir: string | undefined,
-  settings: { stepDelayMs: number; maxQueueSize: number },
+  { api, accounts, ...settings }: WorldOptions,
 ): World {
+  const traits = traitsOf[api];
   return {
+    traits,
+    accounts: createAccounts(accounts, traits),
     models: createModelCatalogue(),
     queue: createQueue(database),
     images: createImageStore(database, dataDir),

@@ -1,4 +1,7 @@
-import { startSimulator } from "#dev/simulators/invokeai/start";
+import { io, type Socket } from "socket.io-client";
+import { blankGraph } from "./graphs.ts";
+import { logIn, type Place } from "./places.ts";
+import { removeTraces } from "./traces.ts";
 
 export type Model = {
   key: string;
@@ -37,16 +40,24 @@ export type Target = Awaited<ReturnType<typeof openTarget>>;
 const queue = "/api/v1/queue/default";
 const deadlineMs = 60_000;
 
-/** A server to examine: the real one that `GALLERY_TEST_INVOKEAI_URL` names, else a simulator. */
-export async function openTarget() {
-  const realUrl = Bun.env.GALLERY_TEST_INVOKEAI_URL;
-  const simulator = realUrl === undefined ? await startSimulator() : undefined;
-  const url = simulator?.url ?? realUrl ?? "";
+export type SeenEvent = { name: string; payload: Record<string, unknown> };
+
+/** Opens a server; what is made through it is remembered, and removed by `close`. */
+export async function openTarget(place: Place) {
+  const { url, close } = await place.open();
+  const token = place.shows.has("accounts") ? await logIn(url, place.account) : undefined;
+  const login: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const batchIds = new Set<string>();
+  const uploads = new Set<string>();
 
   async function call(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(new URL(path, url), {
       method,
-      headers: body === undefined ? {} : { "content-type": "application/json" },
+      headers: {
+        ...login,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
@@ -70,14 +81,21 @@ export async function openTarget() {
   return {
     url,
     queue,
+    /** The headers that every request carries. */
+    login,
+    token,
     call,
     batchStatus,
     until,
 
-    enqueue: (batch: Record<string, unknown>, prepend = false) =>
-      call("POST", `${queue}/enqueue_batch`, { prepend, batch: { runs: 1, ...batch } }),
+    /** The batch names itself as its destination: nothing else finds its items again. */
+    enqueue(batch: { batch_id: string } & Record<string, unknown>, prepend = false) {
+      batchIds.add(batch.batch_id);
+      const sent = { runs: 1, destination: batch.batch_id, ...batch };
+      return call("POST", `${queue}/enqueue_batch`, { prepend, batch: sent });
+    },
 
-    /** The items of a batch that names itself as its destination, oldest first, once all have ended. */
+    /** The items of a batch, oldest first, once all have ended. */
     async finishedItems(batchId: string): Promise<Item[]> {
       await until(
         () => batchStatus(batchId),
@@ -103,26 +121,64 @@ export async function openTarget() {
       form.set("file", new File([new Uint8Array(bytes)], "picture", { type }));
       const response = await fetch(new URL(`/api/v1/images/upload?${query}`, url), {
         method: "POST",
+        headers: login,
         body: form,
       });
       // oxlint-disable-next-line typescript/no-explicit-any
-      return {
-        status: response.status,
-        headers: response.headers,
-        json: (await response.json()) as any,
-      };
+      const json = (await response.json()) as any;
+      if (response.status === 201) uploads.add(json.image_name as string);
+      return { status: response.status, headers: response.headers, json };
     },
 
     async download(imageName: string): Promise<Buffer> {
       const response = await fetch(new URL(`/api/v1/images/i/${imageName}/full`, url), {
-        headers: { "accept-encoding": "identity" },
+        headers: { ...login, "accept-encoding": "identity" },
       });
       if (response.status !== 200) throw new Error(`${imageName}: ${response.status}`);
       return Buffer.from(await response.arrayBuffer());
     },
 
+    /** Connects and gathers every event; `subscribe` is false for who does not ask for the queue's. */
+    async listen({ subscribe = true } = {}): Promise<{ socket: Socket; seen: SeenEvent[] }> {
+      const socket = io(url, {
+        path: "/ws/socket.io",
+        transports: ["websocket"],
+        extraHeaders: login,
+        forceNew: true,
+        reconnection: false,
+      });
+      const seen: SeenEvent[] = [];
+      socket.onAny((name: string, payload: Record<string, unknown>) =>
+        seen.push({ name, payload }),
+      );
+      await new Promise<void>((resolve, reject) => {
+        socket.once("connect", resolve);
+        socket.once("connect_error", reject);
+      });
+      if (subscribe) socket.emit("subscribe_queue", { queue_id: "default" });
+      return { socket, seen };
+    },
+
+    /** Waits until a socket has heard all that was sent to it before: another batch's end comes after. */
+    async eventsUpToNow(socket: Socket): Promise<void> {
+      const marker = newBatchId();
+      const heard = new Promise<void>((resolve) =>
+        socket.on("queue_item_status_changed", ({ batch_id, status }) => {
+          if (batch_id === marker && status === "completed") resolve();
+        }),
+      );
+      socket.emit("subscribe_queue", { queue_id: "default" });
+      await this.enqueue({ batch_id: marker, graph: blankGraph() });
+      await heard;
+    },
+
+    /** @throws when something of this target's is still on the server afterwards */
     async close(): Promise<void> {
-      await simulator?.stop();
+      try {
+        await removeTraces({ call, batchStatus }, { batchIds, uploads });
+      } finally {
+        await close();
+      }
     },
   };
 }

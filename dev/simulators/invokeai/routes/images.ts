@@ -12,7 +12,7 @@ const listLimit = 1000;
 
 /** Pictures: upload, look, read, delete. */
 export function createImageHandlers(world: World): Handlers {
-  const { images, nodeCache } = world;
+  const { images, nodeCache, traits } = world;
 
   async function withImage(
     name: string | undefined,
@@ -33,7 +33,7 @@ export function createImageHandlers(world: World): Handlers {
     return json({
       affected_boards: deleted.length > 0 ? ["none"] : [],
       deleted_images: deleted,
-      failed_images: [],
+      ...(traits.hasStrictImages && { failed_images: [] }),
     });
   }
 
@@ -62,7 +62,7 @@ export function createImageHandlers(world: World): Handlers {
 
     listImages({ url }) {
       const filter = readFilter(url.searchParams);
-      if (filter.limit > listLimit) return limitFault(filter.limit);
+      if (traits.hasStrictImages && filter.limit > listLimit) return limitFault(filter.limit);
       const { rows, total } = images.list(filter);
       const { limit, offset } = filter;
       return json({ limit, offset, total, items: rows.map(imageToJson) });
@@ -78,7 +78,11 @@ export function createImageHandlers(world: World): Handlers {
       return json({ image_names, starred_count: 0, total_count: total });
     },
 
-    deleteImage: ({ params }) => withImage(params.name, (row) => remove([row.image_name])),
+    deleteImage({ params }) {
+      const name = params.name ?? "";
+      const isRefused = traits.hasStrictImages && images.find(name) === undefined;
+      return isRefused ? detail(404, "Image not found") : remove([name]);
+    },
 
     deleteImages(request) {
       return remove(requireList(readJson(request), "image_names").map(String));

@@ -2,7 +2,7 @@ import { detail, json, type Answer } from "../answers.ts";
 import { expandBatch, parseEnqueue } from "../batch.ts";
 import type { QueueEvents } from "../events.ts";
 import { findSeed } from "../graph.ts";
-import { batchStatusJson, itemToJson, queueStatusJson, singleItemToJson } from "../item-json.ts";
+import type { ItemJson } from "../item-json.ts";
 import type { ItemRow } from "../queue.ts";
 import type { Handlers, RouteRequest } from "../router.ts";
 import type { Runner } from "../runner.ts";
@@ -11,12 +11,17 @@ import { requireList } from "../validation.ts";
 import type { World } from "../world.ts";
 
 /** The session queue: enqueue, look, cancel, remove. */
-export function createQueueHandlers(world: World, runner: Runner, events: QueueEvents): Handlers {
+export function createQueueHandlers(
+  world: World,
+  runner: Runner,
+  parts: { events: QueueEvents; itemJson: ItemJson },
+): Handlers {
+  const { events, itemJson } = parts;
   const { queue, faults, settings } = world;
 
   function answerItems(rows: ItemRow[]): Answer {
     const poisoned = rows.find(({ poison }) => poison !== null);
-    return poisoned === undefined ? json(rows.map(itemToJson)) : poisonAnswer(poisoned);
+    return poisoned === undefined ? json(rows.map(itemJson.item)) : poisonAnswer(poisoned);
   }
 
   function withItem({ params }: RouteRequest, act: (row: ItemRow) => Answer): Answer {
@@ -86,19 +91,19 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
       });
     },
 
-    batchStatus: ({ params }) => json(batchStatusJson(queue, params.batch ?? "")),
+    batchStatus: ({ params }) => json(itemJson.batchStatus(params.batch ?? "")),
 
-    queueStatus: () => json({ queue: queueStatusJson(queue), processor: processorStatus() }),
+    queueStatus: () => json({ queue: itemJson.queueStatus(), processor: processorStatus() }),
 
     currentItem() {
       const row = queue.findCurrent();
-      return json(row === undefined ? null : itemToJson(row));
+      return json(row === undefined ? null : itemJson.item(row));
     },
 
     nextItem() {
       const row = queue.findNext();
       if (row === undefined) return json(null);
-      return row.poison === null ? json(itemToJson(row)) : poisonAnswer(row);
+      return row.poison === null ? json(itemJson.item(row)) : poisonAnswer(row);
     },
 
     listAll: ({ url }) =>
@@ -114,7 +119,7 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
       return answerItems(ids.flatMap((id) => queue.find(Number(id)) ?? []));
     },
 
-    getItem: (request) => withItem(request, (row) => json(singleItemToJson(row))),
+    getItem: (request) => withItem(request, (row) => json(itemJson.singleItem(row))),
 
     deleteItem: (request) =>
       withItem(request, (row) => {
@@ -123,10 +128,15 @@ export function createQueueHandlers(world: World, runner: Runner, events: QueueE
         return json(null);
       }),
 
+    deleteByDestination({ params }) {
+      const rows = queue.listAll(params.destination ?? "");
+      return remove(rows, () => rows.filter(({ item_id }) => queue.deleteItem(item_id) > 0).length);
+    },
+
     cancelItem: (request) =>
       withItem(request, (row) => {
         runner.cancel([row]);
-        return json(itemToJson(queue.find(row.item_id) ?? row));
+        return json(itemJson.item(queue.find(row.item_id) ?? row));
       }),
 
     cancelByBatchIds(request) {

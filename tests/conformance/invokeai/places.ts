@@ -1,0 +1,125 @@
+import { appendFileSync } from "node:fs";
+import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import type { ApiVersion } from "#dev/simulators/invokeai/versions";
+
+/** A server to examine, and what it can show. */
+export type Place = {
+  name: string;
+  api: ApiVersion;
+  /** `alone`, `accounts`, `open`, `small_queue`, `6.13`, `6.14`, and each `base/type` of its models. */
+  shows: ReadonlySet<string>;
+  /** How many pending items its queue takes. */
+  queueSize: number;
+  account: Account;
+  open: () => Promise<{ url: string; close: () => Promise<void> }>;
+};
+
+/** What the suite logs in with where a server has accounts. */
+export type Account = { user?: string; password?: string; token?: string };
+
+/** Why a server cannot show what needs it. */
+const reasons: Record<string, string> = {
+  alone: "it would disturb whoever else uses the server; --alone says that nobody does",
+  accounts: "the server has no accounts",
+  open: "the server wants a login",
+  small_queue: "filling a queue takes a server with max_queue_size of at most 500, used alone",
+  "6.13": "the server is not of version 6.13",
+  "6.14": "the server is not of version 6.14",
+};
+
+const simulatedAccount = { user: "painter@example.org", password: "a long password" };
+const simulatedQueueSize = 60;
+const fillableQueueSize = 500;
+
+/** The server that `GALLERY_TEST_INVOKEAI_URL` names, else the simulator as each version and with accounts. */
+export async function findPlaces(): Promise<Place[]> {
+  const url = Bun.env.GALLERY_TEST_INVOKEAI_URL;
+  if (url !== undefined) return [await realPlace(url)];
+  return [simulated("6.13", {}), simulated("6.14", {}), simulated("6.14", simulatedAccount)];
+}
+
+function simulated(api: ApiVersion, account: Account): Place {
+  const models = ["sd-1/main", "sd-1/vae", "sd-1/lora", "sdxl/main"];
+  const hasAccounts = account.user !== undefined;
+  const { user = "", password = "" } = account;
+  return {
+    name: `the simulator as ${api}${hasAccounts ? " with accounts" : ""}`,
+    api,
+    shows: new Set(["alone", "small_queue", api, hasAccounts ? "accounts" : "open", ...models]),
+    queueSize: simulatedQueueSize,
+    account,
+    async open() {
+      const simulator: Simulator = await startSimulator({
+        api,
+        maxQueueSize: simulatedQueueSize,
+        // Long enough that a cancel comes in between.
+        stepDelayMs: 1,
+        accounts: hasAccounts ? { users: [{ email: user, password }] } : undefined,
+      });
+      return { url: simulator.url, close: simulator.stop };
+    },
+  };
+}
+
+async function realPlace(url: string): Promise<Place> {
+  const account = {
+    user: Bun.env.INVOKEAI_USER,
+    password: Bun.env.INVOKEAI_PASSWORD,
+    token: Bun.env.INVOKEAI_TOKEN,
+  };
+  const read = async (path: string, headers: Record<string, string> = {}) =>
+    (await fetch(new URL(path, url), { headers })).json();
+  const { version } = (await read("/api/v1/app/version")) as { version: string };
+  const { multiuser_enabled } = (await read("/api/v1/auth/status")) as {
+    multiuser_enabled: boolean;
+  };
+  const token = multiuser_enabled ? await logIn(url, account) : undefined;
+  const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+  const { models } = (await read("/api/v2/models/", headers)) as {
+    models: { base: string; type: string }[];
+  };
+  const settings = (await read("/api/v1/app/runtime_config", headers)) as {
+    config?: { max_queue_size?: number };
+  };
+  const queueSize = settings.config?.max_queue_size ?? Number.POSITIVE_INFINITY;
+  const isAlone = Bun.env.GALLERY_TEST_INVOKEAI_ALONE === "true";
+  const api: ApiVersion = version.startsWith("6.13.") ? "6.13" : "6.14";
+  const shows = new Set([
+    api,
+    multiuser_enabled ? "accounts" : "open",
+    ...models.map(({ base, type }) => `${base}/${type}`),
+  ]);
+  if (isAlone) shows.add("alone");
+  if (isAlone && queueSize <= fillableQueueSize) shows.add("small_queue");
+  const name = `InvokeAI ${version} at ${url}`;
+  return {
+    name,
+    api,
+    shows,
+    queueSize,
+    account,
+    open: async () => ({ url, close: async () => {} }),
+  };
+}
+
+/** A token of this account; undefined where none is given. */
+export async function logIn(url: string, account: Account): Promise<string | undefined> {
+  if (account.token !== undefined || account.user === undefined) return account.token;
+  const response = await fetch(new URL("/api/v1/auth/login", url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email: account.user, password: account.password, remember_me: false }),
+  });
+  if (!response.ok) throw new Error(`The login for the suite was refused: ${response.status}`);
+  return ((await response.json()) as { token: string }).token;
+}
+
+/** Notes for the summary that this place cannot show what a title promises. */
+export function noteUnshown(place: Place, title: string, missing: readonly string[]): void {
+  const why = missing.map((need) => reasons[need] ?? `the server has no ${need}`).join("; ");
+  const line = `${title} (${why})`;
+  const report = Bun.env.GALLERY_TEST_INVOKEAI_UNSHOWN;
+  if (report !== undefined) appendFileSync(report, `${line}\n`);
+  // Of the simulators each shows what the others cannot.
+  else if (Bun.env.GALLERY_TEST_INVOKEAI_URL !== undefined) console.log(`not shown: ${line}`);
+}

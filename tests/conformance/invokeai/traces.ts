@@ -1,0 +1,63 @@
+import type { Answer, BatchStatus, Item } from "./target.ts";
+
+type Server = {
+  call: (method: string, path: string, body?: unknown) => Promise<Answer>;
+  batchStatus: (batchId: string) => Promise<BatchStatus>;
+};
+
+const queue = "/api/v1/queue/default";
+const drainMs = 5_000;
+
+/**
+ * Removes these batches and all that they drew, and these uploads: by name, so that nobody else's
+ * are touched.
+ * @throws Error when a batch or a picture is still there
+ */
+export async function removeTraces(
+  server: Server,
+  made: { batchIds: ReadonlySet<string>; uploads: ReadonlySet<string> },
+): Promise<void> {
+  const { call, batchStatus } = server;
+  const batchIds: string[] = [];
+  for (const id of made.batchIds) if ((await batchStatus(id)).total > 0) batchIds.push(id);
+  if (batchIds.length > 0) {
+    await call("PUT", `${queue}/cancel_by_batch_ids`, { batch_ids: batchIds });
+  }
+  const pictures = new Set(made.uploads);
+  for (const batchId of batchIds) {
+    for (const name of await drawnBy(server, batchId)) pictures.add(name);
+    await call("DELETE", `${queue}/d/${batchId}`);
+  }
+  if (pictures.size > 0)
+    await call("POST", "/api/v1/images/delete", { image_names: [...pictures] });
+
+  for (const id of batchIds) {
+    if ((await batchStatus(id)).total > 0) throw new Error(`The batch ${id} is still there.`);
+  }
+  for (const name of pictures) {
+    const { status } = await call("GET", `/api/v1/images/i/${name}`);
+    if (status !== 404) throw new Error(`The picture ${name} is still there.`);
+  }
+}
+
+/** The pictures of a batch's items, also of one that is just being stopped. */
+async function drawnBy({ call }: Server, batchId: string): Promise<string[]> {
+  const deadline = Date.now() + drainMs;
+  for (;;) {
+    const { status, json } = await call("GET", `${queue}/list_all?destination=${batchId}`);
+    // Items that cannot be loaded have drawn nothing.
+    if (status !== 200) return [];
+    const items = json as Item[];
+    if (!items.some(isStopping) || Date.now() > deadline) {
+      return items.flatMap(({ session }) =>
+        Object.values(session.results).flatMap(({ image }) => image?.image_name ?? []),
+      );
+    }
+    await Bun.sleep(50);
+  }
+}
+
+function isStopping({ status, started_at, session }: Item): boolean {
+  const isCut = status === "canceled" && Boolean(started_at);
+  return isCut && Object.keys(session.results).length === 0;
+}
