@@ -14,7 +14,7 @@ function distinct(payloads: Record<string, unknown>[]): Record<string, unknown>[
   );
 }
 
-await examine((target, promised, place) => {
+await examine((target, promised) => {
   promised("the events of an item arrive in order, once or twice each", [], async () => {
     const { socket, seen } = await target.listen();
     const batchId = newBatchId();

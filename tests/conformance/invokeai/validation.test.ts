@@ -3,7 +3,7 @@ import { examine } from "./examine.ts";
 import { blankGraph, dataOf, graph, sd1Graph, seededBlankGraph, type TestGraph } from "./graphs.ts";
 import { newBatchId, type Answer } from "./target.ts";
 
-await examine((target, promised, place) => {
+await examine((target, promised) => {
   /** Expects a 422 whose `detail` is an array and whose messages contain `words`. */
   function expectRefusal({ status, json }: Answer, words: RegExp): void {
     expect(status).toBe(422);
