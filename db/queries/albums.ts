@@ -54,8 +54,7 @@ async function withPhotos(db: Db, rows: Album[]): Promise<AlbumView[]> {
   const first = db
     .select({ id: albumPhotos.photoId })
     .from(albumPhotos)
-    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
-    .where(and(eq(albumPhotos.albumId, albums.id), isNull(photos.deletedAt)))
+    .where(and(eq(albumPhotos.albumId, albums.id), isShown(db, { retrievedOnly: false })))
     .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
     .limit(1)
     .as("first");
@@ -199,10 +198,18 @@ export async function listAlbumPhotos(
   } & Page,
 ): Promise<AlbumPhoto[]> {
   const { after } = params;
+  // In the album's order, each photo by its id, up to the limit: a library that was not analysed yet would be read whole.
+  const photo = db
+    .select()
+    .from(photos)
+    .where(eq(photos.id, albumPhotos.photoId))
+    .limit(1)
+    // Under the table's own name, so that the same conditions hold for both.
+    .as("photos");
   return db
     .select({ photo: photoColumns, rank: albumPhotos.rank })
     .from(albumPhotos)
-    .innerJoin(photos, eq(photos.id, albumPhotos.photoId))
+    .innerJoinLateral(photo, sql`true`)
     .where(and(inAlbum(params), after === null ? undefined : behind(after)))
     .orderBy(asc(albumPhotos.rank), asc(albumPhotos.photoId))
     .limit(params.limit)
@@ -219,18 +226,25 @@ export async function countAlbumPhotos(
   db: Db,
   params: { albumId: string; retrievedOnly: boolean; bound: number | null },
 ): Promise<number> {
-  const isShown = db
-    .select({ isShown: sql`true` })
-    .from(photos)
-    .where(and(eq(photos.id, albumPhotos.photoId), shown(params)));
   const found = db
     .select({ one: sql`1` })
     .from(albumPhotos)
-    // A value and no join: photo by photo up to the bound, never by way of all there are.
-    .where(and(eq(albumPhotos.albumId, params.albumId), sql`(${isShown})`));
+    .where(and(eq(albumPhotos.albumId, params.albumId), isShown(db, params)));
   const counted = (params.bound === null ? found : found.limit(params.bound)).as("found");
   const [row] = await db.select({ count: sql<number>`count(*)::int` }).from(counted);
   return row?.count ?? 0;
+}
+
+/**
+ * Whether the photo at a place is shown. A value found by its id alone, and no join: photo by photo up to a limit. With
+ * its conditions beside the id, a library that was not analysed yet would be read whole for each photo.
+ */
+function isShown(db: Db, params: { retrievedOnly: boolean }) {
+  const value = db
+    .select({ isShown: sql`${shown(params)}` })
+    .from(photos)
+    .where(eq(photos.id, albumPhotos.photoId));
+  return sql`(${value})`;
 }
 
 function inAlbum(params: { albumId: string; retrievedOnly: boolean }) {
