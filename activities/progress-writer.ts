@@ -1,29 +1,28 @@
+import { findSecondsPerImage } from "#db/queries/pace";
 import { saveProgress } from "#db/queries/progress";
-import type { Step } from "#db/schema/steps";
+import type { Attempt, Step } from "#db/schema/steps";
 import type { BatchItem } from "./adapters/invokeai/types";
-import type { ItemProgress, ProgressPhase } from "./adapters/invokeai/progress";
+import type { ItemProgress } from "./adapters/invokeai/progress";
 import type { ActivityDeps } from "./deps";
-
-const phaseWords: Record<ProgressPhase, string> = {
-  preparing: "being prepared",
-  loading_model: "the model is being loaded",
-  denoising: "being drawn",
-  decoding: "being decoded",
-};
+import { createProgressAccount, estimateCompletion } from "./progress-account";
 
 /** A change is written at once, the next one not sooner than this. */
 const writeEveryMs = 200;
 
+export type ProgressWriter = ReturnType<typeof createProgressWriter>;
+
 /**
- * Writes a step's progress over and over into one row. Progress is a comfort: that it cannot be
+ * Writes the progress of a batch over and over into its step's one row. Progress is a comfort: that it cannot be
  * written never disturbs the work.
  */
-export function createProgressWriter(deps: ActivityDeps, step: Step) {
-  const startedAt = deps.now();
-  let finished = 0;
-  let current = 0;
-  let phase: ProgressPhase | undefined;
-  let preview: string | null = null;
+export function createProgressWriter(
+  { database: { db }, now }: Pick<ActivityDeps, "database" | "now">,
+  { step, attempt }: { step: Step; attempt: Attempt },
+) {
+  const images = attempt.slotIndexes.length;
+  const account = createProgressAccount({ images, before: step.batchSize - images });
+  const since = attempt.acceptedAt ?? now();
+  let secondsPerImage: Promise<number | null> | undefined;
   let dirty = false;
   let writing: Promise<void> | undefined;
   let lastWrite = 0;
@@ -35,54 +34,45 @@ export function createProgressWriter(deps: ActivityDeps, step: Step) {
 
   async function writeUntilClean(): Promise<void> {
     while (dirty) {
-      const pauseMs = lastWrite + writeEveryMs - Date.now();
+      const pauseMs = lastWrite + writeEveryMs - performance.now();
       if (pauseMs > 0) await Bun.sleep(pauseMs);
       dirty = false;
-      lastWrite = Date.now();
+      lastWrite = performance.now();
       await write().catch(() => {});
     }
     writing = undefined;
   }
 
-  function write(): Promise<void> {
-    const progress = Math.min((finished + current) / step.batchSize, 1);
-    const elapsedMs = deps.now().getTime() - startedAt.getTime();
-    // Too early, a guess would be of the model's loading rather than of the work.
-    const estimatedCompletion =
-      progress >= 0.1 ? new Date(startedAt.getTime() + elapsedMs / progress) : null;
-    return saveProgress(deps.database.db, {
+  async function write(): Promise<void> {
+    secondsPerImage ??= findSecondsPerImage(db, step, attempt.backend).catch(() => null);
+    const known = await secondsPerImage;
+    const { made, ...shown } = account.show();
+    const at = now();
+    await saveProgress(db, {
       stepId: step.id,
-      progress,
-      message: describe(),
-      preview,
-      estimatedCompletion,
-      updatedAt: deps.now(),
+      ...shown,
+      estimatedCompletion: estimateCompletion({
+        images,
+        made,
+        secondsPerImage: known,
+        since,
+        now: at,
+      }),
+      updatedAt: at,
     });
   }
 
-  function describe(): string {
-    const place = `Image ${Math.min(finished + 1, step.batchSize)} of ${step.batchSize}`;
-    return phase === undefined ? `${place}.` : `${place}: ${phaseWords[phase]}.`;
-  }
-
   return {
-    /** From the socket: how far the image in the making is. */
+    /** From the socket: how far an image in the making is. */
     itemProgress(seen: ItemProgress): void {
-      current = seen.fraction;
-      phase = seen.phase;
-      preview = seen.preview ?? preview;
-      touch();
+      if (account.itemProgress(seen)) touch();
     },
-    /** From a look at the batch: how many images are done. */
-    itemsSeen(items: BatchItem[]): void {
-      const done = items.filter((item) => item.status === "completed").length;
-      if (done === finished) return;
-      finished = done;
-      current = 0;
-      touch();
+    /** From a look at the batch: how its images stand. */
+    itemsSeen(items: readonly BatchItem[]): void {
+      if (account.itemsSeen(items)) touch();
     },
     /** Waits for what is being written. */
-    async close(): Promise<void> {
+    async settled(): Promise<void> {
       await writing;
     },
   };

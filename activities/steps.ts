@@ -27,7 +27,7 @@ export function createStepActivities({ database: { db }, now }: ActivityDeps) {
       return { state: "live" as const, status, hasSource: step?.sourceImageId != null };
     },
 
-    noteStepMessage: (params: StepRef & { message: string }): Promise<void> =>
+    noteStepMessage: (params: StepRef & { message: string; place?: number }): Promise<void> =>
       noteStepMessage(db, params),
 
     /** The step has its turn: from now on it is in progress. */

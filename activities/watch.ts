@@ -4,11 +4,10 @@ import { fillSlot } from "#db/queries/slots";
 import { findStep, noteStepMessage } from "#db/queries/steps";
 import type { Attempt, Slot, Step } from "#db/schema/steps";
 import type { BatchItem } from "./adapters/invokeai/types";
-import { subscribeProgress } from "./adapters/invokeai/progress";
+import { createBatchFollower } from "./batch-follower";
 import type { ActivityDeps } from "./deps";
 import { generatedPhoto } from "./generated-photo";
 import { pause, withHeartbeat } from "./heartbeat";
-import { createProgressWriter } from "./progress-writer";
 import { waitingWords } from "./waiting";
 
 type Seen = { photoIds: string[]; ended: boolean };
@@ -21,6 +20,7 @@ const looksUntilGone = 3;
 /** Looks after a batch on the server: what it has made gets its rows. */
 export function createWatchActivities(deps: ActivityDeps) {
   const { db } = deps.database;
+  const follow = createBatchFollower(deps);
 
   /** Gives rows to the images that are new; repeating it changes nothing. */
   async function record(step: Step, attempt: Attempt, items: BatchItem[]): Promise<string[]> {
@@ -47,9 +47,6 @@ export function createWatchActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
     if (!attempt || !step || attempt.settledAt) return { photoIds: [], ended: true };
-    const progress = createProgressWriter(deps, step);
-    const done = new AbortController();
-    const stop = AbortSignal.any([signal, done.signal]);
     let wake = () => {};
     // A word of an earlier try, or of this one, goes as soon as InvokeAI answers.
     let message = step.progressMessage;
@@ -57,13 +54,7 @@ export function createWatchActivities(deps: ActivityDeps) {
       if (words !== message) await noteStepMessage(db, { stepId: step.id, message: words });
       message = words;
     };
-    subscribeProgress({
-      baseUrl: await deps.backendUrl(attempt.backend),
-      batchId,
-      onProgress: (seen) => progress.itemProgress(seen),
-      onChange: () => wake(),
-      signal: stop,
-    });
+    const progress = await follow({ step, attempt }, () => wake());
     try {
       for (let misses = 0; ;) {
         const moved = new Promise<void>((resolve) => (wake = resolve));
@@ -78,11 +69,10 @@ export function createWatchActivities(deps: ActivityDeps) {
           const ended = look.length === 0 ? misses >= looksUntilGone : look.every(isOver);
           if (photoIds.length > 0 || ended) return { photoIds, ended };
         }
-        await Promise.race([moved, pause(lookEveryMs, stop)]);
+        await Promise.race([moved, pause(lookEveryMs, signal)]);
       }
     } finally {
-      done.abort();
-      await progress.close();
+      await progress.leave();
     }
   }
 

@@ -1,13 +1,18 @@
 import postgres from "postgres";
 import { eventChannel } from "./queries/events";
+import { progressChannel } from "./queries/progress";
 
 const againMs = 1_000;
 
 /**
- * Listens for commits with events over a connection of its own, which is opened again whenever it is lost.
- * `onWake` is called at each announcement and after each reconnect, when some may have been missed.
+ * Listens for commits with events, and for changes of progress, over a connection of its own, which is opened again
+ * whenever it is lost. Each is called at its announcements, `onEvents` also after a reconnect, when some may have been
+ * missed.
  */
-export function openEventChannel(url: string, onWake: () => void): { close(): Promise<void> } {
+export function openEventChannel(
+  url: string,
+  { onEvents, onProgress }: { onEvents: () => void; onProgress: () => void },
+): { close(): Promise<void> } {
   let isClosed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -19,7 +24,7 @@ export function openEventChannel(url: string, onWake: () => void): { close(): Pr
     // The one connection has to stay, however quiet it is.
     max_lifetime: null,
     onnotice: () => {},
-    onnotify: onWake,
+    onnotify: (channel: string) => (channel === progressChannel ? onProgress() : onEvents()),
     onclose: listenAgainSoon,
     connection: { application_name: "gallery-events" },
   };
@@ -28,7 +33,8 @@ export function openEventChannel(url: string, onWake: () => void): { close(): Pr
   async function listen(): Promise<void> {
     try {
       await sql`listen ${sql(eventChannel)}`;
-      onWake();
+      await sql`listen ${sql(progressChannel)}`;
+      onEvents();
     } catch {
       // The database is away; readers look by themselves until it is back.
       listenAgainSoon();

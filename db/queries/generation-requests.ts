@@ -76,6 +76,7 @@ export type NewStep = Omit<
   | "position"
   | "status"
   | "progressMessage"
+  | "turnPlace"
   | "error"
   | "selectedImageId"
   | "cancelRequestedAt"
@@ -195,6 +196,7 @@ export async function reopenStep(tx: Tx, stepId: string): Promise<boolean> {
       status: "pending",
       error: null,
       progressMessage: null,
+      turnPlace: null,
       cancelRequestedAt: null,
       startedAt: null,
       completedAt: null,

@@ -3,6 +3,8 @@ import type { Db, Tx } from "../client";
 import { type Photo, photoColumns, photos } from "../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../schema/sessions";
 import { type Step, type StepProgress, stepProgress, steps } from "../schema/steps";
+import type { ExpectedTurn } from "../turn-forecast";
+import { findExpectedTurns } from "./line";
 
 /** How the images of a step stand. */
 type RetrievalCounts = { total: number; completed: number; pending: number; failed: number };
@@ -16,6 +18,8 @@ export type StepView = Step & {
   /** Images that never came to be. */
   slotsFailed: number;
   running: StepProgress | null;
+  /** Of one that waits for its turn, where it can be told. */
+  expected: ExpectedTurn | null;
 };
 
 const seeds = sql<number[]>`(
@@ -45,7 +49,18 @@ async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Prom
     .orderBy(asc(steps.position))
     .limit(page?.limit ?? 1)
     .offset(page?.offset ?? 0);
-  return rows.map(({ step, ...rest }) => ({ ...step, ...rest }));
+  const views = rows.map(({ step, ...rest }) => ({ ...step, ...rest }));
+  return withExpectations(db, views);
+}
+
+/** Adds to each what is expected of its turn, if one of them waits for it. */
+async function withExpectations<Shown extends Pick<Step, "id" | "status" | "turnPlace">>(
+  db: Db | Tx,
+  shown: Shown[],
+): Promise<(Shown & { expected: ExpectedTurn | null })[]> {
+  const isWaiting = shown.some((step) => step.status === "pending" && step.turnPlace !== null);
+  const turns = isWaiting ? await findExpectedTurns(db) : new Map<string, ExpectedTurn>();
+  return shown.map((step) => ({ ...step, expected: turns.get(step.id) ?? null }));
 }
 
 export type Page = { limit: number; offset: number };
@@ -214,22 +229,18 @@ export async function countGeneratedImages(
 }
 
 /** What is shown of a step that has not ended. */
-export type LiveStep = {
-  stepId: string;
-  sessionId: string;
-  status: Step["status"];
-  progressMessage: string | null;
-  running: StepProgress | null;
-};
+export type LiveStep = Pick<Step, "id" | "sessionId" | "status" | "progressMessage" | "turnPlace"> &
+  Pick<StepView, "running" | "expected">;
 
 /** The live steps of these sessions, or of all. */
 export async function listLiveSteps(db: Db, sessionIds: string[] | "all"): Promise<LiveStep[]> {
-  return db
+  const live = await db
     .select({
-      stepId: steps.id,
+      id: steps.id,
       sessionId: steps.sessionId,
       status: steps.status,
       progressMessage: steps.progressMessage,
+      turnPlace: steps.turnPlace,
       running: stepProgress,
     })
     .from(steps)
@@ -241,4 +252,5 @@ export async function listLiveSteps(db: Db, sessionIds: string[] | "all"): Promi
       ),
     )
     .orderBy(asc(steps.createdAt), asc(steps.id));
+  return withExpectations(db, live);
 }

@@ -3,6 +3,7 @@ import type { Db } from "../client";
 import { type Session, sessions } from "../schema/sessions";
 import { type Step, type StepError, steps } from "../schema/steps";
 import { insertEvents } from "./events";
+import { announceProgress } from "./progress";
 
 const live = inArray(steps.status, ["pending", "processing"]);
 
@@ -35,7 +36,12 @@ export async function closeCancelledWaitingSteps(
   return db.transaction(async (tx) => {
     const closed = await tx
       .update(steps)
-      .set({ status: "cancelled", completedAt: params.now, progressMessage: null })
+      .set({
+        status: "cancelled",
+        completedAt: params.now,
+        progressMessage: null,
+        turnPlace: null,
+      })
       .where(
         and(
           eq(steps.sessionId, params.sessionId),
@@ -65,6 +71,7 @@ export async function startStep(db: Db, params: { step: Step; now: Date }): Prom
         status: "processing",
         startedAt: sql`coalesce(${steps.startedAt}, ${params.now.toISOString()}::timestamptz)`,
         progressMessage: null,
+        turnPlace: null,
       })
       .where(and(eq(steps.id, params.step.id), eq(steps.status, "pending")))
       .returning({ id: steps.id });
@@ -76,15 +83,19 @@ export async function startStep(db: Db, params: { step: Step; now: Date }): Prom
   });
 }
 
-/** Tells the person who looks at a live step what it is waiting for; null: nothing. */
+/**
+ * Tells the person who looks at a live step what it is waiting for; null: nothing. `place` is its place in the line for
+ * a turn, from 1; left out where it waits for something else.
+ */
 export async function noteStepMessage(
   db: Db,
-  params: { stepId: string; message: string | null },
+  params: { stepId: string; message: string | null; place?: number },
 ): Promise<void> {
   await db
     .update(steps)
-    .set({ progressMessage: params.message })
-    .where(and(eq(steps.id, params.stepId), live));
+    .set({ progressMessage: params.message, turnPlace: params.place ?? null })
+    .where(and(eq(steps.id, params.stepId), live))
+    .returning({ announced: announceProgress });
 }
 
 export type StepEnding =
@@ -104,7 +115,13 @@ export async function endStep(
   return db.transaction(async (tx) => {
     const [ended] = await tx
       .update(steps)
-      .set({ status: ending.status, error, completedAt: params.now, progressMessage: null })
+      .set({
+        status: ending.status,
+        error,
+        completedAt: params.now,
+        progressMessage: null,
+        turnPlace: null,
+      })
       .where(and(eq(steps.id, params.stepId), params.from ? eq(steps.status, params.from) : live))
       .returning({ id: steps.id, sessionId: steps.sessionId });
     if (!ended) return false;

@@ -67,6 +67,8 @@ export const steps = pgTable(
     batchSize: smallint("batch_size").notNull(),
     status: text("status").$type<StepStatus>().notNull().default("pending"),
     progressMessage: text("progress_message"),
+    /** Of a pending step that waits for its turn: its place in the line, from 1. */
+    turnPlace: integer("turn_place"),
     error: jsonb("error").$type<StepError>(),
     selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
@@ -91,6 +93,14 @@ export const steps = pgTable(
     index("steps_live")
       .on(table.createdAt, table.id)
       .where(sql`${table.status} in ('pending', 'processing')`),
+    // How long such a picture took before: see db/queries/pace.ts.
+    index("steps_pace")
+      .on(
+        table.modelHash,
+        sql`((${table.parameters} ->> 'width')::int * (${table.parameters} ->> 'height')::int)`,
+        table.completedAt,
+      )
+      .where(sql`${table.status} = 'completed'`),
     index("steps_parent").on(table.parentId),
     index("steps_source").on(table.sourceImageId),
     index("steps_selected").on(table.selectedImageId),
@@ -172,8 +182,10 @@ export const stepProgress = pgTable(
     stepId: uuid("step_id").primaryKey(),
     /** 0–1 over the whole batch. */
     progress: real("progress").notNull(),
+    /** 0–1 of the image that is being made; null between two. */
+    imageProgress: real("image_progress"),
     message: text("message"),
-    /** A small picture as data URL, at most some kilobytes. */
+    /** A small picture as data URL, at most 32 KiB. */
     preview: text("preview"),
     estimatedCompletion: moment("estimated_completion"),
     updatedAt: moment("updated_at").notNull().defaultNow(),
@@ -185,6 +197,7 @@ export const stepProgress = pgTable(
       name: "step_progress_step",
     }).onDelete("cascade"),
     check("step_progress_range", sql`${table.progress} between 0 and 1`),
+    check("step_progress_image", sql`${table.imageProgress} between 0 and 1`),
   ],
 );
 

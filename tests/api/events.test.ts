@@ -150,6 +150,7 @@ test("progress of a running step comes as it is, without an id, and the present 
     saveProgress(db(), {
       stepId,
       progress,
+      imageProgress: null,
       message: "denoising",
       preview: null,
       estimatedCompletion: null,
@@ -166,6 +167,39 @@ test("progress of a running step comes as it is, without an id, and the present 
   await stream.until(isAt(0.5));
   stream.close();
 });
+
+test("the stream of everything carries the progress of every session, with its picture, as soon as it is announced", async () => {
+  const stepId = await requestStep(await openSession());
+  await db().update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
+  const stream = await openEventStream(`${servers[0]!.url}/api/v1/events`);
+  await stream.until((message) => message.event === "snapshot");
+  // Without an announcement each would be found by the look of the next second.
+  for (let percent = 10; percent <= 90; percent += 10) {
+    await saveProgress(db(), {
+      stepId,
+      progress: percent / 100,
+      imageProgress: 0.5,
+      message: `at ${percent}`,
+      preview: `data:image/png;base64,${percent}`,
+      estimatedCompletion: new Date("2100-01-01"),
+      updatedAt: new Date(),
+    });
+    const found = await stream.until((message) => message.data.includes(`"at ${percent}"`));
+    expect([found.event, found.id]).toEqual(["step.progress", undefined]);
+    expect(JSON.parse(found.data)).toMatchObject({
+      step_id: stepId,
+      progress: percent / 100,
+      image_progress: 0.5,
+      preview: `data:image/png;base64,${percent}`,
+      estimated_completion: "2100-01-01T00:00:00.000Z",
+    });
+  }
+  const [row] = await db().execute<{ n: number }>(
+    sql`select count(*)::int as n from events where data::text like '%data:image%'`,
+  );
+  expect(row!.n).toBe(0);
+  stream.close();
+}, 5_000);
 
 test("the stream of everything carries what is of no session", async () => {
   const stream = await openEventStream(`${servers[0]!.url}/api/v1/events`);

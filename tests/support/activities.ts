@@ -113,6 +113,7 @@ export async function createActivityBench() {
   return {
     db,
     sql: database.sql,
+    url: database.url,
     dataDir,
     invokeai,
     simulator,

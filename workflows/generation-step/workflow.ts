@@ -65,7 +65,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     if (step.state === "cancelling") return void (await endAsCancelled());
     from = step.status;
     const place = await turn.take({
-      tell: (message) => rows.noteStepMessage({ stepId, message }),
+      tell: (message, place) => rows.noteStepMessage({ stepId, message, place }),
       continueAsNew: () => continueAsNew<typeof generationStep>(input),
     });
     const tally = await generate(place, step.hasSource);

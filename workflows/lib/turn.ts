@@ -31,11 +31,11 @@ export function createTurn(timings: Timings) {
 
   return {
     /**
-     * Waits for the turn and answers where InvokeAI is. `tell` gets each new reason to wait; `continueAsNew` ends a run
-     * whose asking would fill its history: its place is kept under the workflow's id.
+     * Waits for the turn and answers where InvokeAI is. `tell` gets each new reason to wait, with the place in the
+     * line; `continueAsNew` ends a run whose asking would fill its history: its place is kept under the workflow's id.
      */
     async take(options: {
-      tell: (sentence: string) => Promise<void>;
+      tell: (sentence: string, place: number) => Promise<void>;
       continueAsNew: () => Promise<never>;
     }): Promise<string> {
       present("waiting", "Waiting for its turn at InvokeAI.");
@@ -51,7 +51,7 @@ export function createTurn(timings: Timings) {
         if (backend === undefined && wait !== undefined && sentenceOf(wait) !== shown) {
           shown = sentenceOf(wait);
           present("waiting", shown);
-          await options.tell(shown);
+          await options.tell(shown, wait.place);
         }
         if (backend === undefined && workflowInfo().continueAsNewSuggested) {
           await options.continueAsNew();

@@ -24,7 +24,8 @@ const spans: ReadonlyMap<string, Span> = new Map([
   [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
 ]);
 
-const maxPreviewChars = 64 * 1024;
+/** InvokeAI's are some 10 KiB; a larger one is left out, as it is sent again with each change. */
+const maxPreviewChars = 32 * 1024;
 
 const StatusChanged = Type.Object({
   batch_id: Type.String(),

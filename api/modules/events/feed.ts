@@ -4,8 +4,8 @@ import type { ApiDeps } from "../../deps";
 
 /** Readers look by themselves this often: an announcement is a wake-up only and may be lost. */
 const pollMs = 5_000;
-/** Progress is looked at this often, as long as there is any. */
-const progressMs = 200;
+/** As long as there is progress to be made it is looked at this often, also when nothing is announced. */
+const progressMs = 1_000;
 
 /** Who reads; `sessionId` null: of all sessions. */
 type Subscriber = {
@@ -23,10 +23,14 @@ export function createFeed({ config, database, log }: ApiDeps): Feed {
   const subscribers = new Set<Subscriber>();
   let running: { close(): void } | undefined;
   let isLooking = false;
+  let isChanged = false;
   let nextLook: ReturnType<typeof setTimeout> | undefined;
 
   function start() {
-    const channel = openEventChannel(config.secrets.databaseUrl, wakeAll);
+    const channel = openEventChannel(config.secrets.databaseUrl, {
+      onEvents: wakeAll,
+      onProgress: () => void look(),
+    });
     const poll = setInterval(wakeAll, pollMs);
     return {
       close() {
@@ -42,27 +46,37 @@ export function createFeed({ config, database, log }: ApiDeps): Feed {
     void look();
   }
 
+  /** One look at a time; what changes meanwhile is seen by another one right after it. */
   async function look(): Promise<void> {
+    isChanged = true;
     if (isLooking) return;
     isLooking = true;
     clearTimeout(nextLook);
     try {
-      const watched = [...subscribers].map((subscriber) => subscriber.sessionId);
-      const ids = watched.filter((id) => id !== null);
-      const live = await listLiveSteps(
-        database.db,
-        ids.length < watched.length ? "all" : [...new Set(ids)],
-      );
-      for (const { sessionId, onLive } of subscribers) {
-        onLive(live.filter((step) => sessionId === null || step.sessionId === sessionId));
+      while (isChanged && subscribers.size > 0) {
+        isChanged = false;
+        await lookOnce();
       }
-      if (live.length > 0 && running) nextLook = setTimeout(() => void look(), progressMs);
     } catch (error) {
       // Looked at again with the next wake-up.
       log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "progress not read");
     } finally {
       isLooking = false;
     }
+  }
+
+  async function lookOnce(): Promise<void> {
+    const watched = [...subscribers].map((subscriber) => subscriber.sessionId);
+    const ids = watched.filter((id) => id !== null);
+    const live = await listLiveSteps(
+      database.db,
+      ids.length < watched.length ? "all" : [...new Set(ids)],
+    );
+    for (const { sessionId, onLive } of subscribers) {
+      onLive(live.filter((step) => sessionId === null || step.sessionId === sessionId));
+    }
+    clearTimeout(nextLook);
+    if (live.length > 0 && running) nextLook = setTimeout(() => void look(), progressMs);
   }
 
   return {

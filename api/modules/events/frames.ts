@@ -1,5 +1,6 @@
 import type { LiveStep } from "#db/queries/generation-views";
 import type { EventRow } from "#db/schema/events";
+import { progressToWire } from "../generation/progress";
 
 /** One message of `text/event-stream` (HTML standard, 9.2.6). JSON holds no line break, so one `data` line is enough. */
 export function toFrame(message: { id?: number; event: string; data: unknown }): string {
@@ -25,19 +26,15 @@ export function eventFrame(row: EventRow): string {
 }
 
 /** Progress as it is; without an id, since it is no transition and is not repeated to who was away. */
-export function progressFrame({ running, ...step }: LiveStep): string {
-  const message = step.progressMessage ?? running?.message;
-  const estimate = running?.estimatedCompletion;
+export function progressFrame(step: LiveStep): string {
   return toFrame({
     event: "step.progress",
     data: {
       session_id: step.sessionId,
-      step_id: step.stepId,
+      step_id: step.id,
       status: step.status,
-      progress: step.status === "processing" ? (running?.progress ?? 0) : 0,
-      ...(message && { progress_message: message }),
-      ...(estimate && { estimated_completion: estimate.toISOString() }),
-      ...(running?.preview && { preview: running.preview }),
+      ...progressToWire(step),
+      ...(step.running?.preview && { preview: step.running.preview }),
     },
   });
 }

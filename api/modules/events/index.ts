@@ -57,7 +57,7 @@ export function createEventsModule(deps: ApiDeps) {
   async function showEverything() {
     const backend = await findBackend(db, "local");
     const live = await listLiveSteps(db, "all");
-    const steps = await Promise.all(live.map(({ stepId }) => findStepView(db, stepId)));
+    const steps = await Promise.all(live.map(({ id }) => findStepView(db, id)));
     return {
       backend: { connected: backend?.connected ?? false },
       steps: steps.filter((step) => step !== undefined).map(stepStatusToWire),

@@ -109,9 +109,9 @@ function createInbox(signal: AbortSignal) {
     putLive(steps: LiveStep[]): void {
       for (const step of steps) {
         const state = JSON.stringify(step);
-        if (ended.has(step.stepId) || sent.get(step.stepId) === state) continue;
-        sent.set(step.stepId, state);
-        live.set(step.stepId, step);
+        if (ended.has(step.id) || sent.get(step.id) === state) continue;
+        sent.set(step.id, state);
+        live.set(step.id, step);
         wake();
       }
     },

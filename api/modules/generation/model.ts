@@ -5,6 +5,7 @@ import type { StepParameters } from "#db/schema/steps";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import { type AskedParameters, seedCount } from "./parameters";
+import { progressSchema, progressToWire } from "./progress";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -168,9 +169,7 @@ export const stepSchema = t.Object(
       t.Literal("failed"),
       t.Literal("cancelled"),
     ]),
-    progress: t.Number({ minimum: 0, maximum: 1 }),
-    progress_message: t.Optional(t.String()),
-    estimated_completion: t.Optional(moment),
+    ...progressSchema.properties,
     error: t.Optional(t.Object({ code: t.String(), message: t.String(), suggestion: t.String() })),
     selected_image_id: t.Optional(uuid),
     images_retrieved: count,
@@ -268,8 +267,6 @@ export function sessionToWire(
 }
 
 export function stepToWire(view: StepView): Static<typeof stepSchema> {
-  const message = view.progressMessage ?? view.running?.message;
-  const estimate = view.running?.estimatedCompletion;
   return {
     id: view.id,
     session_id: view.sessionId,
@@ -286,9 +283,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     batch_size: view.batchSize,
     seeds: view.seeds,
     status: view.status,
-    progress: progressOf(view),
-    ...(message && { progress_message: message }),
-    ...(estimate && { estimated_completion: estimate.toISOString() }),
+    ...progressToWire(view),
     ...(view.error && { error: view.error }),
     ...(view.selectedImageId !== null && { selected_image_id: view.selectedImageId }),
     images_retrieved: view.retrieval.completed,
@@ -313,11 +308,6 @@ export function alternativeToWire(photo: Photo, selectedImageId: string | null) 
     retrieval_status: photo.retrievalStatus,
     photo: photoToWire(photo),
   };
-}
-
-function progressOf({ status, running }: StepView): number {
-  if (status === "completed") return 1;
-  return status === "processing" ? (running?.progress ?? 0) : 0;
 }
 
 function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {

@@ -86,7 +86,9 @@ export type GenerationFault =
   | { kind: "batch_vanish"; afterItems?: number; times?: number } // default 1
   | { kind: "queue_full"; maxQueueSize: number }
   | { kind: "processor_paused" }
-  | { kind: "socket_silent" }; // connected, but no events
+  | { kind: "socket_silent" } // connected, but no events
+  // Each event comes so late as the next of these says, in turn: they overtake each other, and some come after the end.
+  | { kind: "socket_late"; delaysMs: number[] };
 
 export type Fault = RouteFault | GenerationFault;
 

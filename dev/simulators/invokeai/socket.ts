@@ -28,10 +28,20 @@ export function createEventSink(
     socket.on("subscribe_queue", () => void socket.join(room));
   });
 
+  let lateCount = 0;
+
   function broadcast(name: string, payload: Record<string, unknown>): void {
     if (io.engine.clientsCount === 0) return;
     if (faults.strike("socket_silent") !== undefined) return;
     const event = { timestamp: Math.floor(Date.now() / 1000), ...payload };
+    const delaysMs = faults.strike("socket_late")?.delaysMs ?? [0];
+    const delayMs = delaysMs[lateCount % delaysMs.length] ?? 0;
+    lateCount += 1;
+    if (delayMs === 0) emit(name, event);
+    else setTimeout(() => emit(name, event), delayMs).unref();
+  }
+
+  function emit(name: string, event: Record<string, unknown>): void {
     io.to(room).emit(name, event);
     if (!traits.isSocketOld) return;
     // Once for the user's room and once for the admins', where the preview is left out.
