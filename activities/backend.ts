@@ -1,10 +1,7 @@
 import { ProviderError } from "#errors";
 import { saveBackendState } from "#db/queries/backend-state";
-import { type SeenModel, syncModels } from "#db/queries/model-sync";
-import { baseFacts } from "./adapters/invokeai/bases";
-import { defaultsOf, isSupported } from "./adapters/invokeai/graphs/index";
-import type { InvokeAiModel } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
+import { readModels } from "./models";
 
 /** The InvokeAI at INVOKEAI_LOCAL_URL. */
 const local = "local";
@@ -50,26 +47,6 @@ export function createBackendActivities(deps: ActivityDeps) {
       }
     },
 
-    async syncModels(_input: object): Promise<{ modelsCount: number }> {
-      const seen = (await (await deps.invokeai(local)).listModels()).map(toRow);
-      const modelsCount = await syncModels(db, { backend: local, seen, now: deps.now() });
-      return { modelsCount };
-    },
-  };
-}
-
-function toRow(model: InvokeAiModel): SeenModel {
-  const { key, hash, name, type, base, format, description } = model;
-  const accepts = isSupported(model) ? (baseFacts[base]?.accepts ?? null) : null;
-  return {
-    key,
-    hash,
-    name,
-    type,
-    base,
-    format,
-    description,
-    defaults: defaultsOf(model) ?? null,
-    accepts,
+    syncModels: (_input: object): Promise<{ modelsCount: number }> => readModels(deps, local),
   };
 }

@@ -13,6 +13,7 @@ import type { InvokeAiClient } from "./adapters/invokeai/client";
 import type { BatchItem } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
 import { pause, withHeartbeat } from "./heartbeat";
+import { ensureModelsOf } from "./models";
 import { doubtEnds, lookEveryMs, sendOnce, type SendingLedger } from "./send-once";
 import { stepGraph } from "./step-graph";
 import { sayingWhyItWaits } from "./waiting";
@@ -25,6 +26,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
   const { db } = deps.database;
 
   async function enqueueBatch({ batchId, graceMs }: EnqueueInput, signal: AbortSignal) {
+    await ensureModels(batchId, signal);
     const ledger: SendingLedger = {
       find: () => findAttempt(db, batchId),
       claim: (params) => claimPost(db, { batchId, ...params }),
@@ -34,6 +36,14 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     };
     const send = (invokeai: InvokeAiClient) => post(invokeai, batchId, signal);
     await sendOnce(deps, { batchId, graceMs, ledger, send }, signal);
+  }
+
+  /** Before anybody may send it: afterwards a fault would leave the outcome in doubt. */
+  async function ensureModels(batchId: string, signal: AbortSignal): Promise<void> {
+    const attempt = await findAttempt(db, batchId);
+    if (!attempt || attempt.postedAt || attempt.settledAt) return;
+    const step = await findStep(db, attempt.stepId);
+    if (step) await ensureModelsOf(deps, { step, backend: attempt.backend }, signal);
   }
 
   /** Sends what this process alone may send. */

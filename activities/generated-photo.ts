@@ -36,6 +36,8 @@ export function generatedPhoto(made: {
       height: parameters.height,
       strength: step.sourceImageId === null ? undefined : parameters.strength,
       vaeKey: parameters.vaeKey,
+      t5EncoderKey: parameters.t5EncoderKey,
+      clipEmbedKey: parameters.clipEmbedKey,
       clipSkip: parameters.clipSkip,
       guidance: parameters.guidance,
       loras: parameters.loras ?? [],

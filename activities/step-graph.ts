@@ -1,17 +1,27 @@
 import type { Db } from "#db/client";
-import { findModelsByKey } from "#db/queries/model-lookup";
+import { type NamedModel, resolveModels } from "#db/queries/model-lookup";
+import type { Model } from "#db/schema/models";
 import type { Step } from "#db/schema/steps";
 import { describeFailure } from "./adapters/invokeai/errors";
 import { buildGraph, type Graph } from "./adapters/invokeai/graphs/index";
-import type { ModelIdentifier } from "./adapters/invokeai/types";
 import { giveUp } from "./failures";
 
 /** InvokeAI's own default: the source is still to be seen. */
 const defaultStrength = 0.75;
 
+/** All models of a step as it was asked for. */
+export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
+  const { modelKey, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
+  const others = [vaeKey, t5EncoderKey, clipEmbedKey, ...loras.map((lora) => lora.modelKey)];
+  return [
+    { key: modelKey, hash: modelHash },
+    ...others.filter((key) => key !== undefined).map((key) => ({ key })),
+  ];
+}
+
 /**
- * The graph of a step, from its row and the models as last seen.
- * @throws ApplicationFailure when a model was never seen; AppError of the graph builder
+ * The graph of a step, from its row and the models as last seen; one that has another key by now is found by its hash.
+ * @throws ApplicationFailure when a model is gone or was never seen; AppError of the graph builder
  */
 export async function stepGraph(
   db: Db,
@@ -19,19 +29,13 @@ export async function stepGraph(
 ): Promise<Graph> {
   const { step, sourceImageName } = params;
   const { parameters } = step;
-  const loras = parameters.loras ?? [];
-  const keys = [parameters.modelKey, parameters.vaeKey, ...loras.map((lora) => lora.modelKey)];
-  const models = await findModelsByKey(
-    db,
-    keys.filter((key) => key !== undefined),
-  );
-  const identify = (key: string): ModelIdentifier => {
+  const models = await resolveModels(db, modelsOfStep(step));
+  const find = (key: string): Model => {
     const model = models.get(key);
-    if (!model) throw giveUp(describeFailure("model_missing"));
-    const { hash, name, base, type } = model;
-    return { key, hash, name, base, type };
+    if (!model?.isAvailable) throw giveUp(describeFailure("model_missing"));
+    return model;
   };
-  const { width, height } = parameters;
+  const { width, height, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
   return buildGraph({
     prompt: step.prompt,
     negativePrompt: step.negativePrompt ?? "",
@@ -40,10 +44,15 @@ export async function stepGraph(
     steps: parameters.steps,
     cfgScale: parameters.cfgScale,
     scheduler: parameters.scheduler,
-    clipSkip: parameters.clipSkip ?? 0,
-    model: identify(parameters.modelKey),
-    vae: parameters.vaeKey === undefined ? null : identify(parameters.vaeKey),
-    loras: loras.map((lora) => ({ model: identify(lora.modelKey), weight: lora.weight })),
+    clipSkip: parameters.clipSkip ?? null,
+    guidance: parameters.guidance ?? null,
+    model: find(parameters.modelKey),
+    vae: vaeKey === undefined ? null : find(vaeKey),
+    encoders:
+      t5EncoderKey === undefined || clipEmbedKey === undefined
+        ? null
+        : { t5: find(t5EncoderKey), clip: find(clipEmbedKey) },
+    loras: loras.map((lora) => ({ model: find(lora.modelKey), weight: lora.weight })),
     source:
       sourceImageName === null
         ? null

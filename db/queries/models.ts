@@ -60,12 +60,6 @@ export async function findModel(db: Db | Tx, key: string): Promise<Model | undef
   return row;
 }
 
-/** The models of these keys, those that there are. */
-export async function listModelsByKey(db: Db | Tx, keys: string[]): Promise<Model[]> {
-  if (keys.length === 0) return [];
-  return db.select().from(models).where(inArray(models.key, keys));
-}
-
 /** The VAEs of these bases that InvokeAI has now. */
 export async function listVaes(db: Db, bases: string[]): Promise<Model[]> {
   if (bases.length === 0) return [];

@@ -11,6 +11,8 @@ export const backends = pgTable("backends", {
   lastError: text("last_error"),
   checkedAt: moment("checked_at"),
   modelsSyncedAt: moment("models_synced_at"),
+  /** Of what was written into `models` then: as long as it stays the same, nothing is written again. */
+  modelsDigest: text("models_digest"),
 });
 
 export type Backend = typeof backends.$inferSelect;

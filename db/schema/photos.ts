@@ -41,6 +41,8 @@ export type GenerationMetadata = {
   height?: number;
   strength?: number;
   vaeKey?: string;
+  t5EncoderKey?: string;
+  clipEmbedKey?: string;
   clipSkip?: number;
   guidance?: number;
   /** By InvokeAI's key, or for a picture made elsewhere by the name that was written there. */

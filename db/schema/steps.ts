@@ -36,6 +36,9 @@ export type StepParameters = {
   /** Image to image only, 0–1. */
   strength?: number;
   vaeKey?: string;
+  /** Of models that bring no text encoders along. */
+  t5EncoderKey?: string;
+  clipEmbedKey?: string;
   loras?: { modelKey: string; weight: number }[];
   clipSkip?: number;
   guidance?: number;

@@ -19,8 +19,12 @@ export type RecordedGeneration = {
   /** How far from its source a picture was to go, 0 to 1. */
   strength?: number;
   vaeKey?: string;
+  t5EncoderKey?: string;
+  clipEmbedKey?: string;
   /** Layers left out, as InvokeAI counts them. */
   clipSkip?: number;
+  /** Of FLUX. */
+  guidance?: number;
   loras?: RecordedLora[];
 };
 
@@ -54,7 +58,10 @@ export function boundGeneration(said: SaidGeneration): RecordedGeneration | unde
     height: whole(said.height, 1, 30_000),
     strength: amount(said.strength, 0, 1),
     vaeKey: plainText(said.vaeKey, maxNameLength),
-    clipSkip: whole(said.clipSkip, 0, 12),
+    t5EncoderKey: plainText(said.t5EncoderKey, maxNameLength),
+    clipEmbedKey: plainText(said.clipEmbedKey, maxNameLength),
+    clipSkip: whole(said.clipSkip, 0, 24),
+    guidance: amount(said.guidance, 0, 100),
     loras: boundLoras(said.loras),
   });
   return Object.keys(kept).length === 0 ? undefined : kept;

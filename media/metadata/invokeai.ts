@@ -18,7 +18,10 @@ export function fromInvokeMetadata(record: JsonObject): SaidGeneration {
     height: record["height"],
     strength: record["strength"],
     vaeKey: objectOr(record["vae"])["key"],
+    t5EncoderKey: objectOr(record["t5_encoder"])["key"],
+    clipEmbedKey: objectOr(record["clip_embed_model"])["key"],
     clipSkip: record["clip_skip"],
+    guidance: record["guidance"],
     loras: listOr(record["loras"]).map((entry) => {
       const said = objectOr(entry);
       const lora = objectOr(said["model"] ?? said["lora"]);

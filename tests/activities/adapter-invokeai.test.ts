@@ -11,6 +11,7 @@ import type { BatchItem, InvokeAiModel } from "#activities/adapters/invokeai/typ
 import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
 import { AppError, ProviderError } from "#errors";
 import { plain } from "#tests/fixtures/pictures";
+import { graphRequest } from "#tests/support/graph-request";
 
 let simulator: Simulator;
 let client: ReturnType<typeof createInvokeAiClient>;
@@ -39,22 +40,9 @@ function modelNamed(name: string): InvokeAiModel {
 }
 
 function graphOf(overrides: Partial<GraphRequest> = {}): Graph {
-  return buildGraph({
-    // Never the same twice: the server would take its latents from the cache, without a step to stop at.
-    prompt: `a red boat, number ${crypto.randomUUID()}`,
-    negativePrompt: "",
-    width: 64,
-    height: 64,
-    steps: 3,
-    cfgScale: 7,
-    scheduler: "euler",
-    clipSkip: 0,
-    model: modelNamed("Inkwell Diffusion"),
-    vae: null,
-    loras: [],
-    source: null,
-    ...overrides,
-  });
+  // Never the same twice: the server would take its latents from the cache, without a step to stop at.
+  const prompt = `a red boat, number ${crypto.randomUUID()}`;
+  return buildGraph(graphRequest(modelNamed("Inkwell Diffusion"), { prompt, ...overrides }));
 }
 
 const newBatchId = () => `${crypto.randomUUID()}-1`;

@@ -4,6 +4,7 @@ import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { type ItemProgress, subscribeProgress } from "#activities/adapters/invokeai/progress";
 import { createProgressReader } from "#activities/adapters/invokeai/progress-reader";
 import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import { graphRequest } from "#tests/support/graph-request";
 
 let simulator: Simulator;
 let client: ReturnType<typeof createInvokeAiClient>;
@@ -36,20 +37,7 @@ async function enqueue(batchId: string): Promise<void> {
   const models = await client.listModels();
   const model = models.find(({ name }) => name === "Inkwell Diffusion");
   if (!model) throw new Error("no model");
-  const graph = buildGraph({
-    prompt: batchId,
-    negativePrompt: "",
-    width: 64,
-    height: 64,
-    steps: 4,
-    cfgScale: 7,
-    scheduler: "euler",
-    clipSkip: 0,
-    model,
-    vae: null,
-    loras: [],
-    source: null,
-  });
+  const graph = buildGraph(graphRequest(model, { prompt: batchId, steps: 4 }));
   const slots = [
     { index: 0, seed: 1 },
     { index: 1, seed: 2 },

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { claimPost, findAttempt, settleAttempt } from "#db/queries/attempts";
 import { findStep } from "#db/queries/steps";
+import { models } from "#db/schema/models";
 import type { Attempt } from "#db/schema/steps";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { type ActivityBench, createActivityBench, timeouts } from "#tests/support/activities";
+import { graphRequest } from "#tests/support/graph-request";
 
 const graceMs = 500;
 const doubtMs = timeouts.connectionTimeoutMs + timeouts.readTimeoutMs + graceMs;
@@ -38,20 +40,7 @@ const requestsOf = async (route: "enqueueBatch" | "batchStatus") =>
 async function sendAsSomebodyElse({ batchId }: Attempt): Promise<void> {
   const model = (await bench.invokeai.listModels()).find(({ base }) => base === "sd-1");
   if (!model) throw new Error("no model");
-  const graph = buildGraph({
-    prompt: "the same batch",
-    negativePrompt: "",
-    width: 64,
-    height: 64,
-    steps: 2,
-    cfgScale: 7,
-    scheduler: "euler",
-    clipSkip: 0,
-    model,
-    vae: null,
-    loras: [],
-    source: null,
-  });
+  const graph = buildGraph(graphRequest(model, { prompt: "the same batch" }));
   await bench.invokeai.enqueueBatch({ batchId, graph, slots: [{ index: 0, seed: 1 }] });
 }
 
@@ -156,7 +145,7 @@ test("a full queue takes nothing: the right to send is given back, and the step 
 
 test("a model that is gone ends the step with what to do about it", async () => {
   const attempt = await bench.createAttempt([90]);
-  await bench.sql`update steps set parameters = jsonb_set(parameters, '{modelKey}', '"gone"')
+  await bench.sql`update steps set parameters = jsonb_set(parameters, '{modelKey}', '"gone"'), model_hash = 'gone'
     where id = ${attempt.stepId}`;
   const failure = await enqueue(attempt).catch((error: unknown) => error);
   expect(failure).toMatchObject({
@@ -165,4 +154,18 @@ test("a model that is gone ends the step with what to do about it", async () => 
   });
   expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("refused");
   expect(await sentFor(attempt)).toEqual([]);
+});
+
+test("a model installed anew since the step was asked for is found by its weights", async () => {
+  const attempt = await bench.createAttempt([91]);
+  const asked = (await findStep(bench.db, attempt.stepId))!.modelKey;
+  const key = await bench.simulator.control.rekeyModel(asked);
+  await enqueue(attempt);
+  const { generated } = await bench.simulator.control.until((state) =>
+    state.generated.some(({ batchId }) => batchId === attempt.batchId),
+  );
+  expect(generated.filter(({ batchId }) => batchId === attempt.batchId)).toHaveLength(1);
+  const rows = await bench.db.select().from(models);
+  const isAvailable = (wanted: string) => rows.find((row) => row.key === wanted)?.isAvailable;
+  expect([isAvailable(asked), isAvailable(key)]).toEqual([false, true]);
 });

@@ -8,6 +8,7 @@ import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { type Stack, startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
+import { graphRequest } from "#tests/support/graph-request";
 
 let stack: Stack;
 let gallery: GalleryClient;
@@ -49,20 +50,7 @@ async function sendForeignBatch(batchId: string) {
     ({ base, type }) => base === "sd-1" && type === "main",
   );
   if (!model) throw new Error("the simulator has no model of base sd-1");
-  const graph = buildGraph({
-    prompt: "somebody else's picture",
-    negativePrompt: "",
-    width: 64,
-    height: 64,
-    steps: 2,
-    cfgScale: 7,
-    scheduler: "euler",
-    clipSkip: 0,
-    model,
-    vae: null,
-    loras: [],
-    source: null,
-  });
+  const graph = buildGraph(graphRequest(model, { prompt: "somebody else's picture" }));
   const slots = [0, 1].map((index) => ({ index, seed: 900 + index }));
   await invokeai.enqueueBatch({ batchId, graph, slots });
   return () => invokeai.getBatchStatus(batchId);

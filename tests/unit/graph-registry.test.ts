@@ -9,6 +9,7 @@ import {
 } from "#activities/adapters/invokeai/graphs/index";
 import type { InvokeAiModel } from "#activities/adapters/invokeai/types";
 import { AppError } from "#errors";
+import { partOf, requestFor } from "#tests/support/graph-parts";
 
 const noSettings: InvokeAiModel["settings"] = {
   width: null,
@@ -16,15 +17,12 @@ const noSettings: InvokeAiModel["settings"] = {
   steps: null,
   cfgScale: null,
   scheduler: null,
+  guidance: null,
   vaeKey: null,
 };
 
 const model = (overrides: Partial<InvokeAiModel> = {}): InvokeAiModel => ({
-  key: "k",
-  hash: "h",
-  name: "Dreamy",
-  base: "sd-1",
-  type: "main",
+  ...partOf("sd-1", "main", "Dreamy"),
   format: "diffusers",
   variant: "normal",
   description: null,
@@ -32,21 +30,8 @@ const model = (overrides: Partial<InvokeAiModel> = {}): InvokeAiModel => ({
   ...overrides,
 });
 
-const request = (overrides: Partial<GraphRequest> = {}): GraphRequest => ({
-  prompt: "p",
-  negativePrompt: "",
-  width: 512,
-  height: 512,
-  steps: 20,
-  cfgScale: 7,
-  scheduler: "euler",
-  clipSkip: 0,
-  model: model(),
-  vae: null,
-  loras: [],
-  source: null,
-  ...overrides,
-});
+const flux = (overrides: Partial<InvokeAiModel> = {}) =>
+  model({ base: "flux", format: "gguf_quantized", variant: "dev", ...overrides });
 
 function refusalOf(asked: GraphRequest): AppError {
   try {
@@ -60,6 +45,7 @@ function refusalOf(asked: GraphRequest): AppError {
 
 test("facts are known of exactly the bases that have graphs", () => {
   expect(Object.keys(baseFacts).toSorted()).toEqual([...supportedBases].toSorted());
+  expect([...supportedBases]).toEqual(["sd-1", "sd-2", "sdxl", "flux"]);
 });
 
 test("a base's own defaults are values that it accepts", () => {
@@ -69,16 +55,21 @@ test("a base's own defaults are values that it accepts", () => {
       expect(side).toBeWithin(accepts.minSize, accepts.maxSize + 1);
     }
     expect(accepts.schedulers).toContain(defaults.scheduler);
+    expect(defaults.guidance !== undefined).toBe(accepts.guidance);
+    expect(accepts.cfgScale || defaults.cfgScale === 1).toBe(true);
   }
 });
 
 test("a model of a base without graphs, or of another kind, is refused by its code", () => {
   for (const other of [
-    model({ base: "flux" }),
+    model({ base: "cogview4" }),
+    model({ base: "sdxl-refiner" }),
     model({ type: "vae" }),
     model({ base: "toString" }),
+    model({ variant: "inpaint" }),
+    flux({ variant: "dev_fill" }),
   ]) {
-    expect(refusalOf(request({ model: other }))).toMatchObject({
+    expect(refusalOf(requestFor("sd-1", { model: other }))).toMatchObject({
       kind: "invalid",
       code: "invokeai_model_error",
     });
@@ -86,61 +77,111 @@ test("a model of a base without graphs, or of another kind, is refused by its co
 });
 
 test("a VAE and LoRAs of another base or kind are refused before anything is queued", () => {
-  const vae = model({ type: "vae", name: "Clear" });
-  const lora = model({ type: "lora", name: "Ink" });
-  expect(buildGraph(request({ vae, loras: [{ model: lora, weight: 1 }] })).nodes).toHaveProperty(
-    "ll",
-  );
-  for (const asked of [
-    request({ vae: { ...vae, base: "sdxl" } }),
-    request({ vae: lora }),
-    request({ loras: [{ model: { ...lora, base: "sdxl" }, weight: 1 }] }),
-    request({ loras: [{ model: vae, weight: 1 }] }),
-  ]) {
-    expect(refusalOf(asked).code).toBe("invokeai_model_error");
+  for (const base of supportedBases) {
+    const foreign = base === "sdxl" ? "sd-1" : "sdxl";
+    for (const overrides of [
+      { vae: partOf(foreign, "vae", "Clear") },
+      { vae: partOf(base, "lora", "Ink") },
+      { loras: [{ model: partOf(foreign, "lora", "Ink"), weight: 1 }] },
+      { loras: [{ model: partOf(base, "vae", "Clear"), weight: 1 }] },
+    ]) {
+      expect(refusalOf(requestFor(base, overrides)).code).toBe("invokeai_model_error");
+    }
   }
 });
 
-test("values that the server would refuse or fail on are refused first, all at once", () => {
-  const source = { imageName: "a.png", width: 512, height: 512, strength: 0.5 };
-  const wrong: [Partial<GraphRequest>, RegExp][] = [
-    [{ width: 500 }, /width and height/],
-    [{ height: 4096 }, /width and height/],
-    [{ width: Number.NaN }, /width and height/],
-    [{ steps: 0 }, /steps/],
-    [{ steps: 1.5 }, /steps/],
-    [{ cfgScale: 0.5 }, /cfg_scale/],
-    [{ scheduler: "fast" }, /scheduler/],
-    [{ clipSkip: 13 }, /clip_skip/],
-    [{ source: { ...source, strength: 1.1 } }, /strength/],
-    [{ loras: [{ model: model({ type: "lora" }), weight: Number.NaN }] }, /LoRAs/],
-  ];
-  for (const [overrides, words] of wrong) {
-    const error = refusalOf(request(overrides));
-    expect(error.code).toBe("invokeai_graph_error");
-    expect(error.message).toMatch(words);
-  }
-  expect(refusalOf(request({ steps: 0, cfgScale: 0 })).message).toMatch(/steps.*cfg_scale/);
+test("text encoders of another kind, or for a base that has its own, are refused", () => {
+  const { encoders } = requestFor("flux");
+  const swapped = encoders && { t5: encoders.clip, clip: encoders.t5 };
+  expect(refusalOf(requestFor("flux", { encoders: swapped })).code).toBe("invokeai_model_error");
+  expect(refusalOf(requestFor("sdxl", { encoders })).code).toBe("invokeai_model_error");
 });
+
+const source = { imageName: "a.png", width: 512, height: 512, strength: 0.5 };
+const everywhere: [Partial<GraphRequest>, RegExp][] = [
+  [{ width: 500 }, /width and height to multiples/],
+  [{ height: 8192 }, /width and height/],
+  [{ width: 32 }, /width and height/],
+  [{ width: Number.NaN }, /width and height/],
+  [{ steps: 0 }, /steps/],
+  [{ steps: 1.5 }, /steps/],
+  [{ steps: 501 }, /steps/],
+  [{ cfgScale: 0.5 }, /cfg_scale/],
+  [{ cfgScale: 201 }, /cfg_scale/],
+  [{ scheduler: "fast" }, /scheduler/],
+  [{ clipSkip: 25 }, /clip_skip/],
+  [{ clipSkip: 0.5 }, /clip_skip/],
+  [{ guidance: 21 }, /guidance/],
+  [{ source: { ...source, strength: 1.1 } }, /strength/],
+];
+const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
+  "sd-1": [
+    [{ clipSkip: 13 }, /clip_skip to a whole number from 0 to 12/],
+    [{ guidance: 4 }, /guidance to none, which means nothing to sd-1/],
+    [{ width: 2056 }, /64 to 2048/],
+  ],
+  "sd-2": [
+    [{ guidance: 4 }, /guidance to none, which means nothing to sd-2/],
+    [{ width: 2056 }, /64 to 2048/],
+  ],
+  sdxl: [
+    [{ clipSkip: 1 }, /clip_skip to none, which means nothing to sdxl/],
+    [{ guidance: 4 }, /guidance to none, which means nothing to sdxl/],
+    [{ width: 1028 }, /multiples of 8 from 64 to 4096/],
+  ],
+  flux: [
+    [{ clipSkip: 1 }, /clip_skip to none, which means nothing to flux/],
+    [{ negativePrompt: "blurred" }, /negative_prompt to none, which means nothing to flux/],
+    [{ cfgScale: 7 }, /cfg_scale to 1, which means nothing to flux/],
+    [{ guidance: null }, /guidance to a number from 1 to 20/],
+    [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16 from 64 to 4096/],
+  ],
+};
+
+for (const [base, own] of Object.entries(refused)) {
+  test(`${base}: what the server would refuse, fail on or drop is refused first, all at once`, () => {
+    for (const [wrong, words] of [...everywhere, ...own]) {
+      const error = refusalOf(requestFor(base, wrong));
+      expect(error.code).toBe("invokeai_graph_error");
+      expect(error.message).toMatch(words);
+    }
+    const { message } = refusalOf(requestFor(base, { steps: 0, cfgScale: 0 }));
+    expect(message).toMatch(/steps.*cfg_scale/);
+  });
+}
 
 test("pictures can be made with plain main models of known bases only", () => {
-  expect(isSupported(model())).toBe(true);
-  expect(isSupported(model({ variant: null }))).toBe(true);
-  expect(isSupported(model({ variant: "inpaint" }))).toBe(false);
-  expect(isSupported(model({ base: "flux" }))).toBe(false);
-  expect(isSupported(model({ type: "lora" }))).toBe(false);
+  for (const base of ["sd-1", "sd-2", "sdxl"]) {
+    expect(isSupported(model({ base }))).toBe(true);
+    expect(isSupported(model({ base, variant: null }))).toBe(true);
+    expect(isSupported(model({ base, variant: "inpaint" }))).toBe(false);
+    expect(isSupported(model({ base, variant: "depth" }))).toBe(false);
+    expect(isSupported(model({ base, type: "lora" }))).toBe(false);
+  }
+  for (const base of ["sd-3", "sdxl-refiner", "flux2", "cogview4", "z-image", "unknown"]) {
+    expect(isSupported(model({ base }))).toBe(false);
+  }
+});
+
+test("of FLUX, dev and schnell in one file are supported, not folders, nor what edits or fills", () => {
+  expect(isSupported(flux())).toBe(true);
+  expect(isSupported(flux({ variant: "schnell", format: "checkpoint" }))).toBe(true);
+  expect(isSupported(flux({ format: "diffusers" }))).toBe(false);
+  expect(isSupported(flux({ variant: "dev_fill" }))).toBe(false);
+  expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(false);
 });
 
 test("a model's settings are its defaults where its base can take them", () => {
   const ofBase = { ...baseFacts["sd-1"]!.defaults, own: [] };
   expect(defaultsOf(model())).toEqual(ofBase);
   const settings = {
-    ...noSettings,
     width: 768,
     height: 512,
     steps: 24,
     cfgScale: 6.5,
     scheduler: "lcm",
+    guidance: 3,
     vaeKey: "vae-1",
   };
   expect(defaultsOf(model({ settings }))).toEqual({
@@ -161,5 +202,18 @@ test("a model's settings are its defaults where its base can take them", () => {
     scheduler: "unheard",
   };
   expect(defaultsOf(model({ settings: odd }))).toEqual(ofBase);
-  expect(defaultsOf(model({ base: "flux" }))).toBeUndefined();
+  expect(defaultsOf(model({ base: "cogview4" }))).toBeUndefined();
+});
+
+test("FLUX has a guidance of its own, schnell four steps and none", () => {
+  const set = { ...noSettings, guidance: 3.5, cfgScale: 7 };
+  expect(defaultsOf(flux({ settings: set }))).toMatchObject({
+    steps: 30,
+    cfgScale: 1,
+    guidance: 3.5,
+    own: ["cfgScale", "guidance"],
+  });
+  const schnell = defaultsOf(flux({ variant: "schnell", settings: set }));
+  expect(schnell).toMatchObject({ steps: 4, cfgScale: 1, own: ["cfgScale", "steps"] });
+  expect(schnell).not.toHaveProperty("guidance");
 });

@@ -1,83 +1,12 @@
 import { expect, test } from "bun:test";
-import {
-  buildGraph,
-  type Graph,
-  type GraphRequest,
-} from "#activities/adapters/invokeai/graphs/index";
-
-const model = (type: string, name: string, base = "sd-1") => ({
-  key: `key of ${name}`,
-  hash: `blake3:${name}`,
-  name,
-  base,
-  type,
-});
-
-const request = (overrides: Partial<GraphRequest> = {}): GraphRequest => ({
-  prompt: "a red boat",
-  negativePrompt: "",
-  width: 512,
-  height: 512,
-  steps: 20,
-  cfgScale: 7,
-  scheduler: "dpmpp_2m_k",
-  clipSkip: 0,
-  model: model("main", "Dreamy 8"),
-  vae: null,
-  loras: [],
-  source: null,
-  ...overrides,
-});
+import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
+import { arrowsOf, fullRequestFor, partOf, requestFor } from "#tests/support/graph-parts";
 
 const source = { imageName: "src.png", width: 512, height: 512, strength: 0.75 };
-const everything = request({
-  clipSkip: 2,
-  vae: model("vae", "clear"),
-  loras: [
-    { model: model("lora", "ink"), weight: 0.5 },
-    { model: model("lora", "grain"), weight: -1 },
-  ],
-  source: { ...source, width: 600 },
-});
 
-const arrows = (graph: Graph) =>
-  graph.edges.map(
-    ({ source: from, destination: to }) =>
-      `${from.node_id}.${from.field} -> ${to.node_id}.${to.field}`,
-  );
-
-const variants: [string, GraphRequest][] = [
-  ["text to image", request()],
-  ["image to image", request({ source })],
-  ["image to image with everything", everything],
-];
-
-for (const [name, asked] of variants) {
-  test(`${name}: each edge joins two nodes, and each plain input has one edge at most`, () => {
-    const graph = buildGraph(asked);
-    for (const [key, node] of Object.entries(graph.nodes)) expect(node.id).toBe(key);
-    for (const edge of graph.edges) {
-      expect(graph.nodes).toHaveProperty(edge.source.node_id);
-      expect(graph.nodes).toHaveProperty(edge.destination.node_id);
-    }
-    const inputs = graph.edges
-      .filter(({ destination }) => graph.nodes[destination.node_id]?.type !== "collect")
-      .map(({ destination }) => `${destination.node_id}.${destination.field}`);
-    expect(new Set(inputs).size).toBe(inputs.length);
-  });
-
-  test(`${name}: the output alone is kept by the server, and never taken from its cache`, () => {
-    const { nodes } = buildGraph(asked);
-    const kept = Object.values(nodes).filter((node) => !node.is_intermediate);
-    expect(kept.map(({ id, type, use_cache }) => ({ id, type, use_cache }))).toEqual([
-      { id: "out", type: "l2i", use_cache: false },
-    ]);
-  });
-}
-
-test("text to image has the nodes and edges of InvokeAI's own page", () => {
-  const graph = buildGraph(request());
-  expect(arrows(graph).toSorted()).toEqual(
+test("sd-1: text to image has the nodes and edges of InvokeAI's own page", () => {
+  const graph = buildGraph(requestFor("sd-1"));
+  expect(arrowsOf(graph).toSorted()).toEqual(
     [
       "model.unet -> denoise.unet",
       "model.clip -> skip.clip",
@@ -102,7 +31,7 @@ test("text to image has the nodes and edges of InvokeAI's own page", () => {
     neg: { type: "string", value: "" },
     seed: { type: "integer" },
     slot: { type: "integer" },
-    model: { type: "main_model_loader", model: model("main", "Dreamy 8") },
+    model: { type: "main_model_loader", model: partOf("sd-1", "main", "Main of sd-1") },
     skip: { type: "clip_skip", skipped_layers: 0 },
     noise: { type: "noise", width: 512, height: 512, use_cpu: true },
     denoise: {
@@ -110,7 +39,7 @@ test("text to image has the nodes and edges of InvokeAI's own page", () => {
       steps: 20,
       cfg_scale: 7,
       cfg_rescale_multiplier: 0,
-      scheduler: "dpmpp_2m_k",
+      scheduler: "euler",
       denoising_start: 0,
       denoising_end: 1,
     },
@@ -118,38 +47,24 @@ test("text to image has the nodes and edges of InvokeAI's own page", () => {
   });
 });
 
-test("image to image starts from the source, by strength, without a resize it does not need", () => {
-  const graph = buildGraph(request({ source }));
-  expect(graph.nodes.rin).toBeUndefined();
+test("sd-1: image to image starts from the source, by strength", () => {
+  const graph = buildGraph(requestFor("sd-1", { source }));
   expect(graph.nodes.i2l).toMatchObject({ type: "i2l", image: { image_name: "src.png" } });
   expect(graph.nodes.denoise).toMatchObject({ denoising_start: 0.25, denoising_end: 1 });
-  expect(arrows(graph)).toContain("i2l.latents -> denoise.latents");
-  expect(arrows(graph)).toContain("model.vae -> i2l.vae");
+  expect(arrowsOf(graph)).toContain("i2l.latents -> denoise.latents");
+  expect(arrowsOf(graph)).toContain("model.vae -> i2l.vae");
 });
 
-test("a source of another size is brought to the exact one", () => {
-  const graph = buildGraph(request({ width: 384, source }));
-  expect(graph.nodes.rin).toMatchObject({
-    type: "img_resize",
-    image: { image_name: "src.png" },
-    width: 384,
-    height: 512,
-    resample_mode: "lanczos",
-  });
-  expect(graph.nodes.i2l).not.toHaveProperty("image");
-  expect(arrows(graph)).toContain("rin.image -> i2l.image");
-});
-
-test("another VAE is used wherever the model's own was", () => {
-  const edges = arrows(buildGraph(everything));
+test("sd-1: another VAE is used wherever the model's own was", () => {
+  const edges = arrowsOf(buildGraph(fullRequestFor("sd-1")));
   expect(edges).toContain("vl.vae -> out.vae");
   expect(edges).toContain("vl.vae -> i2l.vae");
   expect(edges.filter((edge) => edge.startsWith("model.vae"))).toEqual([]);
 });
 
-test("LoRAs stand between the model and all that uses it", () => {
-  const graph = buildGraph(everything);
-  const edges = arrows(graph);
+test("sd-1: LoRAs stand between the model and all that uses it", () => {
+  const graph = buildGraph(fullRequestFor("sd-1"));
+  const edges = arrowsOf(graph);
   expect(graph.nodes.lora1).toMatchObject({ type: "lora_selector", weight: -1 });
   for (const edge of [
     "lora0.lora -> lc.item",
@@ -167,37 +82,29 @@ test("LoRAs stand between the model and all that uses it", () => {
   expect(edges).not.toContain("skip.clip -> posc.clip");
 });
 
-test("the metadata holds what InvokeAI's own page recalls", () => {
-  expect(buildGraph(request()).nodes.meta).toMatchObject({
+test("sd-1: the metadata holds what InvokeAI's own page recalls", () => {
+  expect(buildGraph(requestFor("sd-1")).nodes.meta).toMatchObject({
     type: "core_metadata",
     generation_mode: "txt2img",
     width: 512,
     height: 512,
     steps: 20,
     cfg_scale: 7,
-    scheduler: "dpmpp_2m_k",
+    scheduler: "euler",
     rand_device: "cpu",
     clip_skip: 0,
-    model: model("main", "Dreamy 8"),
+    model: partOf("sd-1", "main", "Main of sd-1"),
     loras: [],
   });
-  expect(buildGraph(everything).nodes.meta).toMatchObject({
+  expect(buildGraph(fullRequestFor("sd-1")).nodes.meta).toMatchObject({
     generation_mode: "img2img",
     clip_skip: 2,
     strength: 0.75,
     init_image: "src.png",
-    vae: model("vae", "clear"),
+    vae: partOf("sd-1", "vae", "clear"),
     loras: [
-      { model: model("lora", "ink"), weight: 0.5 },
-      { model: model("lora", "grain"), weight: -1 },
+      { model: partOf("sd-1", "lora", "ink"), weight: 0.5 },
+      { model: partOf("sd-1", "lora", "grain"), weight: -1 },
     ],
   });
-});
-
-test("a model goes into the graph with its five fields, whatever else is known of it", () => {
-  const record = { ...model("main", "Dreamy 8"), description: "private", isFavorite: true };
-  const { nodes } = buildGraph(request({ model: record }));
-  expect(Object.keys(nodes.model?.model ?? {}).toSorted()).toEqual(
-    ["key", "hash", "name", "base", "type"].toSorted(),
-  );
 });

@@ -410,7 +410,7 @@ describe("garbage in these blocks", () => {
     { strength: 1.01 },
     { width: 0 },
     { height: 30_001 },
-    { clip_skip: 13 },
+    { clip_skip: 25 },
     { scheduler: 5 },
     { model: "a name" },
     { model: { key: { deep: true }, name: ["x"] } },

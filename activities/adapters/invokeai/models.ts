@@ -1,5 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { ProviderError } from "#errors";
 import type { Http } from "../http";
 import type { InvokeAiModel } from "./types";
 import { Model, ModelList, parseAnswer, Version } from "./wire";
@@ -13,6 +14,17 @@ export function createModelCalls(http: Http, probeWithinMs: number) {
     async getVersion(signal?: AbortSignal): Promise<string> {
       const request = { path: "/api/v1/app/version", answerWithinMs: probeWithinMs };
       return parseAnswer(Version, await http.readJson(request, signal)).version;
+    },
+
+    /** Whether a model is installed under this key. */
+    async hasModel(key: string, signal?: AbortSignal): Promise<boolean> {
+      try {
+        await http.readJson({ path: `/api/v2/models/i/${encodeURIComponent(key)}` }, signal);
+        return true;
+      } catch (error) {
+        if (error instanceof ProviderError && error.fault === "missing") return false;
+        throw error;
+      }
     },
 
     /** All installed models of all types; a record that cannot be read is left out. */
@@ -42,6 +54,7 @@ function toModel(model: Static<typeof Model>): InvokeAiModel {
       steps: settings?.steps ?? null,
       cfgScale: settings?.cfg_scale ?? null,
       scheduler: settings?.scheduler ?? null,
+      guidance: settings?.guidance ?? null,
       vaeKey: settings?.vae ?? null,
     },
   };

@@ -9,10 +9,11 @@ export type ModelIdentifier = {
   type: string;
 };
 
+/** A model that pictures are made with. */
+export type MainModel = ModelIdentifier & { format: string; variant: string | null };
+
 /** One installed model. `key` is this server's own, `hash` the same on every server. */
-export type InvokeAiModel = ModelIdentifier & {
-  format: string;
-  variant: string | null;
+export type InvokeAiModel = MainModel & {
   description: string | null;
   /** What its owner set; each may be open. */
   settings: {
@@ -21,6 +22,7 @@ export type InvokeAiModel = ModelIdentifier & {
     steps: number | null;
     cfgScale: number | null;
     scheduler: string | null;
+    guidance: number | null;
     vaeKey: string | null;
   };
 };

@@ -31,6 +31,7 @@ export const Model = Type.Object({
       scheduler: maybe(Type.String()),
       steps: maybe(Type.Number()),
       cfg_scale: maybe(Type.Number()),
+      guidance: maybe(Type.Number()),
       width: maybe(Type.Number()),
       height: maybe(Type.Number()),
     }),

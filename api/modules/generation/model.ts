@@ -138,6 +138,8 @@ const parametersSchema = t.Object(
     batch_size: t.Integer(),
     seed: t.Integer({ description: "Of the first image; see `seeds`" }),
     vae_key: t.Optional(t.String()),
+    t5_encoder_key: t.Optional(t.String({ description: "Of FLUX; picked here" })),
+    clip_embed_key: t.Optional(t.String({ description: "Of FLUX; picked here" })),
     strength: t.Optional(t.Number({ description: "0 to 1; only of a step with a source image" })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
     clip_skip: t.Optional(t.Number()),
@@ -311,7 +313,7 @@ export function alternativeToWire(photo: Photo, selectedImageId: string | null) 
 }
 
 function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
-  const { vaeKey, strength, clipSkip, guidance, loras } = parameters;
+  const { vaeKey, t5EncoderKey, clipEmbedKey, strength, clipSkip, guidance, loras } = parameters;
   return {
     model_key: parameters.modelKey,
     model_hash: parameters.modelHash,
@@ -323,6 +325,8 @@ function parametersToWire(parameters: StepParameters): Static<typeof parametersS
     batch_size: parameters.batchSize,
     seed: parameters.seed,
     ...(vaeKey !== undefined && { vae_key: vaeKey }),
+    ...(t5EncoderKey !== undefined && { t5_encoder_key: t5EncoderKey }),
+    ...(clipEmbedKey !== undefined && { clip_embed_key: clipEmbedKey }),
     ...(strength !== undefined && { strength }),
     ...(loras && {
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),

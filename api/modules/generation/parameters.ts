@@ -2,6 +2,7 @@ import type { Model } from "#db/schema/models";
 import type { StepParameters } from "#db/schema/steps";
 import type { SettingValues } from "#db/settings";
 import { AppError, type FieldFault } from "#errors";
+import { pickCompanions } from "./companions";
 
 /** What a request asks for, before anything is filled in. */
 export type AskedParameters = {
@@ -23,7 +24,7 @@ export type AskedParameters = {
 
 /** What a request is held against: rows and bounds, all read before. */
 export type ParameterContext = {
-  /** The models that the request names, and the VAE set for the main one, those that there are. */
+  /** The models that the request names, the VAE set for the main one, and what could serve beside it, those that there are. */
   models: Model[];
   hasSource: boolean;
   maxBatchSize: number;
@@ -41,11 +42,11 @@ const cfgScaleBounds = { min: 1, max: 200 };
 const guidanceBounds = { min: 1, max: 20 };
 /** How far from the source a picture may go where the request does not say. */
 const usualStrength = 0.75;
-const usualGuidance = 4;
 
 /**
  * Fills in what a request left open and collects every fault of what it holds; `parameters` count only where there is none.
- * @throws AppError invokeai_model_error when the model is unknown, gone, or one that no graph is built for
+ * @throws AppError invokeai_model_error when the model is unknown, gone, or one that no graph is built for, and when InvokeAI
+ * lacks what it needs beside it
  */
 export function completeParameters(
   asked: AskedParameters,
@@ -80,7 +81,11 @@ export function completeParameters(
   const steps = asked.steps ?? defaults.steps;
   within("steps", steps, 1, maxSteps);
   const cfgScale = asked.cfgScale ?? defaults.cfgScale;
-  within("cfg_scale", cfgScale, cfgScaleBounds.min, cfgScaleBounds.max, false);
+  if (accepts.cfgScale !== false) {
+    within("cfg_scale", cfgScale, cfgScaleBounds.min, cfgScaleBounds.max, false);
+  } else if (cfgScale !== 1) {
+    refuse("cfg_scale", `not known to ${model.base}; leave it out, or say 1`);
+  }
   if (asked.scheduler !== undefined && !accepts.schedulers.includes(asked.scheduler)) {
     refuse("scheduler", `one of ${accepts.schedulers.join(", ") || "none"} for ${model.base}`);
   }
@@ -110,7 +115,13 @@ export function completeParameters(
   // One that is gone since, or of another base, gives way to the one that the model brings along.
   const usualVae =
     defaults.vaeKey !== undefined && isPart(defaults.vaeKey, "vae") ? defaults.vaeKey : undefined;
-  const vaeKey = asked.vaeKey ?? usualVae;
+  const { picked, missing } = pickCompanions(accepts.needs ?? [], context.models);
+  const vaeKey = asked.vaeKey ?? usualVae ?? picked.vae;
+  if (missing.length > 0) {
+    throw modelFault(
+      `Install ${missing.join(", and ")} in InvokeAI; "${model.name}" needs it beside it.`,
+    );
+  }
   const loras = asked.loras ?? [];
   if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
   for (const [at, lora] of loras.entries()) {
@@ -122,7 +133,7 @@ export function completeParameters(
     within(`loras.${at}.weight`, lora.weight, -maxLoraWeight, maxLoraWeight, false);
   }
 
-  const guidance = asked.guidance ?? usualGuidance;
+  const guidance = asked.guidance ?? defaults.guidance;
   const parameters: StepParameters = {
     modelKey: model.key,
     modelHash: model.hash,
@@ -135,9 +146,11 @@ export function completeParameters(
     seed,
     ...(context.hasSource && { strength: asked.strength ?? usualStrength }),
     ...(vaeKey !== undefined && { vaeKey }),
+    ...(picked.t5_encoder !== undefined && { t5EncoderKey: picked.t5_encoder }),
+    ...(picked.clip_embed !== undefined && { clipEmbedKey: picked.clip_embed }),
     ...(loras.length > 0 && { loras }),
     ...(asked.clipSkip !== undefined && { clipSkip: asked.clipSkip }),
-    ...(accepts.guidance && { guidance }),
+    ...(accepts.guidance && guidance !== undefined && { guidance }),
   };
   return { parameters, model, faults };
 }

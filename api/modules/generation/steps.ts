@@ -13,12 +13,12 @@ import {
   reopenStep,
   setSelectedImage,
 } from "#db/queries/generation-requests";
-import { listModelsByKey, touchModel } from "#db/queries/models";
+import { touchModel } from "#db/queries/models";
 import { findChangedSettings } from "#db/queries/settings";
-import type { Model } from "#db/schema/models";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
+import { readNamedModels } from "./named-models";
 import { type AskedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
 import { type RecalledParameters, takeRecalled, withoutSilent } from "./recalled-parameters";
 import { checkPicture, findParent, resolveSource } from "./source";
@@ -75,15 +75,20 @@ export async function writeStep(
   const source = asked.isTextToImage
     ? null
     : await resolveSource(tx, { session, parent, sourceImageId });
+  const named = await readNamedModels(tx, { ...recalled, ...withoutSilent(asked.parameters) });
   const context = {
-    models: await readModels(tx, { ...recalled, ...withoutSilent(asked.parameters) }),
+    models: named.models,
     hasSource: source !== null,
     maxBatchSize: deps.config.limits.maxBatchSize,
     settings: await findChangedSettings(tx),
     randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
   };
   const { parameters, model, faults } = completeParameters(
-    takeRecalled(asked.parameters, recalled, context),
+    takeRecalled(
+      named.underPresentKeys(asked.parameters),
+      named.underPresentKeys(recalled),
+      context,
+    ),
     context,
   );
   faults.unshift(...promptFaults(asked, model.accepts?.negativePrompt === true));
@@ -212,19 +217,6 @@ async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: 
   return found;
 }
 
-/** What the request names, and the VAE that is taken where it names none. */
-async function readModels(tx: Tx, asked: AskedParameters): Promise<Model[]> {
-  const models = await listModelsByKey(tx, keysOf(asked));
-  const usual = models.find((model) => model.key === asked.modelKey)?.defaults?.vaeKey;
-  if (asked.vaeKey !== undefined || usual === undefined) return models;
-  return [...models, ...(await listModelsByKey(tx, [usual]))];
-}
-
-function keysOf({ modelKey, vaeKey, loras }: AskedParameters): string[] {
-  const parts = (loras ?? []).map((lora) => lora.modelKey);
-  return [...new Set([modelKey, ...(vaeKey === undefined ? [] : [vaeKey]), ...parts])];
-}
-
 function promptFaults(
   { prompt, negativePrompt }: AskedStep,
   takesNegativePrompt: boolean,
@@ -237,7 +229,7 @@ function promptFaults(
   if (negativePrompt !== null && isTooLong(negativePrompt)) {
     faults.push({ path: "negative_prompt", message: `at most ${maxPromptLength} characters` });
   }
-  if (negativePrompt !== null && !takesNegativePrompt) {
+  if (negativePrompt && !takesNegativePrompt) {
     faults.push({ path: "negative_prompt", message: "not known to this model" });
   }
   return faults;

@@ -20,6 +20,7 @@ export const modelSchema = t.Object(
         steps: t.Integer(),
         cfg_scale: t.Number(),
         scheduler: t.String(),
+        guidance: t.Optional(t.Number({ description: "Of FLUX dev" })),
       }),
       { description: "null for what no picture is made with" },
     ),
@@ -51,6 +52,7 @@ export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSch
       steps: defaults.steps,
       cfg_scale: defaults.cfgScale,
       scheduler: defaults.scheduler,
+      ...(defaults.guidance !== undefined && { guidance: defaults.guidance }),
     },
     compatible_vae:
       model.type === "main"

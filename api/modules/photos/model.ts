@@ -25,6 +25,8 @@ export const generationMetadata = t.Object(
     height: t.Optional(t.Integer()),
     strength: t.Optional(t.Number()),
     vae_key: t.Optional(t.String()),
+    t5_encoder_key: t.Optional(t.String()),
+    clip_embed_key: t.Optional(t.String()),
     clip_skip: t.Optional(t.Integer()),
     guidance: t.Optional(t.Number()),
     loras: t.Array(
@@ -157,6 +159,8 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     height: made.height,
     strength: made.strength,
     vae_key: made.vaeKey,
+    t5_encoder_key: made.t5EncoderKey,
+    clip_embed_key: made.clipEmbedKey,
     clip_skip: made.clipSkip,
     guidance: made.guidance,
     loras:

@@ -42,6 +42,7 @@ function installedModels(): ModelRecord[] {
       },
     }),
     main("Inkwell Diffusion", "sd-1", 4_265_380_512, { description: null }),
+    main("Tidewater v2", "sd-2", 5_214_604_411, { description: null }),
     main("Northern Atlas XL", "sdxl", 6_938_078_334, {
       description: "Wide scenes with fine detail.",
     }),
@@ -54,14 +55,26 @@ function installedModels(): ModelRecord[] {
       variant: "dev",
       default_settings: null,
     }),
+    main("Harbour Quick", "flux", 6_652_194_816, {
+      format: "checkpoint",
+      variant: "schnell",
+      default_settings: null,
+    }),
     record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
     record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
     record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),
     record("T5 Encoder int8", "t5_encoder", "any", "bnb_quantized_int8b", 5_230_141_440, {}),
-    record("CLIP Embed L14", "clip_embed", "any", "diffusers", 246_144_352, {}),
+    record("CLIP Embed L14", "clip_embed", "any", "diffusers", 246_144_352, { variant: "large" }),
+    record("CLIP Embed G14", "clip_embed", "any", "diffusers", 1_389_382_176, {
+      variant: "gigantic",
+    }),
     record("Woodcut Lines", "lora", "sd-1", "lycoris", 37_861_176, {
       trigger_phrases: ["woodcut"],
       default_settings: { weight: 0.8, weight_min: null, weight_max: null },
+    }),
+    record("Rain Lines", "lora", "flux", "lycoris", 153_268_392, {
+      trigger_phrases: null,
+      default_settings: { weight: null, weight_min: null, weight_max: null },
     }),
     record("Film Grain XL", "lora", "sdxl", "lycoris", 228_455_284, {
       trigger_phrases: null,
@@ -76,7 +89,7 @@ function main(
   fileSize: number,
   more: Record<string, unknown>,
 ): ModelRecord {
-  const side = base === "sd-1" ? 512 : 1024;
+  const side = base === "sd-1" ? 512 : base === "sd-2" ? 768 : 1024;
   return record(name, "main", base, "diffusers", fileSize, {
     trigger_phrases: null,
     default_settings: mainDefaults(side),

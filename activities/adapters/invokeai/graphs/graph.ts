@@ -6,7 +6,7 @@ export const outputNode = "out";
 export const seedNode = "seed";
 export const slotNode = "slot";
 
-type Literal =
+export type Literal =
   | string
   | number
   | boolean
@@ -28,20 +28,27 @@ export type GraphEdge = {
   destination: { node_id: string; field: string };
 };
 
+/** A graph in the making. */
+export type GraphBuilder = ReturnType<typeof createGraph>;
+
 /** InvokeAI's wire format of a graph. */
 export type Graph = { id: string; nodes: Record<string, GraphNode>; edges: GraphEdge[] };
 
 /**
- * Collects nodes and edges. `connect("model.unet", "denoise.unet")` is one edge. Nodes are
- * intermediate unless `output` adds them: others would show up in InvokeAI's gallery.
+ * Collects nodes and edges, from the seed and the slot on, whose values a batch's data replace.
+ * `connect("model.unet", "denoise.unet")` is one edge. Nodes are intermediate unless `output` adds
+ * them: others would show up in InvokeAI's gallery.
  */
 export function createGraph(id: string) {
   const nodes: Graph["nodes"] = {};
   const edges: GraphEdge[] = [];
+  const node = (name: string, type: string, literals: Record<string, Literal> = {}) => {
+    nodes[name] = { id: name, type, is_intermediate: true, ...literals };
+  };
+  node(seedNode, "integer", { value: 0 });
+  node(slotNode, "integer", { value: 0 });
   return {
-    node(name: string, type: string, literals: Record<string, Literal> = {}) {
-      nodes[name] = { id: name, type, is_intermediate: true, ...literals };
-    },
+    node,
     output(type: string, literals: Record<string, Literal> = {}) {
       // Without the server's cache: the same graph and seed would otherwise name the old file.
       const flags = { is_intermediate: false, use_cache: false };
@@ -52,6 +59,11 @@ export function createGraph(id: string) {
     },
     build: (): Graph => ({ id, nodes, edges }),
   };
+}
+
+/** The five fields of a model identifier, whatever else the caller's record holds. */
+export function identify({ key, hash, name, base, type }: ModelIdentifier): ModelIdentifier {
+  return { key, hash, name, base, type };
 }
 
 function parseEnd(end: string): GraphEdge["source"] {

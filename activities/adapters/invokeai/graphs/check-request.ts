@@ -1,0 +1,105 @@
+import { AppError } from "#errors";
+import type { BaseFacts } from "../bases";
+import type { ModelIdentifier } from "../types";
+import type { GraphRequest } from "./request";
+
+type Accepts = BaseFacts["accepts"];
+
+/**
+ * Finds what the server would find too late, or never: it takes parts of another base and fails while
+ * running, and drops what it does not know without a word.
+ * @throws AppError `invokeai_model_error`, `invokeai_graph_error` with all that is wrong
+ */
+export function checkRequest(request: GraphRequest, accepts: Accepts): void {
+  checkParts(request, accepts);
+  checkValues(request, accepts);
+}
+
+function checkParts({ model, vae, encoders, loras }: GraphRequest, { needs }: Accepts): void {
+  const { base } = model;
+  const isFit = (part: ModelIdentifier, type: string) => part.base === base && part.type === type;
+  const rules: [boolean, string][] = [
+    [!vae || isFit(vae, "vae"), `a VAE of base ${base} in place of "${vae?.name}"`],
+    ...loras.map((lora): [boolean, string] => [
+      isFit(lora.model, "lora"),
+      `a LoRA of base ${base} in place of "${lora.model.name}"`,
+    ]),
+    [!encoders || encoders.t5.type === "t5_encoder", "a T5 encoder as such"],
+    [!encoders || encoders.clip.type === "clip_embed", "a CLIP text encoder as such"],
+    [!encoders || needs.length > 0, `${base} without text encoders of its own`],
+  ];
+  refuse("invokeai_model_error", "Choose", rules);
+}
+
+function checkValues(request: GraphRequest, accepts: Accepts): void {
+  const { width, height, source, loras, model } = request;
+  const { sizeMultiple, minSize, maxSize, maxClipSkip } = accepts;
+  const unknown = `which means nothing to ${model.base}`;
+  const rules: [boolean, string][] = [
+    [
+      isSize(width, accepts) && isSize(height, accepts),
+      `width and height to multiples of ${sizeMultiple} from ${minSize} to ${maxSize}`,
+    ],
+    [isSteps(request.steps), "steps to a whole number from 1 to 500"],
+    [
+      isCfgScale(request.cfgScale, accepts),
+      accepts.cfgScale ? "cfg_scale to a number from 1 to 200" : `cfg_scale to 1, ${unknown}`,
+    ],
+    [isScheduler(request.scheduler, accepts), "scheduler to one that the model's base knows"],
+    [
+      isClipSkip(request.clipSkip, accepts),
+      maxClipSkip > 0
+        ? `clip_skip to a whole number from 0 to ${maxClipSkip}`
+        : `clip_skip to none, ${unknown}`,
+    ],
+    [
+      isGuidance(request.guidance, accepts),
+      accepts.guidance ? "guidance to a number from 1 to 20" : `guidance to none, ${unknown}`,
+    ],
+    [
+      accepts.negativePrompt || request.negativePrompt === "",
+      `negative_prompt to none, ${unknown}`,
+    ],
+    [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
+    [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],
+  ];
+  refuse("invokeai_graph_error", "Change", rules);
+}
+
+function refuse(
+  code: "invokeai_model_error" | "invokeai_graph_error",
+  verb: "Choose" | "Change",
+  rules: [isKept: boolean, words: string][],
+): void {
+  const broken = rules.filter(([isKept]) => !isKept).map(([, words]) => words);
+  if (broken.length === 0) return;
+  throw new AppError({ kind: "invalid", code, message: `${verb} ${broken.join("; ")}.` });
+}
+
+export function isSize(value: number | null, accepts: Accepts): value is number {
+  if (value === null) return false;
+  const { sizeMultiple, minSize, maxSize } = accepts;
+  return value % sizeMultiple === 0 && value >= minSize && value <= maxSize;
+}
+
+export function isSteps(value: number | null): value is number {
+  return value !== null && Number.isInteger(value) && value >= 1 && value <= 500;
+}
+
+export function isCfgScale(value: number | null, accepts: Accepts): value is number {
+  return value !== null && value >= 1 && value <= (accepts.cfgScale ? 200 : 1);
+}
+
+export function isScheduler(value: string | null, accepts: Accepts): value is string {
+  return value !== null && accepts.schedulers.includes(value);
+}
+
+/** Where the base knows it there must be one, elsewhere none. */
+export function isGuidance(value: number | null, { guidance }: Accepts): boolean {
+  return guidance ? value !== null && value >= 1 && value <= 20 : value === null;
+}
+
+function isClipSkip(value: number | null, { maxClipSkip }: Accepts): boolean {
+  if (value === null) return true;
+  return maxClipSkip > 0 && Number.isInteger(value) && value >= 0 && value <= maxClipSkip;
+}

@@ -1,0 +1,29 @@
+import { type GraphBuilder, identify, type Literal, outputNode, seedNode } from "./graph";
+import type { GraphRequest } from "./request";
+
+/**
+ * What InvokeAI's own page recalls, under the names that it looks for; `more` is what only this base
+ * has. What differs per item, and the prompts, arrive by edge.
+ */
+export function addMetadata(
+  graph: GraphBuilder,
+  request: GraphRequest,
+  base: { modePrefix: "" | "sdxl_" | "flux_"; more: Record<string, Literal> },
+): void {
+  const { source, vae, loras } = request;
+  graph.node("meta", "core_metadata", {
+    generation_mode: `${base.modePrefix}${source ? "img2img" : "txt2img"}`,
+    width: request.width,
+    height: request.height,
+    steps: request.steps,
+    scheduler: request.scheduler,
+    model: identify(request.model),
+    ...(vae ? { vae: identify(vae) } : {}),
+    loras: loras.map(({ model, weight }) => ({ model: identify(model), weight })),
+    ...(source ? { strength: source.strength, init_image: source.imageName } : {}),
+    ...base.more,
+  });
+  graph.connect(`${seedNode}.value`, "meta.seed");
+  graph.connect("pos.value", "meta.positive_prompt");
+  graph.connect("meta.metadata", `${outputNode}.metadata`);
+}

@@ -1,0 +1,26 @@
+import type { GraphBuilder } from "./graph";
+
+/**
+ * A prompt, word for word, and its encoder: `inputs` are the encoder's other inputs by where they
+ * come from, `texts` its inputs for the prompt.
+ */
+export function addPrompt(
+  graph: GraphBuilder,
+  prompt: {
+    name: "pos" | "neg";
+    text: string;
+    encoder: string;
+    inputs: Readonly<Record<string, string>>;
+    texts: readonly string[];
+    into: string;
+  },
+): void {
+  const { name } = prompt;
+  graph.node(name, "string", { value: prompt.text });
+  graph.node(`${name}c`, prompt.encoder);
+  for (const [input, from] of Object.entries(prompt.inputs)) {
+    graph.connect(from, `${name}c.${input}`);
+  }
+  for (const input of prompt.texts) graph.connect(`${name}.value`, `${name}c.${input}`);
+  graph.connect(`${name}c.conditioning`, `denoise.${prompt.into}`);
+}

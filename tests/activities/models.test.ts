@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eq } from "drizzle-orm";
+import { findBackend } from "#db/queries/backends";
+import { resolveModels } from "#db/queries/model-lookup";
+import { models } from "#db/schema/models";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+
+let bench: ActivityBench;
+beforeAll(async () => {
+  bench = await createActivityBench();
+});
+afterAll(() => bench.close());
+
+const sync = () => bench.run("syncModels", {});
+const named = async (name: string) => {
+  const rows = await bench.db.select().from(models).where(eq(models.name, name));
+  const row = rows.find(({ isAvailable }) => isAvailable) ?? rows[0];
+  if (!row) throw new Error(`${name} was never seen`);
+  return row;
+};
+/** When each row was last written, as the database counts it. */
+const versions = () => bench.sql`select key, xmin::text as version from models order by key`;
+
+test("models have their hash, base, format, variant, defaults and what a request may hold", async () => {
+  expect(await named("Meadowlight v4")).toMatchObject({
+    base: "sd-1",
+    format: "diffusers",
+    variant: "normal",
+    defaults: { width: 512, steps: 24, own: expect.arrayContaining(["steps", "scheduler"]) },
+    accepts: { maxClipSkip: 12, guidance: false, needs: [] },
+  });
+  expect(await named("Tidewater v2")).toMatchObject({ defaults: { width: 768 } });
+  expect(await named("Harbour Quick")).toMatchObject({
+    variant: "schnell",
+    defaults: { steps: 4, cfgScale: 1 },
+    accepts: { guidance: false, cfgScale: false },
+  });
+  expect(await named("Paper Lantern CV4")).toMatchObject({ defaults: null, accepts: null });
+});
+
+test("a list that has not changed writes nothing but its moment", async () => {
+  const [rows, before] = [await versions(), await findBackend(bench.db, "local")];
+  expect(await sync()).toEqual({ modelsCount: rows.length });
+  expect(await versions()).toEqual(rows);
+  const after = await findBackend(bench.db, "local");
+  expect(after!.modelsSyncedAt!.getTime()).toBeGreaterThan(before!.modelsSyncedAt!.getTime());
+  // What this program knows of a base belongs to it: another digest, another writing.
+  await bench.sql`update backends set models_digest = 'of another version'`;
+  await sync();
+  expect(await versions()).not.toEqual(rows);
+});
+
+test("of two refreshes at once neither puts an older list over a newer one", async () => {
+  const { control } = bench.simulator;
+  await control.addFault({ kind: "answer_held", route: "listModels", times: 1 });
+  const slow = sync();
+  await control.until(({ held }) => held.length === 1);
+  const { key } = await named("Film Grain XL");
+  await control.removeModel(key);
+  await sync();
+  await control.release();
+  await slow;
+  expect((await named("Film Grain XL")).isAvailable).toBe(false);
+});
+
+test("a model that is gone stays and is marked; the same weights under a new key are found by the old one", async () => {
+  const { control } = bench.simulator;
+  const old = await named("Woodcut Lines");
+  await bench.sql`update models set is_favorite = true where key = ${old.key}`;
+  const key = await control.rekeyModel(old.key);
+  await sync();
+  const [gone] = await bench.db.select().from(models).where(eq(models.key, old.key));
+  expect(gone).toMatchObject({ isAvailable: false, isFavorite: true });
+  const found = await resolveModels(bench.db, [
+    { key: old.key },
+    { key: "of another InvokeAI", hash: old.hash },
+    { key: "never seen", hash: "blake3:of-nothing" },
+  ]);
+  expect([...found].map(([asked, model]) => [asked, model.key])).toEqual([
+    [old.key, key],
+    ["of another InvokeAI", key],
+  ]);
+});

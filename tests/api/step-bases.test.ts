@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { eq } from "drizzle-orm";
+import { factsOf } from "#activities/adapters/invokeai/bases";
+import { type Model, models } from "#db/schema/models";
+import { slots } from "#db/schema/steps";
+import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertModel } from "#tests/support/rows";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await createTestApi();
+}, 60_000);
+afterAll(() => api.close());
+
+const db = () => api.deps.database.db;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+async function post(path: string, body: object): Promise<[number, Body]> {
+  const headers = { "content-type": "application/json" };
+  const request = { method: "POST", headers, body: JSON.stringify(body) };
+  const response = await api.request(`/api/v1/generation${path}`, request);
+  return [response.status, await response.json()];
+}
+
+/** A main model of a base as the worker would have written it. */
+async function insertMain(base: string, overrides: Partial<Model> = {}): Promise<Model> {
+  const facts = factsOf({ base, variant: overrides.variant ?? null });
+  if (!facts) throw new Error(`nothing is known of ${base}`);
+  const defaults = { ...facts.defaults, own: [...(facts.own ?? [])] };
+  return insertModel(db(), { base, accepts: facts.accepts, defaults, ...overrides });
+}
+
+const insertPart = (type: string, base: string, overrides: Partial<Model> = {}) =>
+  insertModel(db(), { type, base, accepts: null, defaults: null, ...overrides });
+
+async function requestStep(parameters: object, rest: object = {}): Promise<[number, Body]> {
+  const [, session] = await post("/sessions", { entry_type: "scratch" });
+  return post(`/sessions/${session.id}/steps`, { prompt: "a lighthouse", parameters, ...rest });
+}
+
+const faultsOf = (answer: Body) => answer.error.details.errors.map((fault: Body) => fault.path);
+
+describe("what means nothing to a base is refused before anything is queued", () => {
+  test.each([
+    ["sd-1", { guidance: 4 }, "guidance"],
+    ["sd-1", { clip_skip: 13 }, "clip_skip"],
+    ["sd-2", { guidance: 4 }, "guidance"],
+    ["sd-2", { clip_skip: 25 }, "clip_skip"],
+    ["sdxl", { clip_skip: 1 }, "clip_skip"],
+    ["sdxl", { guidance: 4 }, "guidance"],
+    ["sdxl", { width: 1028 }, "width"],
+    ["flux", { clip_skip: 1 }, "clip_skip"],
+    ["flux", { cfg_scale: 7 }, "cfg_scale"],
+    ["flux", { scheduler: "dpmpp_2m_k" }, "scheduler"],
+    ["flux", { width: 1032 }, "width"],
+    ["flux", { guidance: 21 }, "guidance"],
+  ])("%s: %j", async (base, parameters, name) => {
+    const model = await insertMain(base);
+    for (const { type, base: of } of model.accepts?.needs ?? []) await insertPart(type, of);
+    const [status, answer] = await requestStep({ model_key: model.key, ...parameters });
+    expect([status, faultsOf(answer)]).toEqual([400, [`parameters.${name}`]]);
+  });
+
+  test("flux: a negative prompt, but not an empty one", async () => {
+    const { key } = await insertMain("flux", { variant: "schnell" });
+    for (const [type, base] of [
+      ["t5_encoder", "any"],
+      ["clip_embed", "any"],
+      ["vae", "flux"],
+    ] as const) {
+      await insertPart(type, base);
+    }
+    const [status, answer] = await requestStep({ model_key: key }, { negative_prompt: "blurred" });
+    expect([status, faultsOf(answer)]).toEqual([400, ["negative_prompt"]]);
+    const [accepted, step] = await requestStep({ model_key: key }, { negative_prompt: "" });
+    expect(accepted).toBe(202);
+    expect(step.parameters).toMatchObject({ steps: 4, cfg_scale: 1, scheduler: "euler" });
+    expect(step.parameters.guidance).toBeUndefined();
+  });
+
+  test("a base that no graph is built for", async () => {
+    const other = await insertPart("main", "cogview4");
+    const [status, { error }] = await requestStep({ model_key: other.key });
+    expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
+    expect(await db().select().from(slots)).toHaveLength(1);
+  });
+});
+
+describe("FLUX", () => {
+  test("takes its encoders and its VAE from the models that are there, and says which it took", async () => {
+    await db().update(models).set({ isAvailable: false });
+    const main = await insertMain("flux", { variant: "dev" });
+    const missing = async () => (await requestStep({ model_key: main.key }))[1].error;
+    expect(await missing()).toMatchObject({
+      code: "invokeai_model_error",
+      message: expect.stringMatching(/T5 text encoder.*CLIP text encoder.*VAE for flux/),
+    });
+
+    const t5 = await insertPart("t5_encoder", "any");
+    await insertPart("clip_embed", "any", { name: "A CLIP-G", variant: "gigantic" });
+    await insertPart("vae", "sdxl");
+    expect((await missing()).message).not.toContain("T5");
+    expect((await missing()).message).toContain("CLIP-L");
+
+    const clip = await insertPart("clip_embed", "any", { name: "CLIP-L", variant: "large" });
+    const vae = await insertPart("vae", "flux");
+    const own = await insertPart("vae", "flux", { name: "Z" });
+    const [status, step] = await requestStep({ model_key: main.key, cfg_scale: 1 });
+    expect(status).toBe(202);
+    expect(step.parameters).toMatchObject({
+      width: 1024,
+      cfg_scale: 1,
+      guidance: 4,
+      t5_encoder_key: t5.key,
+      clip_embed_key: clip.key,
+      vae_key: vae.key,
+    });
+    const [, chosen] = await requestStep({ model_key: main.key, vae_key: own.key, guidance: 2.5 });
+    expect(chosen.parameters).toMatchObject({ vae_key: own.key, guidance: 2.5 });
+  });
+});
+
+test("a model under a new key is found by the old one, and by its hash where the key is of another server", async () => {
+  const old = await insertMain("sdxl", { isAvailable: false });
+  const lora = await insertPart("lora", "sdxl", { isAvailable: false });
+  const again = await insertMain("sdxl", { hash: old.hash });
+  const loraAgain = await insertPart("lora", "sdxl", { hash: lora.hash });
+  const loras = [{ model_key: lora.key, weight: 0.5 }];
+  for (const named of [
+    { model_key: old.key, loras },
+    { model_key: "of another server", model_hash: old.hash, loras },
+  ]) {
+    const [status, step] = await requestStep(named);
+    expect(status).toBe(202);
+    expect(step).toMatchObject({ model_key: again.key, model_hash: old.hash });
+    expect(step.parameters.loras).toEqual([{ model_key: loraAgain.key, weight: 0.5 }]);
+  }
+  await db().update(models).set({ isAvailable: false }).where(eq(models.key, again.key));
+  const [status, { error }] = await requestStep({ model_key: old.key });
+  expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
+});

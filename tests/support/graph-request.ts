@@ -1,0 +1,25 @@
+import type { GraphRequest } from "#activities/adapters/invokeai/graphs/index";
+
+/** A small text to image of few steps, for a model of a base that has no needs of its own. */
+export function graphRequest(
+  model: GraphRequest["model"],
+  overrides: Partial<GraphRequest> = {},
+): GraphRequest {
+  return {
+    prompt: "a red boat",
+    negativePrompt: "",
+    width: 64,
+    height: 64,
+    steps: 3,
+    cfgScale: 7,
+    scheduler: "euler",
+    clipSkip: null,
+    guidance: null,
+    model,
+    vae: null,
+    encoders: null,
+    loras: [],
+    source: null,
+    ...overrides,
+  };
+}

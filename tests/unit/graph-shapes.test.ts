@@ -1,0 +1,97 @@
+import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import {
+  buildGraph,
+  type GraphRequest,
+  supportedBases,
+} from "#activities/adapters/invokeai/graphs/index";
+import { arrowsOf, fullRequestFor, requestFor } from "#tests/support/graph-parts";
+
+for (const base of supportedBases) {
+  const source = { imageName: "src.png", width: 512, height: 512, strength: 0.75 };
+  const { width, height } = requestFor(base);
+  const variants: [string, GraphRequest][] = [
+    ["text to image", requestFor(base)],
+    ["image to image", requestFor(base, { source: { ...source, width, height } })],
+    ["image to image with everything", fullRequestFor(base)],
+  ];
+
+  for (const [name, asked] of variants) {
+    test(`${base}, ${name}: each edge joins two nodes, and each plain input has one edge at most`, () => {
+      const graph = buildGraph(asked);
+      for (const [key, node] of Object.entries(graph.nodes)) expect(node.id).toBe(key);
+      for (const edge of graph.edges) {
+        expect(graph.nodes).toHaveProperty(edge.source.node_id);
+        expect(graph.nodes).toHaveProperty(edge.destination.node_id);
+      }
+      const inputs = graph.edges
+        .filter(({ destination }) => graph.nodes[destination.node_id]?.type !== "collect")
+        .map(({ destination }) => `${destination.node_id}.${destination.field}`);
+      expect(new Set(inputs).size).toBe(inputs.length);
+    });
+
+    test(`${base}, ${name}: the output alone is kept by the server, and never taken from its cache`, () => {
+      const { nodes } = buildGraph(asked);
+      const kept = Object.values(nodes).filter((node) => !node.is_intermediate);
+      expect(kept.map(({ id, type, use_cache }) => ({ id, type, use_cache }))).toEqual([
+        { id: "out", type: base === "flux" ? "flux_vae_decode" : "l2i", use_cache: false },
+      ]);
+    });
+
+    test(`${base}, ${name}: one seed makes the noise and stands in the metadata; the slot feeds nothing`, () => {
+      const graph = buildGraph(asked);
+      const seed = base === "flux" ? "seed.value -> denoise.seed" : "seed.value -> noise.seed";
+      expect(arrowsOf(graph)).toEqual(expect.arrayContaining([seed, "seed.value -> meta.seed"]));
+      expect(arrowsOf(graph).filter((arrow) => arrow.startsWith("slot."))).toEqual([]);
+      expect(graph.nodes.slot).toMatchObject({ type: "integer" });
+    });
+  }
+
+  test(`${base}: prompts go through letter by letter, whatever they hold`, () => {
+    const prompt = `a (red:1.3)++ boat, {calm|wild} sea, "quoted", <trigger>, 港の朝, שלום, 🚤 \\(a\\) ${"x".repeat(9_900)}`;
+    const { nodes } = buildGraph(requestFor(base, { prompt }));
+    expect(nodes.pos).toMatchObject({ type: "string", value: prompt });
+    const texts = Object.values(nodes).filter(({ type }) => type === "string");
+    expect(texts.map(({ id }) => id)).toEqual(base === "flux" ? ["pos"] : ["pos", "neg"]);
+  });
+
+  test(`${base}: the same request is the same graph`, () => {
+    const digest = (request: GraphRequest) =>
+      createHash("sha256")
+        .update(JSON.stringify(buildGraph(request)))
+        .digest("hex");
+    expect(digest(fullRequestFor(base))).toBe(digest(fullRequestFor(base)));
+  });
+
+  test(`${base}: a source of the exact size is not resized`, () => {
+    const asked = requestFor(base, { source: { ...source, width, height } });
+    const graph = buildGraph(asked);
+    expect(graph.nodes.rin).toBeUndefined();
+    expect(graph.nodes.i2l).toMatchObject({ image: { image_name: "src.png" } });
+    expect(arrowsOf(graph)).toContain("i2l.latents -> denoise.latents");
+  });
+
+  test(`${base}: a source of another size is brought to the exact one`, () => {
+    const graph = buildGraph(fullRequestFor(base));
+    expect(graph.nodes.rin).toMatchObject({
+      type: "img_resize",
+      image: { image_name: "src.png" },
+      width,
+      height,
+      resample_mode: "lanczos",
+    });
+    expect(graph.nodes.i2l).not.toHaveProperty("image");
+    expect(arrowsOf(graph)).toContain("rin.image -> i2l.image");
+  });
+
+  test(`${base}: a model goes into the graph with its five fields, whatever else is known of it`, () => {
+    const { model } = requestFor(base);
+    const record = { ...model, description: "private", isFavorite: true };
+    const { nodes } = buildGraph(requestFor(base, { model: record }));
+    for (const holder of [nodes.model, nodes.meta]) {
+      expect(Object.keys(holder?.model ?? {}).toSorted()).toEqual(
+        ["key", "hash", "name", "base", "type"].toSorted(),
+      );
+    }
+  });
+}
