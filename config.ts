@@ -114,6 +114,14 @@ export const variables = {
     schema: Type.Integer({ minimum: 1024, maximum: 2_147_483_648, default: 20_971_520 }),
     allowed: "bytes, a whole number from 1024 to 2147483648",
   },
+  MAX_SESSION_ARCHIVE_SIZE: {
+    schema: Type.Integer({
+      minimum: 1_048_576,
+      maximum: 1_099_511_627_776,
+      default: 4_294_967_296,
+    }),
+    allowed: "bytes, a whole number from 1048576 to 1099511627776",
+  },
   MAX_BATCH_SIZE: {
     schema: Type.Integer({ minimum: 1, maximum: 100, default: 10 }),
     allowed: "a whole number from 1 to 100",
@@ -168,6 +176,8 @@ export type Config = Readonly<{
   runpod: Readonly<{ podType: string }> | null;
   limits: Readonly<{
     maxUploadBytes: number;
+    /** Of an exported session that is brought back: the archive, and its pictures unpacked. */
+    maxArchiveBytes: number;
     maxBatchSize: number;
     retrievalMaxAttempts: number;
     podIdleMinutes: number;
@@ -268,6 +278,7 @@ function assemble(values: Values): Config {
     runpod: values.RUNPOD_API_KEY ? { podType: values.RUNPOD_POD_TYPE } : null,
     limits: {
       maxUploadBytes: values.MAX_UPLOAD_SIZE,
+      maxArchiveBytes: values.MAX_SESSION_ARCHIVE_SIZE,
       maxBatchSize: values.MAX_BATCH_SIZE,
       retrievalMaxAttempts: values.RETRIEVAL_MAX_ATTEMPTS,
       podIdleMinutes: values.RUNPOD_IDLE_TIMEOUT,

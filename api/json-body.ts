@@ -49,7 +49,7 @@ async function readText(request: Request): Promise<string> {
   }
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -12,6 +12,7 @@ import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
 import { createTimelineModule } from "./modules/photos/timeline";
 import { createSettingsModule } from "./modules/settings/index";
+import { createSessionArchiveModule } from "./modules/session-archive/index";
 import { createSharesModule } from "./modules/shares/index";
 import { createTemplatesModule } from "./modules/templates/index";
 
@@ -28,6 +29,7 @@ export function createModules(deps: ApiDeps): AnyElysia[] {
     createImportsModule(deps),
     createModelsModule(deps),
     createPhotosModule(deps),
+    createSessionArchiveModule(deps),
     createSettingsModule(deps),
     createTimelineModule(deps),
     createSharesModule(deps),

@@ -4,6 +4,7 @@ import { countMissingMigrations } from "#db/migrations";
 import { createDiskStorage } from "#media/disk";
 import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
 import { configuredTimings, type Timings } from "#workflows/timings";
+import { rememberAnswerTime } from "./answer-time";
 import { createApp } from "./app";
 import { createDatabaseProbe } from "./database-watch";
 import type { ApiDeps } from "./deps";
@@ -97,6 +98,7 @@ function listen(config: Config, app: ReturnType<typeof createApp>) {
     idleTimeout: headersSeconds,
     fetch(request, here) {
       here.timeout(request, answerSeconds);
+      rememberAnswerTime(request, (seconds) => here.timeout(request, seconds));
       rememberPeer(request, here.requestIP(request)?.address);
       return app.fetch(request);
     },

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
-import { pngOfShade } from "#tests/support/uploads";
+import { exportOf } from "#tests/support/made-session";
+import { pngOfShade, rawForm } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
 type Sent = { body: BodyInit; headers?: Record<string, string> };
@@ -39,6 +40,13 @@ function form(boundary: string, bytes: Uint8Array, title: string): Sent {
   };
 }
 
+/** The same for an archive. */
+function archiveForm(boundary: string, bytes: Uint8Array): Sent {
+  const headers = ['Content-Disposition: form-data; name="file"; filename="a.zip"'];
+  const { body, contentType } = rawForm([{ headers, body: bytes }], boundary);
+  return { body: new Blob([new Uint8Array(body)]), headers: { "content-type": contentType } };
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gallery-imports-"));
   api = await createTestApi({ IMPORT_ROOTS: folder });
@@ -48,6 +56,7 @@ beforeAll(async () => {
   const opened = await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" });
   const { id: session } = (await opened.json()) as Json;
   const bytes = await pngOfShade(41_001);
+  const archives = [await exportOf(api, session), await exportOf(api, session)] as const;
   const parameters = { model_key: model, seed: 1 };
   const { id: drawn } = await insertPhoto(db, { generation: { prompt: "a", modelKey: model } });
   const share = {
@@ -93,6 +102,12 @@ beforeAll(async () => {
       first: json({ entry_type: "scratch", title: "Cafe\u0301" }),
       same: json({ title: "Café ", source_image_id: null, entry_type: "scratch" }),
       other: json({ entry_type: "scratch" }),
+    },
+    "/api/v1/generation/sessions/import": {
+      path: "/api/v1/generation/sessions/import",
+      first: archiveForm("one", archives[0]),
+      same: archiveForm("another-boundary", archives[0]),
+      other: archiveForm("one", archives[1]),
     },
     "/api/v1/generation/sessions/{id}/steps": {
       path: `/api/v1/generation/sessions/${session}/steps`,

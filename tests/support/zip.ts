@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { openPromise } from "yauzl";
+import { fromBufferPromise, openPromise } from "yauzl";
 
 /** A file of an archive. */
 type ReadEntry = {
@@ -41,4 +41,15 @@ export async function readZip(path: string, maxBytes = 2 ** 28): Promise<ReadEnt
     });
   }
   return entries;
+}
+
+/** What an archive holds, by name. */
+export async function unzip(archive: Uint8Array): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  const opened = await fromBufferPromise(Buffer.from(archive));
+  for await (const entry of opened.eachEntry()) {
+    const chunks = await Array.fromAsync(await opened.openReadStreamPromise(entry));
+    files.set(entry.fileName, Buffer.concat(chunks as Buffer[]));
+  }
+  return files;
 }

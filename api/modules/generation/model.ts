@@ -126,7 +126,7 @@ export const sessionSchema = t.Object(
 const count = t.Integer({ minimum: 0 });
 
 /** What a step is made with, once everything left out was filled in. */
-const parametersSchema = t.Object(
+export const parametersSchema = t.Object(
   {
     model_key: t.String(),
     model_hash: t.String(),
@@ -312,7 +312,7 @@ export function alternativeToWire(photo: Photo, selectedImageId: string | null) 
   };
 }
 
-function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
+export function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
   const { vaeKey, t5EncoderKey, clipEmbedKey, strength, clipSkip, guidance, loras } = parameters;
   return {
     model_key: parameters.modelKey,

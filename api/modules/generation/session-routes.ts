@@ -1,11 +1,6 @@
 import { Elysia, t } from "elysia";
-import {
-  countSessions,
-  findSessionView,
-  listSessionViews,
-  type SessionView,
-} from "#db/queries/generation-views";
-import { invalid, notFound } from "#errors";
+import { countSessions, listSessionViews, type SessionView } from "#db/queries/generation-views";
+import { invalid } from "#errors";
 import { timeKeys, timePlace } from "../../cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
@@ -14,6 +9,7 @@ import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../..
 import { tidyTitle } from "../../text";
 import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
 import { changeSession, deleteSession, openSession } from "./sessions";
+import { showSession } from "./show-session";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
 const sessionsPerPage = 20;
@@ -24,12 +20,6 @@ export function createSessionRoutes(deps: ApiDeps) {
 
   const show = (view: SessionView) =>
     sessionToWire(view, (workflowId) => deps.temporal.workflowUrl(workflowId));
-
-  async function showSession(id: string) {
-    const view = await findSessionView(db, id);
-    if (!view) throw notFound("session");
-    return show(view);
-  }
 
   return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] })
     .post(
@@ -49,7 +39,7 @@ export function createSessionRoutes(deps: ApiDeps) {
           },
           async (id) => {
             await openSession(deps, { id, ...wanted });
-            return { status: 201, body: await showSession(id) };
+            return { status: 201, body: await showSession(deps, id) };
           },
         );
         return status(201, answer.body as typeof sessionSchema.static);
@@ -80,7 +70,7 @@ export function createSessionRoutes(deps: ApiDeps) {
         detail: { summary: "Sessions, newest first" },
       },
     )
-    .get("/sessions/:id", ({ params }) => showSession(params.id), {
+    .get("/sessions/:id", ({ params }) => showSession(deps, params.id), {
       params: byId,
       response: { 200: sessionSchema, ...faults(404) },
       detail: { summary: "A session" },
@@ -98,7 +88,7 @@ export function createSessionRoutes(deps: ApiDeps) {
           title: body.title === undefined ? undefined : tidyTitle(body.title),
           discardUnselected: body.discard_unselected ?? false,
         });
-        return showSession(params.id);
+        return showSession(deps, params.id);
       },
       {
         params: byId,

@@ -1,0 +1,17 @@
+import { findSessionView } from "#db/queries/generation-views";
+import { notFound } from "#errors";
+import type { ApiDeps } from "../../deps";
+import { sessionToWire } from "./model";
+
+/**
+ * A session as its owner sees it.
+ * @throws AppError not_found
+ */
+export async function showSession(
+  { database, temporal }: Pick<ApiDeps, "database" | "temporal">,
+  id: string,
+) {
+  const view = await findSessionView(database.db, id);
+  if (!view) throw notFound("session");
+  return sessionToWire(view, (workflowId) => temporal.workflowUrl(workflowId));
+}

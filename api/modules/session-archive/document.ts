@@ -1,0 +1,143 @@
+import type { SessionRows } from "#db/queries/session-archive";
+import type { Photo } from "#db/schema/photos";
+import type { Slot, Step } from "#db/schema/steps";
+import { parametersToWire } from "../generation/model";
+import { generationToWire } from "../photos/model";
+import {
+  type DocumentPhoto,
+  type DocumentStep,
+  formatName,
+  formatVersion,
+  type SessionDocument,
+} from "./format";
+
+/** Where in an archive the original of a photo lies; undefined for one whose bytes are not there. */
+export type FileNames = ReadonlyMap<string, string>;
+
+/** A session in the words of `session.json`. */
+export function sessionToDocument(
+  rows: SessionRows,
+  files: FileNames,
+  exportedAt: Date,
+): SessionDocument {
+  const { session } = rows;
+  const slotsOf = Map.groupBy(rows.slots, (slot) => slot.stepId);
+  return {
+    format: formatName,
+    version: formatVersion,
+    exported_at: exportedAt.toISOString(),
+    session: {
+      id: session.id,
+      entry_type: session.entryType,
+      ...(session.sourceImageId !== null && { source_image_id: session.sourceImageId }),
+      ...(session.title !== null && { title: session.title }),
+      status: session.status,
+      started_at: session.startedAt.toISOString(),
+      ...(session.completedAt && { completed_at: session.completedAt.toISOString() }),
+    },
+    steps: rows.steps.map((step) => stepToDocument(step, slotsOf.get(step.id) ?? [])),
+    photos: rows.photos.map((photo) => photoToDocument(photo, session.id, files.get(photo.id))),
+    lineage: listEdges(rows),
+    models: listModels(rows),
+  };
+}
+
+function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
+  return {
+    id: step.id,
+    position: step.position,
+    ...(step.parentId !== null && { parent_id: step.parentId }),
+    ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
+    prompt: step.prompt,
+    ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
+    parameters: parametersToWire(step.parameters),
+    model_key: step.modelKey,
+    model_hash: step.modelHash,
+    model_name: step.modelName,
+    correlation_id: step.correlationId,
+    // One that is still running is not exported.
+    status: step.status as DocumentStep["status"],
+    ...(step.error && { error: step.error }),
+    ...(step.selectedImageId !== null && { selected_image_id: step.selectedImageId }),
+    ...(step.costUsd !== null && { cost_usd: step.costUsd }),
+    created_at: step.createdAt.toISOString(),
+    ...(step.startedAt && { started_at: step.startedAt.toISOString() }),
+    completed_at: step.completedAt!.toISOString(),
+    slots: slots.map((slot) => ({
+      index: slot.index,
+      seed: slot.seed,
+      status: slot.status,
+      ...(slot.photoId !== null && { photo_id: slot.photoId }),
+      ...(slot.error && { error: slot.error }),
+    })),
+  };
+}
+
+function photoToDocument(photo: Photo, sessionId: string, file: string | undefined): DocumentPhoto {
+  const { id, kind } = photo;
+  const created_at = photo.createdAt.toISOString();
+  if (file === undefined && isGone(photo)) {
+    const none = { filename: "", tags: [], is_favorite: false };
+    return { id, kind, absent: "deleted", created_at, ...none };
+  }
+  return {
+    id,
+    kind,
+    ...(file === undefined
+      ? { absent: "not_retrieved" as const }
+      : {
+          file,
+          mime_type: photo.mimeType!,
+          width: photo.width!,
+          height: photo.height!,
+          file_size: photo.fileSize!,
+          content_hash: photo.contentHash!,
+        }),
+    filename: photo.filename,
+    created_at,
+    ...(photo.title !== null && { title: photo.title }),
+    tags: photo.tags,
+    is_favorite: photo.isFavorite,
+    ...(photo.rating !== null && { rating: photo.rating }),
+    ...(photo.costUsd !== null && { cost_usd: photo.costUsd }),
+    ...(photo.generation &&
+      kind === "generated" && { generation_metadata: madeWith(photo, sessionId) }),
+  };
+}
+
+/** In the trash, deleted for good, or an upload whose file was lost: a place without a picture. */
+function isGone({ kind, deletedAt }: Photo): boolean {
+  return deletedAt !== null || kind === "uploaded";
+}
+
+/** The prompt of the session's own images stands at their step, once for all of them. */
+function madeWith(photo: Photo, sessionId: string) {
+  const { prompt, negative_prompt, ...rest } = generationToWire(photo.generation!);
+  return photo.sessionId === sessionId ? rest : { ...rest, prompt, negative_prompt };
+}
+
+function listEdges({ session, steps, photos }: SessionRows): SessionDocument["lineage"] {
+  const stepOf = new Map(steps.map((step) => [step.id, step]));
+  const edges: SessionDocument["lineage"] = [];
+  for (const { id: to, stepId, sourceImageId } of photos) {
+    const step = stepId === null ? undefined : stepOf.get(stepId);
+    if (sourceImageId !== null) {
+      const before = step?.parentId ? stepOf.get(step.parentId) : undefined;
+      const isChoice = before?.selectedImageId === sourceImageId;
+      edges.push({ from: sourceImageId, to, kind: isChoice ? "selected" : "img2img" });
+    } else if (step && session.sourceImageId !== null) {
+      edges.push({ from: session.sourceImageId, to, kind: "variation" });
+    }
+  }
+  return edges;
+}
+
+/** What was used, as far as it is known: enough to look for it elsewhere. */
+function listModels({ steps, models }: SessionRows): SessionDocument["models"] {
+  const known = models.map(({ key, hash, name, type, base }) => ({ key, hash, name, type, base }));
+  const listed = new Map(known.map((model) => [model.key, model]));
+  const gone = steps
+    .filter(({ modelKey }) => !listed.has(modelKey))
+    .map((step) => ({ key: step.modelKey, hash: step.modelHash, name: step.modelName }));
+  return [...known, ...new Map(gone.map((model) => [model.key, model])).values()];
+}

@@ -1,0 +1,143 @@
+import { type Static, type TSchema, t } from "elysia";
+import { momentInput } from "../../moment";
+import { countCharacters } from "../../text-length";
+import { tagsSchema, titleSchema } from "../../text";
+import { parametersSchema } from "../generation/model";
+import { generationMetadata } from "../photos/model";
+
+/** The entry that says what the others are; the first one of an archive. */
+export const documentName = "session.json";
+export const formatName = "gallery-session";
+export const formatVersion = 1;
+
+/** Bounds of what is taken back; an export of the longest sane session stays far below. */
+export const archiveBounds = {
+  documentBytes: 64 * 1024 * 1024,
+  steps: 10_000,
+  photos: 20_000,
+  /** A generated 4096² PNG of noise has some 50 MB, the largest JPEG that is accepted some 100. */
+  pictureBytes: 256 * 1024 * 1024,
+  /** Beside the pictures and the document: what an unpacking and packing by hand adds. */
+  extraEntries: 1_000,
+  nameBytes: 512,
+};
+
+const strict = { additionalProperties: false };
+const id = t.String({ pattern: "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$" });
+const moment = momentInput();
+const words = t.String({ maxLength: 10_000 });
+const name = t.String({ minLength: 1, maxLength: 1_000 });
+const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
+const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
+const slotIndex = t.Integer({ minimum: 0, maximum: 99 });
+const error = t.Optional(t.Object({ code: words, message: words, suggestion: words }, strict));
+const oneOf = <const Words extends readonly string[]>(...list: Words) =>
+  t.Union(list.map((word) => t.Literal(word))) as unknown as TSchema & { static: Words[number] };
+
+const slot = t.Object(
+  {
+    index: slotIndex,
+    seed: t.Integer({ minimum: 0, maximum: 4_294_967_295 }),
+    status: oneOf("open", "filled", "failed"),
+    photo_id: t.Optional(id),
+    error,
+  },
+  strict,
+);
+
+const step = t.Object(
+  {
+    id,
+    position: t.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+    parent_id: t.Optional(id),
+    source_image_id: t.Optional(id),
+    prompt: t.String({ minLength: 1, maxLength: 10_000 }),
+    negative_prompt: t.Optional(words),
+    parameters: t.Object(parametersSchema.properties, strict),
+    model_key: name,
+    model_hash: name,
+    model_name: name,
+    correlation_id: id,
+    status: oneOf("completed", "failed", "cancelled"),
+    error,
+    selected_image_id: t.Optional(id),
+    cost_usd: cost,
+    created_at: moment,
+    started_at: t.Optional(moment),
+    completed_at: moment,
+    slots: t.Array(slot, { minItems: 1, maxItems: 100 }),
+  },
+  strict,
+);
+
+const photo = t.Object(
+  {
+    id,
+    kind: oneOf("uploaded", "generated"),
+    /** The entry that holds its original; without one `absent` says why. */
+    file: t.Optional(t.String({ minLength: 1, maxLength: archiveBounds.nameBytes })),
+    absent: t.Optional(oneOf("deleted", "not_retrieved")),
+    filename: t.String({ maxLength: 1_000 }),
+    mime_type: t.Optional(t.String({ maxLength: 100 })),
+    width: t.Optional(smallInteger),
+    height: t.Optional(smallInteger),
+    file_size: t.Optional(t.Integer({ minimum: 1, maximum: archiveBounds.pictureBytes })),
+    content_hash: t.Optional(t.String({ pattern: "^[0-9a-f]{64}$" })),
+    created_at: moment,
+    title: t.Optional(titleSchema),
+    tags: tagsSchema,
+    is_favorite: t.Boolean(),
+    rating: t.Optional(t.Integer({ minimum: 0, maximum: 5 })),
+    cost_usd: cost,
+    generation_metadata: t.Optional(t.Object(generationMetadata.properties, strict)),
+  },
+  strict,
+);
+
+const edge = t.Object(
+  { from: id, to: id, kind: oneOf("img2img", "selected", "variation") },
+  strict,
+);
+
+const model = t.Object(
+  {
+    key: name,
+    hash: t.String({ maxLength: 1_000 }),
+    name: t.Optional(name),
+    type: t.Optional(name),
+    base: t.Optional(name),
+  },
+  strict,
+);
+
+/** `session.json`, version 1: docs/api.md says what its fields mean. */
+export const documentSchema = countCharacters(
+  t.Object(
+    {
+      format: t.Literal(formatName),
+      version: t.Literal(formatVersion),
+      exported_at: moment,
+      session: t.Object(
+        {
+          id,
+          entry_type: oneOf("scratch", "refinement"),
+          source_image_id: t.Optional(id),
+          title: t.Optional(titleSchema),
+          status: oneOf("active", "completed", "abandoned"),
+          started_at: moment,
+          completed_at: t.Optional(moment),
+        },
+        strict,
+      ),
+      steps: t.Array(step, { maxItems: archiveBounds.steps }),
+      photos: t.Array(photo, { maxItems: archiveBounds.photos }),
+      lineage: t.Array(edge, { maxItems: archiveBounds.photos }),
+      models: t.Array(model, { maxItems: 1_000 }),
+    },
+    strict,
+  ),
+);
+
+export type SessionDocument = Static<typeof documentSchema>;
+export type DocumentStep = SessionDocument["steps"][number];
+export type DocumentPhoto = SessionDocument["photos"][number];
