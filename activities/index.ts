@@ -7,6 +7,7 @@ import { toFailure } from "./failures";
 import { createHousekeepingActivities } from "./housekeeping";
 import { createImportActivities } from "./imports";
 import { createPurgeActivities } from "./purge";
+import { createReproductionActivities } from "./reproductions";
 import { createRetrievalActivities } from "./retrievals";
 import { createSessionActivities } from "./sessions";
 import { createSettleActivities } from "./settle";
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createWatchActivities(deps),
     ...createSettleActivities(deps),
     ...createRetrievalActivities(deps),
+    ...createReproductionActivities(deps),
     ...createBackendActivities(deps),
     ...createHousekeepingActivities(deps),
     ...createImportActivities(deps),

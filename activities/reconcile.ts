@@ -6,6 +6,7 @@ import {
   listLiveSessions,
   type LiveSession,
 } from "#db/queries/reconcile";
+import { listReproducingPhotos } from "#db/queries/reproductions";
 import {
   generationSessionId,
   sessionFinished,
@@ -15,6 +16,10 @@ import {
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
 import { photoImportId, type PhotoImportInput } from "#workflows/photo-import/contract";
+import {
+  photoReproductionId,
+  type PhotoReproductionInput,
+} from "#workflows/photo-reproduction/contract";
 import { photoRetrievalId, type PhotoRetrievalInput } from "#workflows/photo-retrieval/contract";
 import { searchAttributes } from "#workflows/search-attributes";
 import { queues } from "#workflows/task-queues";
@@ -57,6 +62,14 @@ export async function reconcile(
     ({ id }) => {
       const input: PhotoImportInput = { importId: id, timings: deps.timings };
       return ensureRunning(deps, "photoImport", photoImportId(id), input, entity(id, null));
+    },
+  );
+  await eachPage(
+    (afterId) => listReproducingPhotos(deps.database.db, { afterId, limit: pageSize }),
+    ({ id }) => {
+      const input: PhotoReproductionInput = { photoId: id, timings: deps.timings };
+      const workflowId = photoReproductionId(id);
+      return ensureRunning(deps, "photoReproduction", workflowId, input, entity(id, null));
     },
   );
   await endClosedSessions(deps);

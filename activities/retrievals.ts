@@ -11,6 +11,7 @@ import type { StagedFile } from "#media/storage";
 import type { ActivityDeps } from "./deps";
 import { createGate } from "./gate";
 import { withHeartbeat } from "./heartbeat";
+import { receiveImage } from "./receive-image";
 
 type Retrieval =
   | { state: "completed" }
@@ -22,9 +23,6 @@ type Retrieval =
       /** The first pause between two attempts, where the owner set one. */
       delayMs?: number;
     };
-
-/** A generated 4096² PNG of noise has some 50 MB; nothing sane is above. */
-const maxImageBytes = 256 * 1024 * 1024;
 
 /** Fetches generated images. */
 export function createRetrievalActivities(deps: ActivityDeps) {
@@ -88,21 +86,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     staged: StagedFile,
     signal: AbortSignal,
   ): Promise<IngestedImage> {
-    const pipe = new TransformStream<Uint8Array, Uint8Array>();
-    const writer = pipe.writable.getWriter();
-    const received = staged.receive(pipe.readable, maxImageBytes);
-    // Marked as handled: whichever side fails first, the other one follows, and the first is told.
-    received.catch((error: unknown) => writer.abort(error).catch(() => {}));
-    try {
-      const invokeai = await deps.invokeai(backend);
-      await invokeai.downloadImage({ imageName, sink: writer, maxBytes: maxImageBytes }, signal);
-      await writer.close();
-    } catch (error) {
-      await writer.abort(error).catch(() => {});
-      await received.catch(() => {});
-      throw error;
-    }
-    const file = await received;
+    const file = await receiveImage(deps, { backend, imageName, staged }, signal);
     return ingestImage({ ...file, path: staged.path }, deps.decodeLimits, expectedOf(photo));
   }
 

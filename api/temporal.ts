@@ -13,6 +13,11 @@ import type { refreshModels } from "#workflows/housekeeping/workflow";
 import { photoImportId, type PhotoImportInput } from "#workflows/photo-import/contract";
 import type { photoImport } from "#workflows/photo-import/workflow";
 import {
+  photoReproductionId,
+  type PhotoReproductionInput,
+} from "#workflows/photo-reproduction/contract";
+import type { photoReproduction } from "#workflows/photo-reproduction/workflow";
+import {
   photoRetrievalId,
   type PhotoRetrievalInput,
   retryNow,
@@ -155,6 +160,21 @@ export function createWorkflowTeller(options: {
               : [{ key: searchAttributes.session, value: sessionId }]),
           ],
           signal: retryNow,
+        }),
+      ),
+
+    reproductionRequested: (photoId) =>
+      told("reproductionRequested", () =>
+        client.workflow.start<typeof photoReproduction>("photoReproduction", {
+          taskQueue: queues.main,
+          workflowId: photoReproductionId(photoId),
+          workflowIdConflictPolicy: "USE_EXISTING",
+          args: [{ photoId, ...timings } satisfies PhotoReproductionInput],
+          staticSummary: "Make a photo again and compare",
+          typedSearchAttributes: [
+            { key: searchAttributes.entity, value: photoId },
+            { key: searchAttributes.status, value: "pending" },
+          ],
         }),
       ),
 

@@ -16,6 +16,8 @@ export interface WorkflowTeller {
   sessionFinished(sessionId: string): Promise<boolean>;
   /** A photo's row was put back to pending, attempts counted from zero. */
   retrievalRetried(photoId: string, sessionId?: string): Promise<boolean>;
+  /** A request to make a photo again was written. */
+  reproductionRequested(photoId: string): Promise<boolean>;
   /** An import's row was written, or carries a request to cancel. */
   importRequested(importId: string): Promise<boolean>;
   /**

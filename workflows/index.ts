@@ -9,4 +9,5 @@ export {
 } from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
 export { photoImport } from "./photo-import/workflow";
+export { photoReproduction } from "./photo-reproduction/workflow";
 export { photoRetrieval } from "./photo-retrieval/workflow";

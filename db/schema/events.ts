@@ -19,6 +19,7 @@ export type EventType =
   | "photo.retrieved"
   | "photo.retrieval_failed"
   | "photo.retrieval_retried"
+  | "photo.reproduced"
   | "import.requested"
   | "import.started"
   | "import.progress"

@@ -8,6 +8,7 @@ export * from "./installation";
 export * from "./models";
 export * from "./photos";
 export * from "./sessions";
+export * from "./reproductions";
 export * from "./settings";
 export * from "./shares";
 export * from "./steps";

@@ -49,6 +49,29 @@ export type GenerationMetadata = {
   loras?: { modelKey?: string; name?: string; weight: number }[];
 };
 
+/** Why a picture could not be made again, or why another one came of it. */
+export type ReproductionReason =
+  | "no_recorded_graph"
+  | "graph_unknown"
+  | "graph_refused"
+  | "model_gone"
+  | "model_differs"
+  | "version_differs"
+  | "source_gone"
+  | "out_of_memory"
+  | "interrupted"
+  | "failed";
+
+/** What came of running a photo's recorded graph again. */
+export type Reproduction = {
+  verdict: "identical" | "near" | "different" | "impossible";
+  /** Mean difference of a channel, 0 to 255; where both pictures are of one size. */
+  distance?: number;
+  reason?: ReproductionReason;
+  /** ISO 8601. */
+  checkedAt: string;
+};
+
 export const photos = pgTable(
   "photos",
   {
@@ -101,6 +124,8 @@ export const photos = pgTable(
     /** SHA-256 of the prompt, hex: the same prompt, the same value. */
     promptHash: text("prompt_hash"),
     costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
+    /** The last verdict on running its graph again. */
+    reproduction: jsonb("reproduction").$type<Reproduction>(),
   },
   (table) => [
     check("photos_kind", sql`${table.kind} in ('uploaded', 'generated')`),

@@ -8,7 +8,8 @@ import { exportOf } from "#tests/support/made-session";
 import { pngOfShade, rawForm } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
-type Sent = { body: BodyInit; headers?: Record<string, string> };
+/** `path`: another one than the route's, where what is meant stands in it. */
+type Sent = { body: BodyInit; headers?: Record<string, string>; path?: string };
 type Route = {
   path: string;
   /** A request; the same content written in another way; other content. */
@@ -58,6 +59,8 @@ beforeAll(async () => {
   const bytes = await pngOfShade(41_001);
   const archives = [await exportOf(api, session), await exportOf(api, session)] as const;
   const parameters = { model_key: model, seed: 1 };
+  const { id: made } = await insertPhoto(db, { kind: "generated" });
+  const { id: madeToo } = await insertPhoto(db, { kind: "generated" });
   const { id: drawn } = await insertPhoto(db, { generation: { prompt: "a", modelKey: model } });
   const share = {
     first: json({ photo_id: photo, title: "a", expires_at: "2040-01-01T00:00:00Z" }),
@@ -115,6 +118,12 @@ beforeAll(async () => {
       same: json({ parameters: { seed: 1, model_key: model }, prompt: "a", parent_id: null }),
       other: json({ prompt: "a ", parameters }),
     },
+    "/api/v1/photos/{id}/reproduce": {
+      path: `/api/v1/photos/${made}/reproduce`,
+      first: json({}),
+      same: json({}),
+      other: { ...json({}), path: `/api/v1/photos/${madeToo}/reproduce` },
+    },
     "/api/v1/photos/{id}/variations": {
       path: `/api/v1/photos/${drawn}/variations`,
       first: json({ count: 1, parameters: { steps: 5 } }),
@@ -129,8 +138,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function send({ path }: Route, { body, headers }: Sent, key: string) {
-  const answer = await api.request(path, {
+async function send(route: Route, { body, headers, path }: Sent, key: string) {
+  const answer = await api.request(path ?? route.path, {
     method: "POST",
     body,
     headers: { ...headers, "idempotency-key": key },

@@ -34,6 +34,7 @@ function createRecordingTeller(): WorkflowTeller & { told: Told[]; isAway: boole
     stepCancelled: record("stepCancelled"),
     sessionFinished: record("sessionFinished"),
     retrievalRetried: record("retrievalRetried"),
+    reproductionRequested: record("reproductionRequested"),
     importRequested: record("importRequested"),
     refreshModels: async () => ({ modelsCount: 0 }),
     isReachable: async () => !teller.isAway,

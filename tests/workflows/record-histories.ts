@@ -2,9 +2,10 @@
 // It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through four sessions and
 // writes their runs to tests/workflows/histories. Record anew only when running workflows need not survive a change:
 // what replay.test.ts refuses would get stuck on the machine of whoever upgrades.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils";
 import { startTestServices } from "#dev/test-services";
 import { generationSessionId } from "#workflows/generation-session/contract";
@@ -158,6 +159,47 @@ async function recordImports(): Promise<void> {
   }
 }
 
+/** One that is identical, one whose first batch is cut off, and one of a picture that tells nothing. */
+async function recordReproductions(): Promise<void> {
+  const temporal = await startTemporalServer({});
+  const stack = await startStack({ temporalAddress: temporal.address });
+  try {
+    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+    const gallery = createGalleryClient(api.url);
+    const { control } = stack.invokeai;
+    const session = await gallery.createSession();
+    const step = await gallery.requestStep(session.id, { parameters: { batch_size: 3 } });
+    await gallery.stepIs(step.id, ["completed"]);
+    await gallery.allRetrieved(step.id, 3);
+    const [same, cut, bare] = (await gallery.photosOf(step.id)).map((image) => image.image_id);
+    const judged = async (id: string, meanwhile = async () => {}) => {
+      await gallery.post(`/photos/${id}/reproduce`);
+      await meanwhile();
+      await until("a verdict", async () => (await gallery.get(`/photos/${id}`)).reproduction);
+    };
+    await judged(same);
+    await control.holdStep();
+    await judged(cut, async () => {
+      await control.until((state) => state.frozen !== null);
+      await control.restart();
+    });
+    const generated = join(stack.dataDir, "photos", "generated");
+    const files = await readdir(generated, { recursive: true });
+    const file = join(generated, files.find((name) => name.includes(bare)) ?? "");
+    await writeFile(
+      file,
+      await sharp(await readFile(file))
+        .png()
+        .toBuffer(),
+    );
+    await judged(bare);
+    await write("reproductions", stack, "WorkflowType = 'photoReproduction'", new Set());
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+  }
+}
+
 /** The runs that a query finds, each line of the file one run. */
 async function write(
   name: string,
@@ -213,4 +255,5 @@ await mkdir(folder, { recursive: true });
 const isWanted = (name: string) => Bun.argv.length === 2 || Bun.argv.includes(name);
 for (const scene of scenes) if (isWanted(scene.name)) await record(scene);
 if (isWanted("imports")) await recordImports();
+if (isWanted("reproductions")) await recordReproductions();
 process.exit(0);

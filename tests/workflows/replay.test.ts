@@ -15,6 +15,7 @@ const [completed, cancelled, failed, long] = await Promise.all([
   read("long"),
 ]);
 const imports = await read("imports");
+const reproductions = await read("reproductions");
 
 /** A history that cannot be read never settles: it is a failure, too. */
 const timeoutMs = 60_000;
@@ -54,6 +55,11 @@ test("every run of an import, recorded before, goes on under today's workflow; a
   expect(await replay(imports)).toEqual({});
   const last = imports.map(({ history }) => history.events.at(-1)?.eventType);
   expect(last).toContain("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW");
+}, 60_000);
+
+test("every run that made a picture again, recorded before, goes on under today's workflow", async () => {
+  expect(kindsOf(reproductions)).toEqual(new Set(["photo-reproduction"]));
+  expect(await replay(reproductions)).toEqual({});
 }, 60_000);
 
 test("the long session's runs are chains: some continue as new", () => {

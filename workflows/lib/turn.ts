@@ -61,6 +61,7 @@ export function createTurn(timings: Timings) {
     },
 
     async giveBack(): Promise<void> {
+      backend = undefined;
       await tellBackend(turnDone);
     },
   };

@@ -1,4 +1,5 @@
 import type { Static } from "@sinclair/typebox";
+import { ProviderError } from "#errors";
 import type { Http, Sink } from "../http";
 import type { StoredImage } from "./types";
 import { Image, ImageList, parseAnswer, parseMoment } from "./wire";
@@ -58,6 +59,16 @@ export function createImageCalls(http: Http) {
       return parseAnswer(ImageList, answer)
         .items.map(toImage)
         .filter(({ sessionId }) => sessionId !== null && sessionIds.includes(sessionId));
+    },
+
+    /** Deletes an image for good; one that is not there is fine. */
+    async deleteImage(imageName: string, signal?: AbortSignal): Promise<void> {
+      const path = `/api/v1/images/i/${encodeURIComponent(imageName)}`;
+      try {
+        await http.readJson({ method: "DELETE", path }, signal);
+      } catch (error) {
+        if (!(error instanceof ProviderError && error.fault === "missing")) throw error;
+      }
     },
 
     /**

@@ -1,6 +1,7 @@
 import { AppError, ProviderError } from "#errors";
 import type { Http } from "../http";
 import { type Graph, seedNode, slotNode } from "./graphs/graph";
+import type { RecordedGraph } from "./graphs/recorded";
 import { parseItem } from "./items";
 import type {
   BatchItem,
@@ -25,6 +26,12 @@ const queuePath = "/api/v1/queue/default";
 const itemsMaxBytes = 64 * 1024 * 1024;
 const newestItems = 500;
 const maxSeed = 2 ** 32 - 1;
+
+type WireBatch = {
+  batchId: string;
+  graph: Graph | RecordedGraph["graph"];
+  slots: readonly BatchSlot[];
+};
 
 /** Calls about batches and their items. */
 export function createQueueCalls(http: Http) {
@@ -76,10 +83,7 @@ export function createQueueCalls(http: Http) {
      * The server does not know a batch id twice sent, so a caller makes sure of once.
      * @throws ProviderError; `isOutcomeUnknown` says whether the batch may be there all the same
      */
-    async enqueueBatch(
-      batch: { batchId: string; graph: Graph; slots: readonly BatchSlot[] },
-      signal?: AbortSignal,
-    ): Promise<EnqueueAnswer> {
+    async enqueueBatch(batch: WireBatch, signal?: AbortSignal): Promise<EnqueueAnswer> {
       const json = { prepend: false, batch: toWireBatch(batch) };
       const request = { path: `${queuePath}/enqueue_batch`, json, reuseConnection: false } as const;
       const answer = await http.readJson(
@@ -146,7 +150,7 @@ function isUnreadable(error: unknown): boolean {
  * Seed and slot are the only data that differ between items. Both are checked whole numbers: a
  * value that the server cannot load later is accepted, and then blocks its queue for everybody.
  */
-function toWireBatch(batch: { batchId: string; graph: Graph; slots: readonly BatchSlot[] }) {
+function toWireBatch(batch: WireBatch) {
   const { batchId, graph, slots } = batch;
   const numbers = slots.flatMap(({ index, seed }) => [index, seed]);
   if (slots.length === 0 || !numbers.every(isUint32)) {

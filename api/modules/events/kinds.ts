@@ -22,6 +22,7 @@ export const eventKinds: Record<EventType, string> = {
   "photo.retrieved": "`photo_id`, `step_id`",
   "photo.retrieval_failed": "`photo_id`, `step_id`, `reason`",
   "photo.retrieval_retried": "`photo_id`, `step_id`",
+  "photo.reproduced": "`photo_id`, `step_id`, `verdict`",
   "photo.trashed": ofPhoto,
   "photo.restored": ofPhoto,
   "photo.purged": ofPhoto,

@@ -5,7 +5,7 @@ import { updatePhoto } from "#db/queries/photos";
 import { restorePhotos, trashPhotos } from "#db/queries/trash";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { createsOnce } from "../../idempotency";
+import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listOf, pageOf } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { tidyTags, tidyTitle } from "../../text";
@@ -24,6 +24,7 @@ import {
   listQuery,
   listQueryToFilter,
   patchBody,
+  type PhotoBody,
   photoParams,
   photoSchema,
   photoToWire,
@@ -36,6 +37,7 @@ import {
 import { describePhoto, metadataSchema } from "./metadata";
 import { purgePhotos } from "./purge";
 import { answerChosenZip } from "./originals";
+import { requestReproduction } from "./reproduce";
 import { retryRetrieval, retryRetrievals } from "./retry";
 import { showPhoto } from "./show";
 import { uploadPhotos } from "./upload";
@@ -209,6 +211,31 @@ export function createPhotosModule(deps: ApiDeps) {
         params: photoParams,
         response: { 202: retrySchema, ...faults(404, 409) },
         detail: { summary: "Fetch a failed generated picture again now" },
+      },
+    )
+    .post(
+      "/:id/reproduce",
+      async ({ params: { id: photoId }, request, status }) => {
+        const answer = await answerOnce(
+          deps,
+          {
+            route: "POST /api/v1/photos/:id/reproduce",
+            key: idempotencyKeyOf(request),
+            fingerprint: fingerprintOf({ photo: photoId }),
+          },
+          async (id) => ({ status: 202, body: await requestReproduction(deps, { id, photoId }) }),
+        );
+        return status(202, answer.body as PhotoBody);
+      },
+      {
+        params: photoParams,
+        response: { 202: photoSchema, ...faults(404, 409) },
+        detail: {
+          ...createsOnce,
+          summary: "Make a generated picture again and compare",
+          description:
+            "The verdict is later in the photo's `reproduction`; the event `photo.reproduced` tells when.",
+        },
       },
     )
     .post("/download", ({ body }) => answerChosenZip(deps, body.ids), {

@@ -2,7 +2,7 @@ import { t, type Static } from "elysia";
 import type { PhotoFilter } from "#db/queries/photo-filter";
 import { searchQuery } from "#db/search-query";
 import { tagKey } from "#db/search-words";
-import type { GenerationMetadata, Photo } from "#db/schema/photos";
+import type { GenerationMetadata, Photo, Reproduction } from "#db/schema/photos";
 import { pageQuery } from "../../lists";
 import { momentInput, wallClock } from "../../moment";
 import { tagsSchema, titleSchema } from "../../text";
@@ -41,6 +41,34 @@ export const generationMetadata = t.Object(
     title: "GenerationMetadata",
     description: "What the picture was made with; an absent field is unknown",
   },
+);
+
+const reproduction = t.Object(
+  {
+    verdict: t.Union(
+      [t.Literal("identical"), t.Literal("near"), t.Literal("different"), t.Literal("impossible")],
+      { description: "impossible: no picture came that could be compared; see `reason`" },
+    ),
+    distance: t.Optional(
+      t.Number({ minimum: 0, maximum: 255, description: "Mean difference of a channel" }),
+    ),
+    reason: t.Optional(
+      t.Union([
+        t.Literal("no_recorded_graph"),
+        t.Literal("graph_unknown"),
+        t.Literal("graph_refused"),
+        t.Literal("model_gone"),
+        t.Literal("model_differs"),
+        t.Literal("version_differs"),
+        t.Literal("source_gone"),
+        t.Literal("out_of_memory"),
+        t.Literal("interrupted"),
+        t.Literal("failed"),
+      ]),
+    ),
+    checked_at: moment,
+  },
+  { title: "Reproduction" },
 );
 
 export const retrievalStatus = t.Union([
@@ -83,6 +111,7 @@ const photoFields = {
   session_id: t.Optional(uuid),
   step_id: t.Optional(uuid),
   cost_usd: t.Optional(t.Number()),
+  reproduction: t.Optional(reproduction),
   deleted_at: t.Optional(moment),
   purge_at: t.Optional(
     t.String({ format: "date-time", description: "From then on it is deleted for good" }),
@@ -118,6 +147,7 @@ export function photoToWire(photo: Photo): PhotoBody {
     session_id: photo.sessionId ?? undefined,
     step_id: photo.stepId ?? undefined,
     cost_usd: photo.costUsd ?? undefined,
+    reproduction: photo.reproduction ? reproductionToWire(photo.reproduction) : undefined,
     deleted_at: photo.deletedAt?.toISOString(),
     generation_metadata: photo.generation ? generationToWire(photo.generation) : undefined,
   };
@@ -170,6 +200,15 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
         weight: lora.weight,
       })) ?? [],
   };
+}
+
+function reproductionToWire({
+  verdict,
+  distance,
+  reason,
+  checkedAt,
+}: Reproduction): Static<typeof reproduction> {
+  return { verdict, distance, reason, checked_at: checkedAt };
 }
 
 export const photoParams = t.Object({ id: uuid });

@@ -1,0 +1,143 @@
+import { Type, type Static } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { ModelIdentifier } from "../types";
+import { outputNode, seedNode, slotNode } from "./graph";
+
+/**
+ * The kinds of node that the builders here use. A recorded graph may come out of any file, and nodes of other kinds, of
+ * extensions too, may do anything: one with such a node is not run.
+ */
+const knownTypes: ReadonlySet<string> = new Set([
+  "clip_skip",
+  "collect",
+  "compel",
+  "core_metadata",
+  "denoise_latents",
+  "flux_denoise",
+  "flux_lora_collection_loader",
+  "flux_model_loader",
+  "flux_text_encoder",
+  "flux_vae_decode",
+  "flux_vae_encode",
+  "i2l",
+  "img_resize",
+  "integer",
+  "l2i",
+  "lora_collection_loader",
+  "lora_selector",
+  "main_model_loader",
+  "noise",
+  "sdxl_compel_prompt",
+  "sdxl_lora_collection_loader",
+  "sdxl_model_loader",
+  "string",
+  "vae_loader",
+]);
+
+/** Tells of the picture and paints nothing of it. */
+const metadataType = "core_metadata";
+const maxNodes = 200;
+
+const name = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
+const End = Type.Object({ node_id: name, field: name });
+const Node = Type.Object({ id: name, type: Type.String() });
+const Recorded = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 200 }),
+  nodes: Type.Record(Type.String(), Node),
+  edges: Type.Array(Type.Object({ source: End, destination: End }), { maxItems: maxNodes * 4 }),
+});
+const Identifier = Type.Object({
+  key: Type.String(),
+  hash: Type.String(),
+  name: Type.String(),
+  base: Type.String(),
+  type: Type.String(),
+});
+const ImageField = Type.Object({ image_name: Type.String() });
+const IntegerNode = Type.Object({
+  type: Type.Literal("integer"),
+  value: Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 }),
+});
+
+type Fields = Record<string, unknown>;
+
+/** A graph that InvokeAI wrote into a picture, found to be one of ours; without what paints nothing. */
+export type RecordedGraph = {
+  graph: { id: string; nodes: Record<string, Fields>; edges: Static<typeof Recorded>["edges"] };
+  seed: number;
+  /** Every model that it names, each once. */
+  models: ModelIdentifier[];
+  /** The pictures it starts from, as they were called on the server. */
+  imageNames: string[];
+};
+
+/** Reads what a picture carries, which anybody may have written; undefined when it is not a graph as they are built here. */
+export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
+  if (!Value.Check(Recorded, value)) return undefined;
+  const entries = Object.entries(value.nodes);
+  const isOurs = entries.every(([id, node]) => node.id === id && knownTypes.has(node.type));
+  const seed = value.nodes[seedNode];
+  if (!isOurs || entries.length > maxNodes || !value.nodes[outputNode]) return undefined;
+  if (!Value.Check(IntegerNode, seed) || !Value.Check(IntegerNode, value.nodes[slotNode])) {
+    return undefined;
+  }
+  const painting = entries.filter(([, node]) => node.type !== metadataType);
+  const nodes: Record<string, Fields> = Object.fromEntries(painting);
+  const edges = value.edges.filter(
+    ({ source, destination }) => nodes[source.node_id] && nodes[destination.node_id],
+  );
+  const models = new Map<string, ModelIdentifier>();
+  const imageNames = new Set<string>();
+  for (const part of partsOf(nodes)) {
+    if (Value.Check(Identifier, part)) models.set(part.key, part);
+    else if (Value.Check(ImageField, part)) imageNames.add(part.image_name);
+  }
+  return {
+    graph: { id: value.id, nodes, edges },
+    seed: seed.value,
+    models: [...models.values()],
+    imageNames: [...imageNames],
+  };
+}
+
+/**
+ * The graph to run again: nothing from the server's node cache, whose latents would prove nothing, on no board, and
+ * nothing that stays in its gallery.
+ * @param models by the key that the graph names; the same weights as the server has them now
+ * @param images by the name that the graph names
+ */
+export function replayGraph(
+  { graph }: RecordedGraph,
+  models: ReadonlyMap<string, ModelIdentifier>,
+  images: ReadonlyMap<string, string>,
+): RecordedGraph["graph"] {
+  const replace = (part: unknown): unknown => {
+    if (Value.Check(Identifier, part)) return { ...part, ...models.get(part.key) };
+    if (Value.Check(ImageField, part)) {
+      return { image_name: images.get(part.image_name) ?? part.image_name };
+    }
+    return undefined;
+  };
+  const nodes = Object.entries(graph.nodes).map(([id, { board: _board, ...fields }]) => [
+    id,
+    { ...(mapParts(fields, replace) as Fields), is_intermediate: true, use_cache: false },
+  ]);
+  return { ...graph, nodes: Object.fromEntries(nodes) as Record<string, Fields> };
+}
+
+function* partsOf(value: unknown): Generator<object> {
+  if (typeof value !== "object" || value === null) return;
+  yield value;
+  for (const inner of Object.values(value)) yield* partsOf(inner);
+}
+
+/** A copy in which every part that `replace` has something for is that; parts within it are left alone. */
+function mapParts(value: unknown, replace: (part: unknown) => unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const replaced = replace(value);
+  if (replaced !== undefined) return replaced;
+  if (Array.isArray(value)) return value.map((inner) => mapParts(inner, replace));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, mapParts(inner, replace)]),
+  );
+}

@@ -1,0 +1,30 @@
+import type { Db } from "#db/client";
+import { listAvailableModels } from "#db/queries/available-models";
+import type { ModelIdentifier } from "./adapters/invokeai/types";
+
+/**
+ * The models of a recorded graph as InvokeAI has them now, by the keys that were recorded: those of the same weights,
+ * whatever they are called today.
+ */
+export async function resolveRecordedModels(
+  db: Db,
+  recorded: readonly ModelIdentifier[],
+): Promise<ReadonlyMap<string, ModelIdentifier> | "model_gone" | "model_differs"> {
+  const types = [...new Set(recorded.map(({ type }) => type))];
+  const available = types.length === 0 ? [] : await listAvailableModels(db, types);
+  const found = new Map<string, ModelIdentifier>();
+  for (const model of recorded) {
+    const ofType = available.filter(({ type }) => type === model.type);
+    const same = ofType.filter(({ hash }) => hash === model.hash);
+    const taken = same.find(({ key }) => key === model.key) ?? same[0];
+    if (!taken) {
+      const isLike = ofType.some(
+        ({ key, name, base }) => key === model.key || (name === model.name && base === model.base),
+      );
+      return isLike ? "model_differs" : "model_gone";
+    }
+    const { key, hash, name, base, type } = taken;
+    found.set(model.key, { key, hash, name, base, type });
+  }
+  return found;
+}

@@ -1,0 +1,155 @@
+import { and, asc, eq, gt, isNotNull, isNull, or, sql } from "drizzle-orm";
+import type { Db, Tx } from "../client";
+import { photos, type Reproduction } from "../schema/photos";
+import { type ReproductionRow, reproductions } from "../schema/reproductions";
+import { insertEvents } from "./events";
+
+const live = or(isNull(reproductions.judgedAt), isNotNull(reproductions.imageName));
+
+/** Writes a request; nothing when the photo has one that is not judged yet, or this one was written before. */
+export async function insertReproduction(
+  db: Db | Tx,
+  request: { id: string; photoId: string },
+): Promise<void> {
+  await db.insert(reproductions).values(request).onConflictDoNothing();
+}
+
+export async function findReproduction(db: Db, id: string): Promise<ReproductionRow | undefined> {
+  const [row] = await db.select().from(reproductions).where(eq(reproductions.id, id));
+  return row;
+}
+
+/** The oldest of a photo that is still to be judged, or to be cleared up after. */
+export async function findLiveReproduction(
+  db: Db,
+  photoId: string,
+): Promise<ReproductionRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(reproductions)
+    .where(and(eq(reproductions.photoId, photoId), live))
+    .orderBy(asc(reproductions.createdAt), asc(reproductions.id))
+    .limit(1);
+  return row;
+}
+
+/** Photos with such a one, by id, a page at a time. */
+export async function listReproducingPhotos(
+  db: Db,
+  params: { afterId: string | null; limit: number },
+): Promise<{ id: string }[]> {
+  return db
+    .selectDistinct({ id: reproductions.photoId })
+    .from(reproductions)
+    .where(
+      and(live, params.afterId === null ? undefined : gt(reproductions.photoId, params.afterId)),
+    )
+    .orderBy(asc(reproductions.photoId))
+    .limit(params.limit);
+}
+
+/** Opens the next batch, unless one is open. */
+export async function openReproductionBatch(
+  db: Db,
+  params: { id: string; backend: string },
+): Promise<void> {
+  const number = sql`${reproductions.batches} + 1`;
+  await db
+    .update(reproductions)
+    .set({
+      batches: number,
+      batchId: sql`${reproductions.id}::text || '-' || (${number})::text`,
+      backend: params.backend,
+    })
+    .where(and(eq(reproductions.id, params.id), isNull(reproductions.batchId)));
+}
+
+/** Lets go of a batch that will bring nothing more, so that another one may be opened. */
+export async function closeReproductionBatch(db: Db, batchId: string): Promise<void> {
+  const none = { batchId: null, sourceImageName: null, postedAt: null, acceptedAt: null };
+  await db
+    .update(reproductions)
+    .set({ ...none, imageName: null })
+    .where(and(eq(reproductions.batchId, batchId), isNull(reproductions.judgedAt)));
+}
+
+const ofBatch = (batchId: string) =>
+  and(eq(reproductions.batchId, batchId), isNull(reproductions.judgedAt));
+
+/** Takes the right to send the batch: true for exactly one of all who found the same `postedAt`. */
+export async function claimReproductionPost(
+  db: Db,
+  params: { batchId: string; found: Date | null; now: Date },
+): Promise<boolean> {
+  const { found } = params;
+  const unchanged =
+    found === null ? isNull(reproductions.postedAt) : eq(reproductions.postedAt, found);
+  const won = await db
+    .update(reproductions)
+    .set({ postedAt: params.now })
+    .where(and(ofBatch(params.batchId), unchanged, isNull(reproductions.acceptedAt)))
+    .returning({ id: reproductions.id });
+  return won.length === 1;
+}
+
+/** Gives the right back: for a batch that certainly never left. */
+export async function releaseReproductionPost(
+  db: Db,
+  params: { batchId: string; posted: Date },
+): Promise<void> {
+  await db
+    .update(reproductions)
+    .set({ postedAt: null })
+    .where(
+      and(
+        ofBatch(params.batchId),
+        eq(reproductions.postedAt, params.posted),
+        isNull(reproductions.acceptedAt),
+      ),
+    );
+}
+
+/** What is learnt of an open batch on its way. */
+export async function noteReproduction(
+  db: Db,
+  params: {
+    batchId: string;
+    noted: Partial<Pick<ReproductionRow, "acceptedAt" | "sourceImageName" | "imageName">>;
+  },
+): Promise<void> {
+  await db.update(reproductions).set(params.noted).where(ofBatch(params.batchId));
+}
+
+/** Writes the verdict to the photo; nothing when it was written before. */
+export async function judgeReproduction(
+  db: Db,
+  params: { id: string; verdict: Reproduction; now: Date },
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [judged] = await tx
+      .update(reproductions)
+      .set({ judgedAt: params.now })
+      .where(and(eq(reproductions.id, params.id), isNull(reproductions.judgedAt)))
+      .returning({ photoId: reproductions.photoId });
+    if (!judged) return;
+    const [photo] = await tx
+      .update(photos)
+      .set({ reproduction: params.verdict })
+      .where(and(eq(photos.id, judged.photoId), isNull(photos.purgedAt)))
+      .returning({ id: photos.id, sessionId: photos.sessionId, stepId: photos.stepId });
+    if (!photo) return;
+    const { verdict } = params.verdict;
+    await insertEvents(tx, [
+      {
+        type: "photo.reproduced",
+        sessionId: photo.sessionId,
+        data: { photo_id: photo.id, step_id: photo.stepId, verdict },
+      },
+    ]);
+  });
+}
+
+/** The picture that was made for it is no longer on the server, or nobody's care. */
+export async function forgetReproducedImage(db: Db, id: string): Promise<void> {
+  await db.update(reproductions).set({ imageName: null }).where(eq(reproductions.id, id));
+}

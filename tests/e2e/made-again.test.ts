@@ -1,0 +1,238 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp, { type Sharp } from "sharp";
+import { addPngText } from "#dev/simulators/invokeai/png-text";
+import { readPngTexts } from "#media/png-text";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { listFiles } from "#tests/support/library";
+import { smallPng } from "#tests/support/png";
+import type { TestProcess } from "#tests/support/process";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+let worker: TestProcess;
+
+beforeAll(async () => {
+  stack = await startStack();
+  [worker, gallery] = await Promise.all([
+    stack.startWorker(),
+    stack.startApi().then((api) => createGalleryClient(api.url)),
+  ]);
+}, 60_000);
+
+afterEach(() => stack.invokeai.control.clearFaults());
+afterAll(() => stack.stop(), 30_000);
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Json = Record<string, any>;
+
+/** A fetched picture with this seed. */
+async function draw(seed: number, session: object = {}): Promise<Json> {
+  const opened = await gallery.post("/generation/sessions", { entry_type: "scratch", ...session });
+  const parameters = { batch_size: 1, seed };
+  const step = await gallery.requestStep(opened["id"], { parameters });
+  await gallery.stepIs(step["id"], ["completed"]);
+  await gallery.allRetrieved(step["id"], 1);
+  const [image] = await gallery.photosOf(step["id"]);
+  return image?.["photo"];
+}
+
+/** Asks for a photo to be made again and waits for the verdict that comes of it. */
+async function madeAgain(id: string): Promise<Json> {
+  const { reproduction: before } = await gallery.post(`/photos/${id}/reproduce`);
+  return verdictAfter(id, before?.checked_at);
+}
+
+const verdictAfter = (id: string, before?: string): Promise<Json> =>
+  until("a verdict", async () => {
+    const { reproduction } = await gallery.get(`/photos/${id}`);
+    return reproduction?.checked_at === before ? undefined : reproduction;
+  });
+
+async function fileOf(photoId: string): Promise<string> {
+  const files = await listFiles(stack.dataDir, "generated");
+  const name = files.find((file) => file.includes(photoId));
+  if (name === undefined) throw new Error("no file");
+  return join(stack.dataDir, "photos", "generated", name);
+}
+
+/** The pixels of a stored photo become others; what is written in the file stays. */
+async function repaint(photoId: string, change: (picture: Sharp) => Sharp) {
+  const path = await fileOf(photoId);
+  const texts = await readPngTexts(path, ["invokeai_graph", "invokeai_metadata"], 1_000_000);
+  const bytes = await change(sharp(await readFile(path)))
+    .png()
+    .toBuffer();
+  await writeFile(path, addPngText(bytes, texts as Record<string, string>));
+}
+
+/** The batches that were taken since there were `before` of them. */
+const batchesSince = async (before: number) =>
+  (await stack.invokeai.control.state()).enqueues.slice(before);
+
+/** Nothing of it is left on the server: every image there is one of the gallery's. */
+async function expectNothingLeft(): Promise<void> {
+  await until("a server without what was made to compare", async () => {
+    const response = await fetch(
+      `${stack.invokeai.url}/api/v1/images/?is_intermediate=true&limit=100`,
+    );
+    const { items } = (await response.json()) as { items: Json[] };
+    return items.every(({ image_origin }) => image_origin !== "internal");
+  });
+}
+
+test("a variation is drawn with what its photo recalls, and stands beside it in the lineage", async () => {
+  const photo = await draw(499);
+  const { session, step } = await gallery.post(`/photos/${photo["id"]}/variations`, { count: 2 });
+  await gallery.stepIs(step.id, ["completed"]);
+  await gallery.allRetrieved(step.id, 2);
+  const images = await gallery.photosOf(step.id);
+  const { seed: _, ...recorded } = photo["generation_metadata"];
+  for (const { photo: made } of images) {
+    expect(made.generation_metadata).toMatchObject(recorded);
+    expect(made.session_id).toBe(session.id);
+  }
+  const { edges } = await gallery.get(`/photos/${photo["id"]}/lineage`);
+  expect(edges.map((edge: Json) => [edge["kind"], Object.keys(edge["changed"])])).toEqual([
+    ["variation", ["seed"]],
+    ["variation", ["seed"]],
+  ]);
+}, 60_000);
+
+describe("made again", () => {
+  test("the same graph gives the same pixels; it becomes no photo and stays nowhere", async () => {
+    const photo = await draw(500);
+    const before = await stack.invokeai.control.state();
+    const verdict = await madeAgain(photo["id"]);
+    expect(verdict).toEqual({
+      verdict: "identical",
+      distance: 0,
+      checked_at: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    const batches = await batchesSince(before.enqueues.length);
+    expect(batches).toMatchObject([{ requested: 1, seeds: [500] }]);
+    await expectNothingLeft();
+    const after = await stack.invokeai.control.state();
+    expect(after.generated).toEqual(before.generated);
+    expect((await gallery.get(`/photos?session_id=${photo["session_id"]}`))["total"]).toBe(1);
+    // Asked for again, it is made again.
+    expect((await madeAgain(photo["id"]))["verdict"]).toBe("identical");
+    expect(await batchesSince(before.enqueues.length)).toHaveLength(2);
+  }, 60_000);
+
+  test("near and different pixels are told by their distance, another size without one", async () => {
+    const photo = await draw(501);
+    await repaint(photo["id"], (picture) => picture.linear(1, 1));
+    const near = await madeAgain(photo["id"]);
+    expect(near["verdict"]).toBe("near");
+    expect(near["distance"]).toBeWithin(0.1, 2);
+    await repaint(photo["id"], (picture) => picture.negate());
+    const different = await madeAgain(photo["id"]);
+    expect(different["verdict"]).toBe("different");
+    expect(different["distance"]).toBeGreaterThan(20);
+    await repaint(photo["id"], (picture) => picture.resize(64, 64));
+    expect(await madeAgain(photo["id"])).toMatchObject({ verdict: "different" });
+  }, 60_000);
+
+  test("a source that InvokeAI no longer has is sent again", async () => {
+    const source = await gallery.upload(await smallPng({ r: 10, g: 90, b: 200 }, 128));
+    const photo = await draw(502, { entry_type: "refinement", source_image_id: source["id"] });
+    const { uploads } = await stack.invokeai.control.state();
+    expect((await madeAgain(photo["id"]))["verdict"]).toBe("identical");
+    expect((await stack.invokeai.control.state()).uploads).toHaveLength(uploads.length);
+    await stack.invokeai.control.wipe();
+    expect((await madeAgain(photo["id"]))["verdict"]).toBe("identical");
+    expect((await stack.invokeai.control.state()).uploads).toHaveLength(uploads.length + 1);
+  }, 60_000);
+
+  test("a worker killed in the middle leaves one verdict and one batch", async () => {
+    const photo = await draw(503);
+    const before = (await stack.invokeai.control.state()).enqueues.length;
+    await stack.invokeai.control.holdStep();
+    await gallery.post(`/photos/${photo["id"]}/reproduce`);
+    await stack.invokeai.control.until((state) => state.frozen !== null);
+    // Asking while it is under way changes nothing.
+    await gallery.post(`/photos/${photo["id"]}/reproduce`);
+    await worker.kill();
+    await stack.invokeai.control.release();
+    worker = await stack.startWorker();
+    expect((await verdictAfter(photo["id"]))["verdict"]).toBe("identical");
+    await expectNothingLeft();
+    expect(await batchesSince(before)).toHaveLength(1);
+    const { sql } = stack.database;
+    const told = await sql`select id from events
+      where type = 'photo.reproduced' and data ->> 'photo_id' = ${photo["id"]}`;
+    expect(told).toHaveLength(1);
+    const [open] = await sql`select count(*)::int as amount from reproductions
+      where judged_at is null or image_name is not null`;
+    expect(open?.["amount"]).toBe(0);
+  }, 90_000);
+
+  test("an answer to the enqueue that was lost sends no second batch, a restart of InvokeAI does", async () => {
+    const photo = await draw(504);
+    const { control } = stack.invokeai;
+    const before = (await control.state()).enqueues.length;
+    const fault = await control.addFault({ kind: "answer_lost", route: "enqueueBatch", times: 1 });
+    expect((await madeAgain(photo["id"]))["verdict"]).toBe("identical");
+    expect(await control.struck(fault)).toBe(1);
+    expect(await batchesSince(before)).toHaveLength(1);
+    await control.holdStep();
+    const { reproduction } = await gallery.post(`/photos/${photo["id"]}/reproduce`);
+    await control.until((state) => state.frozen !== null);
+    await control.restart();
+    expect((await verdictAfter(photo["id"], reproduction.checked_at))["verdict"]).toBe("identical");
+    expect(await batchesSince(before)).toHaveLength(3);
+  }, 90_000);
+
+  test("two steps with one seed make equal pixels, and both photos exist", async () => {
+    const [one, two] = [await draw(505), await draw(505)];
+    expect(one["id"]).not.toBe(two["id"]);
+    const pixels = async (photo: Json) =>
+      sharp(await fileOf(photo["id"]))
+        .raw()
+        .toBuffer();
+    expect((await pixels(one)).equals(await pixels(two))).toBe(true);
+    expect((await madeAgain(one["id"]))["verdict"]).toBe("identical");
+    for (const { id } of [one, two]) {
+      expect(await gallery.get(`/photos/${id}`)).toMatchObject({ retrieval_status: "completed" });
+    }
+  }, 60_000);
+
+  test("what was never written into the file cannot be made again, nor an upload", async () => {
+    const photo = await draw(506);
+    const path = await fileOf(photo["id"]);
+    await writeFile(
+      path,
+      await sharp(await readFile(path))
+        .png()
+        .toBuffer(),
+    );
+    expect(await madeAgain(photo["id"])).toMatchObject({
+      verdict: "impossible",
+      reason: "no_recorded_graph",
+    });
+    const upload = await gallery.upload(await smallPng({ r: 1, g: 2, b: 3 }));
+    const refused = await fetch(`${gallery.url}/api/v1/photos/${upload["id"]}/reproduce`, {
+      method: "POST",
+    });
+    expect(refused.status).toBe(409);
+  }, 60_000);
+
+  test("weights under another key are found by their hash; a model that is gone is told", async () => {
+    const { control } = stack.invokeai;
+    const photo = await draw(507);
+    const { model_key: key } = photo["generation_metadata"];
+    const moved = await control.rekeyModel(key);
+    await gallery.post("/models/refresh");
+    expect((await madeAgain(photo["id"]))["verdict"]).toBe("identical");
+    await control.removeModel(moved);
+    await gallery.post("/models/refresh");
+    expect(await madeAgain(photo["id"])).toMatchObject({
+      verdict: "impossible",
+      reason: "model_gone",
+    });
+  }, 60_000);
+});

@@ -1,0 +1,13 @@
+import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
+import type { Impossible } from "./contract";
+
+/** InvokeAI is restarted now and then; so often while one picture is made is no accident any more. */
+export const maxBatches = 5;
+
+/** What an activity that gave up means for the verdict. */
+export function reasonOf(error: unknown): Impossible {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const code = cause instanceof ApplicationFailure ? cause.type : undefined;
+  if (code === "invokeai_graph_error") return "graph_refused";
+  return code === "invokeai_model_error" ? "model_gone" : "failed";
+}

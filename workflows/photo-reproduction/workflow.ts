@@ -1,0 +1,98 @@
+import {
+  CancellationScope,
+  continueAsNew,
+  isCancellation,
+  ContinueAsNew,
+  proxyActivities,
+  sleep,
+} from "@temporalio/workflow";
+import type { Activities } from "#activities/index";
+import { present } from "../lib/present";
+import { createTurn } from "../lib/turn";
+import { queues } from "../task-queues";
+import { timingsOf } from "../timings";
+import type { Impossible, PhotoReproductionInput } from "./contract";
+import { maxBatches, reasonOf } from "./policy";
+
+// Rows only, no outside service: repeated until the database answers, however long it is away.
+const rows = proxyActivities<Activities>({
+  startToCloseTimeout: "30 seconds",
+  retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
+});
+
+/** Runs a photo's recorded graph again and writes down what came of it, for each request that its rows hold. */
+export async function photoReproduction(input: PhotoReproductionInput): Promise<void> {
+  const { photoId } = input;
+  const timings = timingsOf(input);
+  const turn = createTurn(timings);
+
+  // InvokeAI may be away for hours and come back: tried until it answers.
+  const retry = { initialInterval: "1 second", maximumInterval: "30 seconds" } as const;
+  const heartbeatTimeout = timings.heartbeatMs;
+  const invokeai = proxyActivities<Activities>({
+    startToCloseTimeout: "1 day",
+    heartbeatTimeout,
+    retry,
+  });
+  // Holds the pixels of two pictures.
+  const { compareReproduction } = proxyActivities<Activities>({
+    taskQueue: queues.images,
+    startToCloseTimeout: "30 minutes",
+    heartbeatTimeout,
+    retry,
+  });
+
+  for (;;) {
+    const next = await rows.nextReproduction({ photoId });
+    if (next.state === "none") break;
+    const { reproductionId } = next;
+    if (next.state === "open") await judge(reproductionId);
+    await invokeai.dropReproducedImage({ reproductionId });
+  }
+  present("completed", "The verdict is on the photo.");
+
+  async function judge(reproductionId: string): Promise<void> {
+    let impossible: Impossible | undefined;
+    try {
+      const backend = await turn.take({
+        tell: async () => {},
+        continueAsNew: () => continueAsNew<typeof photoReproduction>(input),
+      });
+      impossible = await reproduce(reproductionId, backend);
+    } catch (error) {
+      if (error instanceof ContinueAsNew) throw error;
+      if (isCancellation(error)) {
+        await CancellationScope.nonCancellable(() => turn.giveBack());
+        throw error;
+      }
+      impossible = reasonOf(error);
+    }
+    await turn.giveBack();
+    if (impossible) await rows.judgeImpossible({ reproductionId, reason: impossible });
+  }
+
+  /** Answers why there is no verdict on pixels; undefined where there is one. */
+  async function reproduce(
+    reproductionId: string,
+    backend: string,
+  ): Promise<Impossible | undefined> {
+    for (let batches = 1; batches <= maxBatches; batches += 1) {
+      present("generating", "InvokeAI is asked to run the recorded graph again.");
+      const prepared = await invokeai.prepareReproduction({ reproductionId, backend });
+      if (prepared.state === "impossible") return prepared.reason;
+      const { batchId } = prepared;
+      await invokeai.sendReproduction({ batchId, graceMs: timings.enqueueGraceMs });
+      const ended = await invokeai.watchReproduction({ batchId });
+      if (ended.state === "impossible") return ended.reason;
+      if (ended.state === "made") {
+        present("comparing", "Made again; the two pictures are compared.");
+        const compared = await compareReproduction({ batchId });
+        if (compared.state === "judged") return undefined;
+      }
+      present("generating", "Interrupted: the picture is asked for again.");
+      await rows.closeReproduction({ batchId });
+      await sleep(1_000 * batches);
+    }
+    return "interrupted";
+  }
+}
