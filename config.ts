@@ -84,6 +84,20 @@ export const variables = {
     schema: Type.String({ pattern: "^https?://[^\\s/]+", default: "http://127.0.0.1:9090" }),
     allowed: "an http:// or https:// URL",
   },
+  INVOKEAI_TOKEN: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,4096}$" })),
+    allowed: "a token of an InvokeAI with accounts",
+    secret: true,
+  },
+  INVOKEAI_USER: {
+    schema: Type.Optional(Type.String({ pattern: "^[^\\s@]+@[^\\s@]+$", maxLength: 320 })),
+    allowed: "the email address of a user of InvokeAI",
+  },
+  INVOKEAI_PASSWORD: {
+    schema: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    allowed: "the password of INVOKEAI_USER",
+    secret: true,
+  },
   INVOKEAI_CONNECTION_TIMEOUT: {
     schema: seconds(10),
     allowed: "seconds, a number above 0, at most 3600",
@@ -184,7 +198,13 @@ export type Config = Readonly<{
     sessionIdleDays: number;
   }>;
   /** Kept apart, so that logging the rest is safe. */
-  secrets: Readonly<{ databaseUrl: string; apiToken: string | null; runpodApiKey: string | null }>;
+  secrets: Readonly<{
+    databaseUrl: string;
+    apiToken: string | null;
+    runpodApiKey: string | null;
+    /** null: InvokeAI is entered without a login. */
+    invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
+  }>;
 }>;
 
 /** Every fault of an environment, one line each. */
@@ -238,6 +258,13 @@ function checkTogether(values: Values, faults: string[]): void {
       `API_TOKEN: needed when HOST (${values.HOST}) is not a loopback address; or set ALLOW_UNAUTHENTICATED=true if something else guards the door`,
     );
   }
+  if ((values.INVOKEAI_USER === undefined) !== (values.INVOKEAI_PASSWORD === undefined)) {
+    const missing = values.INVOKEAI_USER === undefined ? "USER" : "PASSWORD";
+    faults.push(`INVOKEAI_${missing}: needed, as INVOKEAI_USER and INVOKEAI_PASSWORD go together`);
+  }
+  if (values.INVOKEAI_TOKEN !== undefined && values.INVOKEAI_USER !== undefined) {
+    faults.push("INVOKEAI_TOKEN: not beside INVOKEAI_USER; set one of the two");
+  }
   if (values.TEST_DATABASE_URL !== undefined && values.TEST_DATABASE_URL === values.DATABASE_URL) {
     faults.push("TEST_DATABASE_URL: another database than DATABASE_URL");
   }
@@ -288,8 +315,15 @@ function assemble(values: Values): Config {
       databaseUrl: values.DATABASE_URL,
       apiToken: values.API_TOKEN ?? null,
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
+      invokeaiLogin: invokeaiLoginOf(values),
     },
   };
+}
+
+function invokeaiLoginOf(values: Values): Config["secrets"]["invokeaiLogin"] {
+  const { INVOKEAI_TOKEN: token, INVOKEAI_USER: user, INVOKEAI_PASSWORD: password } = values;
+  if (token !== undefined) return { token };
+  return user !== undefined && password !== undefined ? { user, password } : null;
 }
 
 function entriesOf(list: string | undefined): string[] {

@@ -90,6 +90,7 @@ export type Provider = "invokeai" | "runpod";
 export type ProviderFault =
   | "unreachable" // refused, reset, DNS, TLS
   | "timeout"
+  | "locked" // 401: a person has to set the login right; nothing was taken meanwhile
   | "rejected" // 4xx: our request is at fault
   | "missing" // 404
   | "broken" // 5xx, HTML instead of JSON, wrong type, bad JSON, wrong length

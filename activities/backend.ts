@@ -1,5 +1,7 @@
+import { log } from "@temporalio/activity";
 import { ProviderError } from "#errors";
 import { saveBackendState } from "#db/queries/backend-state";
+import { versionWarning } from "./adapters/invokeai/versions";
 import type { ActivityDeps } from "./deps";
 import { readModels } from "./models";
 
@@ -11,6 +13,8 @@ type BackendView = { backend: string; ready: boolean; reason: string };
 /** Looks at InvokeAI and keeps what it saw. */
 export function createBackendActivities(deps: ActivityDeps) {
   const { db } = deps.database;
+  /** The version that the log has told of. */
+  let warnedOf: string | undefined;
 
   return {
     async checkBackend(_input: object): Promise<BackendView> {
@@ -18,19 +22,26 @@ export function createBackendActivities(deps: ActivityDeps) {
       try {
         const apiVersion = await client.getVersion();
         const queue = await client.getQueueStatus();
+        const warning = versionWarning(apiVersion);
+        if (warning !== null && warnedOf !== apiVersion) {
+          warnedOf = apiVersion;
+          log.warn(warning, { apiVersion });
+        }
         const state = {
           connected: true,
           apiVersion,
           queuePending: queue.pending,
           queueInProgress: queue.inProgress,
-          lastError: null,
+          lastError: warning,
         };
         await saveBackendState(db, { ref: local, state, now: deps.now() });
         return { backend: local, ready: true, reason: `InvokeAI ${apiVersion} is ready.` };
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error;
-        const lastError =
-          "InvokeAI does not answer at its address; start it, or set INVOKEAI_LOCAL_URL.";
+        const isLocked = error.fault === "locked";
+        const lastError = isLocked
+          ? error.message
+          : "InvokeAI does not answer at its address; start it, or set INVOKEAI_LOCAL_URL.";
         const state = {
           connected: false,
           apiVersion: null,
@@ -42,7 +53,9 @@ export function createBackendActivities(deps: ActivityDeps) {
         return {
           backend: local,
           ready: false,
-          reason: "InvokeAI does not answer; it is looked for again and again.",
+          reason: isLocked
+            ? error.message
+            : "InvokeAI does not answer; it is looked for again and again.",
         };
       }
     },

@@ -1,6 +1,6 @@
 import type { Attempt, Step } from "#db/schema/steps";
+import type { InvokeAiClient } from "./adapters/invokeai/client";
 import type { BatchItem } from "./adapters/invokeai/types";
-import { subscribeProgress } from "./adapters/invokeai/progress";
 import type { ActivityDeps } from "./deps";
 import { createProgressWriter, type ProgressWriter } from "./progress-writer";
 
@@ -20,10 +20,10 @@ type Followed = {
  * Listens to the batches that are watched, each on a socket of its own that outlives the pauses between two watches: what
  * InvokeAI says meanwhile is not said again.
  */
-export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" | "backendUrl">) {
+export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" | "invokeai">) {
   const followed = new Map<string, Followed>();
 
-  function open(batch: { step: Step; attempt: Attempt }, baseUrl: string): Followed {
+  function open(batch: { step: Step; attempt: Attempt }, invokeai: InvokeAiClient): Followed {
     const { batchId } = batch.attempt;
     const entry: Followed = {
       progress: createProgressWriter(deps, batch),
@@ -31,8 +31,7 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
       watchers: 0,
       stop: new AbortController(),
     };
-    subscribeProgress({
-      baseUrl,
+    invokeai.subscribeProgress({
       batchId,
       onProgress: (seen) => entry.progress.itemProgress(seen),
       onChange: () => entry.onChange(),
@@ -45,8 +44,8 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
   /** Joins whoever follows the batch; `onChange` is called when it should be looked at. */
   return async (batch: { step: Step; attempt: Attempt }, onChange: () => void) => {
     const { batchId, backend } = batch.attempt;
-    const baseUrl = await deps.backendUrl(backend);
-    const entry = followed.get(batchId) ?? open(batch, baseUrl);
+    const invokeai = await deps.invokeai(backend);
+    const entry = followed.get(batchId) ?? open(batch, invokeai);
     clearTimeout(entry.end);
     entry.watchers += 1;
     entry.onChange = onChange;

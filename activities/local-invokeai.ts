@@ -19,7 +19,9 @@ export function createLocalInvokeAi(
     async invokeai() {
       const baseUrl = await backendUrl();
       if (known?.baseUrl !== baseUrl) {
-        const client = createInvokeAiClient({ baseUrl, connectionTimeoutMs, readTimeoutMs });
+        const credentials = config.secrets.invokeaiLogin;
+        const timeouts = { connectionTimeoutMs, readTimeoutMs };
+        const client = createInvokeAiClient({ baseUrl, ...timeouts, credentials });
         known = { baseUrl, client };
       }
       return known.client;

@@ -133,7 +133,8 @@ function imageGone(): ProviderError {
 
 /** A failure of the download, in words for the row; undefined for one that is ours. */
 function readFailure(error: unknown): { reason: string; final: boolean } | undefined {
-  if (error instanceof ProviderError) {
+  // A person has to set the login right, which may take longer than all attempts: none is counted.
+  if (error instanceof ProviderError && error.fault !== "locked") {
     // Missing is tried again all the same: the record is saved before the file.
     return { reason: reasons[error.fault], final: false };
   }
@@ -146,7 +147,7 @@ function readFailure(error: unknown): { reason: string; final: boolean } | undef
   return undefined;
 }
 
-const reasons: Record<ProviderError["fault"], string> = {
+const reasons: Record<Exclude<ProviderError["fault"], "locked">, string> = {
   unreachable: "InvokeAI does not answer.",
   timeout: "InvokeAI did not answer in time.",
   rejected: "InvokeAI refused to give the image.",

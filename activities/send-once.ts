@@ -45,7 +45,8 @@ export function doubtEnds(
 /**
  * Sends a batch, once, whoever else tries the same at any time. The protocol is described in
  * docs/workflows/generation-step.md. `send` posts it, and answers undefined where nothing is left to post.
- * @throws ApplicationFailure that is not tried again when the server refuses; ProviderError `busy` when its queue is full
+ * @throws ApplicationFailure that is not tried again when the server refuses;ProviderError `busy` when its queue is full,
+ * `locked` when it wants another login
  */
 export async function sendOnce(
   deps: Pick<ActivityDeps, "config" | "invokeai" | "now">,
@@ -78,6 +79,11 @@ export async function sendOnce(
     } catch (error) {
       if (error instanceof ProviderError && isOutcomeUnknown(error)) continue;
       if (signal.aborted) throw error;
+      if (error instanceof ProviderError && error.fault === "locked") {
+        // Nothing was taken, and the same batch goes out once a login is accepted.
+        await ledger.release(posted);
+        throw error;
+      }
       await ledger.refuse(deps.now());
       throw refusalOf(error);
     }

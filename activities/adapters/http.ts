@@ -1,4 +1,4 @@
-import type { Provider } from "#errors";
+import type { Provider, ProviderError } from "#errors";
 import { broken, refused, timedOut, unreachable } from "./http-failures";
 
 export type HttpOptions = {
@@ -8,8 +8,24 @@ export type HttpOptions = {
   connectionTimeoutMs: number;
   readTimeoutMs: number;
   headers?: Readonly<Record<string, string>>;
+  /** For a service with accounts. */
+  login?: HttpLogin;
   /** Picks from the body of a refusal what may stand in a log. */
   readDetail?: (body: unknown) => string | undefined;
+};
+
+/** What is sent along to be let in. */
+export type HttpLogin = {
+  /** The `Authorization` that is at hand, at once. */
+  current: () => string | undefined;
+  /** The `Authorization` of the next request; may have to fetch it first. */
+  authorization: () => Promise<string | undefined>;
+  /** Looks at each answer for what the next request is to carry. */
+  take: (answer: Headers) => void;
+  /** After a 401 to a request that carried this: whether another one may be let in. */
+  renew: (sent: string | undefined) => boolean;
+  /** What a 401 for good means. */
+  refusal: () => ProviderError;
 };
 
 export type HttpRequest = {
@@ -24,8 +40,11 @@ export type HttpRequest = {
   /** Time until the head of the answer; default: connection and read time-out together. */
   answerWithinMs?: number;
   maxBytes?: number;
-  /** false: a connection of its own, never a kept one that the server may just be closing. */
-  reuseConnection?: boolean;
+  /**
+   * Either it leaves now or never: on a connection of its own, not a kept one that the server may just be closing,
+   * and neither after a login nor again after one.
+   */
+  isSentOnce?: boolean;
 };
 
 /** Where a download goes; a slow sink slows the download down. */
@@ -50,6 +69,27 @@ export function createHttp(options: HttpOptions) {
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
 
   async function send(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
+    const { login } = options;
+    if (!login) return exchange(request, watch, headers);
+    const { isSentOnce = false } = request;
+    for (let tries = 1; ; tries += 1) {
+      const authorization = isSentOnce ? login.current() : await login.authorization();
+      const response = await exchange(request, watch, {
+        ...headers,
+        ...(authorization !== undefined && { Authorization: authorization }),
+      });
+      if (response.status !== 401) {
+        login.take(response.headers);
+        return response;
+      }
+      watch.rest();
+      await response.body?.cancel();
+      const isRenewable = login.renew(authorization);
+      if (tries > 1 || !isRenewable || isSentOnce) throw login.refusal();
+    }
+  }
+
+  async function exchange(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
     const query = new URLSearchParams(
       Object.entries(request.query ?? {}).map(([name, value]) => [name, String(value)]),
     ).toString();
@@ -57,7 +97,7 @@ export function createHttp(options: HttpOptions) {
     watch.expectWithin(
       (request.answerWithinMs ?? options.connectionTimeoutMs + readTimeoutMs) + uploadMs,
     );
-    const response = await watch.guard(() =>
+    return watch.guard(() =>
       fetch(`${baseUrl}${request.path}${query === "" ? "" : `?${query}`}`, {
         method: request.method ?? "GET",
         headers: {
@@ -67,12 +107,16 @@ export function createHttp(options: HttpOptions) {
         },
         body: request.json === undefined ? request.form : JSON.stringify(request.json),
         redirect: "manual",
-        keepalive: request.reuseConnection ?? true,
+        keepalive: request.isSentOnce !== true,
         signal: watch.signal,
         // The watch rules alone: Bun's own limit of five idle minutes may be below it.
         timeout: false,
       }),
     );
+  }
+
+  async function sendSoundly(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
+    const response = await send(request, watch, headers);
     if (!response.ok) throw await readRefusal(response, watch);
     return response;
   }
@@ -127,7 +171,7 @@ export function createHttp(options: HttpOptions) {
     /** The parsed JSON of a 2xx answer; undefined for 204. */
     async readJson(request: HttpRequest, signal?: AbortSignal): Promise<unknown> {
       using watch = createWatch(provider, signal);
-      const response = await send(request, watch, { Accept: "application/json" });
+      const response = await sendSoundly(request, watch, { Accept: "application/json" });
       if (response.status === 204) return undefined;
       if (!isJsonType(response.headers)) {
         throw broken(provider, "answered with something else than JSON", {
@@ -154,7 +198,7 @@ export function createHttp(options: HttpOptions) {
     ): Promise<{ bytes: number }> {
       using watch = createWatch(provider, signal);
       // Pictures are packed already; and Content-Length would tell the length of something else.
-      const response = await send(request, watch, {
+      const response = await sendSoundly(request, watch, {
         Accept: request.accept,
         "Accept-Encoding": "identity",
       });

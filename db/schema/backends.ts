@@ -8,6 +8,7 @@ export const backends = pgTable("backends", {
   apiVersion: text("api_version"),
   queuePending: integer("queue_pending"),
   queueInProgress: integer("queue_in_progress"),
+  /** Why it is not connected; of one that is, what is doubtful about it. */
   lastError: text("last_error"),
   checkedAt: moment("checked_at"),
   modelsSyncedAt: moment("models_synced_at"),

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { ensureInstallation } from "#db/queries/installation";
-import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "#dev/simulators/invokeai/start";
 import type { Timings } from "#workflows/timings";
 import { createTestDatabase } from "./database";
 import { required } from "./environment";
@@ -35,6 +39,7 @@ export async function startStack(
   options: {
     env?: Record<string, string>;
     timings?: Partial<Timings>;
+    simulator?: SimulatorOptions;
     temporalAddress?: string;
     /** Makes of the database's address the one that the processes use. */
     databaseUrl?: (url: string) => string;
@@ -42,7 +47,7 @@ export async function startStack(
 ) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-stack-"));
-  const invokeai: Simulator = await startSimulator();
+  const invokeai: Simulator = await startSimulator(options.simulator);
   const installation = await ensureInstallation(database.db);
   const namespace = `gallery-${installation.id}`;
   const address = options.temporalAddress ?? required("TEST_TEMPORAL_ADDRESS");

@@ -30,7 +30,7 @@ test("what does not go with a real server is refused in words", async () => {
 });
 
 test("a server with accounts is not asked without a login", async () => {
-  const accounts = { users: [{ email: "a@example.org", password: "x" }] };
+  const accounts = { email: "a@example.org", password: "x" };
   const simulator = await startSimulator({ accounts });
   expect(await refusal(["--invokeai", simulator.url])).toContain("wants a login");
   await simulator.stop();

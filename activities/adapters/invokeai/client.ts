@@ -1,25 +1,34 @@
 import { createHttp } from "../http";
 import { createImageCalls } from "./images";
+import { createLogin, type Credentials } from "./login";
 import { createModelCalls } from "./models";
+import { type ProgressSubscription, subscribeProgress } from "./progress";
 import { createQueueCalls } from "./queue";
 import { readDetail } from "./wire";
 
 export type InvokeAiClient = ReturnType<typeof createInvokeAiClient>;
 
 /**
- * InvokeAI's REST API (6.7 to 6.14) as calls with our words: each takes an optional signal last,
- * whose reason it throws when aborted, and otherwise throws ProviderError only. Nothing is retried.
+ * InvokeAI's REST API as calls with our words: each takes an optional signal last, whose reason it
+ * throws when aborted, and otherwise throws ProviderError only. Nothing is retried but what was
+ * refused for want of a fresh login. versions.ts tells which servers it knows.
  */
 export function createInvokeAiClient(options: {
   /** Without `/api`; may end in a path. */
   baseUrl: string;
   connectionTimeoutMs: number;
   readTimeoutMs: number;
-  /** For a proxy in front that wants to see a key. */
-  headers?: Readonly<Record<string, string>>;
+  /** For a server with accounts; default: none. */
+  credentials?: Credentials;
 }) {
-  const http = createHttp({ ...options, provider: "invokeai", readDetail });
+  const { baseUrl, credentials = null } = options;
+  const plain = { ...options, provider: "invokeai" } as const;
+  const login = createLogin(createHttp(plain), credentials);
+  const http = createHttp({ ...plain, login, readDetail });
   return {
+    /** Listens to a batch until its signal ends it; see subscribeProgress. */
+    subscribeProgress: (subscription: ProgressSubscription): void =>
+      subscribeProgress({ ...subscription, baseUrl, login }),
     // A server that is there tells its version at once: asked often, it may not hang for long.
     ...createModelCalls(http, options.connectionTimeoutMs),
     ...createImageCalls(http),

@@ -141,6 +141,6 @@ export function readCallFailure(error: ProviderError): GenerationFailure {
  * 5xx say nothing of the kind.
  */
 export function isOutcomeUnknown(error: unknown): boolean {
-  const isRefused = (fault: string) => fault === "rejected" || fault === "missing";
-  return !(error instanceof ProviderError && isRefused(error.fault));
+  const nothingTaken = ["rejected", "missing", "locked"];
+  return !(error instanceof ProviderError && nothingTaken.includes(error.fault));
 }

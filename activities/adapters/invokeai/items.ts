@@ -3,6 +3,7 @@ import { Value } from "@sinclair/typebox/value";
 import { type GenerationFailure, describeFailure, readItemFailure } from "./errors";
 import { outputNode, seedNode, slotNode } from "./graphs/graph";
 import type { BatchItem, ItemStatus } from "./types";
+import { sequenceOf } from "./versions";
 import { ImageOutput, Item, parseAnswer, parseMoment } from "./wire";
 
 const statuses: ReadonlyMap<string, ItemStatus> = new Map([
@@ -23,7 +24,7 @@ export function parseItem(answer: unknown): BatchItem {
     itemId: item.item_id,
     batchId: item.batch_id,
     status,
-    statusSequence: item.status_sequence ?? 0,
+    statusSequence: sequenceOf(item),
     sessionId: item.session_id,
     slotIndex: findValue(item, slotNode),
     seed: findValue(item, seedNode),

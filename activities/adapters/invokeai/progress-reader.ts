@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { outputNode } from "./graphs/graph";
+import { sequenceOf } from "./versions";
 
 export type ProgressPhase = "preparing" | "loading_model" | "denoising" | "decoding";
 
@@ -56,8 +57,8 @@ export function createProgressReader(batchId: string) {
     takeStatus(payload: unknown): boolean {
       if (!Value.Check(StatusChanged, payload) || payload.batch_id !== batchId) return false;
       const known = states.get(payload.item_id);
-      // Servers before 6.13 do not count.
-      const sequence = payload.status_sequence ?? 0;
+
+      const sequence = sequenceOf(payload);
       if (known && (sequence < known.sequence || payload.status === known.status)) return false;
       states.set(payload.item_id, { sequence, status: payload.status });
       return true;

@@ -11,6 +11,7 @@ import type {
   EnqueueAnswer,
   QueueStatus,
 } from "./types";
+import { countInProgress } from "./versions";
 import {
   BatchCounters,
   Canceled,
@@ -41,7 +42,7 @@ export function createQueueCalls(http: Http) {
     return {
       total: status.total,
       pending: status.pending,
-      inProgress: status.in_progress + (status.waiting ?? 0),
+      inProgress: countInProgress(status),
       completed: status.completed,
       failed: status.failed,
       cancelled: status.canceled,
@@ -79,13 +80,13 @@ export function createQueueCalls(http: Http) {
     getItem,
 
     /**
-     * Sends a batch of one item per slot, once: never repeated here, on a connection of its own.
+     * Sends a batch of one item per slot, once: never repeated here, nor held up by a login.
      * The server does not know a batch id twice sent, so a caller makes sure of once.
      * @throws ProviderError; `isOutcomeUnknown` says whether the batch may be there all the same
      */
     async enqueueBatch(batch: WireBatch, signal?: AbortSignal): Promise<EnqueueAnswer> {
       const json = { prepend: false, batch: toWireBatch(batch) };
-      const request = { path: `${queuePath}/enqueue_batch`, json, reuseConnection: false } as const;
+      const request = { path: `${queuePath}/enqueue_batch`, json, isSentOnce: true } as const;
       const answer = await http.readJson(
         { ...request, method: "POST", maxBytes: itemsMaxBytes },
         signal,

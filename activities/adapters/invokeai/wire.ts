@@ -97,6 +97,13 @@ export const Queue = Type.Object({
   processor: Type.Object({ is_started: Type.Boolean() }),
 });
 
+export const AuthStatus = Type.Object({ multiuser_enabled: Type.Boolean() });
+
+/** Tokens are visible ASCII, or they could not be sent back. */
+export const LoggedIn = Type.Object({
+  token: Type.String({ pattern: "^[\\x21-\\x7e]{1,8192}$" }),
+});
+
 export const Canceled = Type.Object({ canceled: count });
 
 /** @throws ProviderError `broken` when an answer is not of the shape */

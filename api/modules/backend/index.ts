@@ -11,7 +11,10 @@ const statusSchema = t.Object({
   api_version: t.Optional(t.String()),
   checked_at: t.Optional(t.String({ format: "date-time" })),
   queue: t.Object({ pending: t.Integer(), in_progress: t.Integer() }),
-  last_error: t.Optional(t.String()),
+  last_error: t.Optional(t.String({ description: "Why it is not connected, and what to do." })),
+  warning: t.Optional(
+    t.String({ description: "What is doubtful though it is connected: a version never tried." }),
+  ),
 });
 
 /** Where pictures are made, as the worker last saw it. */
@@ -37,6 +40,8 @@ async function showStatus({ config, database }: ApiDeps): Promise<typeof statusS
     ...(backend?.apiVersion && { api_version: backend.apiVersion }),
     ...(backend?.checkedAt && { checked_at: backend.checkedAt.toISOString() }),
     queue: { pending: backend?.queuePending ?? 0, in_progress: backend?.queueInProgress ?? 0 },
-    ...(backend?.lastError && { last_error: backend.lastError }),
+    ...(backend?.lastError && {
+      [backend.connected ? "warning" : "last_error"]: backend.lastError,
+    }),
   };
 }

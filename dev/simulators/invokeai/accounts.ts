@@ -4,9 +4,10 @@ import { readJson } from "./read-json.ts";
 import type { RouteRequest } from "./router.ts";
 import type { Traits } from "./versions.ts";
 
-/** Who may log in, and how long a token holds. */
+/** The one who may log in, an admin, and how long a token holds. */
 export type AccountOptions = {
-  users: { email: string; password: string }[];
+  email: string;
+  password: string;
   /** Default: a day. */
   tokenLifetimeMs?: number;
 };
@@ -14,6 +15,8 @@ export type AccountOptions = {
 export type Accounts = ReturnType<typeof createAccounts>;
 
 const dayMs = 86_400_000;
+/** What every token begins with, so that a search finds where one was written down. */
+export const tokenPrefix = "eyJSIMULATED";
 const openRoutes: ReadonlySet<string> = new Set(["version", "authStatus", "login", "openapi"]);
 const pictures: ReadonlySet<string> = new Set(["imageFull", "imageHead", "imageThumbnail"]);
 const mutating: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
@@ -21,11 +24,12 @@ const mutating: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]
 /** Multi-user mode: who has a token may do everything; without options everybody is let in. */
 export function createAccounts(options: AccountOptions | undefined, traits: Traits) {
   const lifetimeMs = options?.tokenLifetimeMs ?? dayMs;
+  let { password } = options ?? { password: "" };
   /** The moment at which each token ends. */
   const tokens = new Map<string, number>();
 
   function issue(): string {
-    const token = `eyJ${crypto.randomUUID().replaceAll("-", "")}`;
+    const token = `${tokenPrefix}${crypto.randomUUID().replaceAll("-", "")}`;
     tokens.set(token, Date.now() + lifetimeMs);
     return token;
   }
@@ -61,17 +65,20 @@ export function createAccounts(options: AccountOptions | undefined, traits: Trai
         const words = "Multiuser mode is disabled. Authentication is not required";
         return detail(403, `${words} in single-user mode.`);
       }
-      const { email, password } = readJson(request) as { email?: string; password?: string };
-      const user = options.users.find((each) => each.email === email);
-      if (user === undefined || user.password !== password) {
+      const given = readJson(request) as { email?: string; password?: string };
+      const { email } = options;
+      if (given.email !== email || given.password !== password) {
         return detail(401, "Incorrect email or password");
       }
       const about = { user_id: email, email, display_name: null, is_admin: true, is_active: true };
       return json({ token: issue(), user: about, expires_in: Math.floor(lifetimeMs / 1000) });
     },
 
-    /** As a change of the password: what was issued no longer holds. */
-    expireTokens: (): void => tokens.clear(),
+    /** What was issued no longer holds, and with a new password nobody gets in by the old one. */
+    changePassword(next: string | undefined): void {
+      tokens.clear();
+      password = next ?? password;
+    },
   };
 }
 

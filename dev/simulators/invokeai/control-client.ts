@@ -38,8 +38,8 @@ export function createSimulatorControl(baseUrl: string) {
     /** As a new install of the same weights: another key, the same hash. */
     rekeyModel: async (key: string): Promise<string> =>
       (await call<{ key: string }>("POST", controlPaths.rekeyModel, { key })).key,
-    /** As a change of the password: every token that was issued no longer holds. */
-    expireTokens: () => call("POST", controlPaths.expireTokens),
+    /** Ends every token that was issued; with `password` nobody gets in by the old one. */
+    changePassword: (password?: string) => call("POST", controlPaths.password, { password }),
     /** Waits until the state satisfies `condition`; throws with the last state after `timeoutMs`. */
     async until(
       condition: (state: SimulatorState) => boolean,

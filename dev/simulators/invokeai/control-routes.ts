@@ -59,8 +59,8 @@ export async function answerControl(target: Controlled, request: RouteRequest): 
       const key = world.models.rekey((readJson(request) as { key: string }).key);
       return key === undefined ? detail(404, "No such model") : json({ key });
     }
-    case `POST ${controlPaths.expireTokens}`:
-      world.accounts.expireTokens();
+    case `POST ${controlPaths.password}`:
+      world.accounts.changePassword((readJson(request) as { password?: string }).password);
       return done;
     default:
       return detail(404, "No such control route");

@@ -139,5 +139,5 @@ export const controlPaths = {
   vanishBatch: "/__control/vanish-batch",
   removeModel: "/__control/remove-model",
   rekeyModel: "/__control/rekey-model",
-  expireTokens: "/__control/expire-tokens",
+  password: "/__control/password",
 } as const;

@@ -5,7 +5,7 @@ import { parseApiVersion } from "./versions.ts";
 
 const usage = `Usage: bun dev/simulators/invokeai/main.ts [options]
   --api VERSION       6.13 or 6.14 (default): whose behaviour it has
-  --account E:P       multi-user mode: email and password of a user (repeatable)
+  --account E:P       multi-user mode:email and password of its user
   --token-lifetime S  seconds after which a token expires (default a day)
   --port N            port on 127.0.0.1; 0 (default) takes a free one
   --data DIR          keep queue and images there over restarts
@@ -16,7 +16,7 @@ const usage = `Usage: bun dev/simulators/invokeai/main.ts [options]
 const { values } = parseArgs({
   options: {
     api: { type: "string", default: "6.14" },
-    account: { type: "string", multiple: true, default: [] },
+    account: { type: "string" },
     "token-lifetime": { type: "string", default: "86400" },
     port: { type: "string", default: "0" },
     data: { type: "string" },
@@ -38,15 +38,12 @@ if (api === undefined) {
   process.exit(2);
 }
 
-const users = values.account.map((text) => {
-  const [email = "", ...password] = text.split(":");
-  return { email, password: password.join(":") };
-});
+const [email = "", ...password] = values.account?.split(":") ?? [];
 const tokenLifetimeMs = Number(values["token-lifetime"]) * 1000;
 
 const simulator = await startSimulator({
   api,
-  accounts: users.length === 0 ? undefined : { users, tokenLifetimeMs },
+  accounts: email === "" ? undefined : { email, password: password.join(":"), tokenLifetimeMs },
   port: Number(values.port),
   dataDir: values.data,
   stepDelayMs: Number(values["step-delay"]),

@@ -29,7 +29,9 @@ export type SimulatorOptions = {
   maxQueueSize?: number;
   /** Which server is imitated (default 6.14). */
   api?: ApiVersion;
-  /** Multi-user mode, with these users; without it nobody has to log in. */
+  /** What it says its version is (default: that of `api`). */
+  version?: string;
+  /** Multi-user mode,with this user; without it nobody has to log in. */
   accounts?: AccountOptions;
   /** Faults that are on from the start. */
   faults?: Fault[];
@@ -44,6 +46,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const database = openDatabase(dataDir);
   const world = createWorld(database, dataDir, {
     api: options.api ?? "6.14",
+    version: options.version,
     accounts: options.accounts,
     stepDelayMs: options.stepDelayMs ?? 0,
     maxQueueSize: options.maxQueueSize ?? 10_000,

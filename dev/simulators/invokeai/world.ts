@@ -35,6 +35,7 @@ export type World = {
 
 type WorldOptions = {
   api: ApiVersion;
+  version: string | undefined;
   accounts: AccountOptions | undefined;
   stepDelayMs: number;
   maxQueueSize: number;
@@ -43,9 +44,9 @@ type WorldOptions = {
 export function createWorld(
   database: Database,
   dataDir: string | undefined,
-  { api, accounts, ...settings }: WorldOptions,
+  { api, version, accounts, ...settings }: WorldOptions,
 ): World {
-  const traits = traitsOf[api];
+  const traits = { ...traitsOf[api], ...(version !== undefined && { version }) };
   return {
     traits,
     accounts: createAccounts(accounts, traits),

@@ -54,7 +54,7 @@ function simulated(api: ApiVersion, account: Account): Place {
         maxQueueSize: simulatedQueueSize,
         // Long enough that a cancel comes in between.
         stepDelayMs: 1,
-        accounts: hasAccounts ? { users: [{ email: user, password }] } : undefined,
+        accounts: hasAccounts ? { email: user, password } : undefined,
       });
       return { url: simulator.url, close: simulator.stop };
     },
