@@ -16,7 +16,6 @@ export type ActivityDeps = Readonly<{
   temporal: Client;
   /** The client of a backend by its name (`local`) at its present address, which stays out of workflow histories. */
   invokeai: (backend: string) => Promise<InvokeAiClient>;
-  backendUrl: (backend: string) => Promise<string>;
   /** Handed to the runs that are started from rows. */
   timings: Partial<Timings>;
   now: () => Date;

@@ -8,16 +8,13 @@ import type { ActivityDeps } from "./deps";
 export function createLocalInvokeAi(
   config: Config,
   database: Database,
-): Pick<ActivityDeps, "invokeai" | "backendUrl"> {
+): Pick<ActivityDeps, "invokeai"> {
   const { connectionTimeoutMs, readTimeoutMs } = config.invokeai;
   let known: { baseUrl: string; client: InvokeAiClient } | undefined;
 
-  const backendUrl = async () => (await getSettings(database.db, config))["backend.local_url"];
-
   return {
-    backendUrl,
     async invokeai() {
-      const baseUrl = await backendUrl();
+      const baseUrl = (await getSettings(database.db, config))["backend.local_url"];
       if (known?.baseUrl !== baseUrl) {
         const credentials = config.secrets.invokeaiLogin;
         const timeouts = { connectionTimeoutMs, readTimeoutMs };

@@ -6,6 +6,7 @@ import type { Credentials } from "#activities/adapters/invokeai/login";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
 import { ProviderError } from "#errors";
+import { graphRequest } from "#tests/support/graph-request";
 
 const email = "painter@example.org";
 const password = "marker-of-a-password";
@@ -38,20 +39,7 @@ async function faultOf(work: Promise<unknown>): Promise<ProviderError> {
 async function draw(client: ReturnType<typeof connect>, batchId: string): Promise<void> {
   const model = (await client.listModels()).find(({ name }) => name === "Inkwell Diffusion");
   if (!model) throw new Error("no model");
-  const graph = buildGraph({
-    prompt: batchId,
-    negativePrompt: "",
-    width: 64,
-    height: 64,
-    steps: 2,
-    cfgScale: 7,
-    scheduler: "euler",
-    clipSkip: 0,
-    model,
-    vae: null,
-    loras: [],
-    source: null,
-  });
+  const graph = buildGraph(graphRequest(model, { prompt: batchId, steps: 2 }));
   await client.enqueueBatch({ batchId, graph, slots: [{ index: 0, seed: 1 }] });
 }
 

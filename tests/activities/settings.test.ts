@@ -49,10 +49,12 @@ describe("a changed setting", () => {
       INVOKEAI_LOCAL_URL: "http://127.0.0.1:9",
     });
     const database = { db: bench.db, sql: bench.sql, close: async () => {} };
-    const { invokeai, backendUrl } = createLocalInvokeAi(config, database);
-    expect(await backendUrl("local")).toBe("http://127.0.0.1:9");
+    const { invokeai } = createLocalInvokeAi(config, database);
+    const before = await invokeai("local");
     await set({ "backend.local_url": bench.simulator.url });
-    expect(await (await invokeai("local")).getVersion()).toMatch(/^\d+\./);
+    const after = await invokeai("local");
+    expect(after).not.toBe(before);
+    expect(await after.getVersion()).toMatch(/^\d+\./);
   });
 });
 

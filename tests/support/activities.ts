@@ -47,7 +47,6 @@ export async function createActivityBench() {
     // Only reconcile speaks to it, which is tried with a real one.
     temporal: {} as Client,
     invokeai: async () => invokeai,
-    backendUrl: async () => simulator.url,
     timings: {},
     now: () => clock.now ?? new Date(),
     newId: () => uuidv7(),
