@@ -103,7 +103,7 @@ async function findServer(url: string, env: Environment): Promise<string> {
 
 async function readField(url: string, name: string): Promise<unknown> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(10_000), redirect: "error" });
+    const response = await fetch(url, { signal: AbortSignal.timeout(30_000), redirect: "error" });
     return ((await response.json()) as Record<string, unknown>)[name];
   } catch {
     return undefined;

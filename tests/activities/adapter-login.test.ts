@@ -32,7 +32,8 @@ async function faultOf(work: Promise<unknown>): Promise<ProviderError> {
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  if (!(error instanceof ProviderError)) throw new Error(`no fault of the provider: ${error}`);
+  if (!(error instanceof ProviderError))
+    throw new Error("no fault of the provider", { cause: error });
   return error;
 }
 
