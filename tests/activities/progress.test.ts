@@ -126,7 +126,7 @@ test("what is shown of a batch ends with its step: a late writer changes nothing
   const { control } = bench.simulator;
   await control.holdStep({ item: 1, step: 1 });
   const { attempt, watched } = await startBatch([12, 13]);
-  await until("half of it", async () => ((await shown(attempt))?.progress ?? 0) > 0.5);
+  await until("half of it", async () => ((await shown(attempt))?.progress ?? 0) >= 0.5);
   const { stepId } = attempt;
   await bench.run("endStep", { stepId, ending: { status: "cancelled" } });
   await control.release();
