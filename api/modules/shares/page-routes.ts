@@ -58,6 +58,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       {
         params: byKey,
         query: t.Object({ page: t.Optional(t.Integer({ minimum: 1, maximum: 10_000 })) }),
+        response: faults(404),
         detail: {
           ...publicRoute,
           summary: "The page of a link",
@@ -80,6 +81,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
         ),
       {
         params: t.Object({ key: t.String(), photo_id: t.String() }),
+        response: faults(404),
         detail: {
           ...publicRoute,
           summary: "The page of one photo of a link",
@@ -114,7 +116,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       {
         parse: "none",
         params: byKey,
-        response: { 303: t.Void(), ...faults(415) },
+        response: { 303: t.Void(), ...faults(404, 415) },
         detail: {
           ...publicRoute,
           summary:
