@@ -1,3 +1,5 @@
+import { log } from "@temporalio/activity";
+import { ProviderError } from "#errors";
 import {
   claimPost,
   findAttempt,
@@ -7,9 +9,11 @@ import {
   settleAttempt,
   settleUnsent,
 } from "#db/queries/attempts";
+import { getSettings } from "#db/queries/settings";
 import { findStep } from "#db/queries/steps";
 import type { Attempt } from "#db/schema/steps";
 import type { InvokeAiClient } from "./adapters/invokeai/client";
+import { placePictures } from "./adapters/invokeai/graphs/index";
 import type { BatchItem } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
 import { pause, withHeartbeat } from "./heartbeat";
@@ -26,7 +30,12 @@ export function createEnqueueActivities(deps: ActivityDeps) {
   const { db } = deps.database;
 
   async function enqueueBatch({ batchId, graceMs }: EnqueueInput, signal: AbortSignal) {
-    await ensureModels(batchId, signal);
+    const attempt = await findAttempt(db, batchId);
+    if (!attempt || attempt.settledAt || attempt.acceptedAt) return;
+    await ensureModels(attempt, signal);
+    const batch = prepare(attempt, signal);
+    // Over before the right to send is taken, from which the doubt is counted; a fault of it is a refusal.
+    await Promise.allSettled([batch]);
     const ledger: SendingLedger = {
       find: () => findAttempt(db, batchId),
       claim: (params) => claimPost(db, { batchId, ...params }),
@@ -34,28 +43,43 @@ export function createEnqueueActivities(deps: ActivityDeps) {
       accept: (now) => markAccepted(db, { batchId, now }),
       refuse: (now) => settleAttempt(db, { batchId, outcome: "refused", now }),
     };
-    const send = (invokeai: InvokeAiClient) => post(invokeai, batchId, signal);
+    const send = async (invokeai: InvokeAiClient) => {
+      const prepared = await batch;
+      return prepared && invokeai.enqueueBatch(prepared, signal);
+    };
     await sendOnce(deps, { batchId, graceMs, ledger, send }, signal);
   }
 
   /** Before anybody may send it: afterwards a fault would leave the outcome in doubt. */
-  async function ensureModels(batchId: string, signal: AbortSignal): Promise<void> {
-    const attempt = await findAttempt(db, batchId);
-    if (!attempt || attempt.postedAt || attempt.settledAt) return;
-    const step = await findStep(db, attempt.stepId);
+  async function ensureModels(attempt: Attempt, signal: AbortSignal): Promise<void> {
+    const step = attempt.postedAt ? undefined : await findStep(db, attempt.stepId);
     if (step) await ensureModelsOf(deps, { step, backend: attempt.backend }, signal);
   }
 
-  /** Sends what this process alone may send. */
-  async function post(invokeai: InvokeAiClient, batchId: string, signal: AbortSignal) {
-    const attempt = await findAttempt(db, batchId);
-    const step = attempt && (await findStep(db, attempt.stepId));
-    if (!attempt || !step) return undefined;
+  /** What is sent; undefined when the step is gone. */
+  async function prepare(attempt: Attempt, signal: AbortSignal) {
+    const { batchId, sourceImageName } = attempt;
+    const step = await findStep(db, attempt.stepId);
+    if (!step) return undefined;
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
-    const graph = await stepGraph(db, { step, sourceImageName: attempt.sourceImageName });
-    return invokeai.enqueueBatch({ batchId, graph, slots }, signal);
+    const graph = await stepGraph(db, { step, sourceImageName });
+    const boardId = await findBoard(attempt.backend, signal);
+    return { batchId, slots, graph: placePictures(graph, { batchId, boardId }) };
+  }
+
+  /** The board that the owner wants pictures on. That it cannot be had disturbs nothing: they are then on none. */
+  async function findBoard(backend: string, signal: AbortSignal): Promise<string | null> {
+    const name = (await getSettings(db, deps.config))["backend.board_name"];
+    if (name === null) return null;
+    try {
+      return await (await deps.invokeai(backend)).ensureBoard(name, signal);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      log.warn("pictures go on no board", { error });
+      return null;
+    }
   }
 
   /**

@@ -282,6 +282,7 @@ const reasons: Record<FailureReason, Impossible> = {
   disk_full: "failed",
   graph_invalid: "graph_refused",
   image_missing: "failed",
+  item_unreadable: "graph_refused",
   unreachable: "failed",
   unknown: "failed",
 };

@@ -4,10 +4,13 @@ import { findPhotoById } from "#db/queries/photo-lookup";
 import { beginRetrieval, completeRetrieval, countFailedRetrieval } from "#db/queries/retrievals";
 import { findChangedSettings, getSettings } from "#db/queries/settings";
 import type { Photo } from "#db/schema/photos";
+import type { StepError } from "#db/schema/steps";
 import { ingestImage, type IngestedImage } from "#media/ingest";
 import { originalKey } from "#media/keys";
 import { purgePhotoFiles, storePhotoFiles } from "#media/photo-files";
 import type { StagedFile } from "#media/storage";
+import { broken } from "./adapters/http-failures";
+import type { InvokeAiClient } from "./adapters/invokeai/client";
 import type { ActivityDeps } from "./deps";
 import { createGate } from "./gate";
 import { withHeartbeat } from "./heartbeat";
@@ -59,7 +62,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
   async function fetchImage(photo: Photo, signal: AbortSignal): Promise<void> {
     const kept = await readKept(photo);
     if (kept) return complete(photo, kept);
-    if (photo.backend === null || photo.invokeId === null) throw imageGone();
+    if (photo.backend === null || photo.invokeId === null) throw gone();
     await using staged = await deps.storage.stage("generated", photo.id);
     const image = await download(photo, photo.backend, photo.invokeId, staged, signal);
     await storePhotoFiles(deps.storage, photo, staged, image);
@@ -86,7 +89,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     staged: StagedFile,
     signal: AbortSignal,
   ): Promise<IngestedImage> {
-    const file = await receiveImage(deps, { backend, imageName, staged }, signal);
+    const file = await receive(deps, { backend, imageName, staged }, signal);
     return ingestImage({ ...file, path: staged.path }, deps.decodeLimits, expectedOf(photo));
   }
 
@@ -116,42 +119,79 @@ export function createRetrievalActivities(deps: ActivityDeps) {
   };
 }
 
+/** That an image is missing is believed of InvokeAI alone, not of whatever answers in its place. */
+const receive: typeof receiveImage = async (deps, wanted, signal) => {
+  try {
+    return await receiveImage(deps, wanted, signal);
+  } catch (error) {
+    const isMissing = error instanceof ProviderError && error.fault === "missing";
+    if (isMissing && !(await isInvokeAi(await deps.invokeai(wanted.backend), signal))) {
+      throw broken("invokeai", "is not what answers at its address", { cause: error });
+    }
+    throw error;
+  }
+};
+
+async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    await invokeai.getVersion(signal);
+    return true;
+  } catch (error) {
+    if (error instanceof ProviderError) return false;
+    throw error;
+  }
+}
+
 function expectedOf(photo: Photo) {
   const { width, height } = photo.generation ?? {};
   if (width === undefined || height === undefined) return undefined;
   return { mimeType: "image/png", width, height } as const;
 }
 
-function imageGone(): ProviderError {
-  return new ProviderError({
-    provider: "invokeai",
-    fault: "missing",
-    message: "InvokeAI no longer has the image.",
-    retryable: false,
-  });
+function gone(): ProviderError {
+  const message = reasons.missing;
+  return new ProviderError({ provider: "invokeai", fault: "missing", message, retryable: false });
 }
 
+type Failure = {
+  reason: string;
+  /** Another try cannot help. */
+  final: boolean;
+  /** Once it is given up the image counts as lost, and may be made again. */
+  lost?: StepError;
+};
+
 /** A failure of the download, in words for the row; undefined for one that is ours. */
-function readFailure(error: unknown): { reason: string; final: boolean } | undefined {
+function readFailure(error: unknown): Failure | undefined {
   // A person has to set the login right, which may take longer than all attempts: none is counted.
   if (error instanceof ProviderError && error.fault !== "locked") {
-    // Missing is tried again all the same: the record is saved before the file.
-    return { reason: reasons[error.fault], final: false };
+    const isGone = error.fault === "missing";
+    return { reason: reasons[error.fault], final: isGone, ...(isGone && { lost: lostImage }) };
   }
   if (error instanceof AppError && error.kind !== "storage_full" && error.kind !== "internal") {
-    return {
-      reason: `InvokeAI sent something that is not the image: ${error.message}`,
-      final: false,
-    };
+    const reason = `InvokeAI sent something that is not the image: ${error.message}`;
+    return { reason, final: false, lost: brokenImage };
   }
   return undefined;
 }
+
+const makeAgain = "Run the step again: what is missing is made again with its seed.";
+const lostImage: StepError = {
+  code: "invokeai_retrieval_error",
+  message: "InvokeAI made an image of this step, but no longer has it.",
+  suggestion: makeAgain,
+};
+const brokenImage: StepError = {
+  code: "invokeai_retrieval_error",
+  message: "InvokeAI made an image of this step, but what it keeps of it is broken.",
+  suggestion: makeAgain,
+};
 
 const reasons: Record<Exclude<ProviderError["fault"], "locked">, string> = {
   unreachable: "InvokeAI does not answer.",
   timeout: "InvokeAI did not answer in time.",
   rejected: "InvokeAI refused to give the image.",
-  missing: "InvokeAI does not have the image.",
+  missing: "InvokeAI no longer has the image. Run the step again: it is made again with its seed.",
   broken: "InvokeAI sent an answer that cannot be used.",
   busy: "InvokeAI is busy.",
 };

@@ -1,12 +1,14 @@
-import { findAttempt, listSlots, settleAttempt } from "#db/queries/attempts";
-import { failSlot, fillSlot } from "#db/queries/slots";
+import { findAttempt, listSlots, settleAttempt, type SlotFailure } from "#db/queries/attempts";
+import { listImageNames } from "#db/queries/slots";
 import { findStep, noteStepMessage } from "#db/queries/steps";
+import { forgetUploadedSource } from "#db/queries/uploaded-sources";
 import type { Attempt, AttemptOutcome, Slot, Step } from "#db/schema/steps";
-import type { BatchItem } from "./adapters/invokeai/types";
 import type { Tally } from "#workflows/generation-step/contract";
+import { describeFailure, type GenerationFailure } from "./adapters/invokeai/errors";
+import type { BatchItems } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
-import { generatedPhoto } from "./generated-photo";
 import { withHeartbeat } from "./heartbeat";
+import { isOver, recordImage, recordImages } from "./record-images";
 import { tallyOf } from "./tally";
 import { sayingWhyItWaits } from "./waiting";
 
@@ -19,61 +21,56 @@ export function createSettleActivities(deps: ActivityDeps) {
     const step = attempt && (await findStep(db, attempt.stepId));
     if (!attempt || !step || attempt.settledAt) return;
     // Never sent: there is nothing to look for.
-    const items = attempt.postedAt
-      ? (await (await deps.invokeai(attempt.backend)).listBatchItems(batchId, signal)).items
-      : [];
-    await adoptOrphans(step, attempt, items, signal);
-    const slots = (await listSlots(db, step.id)).filter((slot) => isMissing(slot, attempt));
-    for (const slot of slots) {
-      const failure = failureOf(slot, items);
-      if (!failure) continue;
-      const { code, message, suggestion } = failure;
-      await failSlot(db, {
-        stepId: step.id,
-        index: slot.index,
-        error: { code, message, suggestion },
-      });
+    const seen = attempt.postedAt ? await close(attempt, signal) : { items: [], unreadable: 0 };
+    await recordImages(deps, { step, attempt, items: seen.items });
+    if (attempt.postedAt) await adoptOrphans(step, attempt, signal);
+    const missing = await listMissing(attempt);
+    const failures = missing.flatMap((slot) => {
+      const failure = failureOf(slot, seen);
+      return failure ? [{ slot, failure }] : [];
+    });
+    if (failures.some(({ failure }) => failure.reason === "source_missing")) {
+      await forgetSource(attempt);
     }
-    const isWhole = slots.every((slot) => failureOf(slot, items) !== undefined);
+    const isFinal = failures.filter(({ slot, failure }) => slot.failures + 1 >= failure.maxTries);
     const outcome: AttemptOutcome = step.cancelRequestedAt
       ? "cancelled"
-      : isWhole
+      : isFinal.length === missing.length
         ? "finished"
         : "interrupted";
-    await settleAttempt(db, { batchId, outcome, now: deps.now() });
+    const counted = failures.map(({ slot, failure }) => toSlotFailure(slot, failure));
+    await settleAttempt(db, { batchId, outcome, failures: counted, now: deps.now() });
   }
 
-  /** An image saved just before InvokeAI died is in no item; it is known by the session that made it. */
-  async function adoptOrphans(
-    step: Step,
-    attempt: Attempt,
-    items: BatchItem[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const missing = (await listSlots(db, step.id)).filter((slot) => isMissing(slot, attempt));
-    const cut = items.filter(
-      (item) =>
-        item.status === "cancelled" &&
-        item.startedAt !== null &&
-        missing.some((slot) => slot.index === item.slotIndex),
+  /** What the server tells of the batch, of which nothing runs on behind our back. */
+  async function close({ batchId, backend }: Attempt, signal: AbortSignal): Promise<BatchItems> {
+    const invokeai = await deps.invokeai(backend);
+    const seen = await invokeai.listBatchItems(batchId, signal);
+    if (seen.unreadable === 0 && seen.items.every(isOver)) return seen;
+    await invokeai.cancelBatch(batchId, signal);
+    return { ...seen, items: (await invokeai.listBatchItems(batchId, signal)).items };
+  }
+
+  const listMissing = async (attempt: Attempt): Promise<Slot[]> =>
+    (await listSlots(db, attempt.stepId)).filter(
+      (slot) => slot.status === "open" && attempt.slotIndexes.includes(slot.index),
     );
-    if (cut.length === 0) return;
-    const sessionIds = cut.map((item) => item.sessionId);
+
+  /** An image that no item names: saved just before InvokeAI died, or its item was deleted before anybody looked. */
+  async function adoptOrphans(step: Step, attempt: Attempt, signal: AbortSignal): Promise<void> {
+    const missing = await listMissing(attempt);
+    if (missing.length === 0) return;
     const invokeai = await deps.invokeai(attempt.backend);
-    const images = await invokeai.findImagesBySession(sessionIds, signal);
-    for (const image of images) {
-      const item = cut.find((candidate) => candidate.sessionId === image.sessionId);
-      const slot = missing.find((candidate) => candidate.index === item?.slotIndex);
-      if (!slot) continue;
-      const photo = generatedPhoto({
-        id: deps.newId(),
-        step,
-        slot,
-        attempt,
-        imageName: image.imageName,
-      });
-      await fillSlot(db, { stepId: step.id, index: slot.index, photo });
+    const known = new Set(await listImageNames(db, step.id));
+    for (const { imageName, seed } of await invokeai.findBatchImages(attempt.batchId, signal)) {
+      const at = missing.findIndex((slot) => slot.seed === seed);
+      const [slot] = known.has(imageName) || at === -1 ? [] : missing.splice(at, 1);
+      if (slot) await recordImage(deps, { step, attempt, slot, imageName });
     }
+  }
+
+  async function forgetSource({ backend, sourceImageName: imageName }: Attempt): Promise<void> {
+    if (imageName !== null) await forgetUploadedSource(db, { backend, imageName });
   }
 
   /** What is left to do for the step is a matter of its slots. */
@@ -97,14 +94,15 @@ export function createSettleActivities(deps: ActivityDeps) {
   };
 }
 
-function isMissing(slot: Slot, attempt: Attempt): boolean {
-  return slot.status === "open" && attempt.slotIndexes.includes(slot.index);
+/** Why a slot's image did not come; undefined when its item was interrupted, never sent, or is gone. */
+function failureOf(slot: Slot, { items, unreadable }: BatchItems): GenerationFailure | undefined {
+  const own = items.filter((item) => item.slotIndex === slot.index);
+  const isUnreadable = unreadable > 0 && own.length === 0;
+  if (isUnreadable) return describeFailure("item_unreadable");
+  return own.find((item) => item.failure !== null)?.failure ?? undefined;
 }
 
-/** Why a slot's image will not come; undefined when its item was interrupted, never sent, or is gone. */
-function failureOf(slot: Slot, items: BatchItem[]) {
-  return (
-    items.find((item) => item.slotIndex === slot.index && item.failure !== null)?.failure ??
-    undefined
-  );
+function toSlotFailure(slot: Slot, failure: GenerationFailure): SlotFailure {
+  const { code, message, suggestion, maxTries } = failure;
+  return { index: slot.index, error: { code, message, suggestion }, maxTries };
 }

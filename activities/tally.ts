@@ -5,5 +5,6 @@ import type { Tally } from "#workflows/generation-step/contract";
 export function tallyOf(slots: Slot[]): Tally {
   const amount = (status: Slot["status"]) => slots.filter((slot) => slot.status === status).length;
   const error = slots.find((slot) => slot.error)?.error ?? null;
-  return { filled: amount("filled"), failed: amount("failed"), open: amount("open"), error };
+  const failed = amount("failed") + amount("lost");
+  return { filled: amount("filled"), failed, open: amount("open"), error };
 }

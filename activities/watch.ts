@@ -1,13 +1,10 @@
 import { ProviderError } from "#errors";
-import { findAttempt, listSlots } from "#db/queries/attempts";
-import { fillSlot } from "#db/queries/slots";
+import { findAttempt } from "#db/queries/attempts";
 import { findStep, noteStepMessage } from "#db/queries/steps";
-import type { Attempt, Slot, Step } from "#db/schema/steps";
-import type { BatchItem } from "./adapters/invokeai/types";
 import { createBatchFollower } from "./batch-follower";
 import type { ActivityDeps } from "./deps";
-import { generatedPhoto } from "./generated-photo";
 import { pause, withHeartbeat } from "./heartbeat";
+import { isOver, recordImages } from "./record-images";
 import { waitingWords } from "./waiting";
 
 type Seen = { photoIds: string[]; ended: boolean };
@@ -21,27 +18,6 @@ const looksUntilGone = 3;
 export function createWatchActivities(deps: ActivityDeps) {
   const { db } = deps.database;
   const follow = createBatchFollower(deps);
-
-  /** Gives rows to the images that are new; repeating it changes nothing. */
-  async function record(step: Step, attempt: Attempt, items: BatchItem[]): Promise<string[]> {
-    const slots = new Map((await listSlots(db, step.id)).map((slot) => [slot.index, slot]));
-    const photoIds: string[] = [];
-    for (const item of items) {
-      const slot = item.slotIndex === null ? undefined : slots.get(item.slotIndex);
-      if (!slot || slot.status === "filled" || item.imageName === null || !isOver(item)) continue;
-      const photo = generatedPhoto({
-        id: deps.newId(),
-        step,
-        slot,
-        attempt,
-        imageName: item.imageName,
-      });
-      const filled = await fillSlot(db, { stepId: step.id, index: slot.index, photo });
-      slots.set(slot.index, { ...slot, status: "filled" } satisfies Slot);
-      if (filled.isNew) photoIds.push(photo.id);
-    }
-    return photoIds;
-  }
 
   async function watchBatch({ batchId }: { batchId: string }, signal: AbortSignal): Promise<Seen> {
     const attempt = await findAttempt(db, batchId);
@@ -63,10 +39,14 @@ export function createWatchActivities(deps: ActivityDeps) {
           await say(waitingWords(look));
         } else {
           await say(null);
-          misses = look.length === 0 ? misses + 1 : 0;
-          const photoIds = await record(step, attempt, look);
-          progress.itemsSeen(look);
-          const ended = look.length === 0 ? misses >= looksUntilGone : look.every(isOver);
+          const { items, unreadable } = look;
+          misses = items.length === 0 ? misses + 1 : 0;
+          const photoIds = await recordImages(deps, { step, attempt, items });
+          progress.itemsSeen(items);
+          // What InvokeAI cannot load never ends, and nothing behind it begins.
+          const isStuck = unreadable > 0;
+          const ended =
+            isStuck || (items.length === 0 ? misses >= looksUntilGone : items.every(isOver));
           if (photoIds.length > 0 || ended) return { photoIds, ended };
         }
         await Promise.race([moved, pause(lookEveryMs, signal)]);
@@ -79,7 +59,7 @@ export function createWatchActivities(deps: ActivityDeps) {
   async function lookAt(batchId: string, backend: string, signal: AbortSignal) {
     try {
       const invokeai = await deps.invokeai(backend);
-      return (await invokeai.listBatchItems(batchId, signal)).items;
+      return await invokeai.listBatchItems(batchId, signal);
     } catch (error) {
       // It may be starting again; the batch is looked for until it answers.
       if (error instanceof ProviderError && error.retryable) return error;
@@ -92,8 +72,4 @@ export function createWatchActivities(deps: ActivityDeps) {
     watchBatch: (input: { batchId: string }): Promise<Seen> =>
       withHeartbeat((signal) => watchBatch(input, signal)),
   };
-}
-
-function isOver(item: BatchItem): boolean {
-  return item.status === "completed" || item.status === "failed" || item.status === "cancelled";
 }

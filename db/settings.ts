@@ -30,6 +30,10 @@ export const settingSchemas = {
     maxLength: 2_048,
     description: "Where InvokeAI answers; without name and password",
   }),
+  "backend.board_name": Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()], {
+    description:
+      "Board of InvokeAI's gallery that generated images go on, made when missing; null: none",
+  }),
   "backend.idle_timeout_minutes": Type.Integer({ minimum: 1, maximum: 10_080 }),
   "backend.max_session_hours": Type.Number({ exclusiveMinimum: 0, maximum: 168 }),
   "backend.max_session_cost_usd": money,
@@ -62,6 +66,7 @@ export function defaultSettings(config: Pick<Config, "invokeai" | "limits">): Se
     ],
     "backend.mode": "local",
     "backend.local_url": config.invokeai.localUrl,
+    "backend.board_name": null,
     "backend.idle_timeout_minutes": config.limits.podIdleMinutes,
     "backend.max_session_hours": 8,
     "backend.max_session_cost_usd": null,

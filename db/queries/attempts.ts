@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, max } from "drizzle-orm";
+import { and, asc, eq, isNull, max, sql } from "drizzle-orm";
 import type { Db } from "../client";
 import {
   type Attempt,
@@ -6,6 +6,7 @@ import {
   attempts,
   type Slot,
   slots,
+  type StepError,
   steps,
 } from "../schema/steps";
 
@@ -142,13 +143,32 @@ export async function settleUnsent(
   return won.length === 1;
 }
 
-/** Closes an attempt; a second call changes nothing. */
+/** An item that failed. A slot stays open as long as its item has failed less than `maxTries` times. */
+export type SlotFailure = { index: number; error: StepError; maxTries: number };
+
+/** Closes an attempt and counts the failures of its slots; a second call changes nothing. */
 export async function settleAttempt(
   db: Db,
-  params: { batchId: string; outcome: AttemptOutcome; now: Date },
+  params: { batchId: string; outcome: AttemptOutcome; now: Date; failures?: SlotFailure[] },
 ): Promise<void> {
-  await db
-    .update(attempts)
-    .set({ settledAt: params.now, outcome: params.outcome })
-    .where(and(eq(attempts.batchId, params.batchId), isNull(attempts.settledAt)));
+  await db.transaction(async (tx) => {
+    const [settled] = await tx
+      .update(attempts)
+      .set({ settledAt: params.now, outcome: params.outcome })
+      .where(and(eq(attempts.batchId, params.batchId), isNull(attempts.settledAt)))
+      .returning({ stepId: attempts.stepId });
+    if (!settled) return;
+    for (const { index, error, maxTries } of params.failures ?? []) {
+      await tx
+        .update(slots)
+        .set({
+          failures: sql`${slots.failures} + 1`,
+          status: sql`case when ${slots.failures} + 1 >= ${maxTries}::int then 'failed' else 'open' end`,
+          error,
+        })
+        .where(
+          and(eq(slots.stepId, settled.stepId), eq(slots.index, index), eq(slots.status, "open")),
+        );
+    }
+  });
 }

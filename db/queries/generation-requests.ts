@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNull, max, ne, or } from "drizzle-orm";
+import { and, asc, eq, exists, gt, inArray, isNull, max, ne, notInArray, or } from "drizzle-orm";
 import type { Db, Tx } from "../client";
 import { photos } from "../schema/photos";
 import { type EntryType, type Session, sessions, type SessionStatus } from "../schema/sessions";
@@ -178,17 +178,32 @@ export async function setSelectedImage(
     .where(eq(steps.id, params.stepId));
 }
 
-/** Opens the slots of a step that hold no image and never did; returns how many are open now. */
+/**
+ * Opens the slots of a step whose image never came to be or was lost before it was here; returns how many are open now.
+ * A photo that was deleted on purpose is not missing, lost or not.
+ */
 export async function reopenSlots(tx: Tx, stepId: string): Promise<number> {
+  const isWanted = exists(
+    tx
+      .select({ id: photos.id })
+      .from(photos)
+      .where(and(eq(photos.id, slots.photoId), isNull(photos.deletedAt))),
+  );
   const open = await tx
     .update(slots)
-    .set({ status: "open", error: null })
-    .where(and(eq(slots.stepId, stepId), ne(slots.status, "filled")))
+    .set({ status: "open", error: null, failures: 0 })
+    .where(
+      and(
+        eq(slots.stepId, stepId),
+        ne(slots.status, "filled"),
+        or(and(ne(slots.status, "lost"), isNull(slots.photoId)), isWanted),
+      ),
+    )
     .returning({ index: slots.index });
   return open.length;
 }
 
-/** Makes a failed or cancelled step pending again; false when it is in another state. */
+/** Makes a step that has ended pending again; false while it has not. */
 export async function reopenStep(tx: Tx, stepId: string): Promise<boolean> {
   const reopened = await tx
     .update(steps)
@@ -201,7 +216,7 @@ export async function reopenStep(tx: Tx, stepId: string): Promise<boolean> {
       startedAt: null,
       completedAt: null,
     })
-    .where(and(eq(steps.id, stepId), inArray(steps.status, ["failed", "cancelled"])))
+    .where(and(eq(steps.id, stepId), notInArray(steps.status, ["pending", "processing"])))
     .returning({ id: steps.id });
   return reopened.length === 1;
 }

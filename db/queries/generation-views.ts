@@ -2,7 +2,7 @@ import { and, asc, desc, eq, gte, inArray, isNull, not, sql, type SQL } from "dr
 import type { Db, Tx } from "../client";
 import { type Photo, photoColumns, photos } from "../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../schema/sessions";
-import { type Step, type StepProgress, stepProgress, steps } from "../schema/steps";
+import { type Step, type StepError, type StepProgress, stepProgress, steps } from "../schema/steps";
 import type { ExpectedTurn } from "../turn-forecast";
 import { findExpectedTurns } from "./line";
 
@@ -17,6 +17,8 @@ export type StepView = Step & {
   retrieval: RetrievalCounts;
   /** Images that never came to be. */
   slotsFailed: number;
+  /** Why the first of the missing images is missing. */
+  missing: StepError | null;
   running: StepProgress | null;
   /** Of one that waits for its turn, where it can be told. */
   expected: ExpectedTurn | null;
@@ -27,6 +29,10 @@ const seeds = sql<number[]>`(
 )`;
 const slotsFailed = sql<number>`(
   select count(*)::int from slots where step_id = ${steps.id} and status = 'failed'
+)`;
+const missing = sql<StepError | null>`(
+  select error from slots where step_id = ${steps.id} and status in ('failed', 'lost')
+  order by slot_index limit 1
 )`;
 const batchId = sql<string | null>`(
   select batch_id from attempts where step_id = ${steps.id} order by number desc limit 1
@@ -42,7 +48,7 @@ const retrieval = sql<RetrievalCounts>`(
 
 async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Promise<StepView[]> {
   const rows = await db
-    .select({ step: steps, seeds, slotsFailed, batchId, retrieval, running: stepProgress })
+    .select({ step: steps, seeds, slotsFailed, missing, batchId, retrieval, running: stepProgress })
     .from(steps)
     .leftJoin(stepProgress, eq(stepProgress.stepId, steps.id))
     .where(where)

@@ -1,7 +1,9 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Db } from "../client";
 import { type Photo, photoColumns, photos } from "../schema/photos";
+import type { StepError } from "../schema/steps";
 import { insertEvents } from "./events";
+import { keepImage, loseImage } from "./slots";
 
 const unfinished = inArray(photos.retrievalStatus, ["pending", "processing"]);
 
@@ -36,6 +38,7 @@ export async function completeRetrieval(
       .where(and(eq(photos.id, params.photo.id), unfinished))
       .returning({ id: photos.id });
     if (won.length === 0) return false;
+    await keepImage(tx, params.photo.id);
     await insertEvents(tx, [
       {
         type: "photo.retrieved",
@@ -49,11 +52,18 @@ export async function completeRetrieval(
 
 /**
  * Counts a failed attempt. The photo waits for its next one, or is given up after `maxAttempts` or when another try cannot help.
+ * `lost`: what to say of the slot when the photo is given up because there is nothing left to fetch.
  * undefined when the photo was completed or deleted meanwhile.
  */
 export async function countFailedRetrieval(
   db: Db,
-  params: { photo: Photo; reason: string; maxAttempts: number; final: boolean },
+  params: {
+    photo: Photo;
+    reason: string;
+    maxAttempts: number;
+    final: boolean;
+    lost?: StepError;
+  },
 ): Promise<{ attempts: number; givenUp: boolean } | undefined> {
   return db.transaction(async (tx) => {
     const givenUp = params.final
@@ -70,6 +80,7 @@ export async function countFailedRetrieval(
       .returning({ attempts: photos.retrievalAttempts, status: photos.retrievalStatus });
     if (!row) return undefined;
     const gaveUp = row.status === "failed";
+    if (gaveUp && params.lost) await loseImage(tx, { photo: params.photo, error: params.lost });
     if (gaveUp) {
       await insertEvents(tx, [
         {

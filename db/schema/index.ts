@@ -13,3 +13,4 @@ export * from "./settings";
 export * from "./shares";
 export * from "./steps";
 export * from "./templates";
+export * from "./uploaded-sources";

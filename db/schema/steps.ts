@@ -110,7 +110,8 @@ export const steps = pgTable(
   ],
 );
 
-export type SlotStatus = "open" | "filled" | "failed";
+/** `lost`: InvokeAI made the image, and had it no longer when it was to be fetched. */
+export type SlotStatus = "open" | "filled" | "failed" | "lost";
 
 /** One requested image; made before anything is queued and filled at most once. */
 export const slots = pgTable(
@@ -124,10 +125,12 @@ export const slots = pgTable(
     status: text("status").$type<SlotStatus>().notNull().default("open"),
     photoId: uuid("photo_id").references((): AnyPgColumn => photos.id, { onDelete: "set null" }),
     error: jsonb("error").$type<StepError>(),
+    /** How often its item has failed since it was asked for. */
+    failures: smallint("failures").notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.stepId, table.index] }),
-    check("slots_status", sql`${table.status} in ('open', 'filled', 'failed')`),
+    check("slots_status", sql`${table.status} in ('open', 'filled', 'failed', 'lost')`),
     check("slots_seed", sql`${table.seed} between 0 and 4294967295`),
     uniqueIndex("slots_photo_once")
       .on(table.photoId)

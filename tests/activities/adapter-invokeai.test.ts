@@ -5,6 +5,7 @@ import {
   buildGraph,
   type Graph,
   type GraphRequest,
+  placePictures,
 } from "#activities/adapters/invokeai/graphs/index";
 import { parseItem } from "#activities/adapters/invokeai/items";
 import type { BatchItem, InvokeAiModel } from "#activities/adapters/invokeai/types";
@@ -304,7 +305,7 @@ test("a model that is gone shows at the run, as a fault of the model", async () 
   expect(items[0]?.failure).toMatchObject({
     reason: "model_missing",
     code: "invokeai_model_error",
-    retryable: false,
+    maxTries: 1,
   });
 });
 
@@ -322,22 +323,24 @@ test("a cancelled batch ends its running and its pending items, and again does n
   expect((await client.getBatchStatus(batchId)).cancelled).toBe(2);
 });
 
-test("an image saved just before a restart is found by its item's session", async () => {
+test("an image saved just before a restart, which no item names, is found by the mark of its batch", async () => {
   await simulator.control.holdStep({ item: 0, step: "saved" });
   const batchId = newBatchId();
   // Its resizing saves an image of the same session, which is not the one.
   const bytes = new Blob([new Uint8Array(await plain(96, 64, "#224488").png().toBuffer())]);
   const imageName = await client.uploadImage({ bytes, filename: "s.png", mimeType: "image/png" });
-  const graph = graphOf({ source: { imageName, width: 96, height: 64, strength: 0.5 } });
+  const sourced = graphOf({ source: { imageName, width: 96, height: 64, strength: 0.5 } });
+  const graph = placePictures(sourced, { batchId, boardId: null });
   await client.enqueueBatch({ batchId, graph, slots });
   await simulator.control.until(({ frozen }) => frozen?.batchId === batchId);
   await simulator.control.restart();
   const items = await itemsWhen(batchId, ended);
   expect(items.map(({ status }) => status)).toEqual(["cancelled", "completed"]);
-  const { sessionId } = items[0]!;
   expect(items[0]?.imageName).toBeNull();
-  const found = await client.findImagesBySession([sessionId, "another"]);
-  expect(found).toMatchObject([{ sessionId, isIntermediate: false, width: 64 }]);
+  const found = await client.findBatchImages(batchId);
+  expect(found.map(({ seed }) => seed)).toEqual(slots.map(({ seed }) => seed));
+  expect(found[1]?.imageName).toBe(items[1]?.imageName ?? "");
+  expect(await client.findBatchImages(newBatchId())).toEqual([]);
 });
 
 test("an item that the server cannot load is counted, and the readable ones are still listed", async () => {
@@ -409,7 +412,8 @@ test("an answer of another shape is broken, not believed", async () => {
     () => other.getItem(1),
     () => other.listBatchItems("b"),
     () => other.getImage("a.png"),
-    () => other.findImagesBySession([]),
+    () => other.findBatchImages("b"),
+    () => other.ensureBoard("b"),
     () => other.cancelBatch("b"),
     () => other.getQueueStatus(),
     () => other.enqueueBatch({ batchId: "b", graph: graphOf(), slots }),

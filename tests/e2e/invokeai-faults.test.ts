@@ -204,7 +204,7 @@ describe("items that fail", () => {
       error: {
         code: "invokeai_generation_error",
         message: "InvokeAI ran out of memory.",
-        suggestion: "Choose a smaller size or a smaller model.",
+        suggestion: "Choose a smaller size, a smaller batch or a smaller model.",
       },
     });
     await gallery.post(`/generation/steps/${stepId}/retry`);

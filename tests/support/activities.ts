@@ -69,7 +69,7 @@ export async function createActivityBench() {
   /** A step in a session of its own, with one open slot a seed. */
   async function createStep(
     seeds: number[],
-    overrides: { prompt?: string } = {},
+    overrides: { prompt?: string; sourceImageId?: string } = {},
   ): Promise<{ stepId: string; sessionId: string }> {
     const rows = await db.select().from(models);
     const model = rows.find((row) => row.accepts !== null && row.base === "sd-1");
@@ -83,7 +83,7 @@ export async function createActivityBench() {
           id: ids.stepId,
           sessionId: ids.sessionId,
           parentId: null,
-          sourceImageId: null,
+          sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,
           parameters: {
@@ -113,14 +113,18 @@ export async function createActivityBench() {
     db,
     sql: database.sql,
     url: database.url,
+    storage: deps.storage,
     dataDir,
     invokeai,
     simulator,
     clock,
     createStep,
     /** The same with its first attempt, not sent yet. */
-    async createAttempt(seeds: number[]): Promise<Attempt> {
-      const { stepId } = await createStep(seeds);
+    async createAttempt(
+      seeds: number[],
+      overrides: { sourceImageId?: string } = {},
+    ): Promise<Attempt> {
+      const { stepId } = await createStep(seeds, overrides);
       const attempt = await openAttempt(db, { stepId, backend: "local" });
       if (!attempt) throw new Error("no attempt");
       return attempt;

@@ -7,6 +7,7 @@ import {
   continueAsNew,
   isCancellation,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setHandler,
   sleep,
@@ -30,6 +31,9 @@ import { endingOf, endingOfCancelled, failureOf, nextAttempt, reasonOf, summaryO
 
 // Whatever runs when a cancel comes is waited for: what follows must find its effects. Left out, the SDK goes on at once.
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+
+// Runs from before it take what was generated for what was brought.
+const lostImages = "lost-images";
 
 // Rows only, no outside service: repeated until the database answers, however long it is away.
 const rows = proxyActivities<Activities>({
@@ -71,10 +75,12 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     const tally = await generate(place, step.hasSource);
     await turn.giveBack();
     await awaitRetrievals();
-    const ending = endingOf(tally);
+    // An image may be gone before it was fetched.
+    const brought = patched(lostImages) ? await rows.tallySlots({ stepId }) : tally;
+    const ending = endingOf(brought);
     if (ending.status === "failed") throw failureOf(ending.error);
     await rows.endStep({ stepId, ending, from });
-    present("completed", summaryOf(tally));
+    present("completed", summaryOf(brought));
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
     if (isCancellation(error)) {
@@ -88,6 +94,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   }
 
   async function generate(place: string, hasSource: boolean) {
+    let open: number | undefined;
     for (let attempts = 1; ; attempts++) {
       const attempt = await rows.openAttempt({ stepId, backend: place });
       from = "processing";
@@ -105,6 +112,9 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
         tally = await invokeai.settleAttempt({ batchId: attempt.batchId });
       }
       tally ??= await rows.tallySlots({ stepId });
+      // What brought something was no failure.
+      if (open !== undefined && tally.open < open) attempts = 1;
+      open = tally.open;
       const next = nextAttempt(tally, attempts);
       if (!next.again) return tally;
       present(

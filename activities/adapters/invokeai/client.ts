@@ -1,4 +1,5 @@
 import { createHttp } from "../http";
+import { createBoardCalls } from "./boards";
 import { createImageCalls } from "./images";
 import { createLogin, type Credentials } from "./login";
 import { createModelCalls } from "./models";
@@ -33,5 +34,6 @@ export function createInvokeAiClient(options: {
     ...createModelCalls(http, options.connectionTimeoutMs),
     ...createImageCalls(http),
     ...createQueueCalls(http),
+    ...createBoardCalls(http),
   };
 }

@@ -8,6 +8,7 @@ export type FailureReason =
   | "disk_full"
   | "graph_invalid"
   | "image_missing"
+  | "item_unreadable"
   | "unreachable"
   | "unknown";
 
@@ -17,8 +18,8 @@ export type GenerationFailure = {
   code: ErrorCode;
   message: string;
   suggestion: string;
-  /** Whether the same graph may succeed without a person doing something first. */
-  retryable: boolean;
+  /** So often one image is asked for: more than once only where it may succeed without a person doing something first. */
+  maxTries: number;
 };
 
 const failures: Record<FailureReason, GenerationFailure> = {
@@ -27,63 +28,70 @@ const failures: Record<FailureReason, GenerationFailure> = {
     code: "invokeai_model_error",
     message: "InvokeAI no longer has a model, VAE or LoRA of this step.",
     suggestion: "Refresh the models and choose one that is available.",
-    retryable: false,
+    maxTries: 1,
   },
   model_unusable: {
     reason: "model_unusable",
     code: "invokeai_model_error",
     message: "The chosen model, VAE and LoRAs do not work together.",
     suggestion: "Choose a VAE and LoRAs of the same base as the model.",
-    retryable: false,
+    maxTries: 1,
   },
   out_of_memory: {
     reason: "out_of_memory",
     code: "invokeai_generation_error",
     message: "InvokeAI ran out of memory.",
-    suggestion: "Choose a smaller size or a smaller model.",
-    retryable: false,
+    suggestion: "Choose a smaller size, a smaller batch or a smaller model.",
+    maxTries: 1,
   },
   source_missing: {
     reason: "source_missing",
     code: "invokeai_generation_error",
     message: "InvokeAI no longer has the uploaded source image.",
     suggestion: "Run the step again: the source is then uploaded anew.",
-    retryable: true,
+    maxTries: 3,
   },
   disk_full: {
     reason: "disk_full",
     code: "invokeai_generation_error",
     message: "InvokeAI could not save the image.",
     suggestion: "Free space on the disk of InvokeAI, then run the step again.",
-    retryable: false,
+    maxTries: 1,
   },
   graph_invalid: {
     reason: "graph_invalid",
     code: "invokeai_graph_error",
     message: "InvokeAI did not accept the parameters of this step.",
     suggestion: "Change size, scheduler or other parameters; if that does not help, report it.",
-    retryable: false,
+    maxTries: 1,
   },
   image_missing: {
     reason: "image_missing",
     code: "invokeai_generation_error",
     message: "InvokeAI finished without naming an image.",
     suggestion: "Run the step again.",
-    retryable: true,
+    maxTries: 2,
+  },
+  item_unreadable: {
+    reason: "item_unreadable",
+    code: "invokeai_graph_error",
+    message: "InvokeAI took this step but cannot load it, so that it was cancelled there.",
+    suggestion: "Change the parameters of the step; if that does not help, report it.",
+    maxTries: 1,
   },
   unreachable: {
     reason: "unreachable",
     code: "invokeai_connection_error",
     message: "InvokeAI did not give a usable answer.",
     suggestion: "Check that InvokeAI runs at the configured address, then run the step again.",
-    retryable: true,
+    maxTries: 1,
   },
   unknown: {
     reason: "unknown",
     code: "invokeai_generation_error",
     message: "InvokeAI failed to make the image.",
     suggestion: "Run the step again; if it fails again, look into the log of InvokeAI.",
-    retryable: true,
+    maxTries: 3,
   },
 };
 

@@ -1,11 +1,13 @@
 import type { Static } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
 import { ProviderError } from "#errors";
 import type { Http, Sink } from "../http";
-import type { StoredImage } from "./types";
-import { Image, ImageList, parseAnswer, parseMoment } from "./wire";
+import { markKey, markOf } from "./graphs/placement";
+import type { BatchImage, StoredImage } from "./types";
+import { Image, ImageList, Metadata, parseAnswer, parseMoment } from "./wire";
 
-/** The server's own limit of one page. */
-const newestImages = 1000;
+/** The server's own limit of one page; a batch is far below. */
+const mostImages = 1000;
 
 /** Calls about images on the server. */
 export function createImageCalls(http: Http) {
@@ -40,25 +42,28 @@ export function createImageCalls(http: Http) {
     },
 
     /**
-     * Images that runs of these sessions saved, among the newest thousand of the server. Finds what
-     * was saved just before a crash, which no item names.
+     * The pictures of a batch that the server has, known by the mark in their metadata: also those
+     * that no item names, because it was cut off, deleted or forgotten.
      */
-    async findImagesBySession(
-      sessionIds: readonly string[],
-      signal?: AbortSignal,
-    ): Promise<StoredImage[]> {
+    async findBatchImages(batchId: string, signal?: AbortSignal): Promise<BatchImage[]> {
+      const mark = markOf(batchId);
       const query = {
+        image_origin: "internal",
         is_intermediate: false,
-        limit: newestImages,
+        search_term: mark,
+        limit: mostImages,
         offset: 0,
-        order_dir: "DESC",
-        // On by default: old favourites would fill the page.
-        starred_first: false,
+        order_dir: "ASC",
       };
       const answer = await http.readJson({ path: "/api/v1/images/", query }, signal);
-      return parseAnswer(ImageList, answer)
-        .items.map(toImage)
-        .filter(({ sessionId }) => sessionId !== null && sessionIds.includes(sessionId));
+      const images: BatchImage[] = [];
+      for (const { image_name: imageName } of parseAnswer(ImageList, answer).items) {
+        const path = `/api/v1/images/i/${encodeURIComponent(imageName)}/metadata`;
+        const metadata = await http.readJson({ path }, signal);
+        if (!Value.Check(Metadata, metadata) || metadata[markKey] !== mark) continue;
+        images.push({ imageName, seed: metadata.seed });
+      }
+      return images;
     },
 
     /** Deletes an image for good; one that is not there is fine. */

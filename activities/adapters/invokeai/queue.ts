@@ -58,6 +58,7 @@ export function createQueueCalls(http: Http) {
     const request = { path: `${queuePath}/item_ids`, query: { order_dir: "DESC" } };
     const { item_ids } = parseAnswer(ItemIds, await http.readJson(request, signal));
     const items: BatchItem[] = [];
+    let unreadable = 0;
     for (const itemId of item_ids.slice(0, newestItems)) {
       if (items.length === total) break;
       try {
@@ -66,9 +67,11 @@ export function createQueueCalls(http: Http) {
       } catch (error) {
         const isGone = error instanceof ProviderError && error.fault === "missing";
         if (!isGone && !isUnreadable(error)) throw error;
+        if (!isGone) unreadable += 1;
       }
     }
-    return { items: items.sort(byId), unreadable: total - items.length };
+    // Whose an item is that cannot be loaded is not told: no more of them are ours than are missing.
+    return { items: items.sort(byId), unreadable: Math.min(unreadable, total - items.length) };
   }
 
   return {

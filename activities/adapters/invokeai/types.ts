@@ -82,5 +82,8 @@ export type StoredImage = {
   createdAt: Date;
 };
 
+/** A picture of a batch, by its own account. */
+export type BatchImage = { imageName: string; seed: number };
+
 /** The whole server's queue, of every client. */
 export type QueueStatus = { pending: number; inProgress: number; isProcessorRunning: boolean };

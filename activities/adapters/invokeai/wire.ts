@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { broken } from "../http-failures";
+import { markKey } from "./graphs/placement";
 
 // What the client reads of InvokeAI 6.x answers. Fields that are not listed are ignored, null and
 // absent mean the same, sets of words are open.
@@ -91,6 +92,15 @@ export const Image = Type.Object({
 });
 
 export const ImageList = Type.Object({ items: Type.Array(Image) });
+
+/** What a picture's metadata tell of how it was made; those of other programs tell anything. */
+export const Metadata = Type.Object({
+  seed: Type.Integer(),
+  [markKey]: Type.String(),
+});
+
+export const Board = Type.Object({ board_id: Type.String(), board_name: Type.String() });
+export const Boards = Type.Array(Board);
 
 export const Queue = Type.Object({
   queue: Type.Object({ pending: count, in_progress: count }),

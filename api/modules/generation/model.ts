@@ -269,6 +269,8 @@ export function sessionToWire(
 }
 
 export function stepToWire(view: StepView): Static<typeof stepSchema> {
+  // A completed step tells why images are missing, too.
+  const error = view.error ?? (view.completedAt === null ? null : view.missing);
   return {
     id: view.id,
     session_id: view.sessionId,
@@ -286,7 +288,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     seeds: view.seeds,
     status: view.status,
     ...progressToWire(view),
-    ...(view.error && { error: view.error }),
+    ...(error && { error }),
     ...(view.selectedImageId !== null && { selected_image_id: view.selectedImageId }),
     images_retrieved: view.retrieval.completed,
     images_failed: view.retrieval.failed + view.slotsFailed,

@@ -151,15 +151,13 @@ export async function selectImage(
   });
 }
 
-/** Runs a failed or cancelled step again, for the images that never came to be. */
+/** Runs a step that has ended again, for the images that never came to be or were lost on their way. */
 export async function retryStep(deps: Deps, stepId: string): Promise<void> {
   const sessionId = await deps.database.db.transaction(async (tx) => {
     const { step, session } = await lockStep(tx, stepId);
     if (session.status !== "active") throw conflict(`The session is ${session.status}.`);
     if (!(await reopenStep(tx, stepId))) {
-      throw conflict(
-        `Only a failed or cancelled step can be run again; this one is ${step.status}.`,
-      );
+      throw conflict(`Only a step that has ended can be run again; this one is ${step.status}.`);
     }
     if ((await reopenSlots(tx, stepId)) === 0) throw conflict("No image of the step is missing.");
     await insertEvents(tx, [

@@ -38,7 +38,7 @@ const slot = t.Object(
   {
     index: slotIndex,
     seed: t.Integer({ minimum: 0, maximum: 4_294_967_295 }),
-    status: oneOf("open", "filled", "failed"),
+    status: oneOf("open", "filled", "failed", "lost"),
     photo_id: t.Optional(id),
     error,
   },

@@ -20,6 +20,11 @@ export function checkSettings(
   if (localUrl !== undefined && !URL.canParse(localUrl)) {
     faults.push({ path: "backend.local_url", message: "an http:// or https:// URL" });
   }
+  const asked = change["backend.board_name"];
+  const boardName = asked === undefined ? undefined : tidyTitle(asked);
+  if (boardName === null && asked !== null) {
+    faults.push({ path: "backend.board_name", message: "1 to 300 characters, or null" });
+  }
   const ratios = change["generation.aspect_ratios"]?.map((ratio) => ({
     ...ratio,
     name: tidyTitle(ratio.name) ?? "",
@@ -33,6 +38,7 @@ export function checkSettings(
   if (change["backend.mode"] === "remote") throw nothingToRent();
   return {
     ...change,
+    ...(boardName !== undefined && { "backend.board_name": boardName }),
     ...(localUrl !== undefined && { "backend.local_url": localUrl.replace(/\/+$/, "") }),
     ...(ratios && { "generation.aspect_ratios": ratios }),
   };

@@ -35,6 +35,8 @@ export const routes = {
   imageHead: "HEAD /api/v1/images/i/{name}/full",
   imageThumbnail: "GET /api/v1/images/i/{name}/thumbnail",
   imageMetadata: "GET /api/v1/images/i/{name}/metadata",
+  listBoards: "GET /api/v1/boards/",
+  createBoard: "POST /api/v1/boards/",
   socket: "GET /ws/socket.io",
 } as const;
 

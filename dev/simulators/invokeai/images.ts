@@ -39,6 +39,8 @@ export type ImageStore = ReturnType<typeof createImageStore>;
 export function createImageStore(database: Database, dataDir: string | undefined) {
   const folder = dataDir === undefined ? undefined : join(dataDir, "images");
   const inMemory = new Map<string, Buffer>();
+  /** Names by id; gone with the process. */
+  const boards = new Map<string, string>();
   if (folder !== undefined) mkdirSync(folder, { recursive: true });
 
   const insert = database.query<ImageRow, ImageRow>(
@@ -53,6 +55,7 @@ export function createImageStore(database: Database, dataDir: string | undefined
 
   return {
     find,
+    boards,
 
     /** The record a node asks for; its absence fails the node as in the real server. */
     getForNode(name: string): ImageRow {
@@ -65,6 +68,8 @@ export function createImageStore(database: Database, dataDir: string | undefined
     async save(png: Buffer, image: NewImage): Promise<ImageRow> {
       const row: ImageRow = {
         ...image,
+        // A board that is not there costs a warning in the log.
+        board_id: boards.has(image.board_id ?? "") ? image.board_id : null,
         image_name: `${crypto.randomUUID()}.png`,
         created_at: sqlTimestamp(),
       };
@@ -110,6 +115,7 @@ export function createImageStore(database: Database, dataDir: string | undefined
     wipe(): void {
       database.run("delete from images");
       inMemory.clear();
+      boards.clear();
       if (folder === undefined) return;
       rmSync(folder, { recursive: true });
       mkdirSync(folder);

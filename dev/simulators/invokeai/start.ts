@@ -10,6 +10,7 @@ import { createQueueEvents } from "./events.ts";
 import { createListener } from "./http.ts";
 import { createItemJson } from "./item-json.ts";
 import { createAppHandlers } from "./routes/app.ts";
+import { createBoardHandlers } from "./routes/boards.ts";
 import { createImageHandlers } from "./routes/images.ts";
 import { createModelHandlers } from "./routes/models.ts";
 import { createQueueHandlers } from "./routes/queue.ts";
@@ -83,6 +84,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     ...createModelHandlers(world.models),
     ...createQueueHandlers(world, runner, { events, itemJson }),
     ...createImageHandlers(world),
+    ...createBoardHandlers(world.images),
   };
   const listener = createListener(world, handlers, (request) => answerControl(controlled, request));
   http.on("request", listener.listen);

@@ -11,6 +11,7 @@ export type Literal =
   | number
   | boolean
   | { image_name: string }
+  | { board_id: string }
   | ModelIdentifier
   | LoraMetadata[];
 

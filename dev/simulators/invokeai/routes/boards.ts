@@ -1,0 +1,33 @@
+import { detail, json } from "../answers.ts";
+import type { ImageStore } from "../images.ts";
+import type { Handlers } from "../router.ts";
+import { missingField, ValidationFailure } from "../validation.ts";
+
+/** Boards of the gallery: list all of them, make one. Names are not unique. */
+export function createBoardHandlers({ boards }: ImageStore): Handlers {
+  const toJson = (board_id: string) => ({
+    board_id,
+    board_name: boards.get(board_id),
+    archived: false,
+  });
+
+  return {
+    listBoards({ url }) {
+      const isAsked = url.searchParams.has("all") || url.searchParams.has("limit");
+      if (!isAsked)
+        return detail(
+          400,
+          "Invalid request: Must provide either 'all' or both 'offset' and 'limit'",
+        );
+      return json([...boards.keys()].map(toJson));
+    },
+
+    createBoard({ url }) {
+      const name = url.searchParams.get("board_name");
+      if (name === null) throw new ValidationFailure([missingField(["query", "board_name"], null)]);
+      const id = crypto.randomUUID();
+      boards.set(id, name);
+      return json(toJson(id), 201);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { findAttempt } from "#db/queries/attempts";
+import type { Attempt } from "#db/schema/steps";
+import { uploadedSources } from "#db/schema/uploaded-sources";
+import { originalKey } from "#media/keys";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { plain } from "#tests/fixtures/pictures";
+import { insertPhoto } from "#tests/support/rows";
+
+let bench: ActivityBench;
+
+beforeAll(async () => {
+  bench = await createActivityBench();
+}, 30_000);
+
+afterAll(() => bench.close());
+
+async function storedPicture(colour: string): Promise<string> {
+  const { id, kind } = await insertPhoto(bench.db, { width: 96, height: 64 });
+  const png = await plain(96, 64, colour).png().toBuffer();
+  await bench.storage.put(originalKey({ id, kind, mimeType: "image/png" }), png);
+  return id;
+}
+
+const stepFrom = (sourceImageId: string) => bench.createAttempt([1], { sourceImageId });
+
+/** Under which name the attempt found its source on the server. */
+async function bring({ batchId }: Attempt): Promise<string> {
+  await bench.run("uploadSource", { batchId });
+  const name = (await findAttempt(bench.db, batchId))?.sourceImageName;
+  if (!name) throw new Error("no source on the server");
+  return name;
+}
+
+const uploads = async () => (await bench.simulator.control.state()).uploads.length;
+
+const deleteThere = (name: string) =>
+  fetch(`${bench.simulator.url}/api/v1/images/i/${name}`, { method: "DELETE" });
+
+test("a source is sent once, whichever step or attempt wants it; another shape of it is another source", async () => {
+  const photoId = await storedPicture("#884422");
+  const before = await uploads();
+  const first = await stepFrom(photoId);
+  const name = await bring(first);
+  expect(await bring(first)).toBe(name);
+  expect(await bring(await stepFrom(photoId))).toBe(name);
+  // The bytes count, not the photo.
+  expect(await bring(await stepFrom(await storedPicture("#884422")))).toBe(name);
+  expect((await uploads()) - before).toBe(1);
+  const wide = await stepFrom(photoId);
+  await bench.sql`update steps set parameters = jsonb_set(parameters, '{width}', '128')
+    where id = ${wide.stepId}`;
+  expect(await bring(wide)).not.toBe(name);
+  expect((await uploads()) - before).toBe(2);
+});
+
+test("a source that was deleted on the server is sent again, once", async () => {
+  const photoId = await storedPicture("#228844");
+  const gone = await bring(await stepFrom(photoId));
+  await deleteThere(gone);
+  const before = await uploads();
+  const name = await bring(await stepFrom(photoId));
+  expect(name).not.toBe(gone);
+  expect(await bring(await stepFrom(photoId))).toBe(name);
+  expect((await uploads()) - before).toBe(1);
+});
+
+test("what is sent as a source does not show in InvokeAI's gallery", async () => {
+  const name = await bring(await stepFrom(await storedPicture("#112233")));
+  expect((await bench.invokeai.getImage(name)).isIntermediate).toBe(true);
+});
+
+test("an item that misses its source is asked for again after a fresh upload, three times at most", async () => {
+  const { control } = bench.simulator;
+  const { stepId, batchId } = await stepFrom(await storedPicture("#445566"));
+  const names: string[] = [];
+  await control.addFault({
+    kind: "item_failure",
+    // The record is there, so that only the run can tell.
+    errorType: "ImageFileNotFoundException",
+    errorMessage: "Image file not found",
+    times: 3,
+  });
+  for (let batch: string | undefined = batchId; batch !== undefined;) {
+    const attempt: Attempt | undefined = await findAttempt(bench.db, batch);
+    names.push(await bring(attempt!));
+    await bench.run("enqueueBatch", { batchId: batch, graceMs: 500 });
+    await bench.run("watchBatch", { batchId: batch });
+    const tally = await bench.run("settleAttempt", { batchId: batch });
+    // However often it is repeated, a failure counts once.
+    expect(await bench.run("settleAttempt", { batchId: batch })).toEqual(tally);
+    const next = await bench.run("openAttempt", { stepId, backend: "local" });
+    expect(tally.open).toBe(next ? 1 : 0);
+    batch = next?.batchId;
+  }
+  expect(new Set(names).size).toBe(3);
+  const [slot] = await bench.sql`select status, error from slots where step_id = ${stepId}`;
+  expect(slot).toMatchObject({
+    status: "failed",
+    error: { message: "InvokeAI no longer has the uploaded source image." },
+  });
+  const kept = await bench.db.select().from(uploadedSources);
+  expect(kept.map(({ imageName }) => imageName)).not.toContain(names[2]);
+});
