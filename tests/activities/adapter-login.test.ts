@@ -113,11 +113,11 @@ test("a batch is not sent again after a login, which its sender could not date",
     route: "enqueueBatch",
     times: 1,
   });
-  const sent = draw(client, "b1");
+  const fault = faultOf(draw(client, "b1"));
   await simulator.control.until(({ held }) => held.length === 1);
   await simulator.control.changePassword();
   await simulator.control.release();
-  expect((await faultOf(sent)).fault).toBe("locked");
+  expect((await fault).fault).toBe("locked");
   const { requests, enqueues } = await simulator.control.state();
   expect([requests.enqueueBatch, enqueues.length]).toEqual([1, 0]);
   await draw(client, "b1");

@@ -120,7 +120,7 @@ export const Canceled = Type.Object({ canceled: count });
 export function parseAnswer<T extends TSchema>(schema: T, answer: unknown): Static<T> {
   if (Value.Check(schema, answer)) return answer;
   const fault = Value.Errors(schema, answer).First();
-  throw broken("invokeai", "answered in a shape that is not known; is it version 6.7 or newer?", {
+  throw broken("invokeai", "answered in a shape that is not known; is it 6.13 or 6.14?", {
     cause: new Error(`${fault?.path ?? ""}: ${fault?.message ?? ""}`),
   });
 }
