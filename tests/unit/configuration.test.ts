@@ -109,6 +109,23 @@ test("an open address wants a token, or somebody else at the door", () => {
   expect(faultsOf({ ...open, ALLOW_UNAUTHENTICATED: "true" })).toEqual([]);
 });
 
+test("InvokeAI is entered by user and password, or by a token, and by neither half alone nor both", () => {
+  const user = { DATABASE_URL: databaseUrl, INVOKEAI_USER: "a@example.org" };
+  const token = { DATABASE_URL: databaseUrl, INVOKEAI_TOKEN: "t1" };
+  expect(faultsOf(user).join()).toStartWith("INVOKEAI_PASSWORD: needed");
+  expect(faultsOf({ DATABASE_URL: databaseUrl, INVOKEAI_PASSWORD: "p" }).join()).toStartWith(
+    "INVOKEAI_USER: needed",
+  );
+  const both = { ...user, ...token, INVOKEAI_PASSWORD: "p" };
+  expect(faultsOf(both).join()).toStartWith("INVOKEAI_TOKEN: not beside INVOKEAI_USER");
+  expect(loadConfig(token).secrets.invokeaiLogin).toEqual({ token: "t1" });
+  expect(loadConfig({ ...user, INVOKEAI_PASSWORD: "p" }).secrets.invokeaiLogin).toEqual({
+    user: "a@example.org",
+    password: "p",
+  });
+  expect(loadConfig({ DATABASE_URL: databaseUrl }).secrets.invokeaiLogin).toBeNull();
+});
+
 test("tests never get the owner's database", () => {
   const env = { DATABASE_URL: databaseUrl, TEST_DATABASE_URL: databaseUrl };
   expect(faultsOf(env)).toEqual(["TEST_DATABASE_URL: another database than DATABASE_URL"]);
