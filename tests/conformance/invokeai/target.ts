@@ -1,7 +1,7 @@
 import { io, type Socket } from "socket.io-client";
 import { blankGraph } from "./graphs.ts";
 import { logIn, type Place } from "./places.ts";
-import { removeTraces } from "./traces.ts";
+import { picturesOf, removeTraces } from "./traces.ts";
 
 export type Model = {
   key: string;
@@ -49,7 +49,7 @@ export async function openTarget(place: Place) {
   const login: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
   const batchIds = new Set<string>();
-  const uploads = new Set<string>();
+  const pictures = new Set<string>();
 
   async function call(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(new URL(path, url), {
@@ -102,7 +102,10 @@ export async function openTarget(place: Place) {
         ({ pending, in_progress, total }) => total > 0 && pending + in_progress === 0,
       );
       const items = (await call("GET", `${queue}/list_all?destination=${batchId}`)).json as Item[];
-      return items.filter((item) => item.batch_id === batchId);
+      const ours = items.filter((item) => item.batch_id === batchId);
+      // Known by now, also where a test then deletes the items that name them.
+      for (const name of ours.flatMap(picturesOf)) pictures.add(name);
+      return ours;
     },
 
     async findModel(base: string, type: string): Promise<Model> {
@@ -126,7 +129,7 @@ export async function openTarget(place: Place) {
       });
       // oxlint-disable-next-line typescript/no-explicit-any
       const json = (await response.json()) as any;
-      if (response.status === 201) uploads.add(json.image_name as string);
+      if (response.status === 201) pictures.add(json.image_name as string);
       return { status: response.status, headers: response.headers, json };
     },
 
@@ -175,7 +178,7 @@ export async function openTarget(place: Place) {
     /** @throws when something of this target's is still on the server afterwards */
     async close(): Promise<void> {
       try {
-        await removeTraces({ call, batchStatus }, { batchIds, uploads });
+        await removeTraces({ call, batchStatus }, { batchIds, pictures });
       } finally {
         await close();
       }

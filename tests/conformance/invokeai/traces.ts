@@ -9,13 +9,13 @@ const queue = "/api/v1/queue/default";
 const drainMs = 5_000;
 
 /**
- * Removes these batches and all that they drew, and these uploads: by name, so that nobody else's
+ * Removes these batches and all that they drew, and these pictures: by name, so that nobody else's
  * are touched.
  * @throws Error when a batch or a picture is still there
  */
 export async function removeTraces(
   server: Server,
-  made: { batchIds: ReadonlySet<string>; uploads: ReadonlySet<string> },
+  made: { batchIds: ReadonlySet<string>; pictures: ReadonlySet<string> },
 ): Promise<void> {
   const { call, batchStatus } = server;
   const batchIds: string[] = [];
@@ -23,7 +23,7 @@ export async function removeTraces(
   if (batchIds.length > 0) {
     await call("PUT", `${queue}/cancel_by_batch_ids`, { batch_ids: batchIds });
   }
-  const pictures = new Set(made.uploads);
+  const pictures = new Set(made.pictures);
   for (const batchId of batchIds) {
     for (const name of await drawnBy(server, batchId)) pictures.add(name);
     await call("DELETE", `${queue}/d/${batchId}`);
@@ -49,12 +49,15 @@ async function drawnBy({ call }: Server, batchId: string): Promise<string[]> {
     if (status !== 200) return [];
     const items = json as Item[];
     if (!items.some(isStopping) || Date.now() > deadline) {
-      return items.flatMap(({ session }) =>
-        Object.values(session.results).flatMap(({ image }) => image?.image_name ?? []),
-      );
+      return items.flatMap(picturesOf);
     }
     await Bun.sleep(50);
   }
+}
+
+/** The pictures of an item, those of its helping nodes included. */
+export function picturesOf({ session }: Item): string[] {
+  return Object.values(session.results).flatMap(({ image }) => image?.image_name ?? []);
 }
 
 function isStopping({ status, started_at, session }: Item): boolean {
