@@ -39,7 +39,11 @@ export async function findPlaces(): Promise<Place[]> {
 }
 
 function simulated(api: ApiVersion, account: Account): Place {
-  const models = ["sd-1/main", "sd-1/vae", "sd-1/lora", "sdxl/main"];
+  const models = [
+    ...["sd-1/main", "sd-1/vae", "sd-1/lora"],
+    ...["sd-2/main", "sdxl/main", "sdxl/vae", "sdxl/lora"],
+    ...["flux/main", "flux/vae", "flux/lora"],
+  ];
   const hasAccounts = account.user !== undefined;
   const { user = "", password = "" } = account;
   return {
