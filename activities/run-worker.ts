@@ -24,6 +24,7 @@ import { configuredTimings, type Timings } from "#workflows/timings";
 import type { ActivityDeps } from "./deps";
 import { createActivities } from "./index";
 import { createLocalInvokeAi } from "./local-invokeai";
+import { watchModels } from "./model-watch";
 import { ensureNamespace } from "./namespace";
 import { ensureSchedules } from "./schedules";
 
@@ -63,15 +64,23 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
     timings: { ...configuredTimings(config), ...timings },
   });
   const workers = await createWorkers(config, deps, native, namespace);
+  const stopping = new AbortController();
   let code = 0;
   try {
     const running = Promise.all(workers.map((worker) => worker.run()));
     await Promise.race([running, prepareWork(temporal)]);
+    void watchModels(deps, {
+      backend: "local",
+      quietMs: 1_000,
+      onFault: (error) => void logger.warn("the models were not asked for", { error }),
+      signal: stopping.signal,
+    });
     await running;
   } catch (error) {
     logger.error("worker stopped badly", { error: String(error) });
     code = 1;
   }
+  stopping.abort();
   await native.close().catch(() => {});
   await connection.close().catch(() => {});
   await database.close().catch(() => {});

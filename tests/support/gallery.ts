@@ -17,7 +17,7 @@ export function createGalleryClient(url: string) {
 
   async function firstModel(): Promise<Json> {
     return until("a model that pictures can be made with", async () => {
-      const { items } = await call("GET", "/models");
+      const { items } = await call("GET", "/models?base=sd-1");
       return items.find((model: Json) => model.supported && model.is_available);
     });
   }

@@ -2,6 +2,7 @@ import { createHttp } from "../http";
 import { createBoardCalls } from "./boards";
 import { createImageCalls } from "./images";
 import { createLogin, type Credentials } from "./login";
+import { type ModelSubscription, subscribeModelChanges } from "./model-events";
 import { createModelCalls } from "./models";
 import { type ProgressSubscription, subscribeProgress } from "./progress";
 import { createQueueCalls } from "./queue";
@@ -30,6 +31,9 @@ export function createInvokeAiClient(options: {
     /** Listens to a batch until its signal ends it; see subscribeProgress. */
     subscribeProgress: (subscription: ProgressSubscription): void =>
       subscribeProgress({ ...subscription, baseUrl, login }),
+    /** Listens for installed models until its signal ends it; see subscribeModelChanges. */
+    subscribeModelChanges: (subscription: ModelSubscription): void =>
+      subscribeModelChanges({ ...subscription, baseUrl, login }),
     // A server that is there tells its version at once: asked often, it may not hang for long.
     ...createModelCalls(http, options.connectionTimeoutMs),
     ...createImageCalls(http),

@@ -34,6 +34,9 @@ export function createSimulatorControl(baseUrl: string) {
     /** Another server behind the same address: no queue, no images, item ids from 1. */
     wipe: () => call("POST", controlPaths.wipe),
     vanishBatch: (batchId: string) => call("POST", controlPaths.vanishBatch, { batchId }),
+    /** A LoRA more, told over the socket; answers its key. */
+    installModel: async (model: { name: string; base: string }): Promise<string> =>
+      (await call<{ key: string }>("POST", controlPaths.installModel, model)).key,
     removeModel: (key: string) => call("POST", controlPaths.removeModel, { key }),
     /** As a new install of the same weights: another key, the same hash. */
     rekeyModel: async (key: string): Promise<string> =>

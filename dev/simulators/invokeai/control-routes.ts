@@ -52,6 +52,18 @@ export async function answerControl(target: Controlled, request: RouteRequest): 
     case `POST ${controlPaths.vanishBatch}`:
       runner.removeBatch((readJson(request) as { batchId: string }).batchId);
       return done;
+    case `POST ${controlPaths.installModel}`: {
+      const config = world.models.install(readJson(request) as { name: string; base: string });
+      const { key } = config;
+      sink.broadcast("model_install_complete", {
+        id: 0,
+        source: null,
+        key,
+        total_bytes: 0,
+        config,
+      });
+      return json({ key });
+    }
     case `POST ${controlPaths.removeModel}`:
       world.models.remove((readJson(request) as { key: string }).key);
       return done;

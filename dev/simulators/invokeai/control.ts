@@ -139,6 +139,7 @@ export const controlPaths = {
   dropSockets: "/__control/drop-sockets",
   wipe: "/__control/wipe",
   vanishBatch: "/__control/vanish-batch",
+  installModel: "/__control/install-model",
   removeModel: "/__control/remove-model",
   rekeyModel: "/__control/rekey-model",
   password: "/__control/password",

@@ -17,6 +17,15 @@ export function createModelCatalogue() {
   return {
     list: (): ModelRecord[] => models,
     find: (key: string): ModelRecord | undefined => models.find((model) => model.key === key),
+    /** A LoRA as an install adds it. */
+    install(model: { name: string; base: string }): ModelRecord {
+      const installed = record(model.name, "lora", model.base, "lycoris", 37_861_176, {
+        trigger_phrases: null,
+        default_settings: null,
+      });
+      models = [...models, installed];
+      return installed;
+    },
     remove(key: string): void {
       models = models.filter((model) => model.key !== key);
     },

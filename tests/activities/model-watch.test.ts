@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Client } from "@temporalio/client";
+import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
+import { watchModels } from "#activities/model-watch";
+import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import { until } from "#tests/support/wait";
+
+let simulator: Simulator;
+beforeAll(async () => {
+  simulator = await startSimulator();
+});
+afterAll(() => simulator.stop());
+
+/** A watch, and what it asked the workflow service for. */
+async function watch() {
+  const asked: string[] = [];
+  const schedule = {
+    getHandle: (id: string) => ({
+      trigger: async (overlap: string) => asked.push(`${id} ${overlap}`),
+    }),
+  };
+  const end = new AbortController();
+  const faults: unknown[] = [];
+  const timeouts = { connectionTimeoutMs: 1_000, readTimeoutMs: 1_000 };
+  const client = createInvokeAiClient({ baseUrl: simulator.url, ...timeouts });
+  void watchModels(
+    { invokeai: async () => client, temporal: { schedule } as unknown as Client },
+    {
+      backend: "local",
+      quietMs: 100,
+      onFault: (error) => void faults.push(error),
+      signal: end.signal,
+    },
+  );
+  await simulator.control.until(({ sockets }) => sockets > 0);
+  await until("the first reading", () => asked.length > 0);
+  return { asked, faults, end };
+}
+
+test("models installed one after the other are read once, and again after a broken connection", async () => {
+  const { asked, faults, end } = await watch();
+  const before = asked.length;
+  await simulator.control.installModel({ name: "Night Rain", base: "sdxl" });
+  await simulator.control.installModel({ name: "Morning Fog", base: "sdxl" });
+  await until("another reading", () => asked.length > before);
+  // What was said meanwhile was not heard.
+  await simulator.control.dropSockets();
+  await until("one more reading", () => asked.length > before + 1);
+  // Each event came twice: two readings, and each behind a run that may have asked already.
+  expect(asked).toHaveLength(before + 2);
+  expect(new Set(asked)).toEqual(new Set(["housekeeping/refresh-models BUFFER_ONE"]));
+  expect(faults).toEqual([]);
+  end.abort();
+  await simulator.control.until(({ sockets }) => sockets === 0);
+});

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { plain } from "#tests/fixtures/pictures";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+type Body = any;
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterAll(() => stack.stop(), 30_000);
+
+const named = (name: string, type = "main") =>
+  until(`the ${type} ${name}`, async () => {
+    const { items } = await gallery.get(`/models?type=${type}&q=${encodeURIComponent(name)}`);
+    return items.find((model: Body) => model.is_available);
+  });
+
+test("each base is drawn with, from text and from an image, and the photo tells all that was used", async () => {
+  const source = await gallery.upload(await plain(160, 120, "#a63").png().toBuffer());
+  const asked: [string, object][] = [
+    ["Tidewater v2", { clip_skip: 20 }],
+    ["Northern Atlas XL", { vae: "XL Clear VAE", lora: "Film Grain XL" }],
+    ["Harbour Dev", { guidance: 3.5, lora: "Rain Lines" }],
+    ["Harbour Quick", {}],
+  ];
+  const session = await gallery.createSession();
+  const steps: [Body, string][] = [];
+  for (const [name, { vae, lora, ...more }] of asked as [string, Body][]) {
+    const { key } = await named(name);
+    const vae_key = vae && (await named(vae, "vae")).key;
+    const loras = lora && [{ model_key: (await named(lora, "lora")).key, weight: 0.6 }];
+    const parameters = { model_key: key, batch_size: 1, vae_key, loras, ...more };
+    for (const source_image_id of [undefined, source.id]) {
+      steps.push([await gallery.requestStep(session.id, { parameters, source_image_id }), name]);
+    }
+  }
+  for (const [{ id, parameters, source_image_id }, name] of steps) {
+    const done = await gallery.stepIs(id, ["completed", "failed"]);
+    expect([name, done.status, done.error]).toEqual([name, "completed", undefined]);
+    await gallery.allRetrieved(id, 1);
+    const [{ photo }] = (await gallery.photosOf(id)) as [Body];
+    const { model_hash, seed, width, height, steps: count, cfg_scale, scheduler } = parameters;
+    const { strength, vae_key, clip_skip, guidance, loras = [] } = parameters;
+    expect(photo.generation_metadata).toMatchObject({
+      ...{ model_hash, seed, width, height, steps: count, cfg_scale, scheduler },
+      ...Object.fromEntries(
+        Object.entries({ strength, vae_key, clip_skip, guidance }).filter(([, told]) => told),
+      ),
+      loras,
+      model_name: name,
+    });
+    expect(strength).toBe(source_image_id ? 0.75 : undefined);
+    const { invokeai } = await gallery.get(`/photos/${photo.id}/metadata`);
+    expect(invokeai.generation_mode).toMatch(source_image_id ? /img2img$/ : /txt2img$/);
+    expect(invokeai.model.name).toBe(name);
+  }
+}, 120_000);
+
+test("a base that no graph is built for is listed as such, and refused", async () => {
+  const other = await named("Paper Lantern CV4");
+  expect([other.supported, other.default_params]).toEqual([false, null]);
+  const session = await gallery.createSession();
+  const refusal = await gallery
+    .requestStep(session.id, { parameters: { model_key: other.key } })
+    .catch((error: Error) => error.message);
+  expect(refusal).toContain("invokeai_model_error");
+});
+
+test("a model that is installed shows up by itself", async () => {
+  await stack.invokeai.control.until(({ sockets }) => sockets > 0);
+  const key = await stack.invokeai.control.installModel({ name: "Night Rain", base: "sdxl" });
+  expect((await named("Night Rain", "lora")).key).toBe(key);
+});
