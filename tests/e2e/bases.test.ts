@@ -51,7 +51,13 @@ test("each base is drawn with, from text and from an image, and the photo tells 
     const { model_hash, seed, width, height, steps: count, cfg_scale, scheduler } = parameters;
     const { strength, vae_key, clip_skip, guidance, loras = [] } = parameters;
     expect(photo.generation_metadata).toMatchObject({
-      ...{ model_hash, seed, width, height, steps: count, cfg_scale, scheduler },
+      model_hash,
+      seed,
+      width,
+      height,
+      steps: count,
+      cfg_scale,
+      scheduler,
       ...Object.fromEntries(
         Object.entries({ strength, vae_key, clip_skip, guidance }).filter(([, told]) => told),
       ),

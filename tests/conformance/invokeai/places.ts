@@ -39,11 +39,15 @@ export async function findPlaces(): Promise<Place[]> {
 }
 
 function simulated(api: ApiVersion, account: Account): Place {
-  const models = [
-    ...["sd-1/main", "sd-1/vae", "sd-1/lora"],
-    ...["sd-2/main", "sdxl/main", "sdxl/vae", "sdxl/lora"],
-    ...["flux/main", "flux/vae", "flux/lora"],
-  ];
+  const parts: Record<string, string[]> = {
+    "sd-1": ["main", "vae", "lora"],
+    "sd-2": ["main"],
+    sdxl: ["main", "vae", "lora"],
+    flux: ["main", "vae", "lora"],
+  };
+  const models = Object.entries(parts).flatMap(([base, types]) =>
+    types.map((type) => `${base}/${type}`),
+  );
   const hasAccounts = account.user !== undefined;
   const { user = "", password = "" } = account;
   return {
