@@ -24,6 +24,8 @@ export function createProgressWriter(
   const since = attempt.acceptedAt ?? now();
   let secondsPerImage: Promise<number | null> | undefined;
   let dirty = false;
+  /** The last one could not be written; the next look brings it again. */
+  let isLost = false;
   let writing: Promise<void> | undefined;
   let lastWrite = 0;
 
@@ -36,9 +38,10 @@ export function createProgressWriter(
     while (dirty) {
       const pauseMs = lastWrite + writeEveryMs - performance.now();
       if (pauseMs > 0) await Bun.sleep(pauseMs);
-      dirty = false;
-      lastWrite = performance.now();
-      await write().catch(() => {});
+      isLost = !(await write().then(
+        () => true,
+        () => false,
+      ));
     }
     writing = undefined;
   }
@@ -46,6 +49,8 @@ export function createProgressWriter(
   async function write(): Promise<void> {
     secondsPerImage ??= findSecondsPerImage(db, step, attempt.backend).catch(() => null);
     const known = await secondsPerImage;
+    dirty = false;
+    lastWrite = performance.now();
     const { made, ...shown } = account.show();
     const at = now();
     await saveProgress(db, {
@@ -69,7 +74,7 @@ export function createProgressWriter(
     },
     /** From a look at the batch: how its images stand. */
     itemsSeen(items: readonly BatchItem[]): void {
-      if (account.itemsSeen(items)) touch();
+      if (account.itemsSeen(items) || isLost) touch();
     },
     /** Waits for what is being written. */
     async settled(): Promise<void> {
