@@ -1,5 +1,6 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#dev/refusal";
+import { measureProgress } from "./measurements/generation-progress";
 import { measureIngest } from "./measurements/ingest";
 import { measureLibraryLists } from "./measurements/library-lists";
 import { measureImportOf } from "./measurements/library-import";
@@ -33,11 +34,16 @@ const library: Record<string, Measurement> = {
   "library/lists": measureLibraryLists,
 };
 
+/** What a person who generates all evening feels: measured only when `generation`, or one of them, is named. */
+const generation: Record<string, Measurement> = {
+  "generation/progress": measureProgress,
+};
+
 /** Takes a quarter of an hour: measured only when it is named. */
 const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
 
 /**
- * `./gallery bench [name…]`: measures what is named, or everything but the library, and prints one table.
+ * `./gallery bench [name…]`: measures what is named, or everything but the groups, and prints one table.
  * @returns the exit status; an aim that is missed is a result and no failure
  */
 export async function runBenchmarks(
@@ -46,13 +52,17 @@ export async function runBenchmarks(
   env: Record<string, string | undefined>,
 ): Promise<number> {
   const usual = [...Object.keys(measurements), start];
-  const known = [...usual, "library", ...Object.keys(library), ...Object.keys(long)];
+  const groups: Record<string, object> = { library, generation };
+  const members = Object.values(groups).flatMap((group) => Object.keys(group));
+  const known = [...usual, ...Object.keys(groups), ...members, ...Object.keys(long)];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new Refusal(`There is no measurement "${unknown}"; there are: ${known.join(", ")}.`);
   }
   const wanted = names.length === 0 ? usual : [...names];
-  if (wanted.includes("library")) wanted.push(...Object.keys(library));
+  for (const [group, its] of Object.entries(groups)) {
+    if (wanted.includes(group)) wanted.push(...Object.keys(its));
+  }
   console.error(describeMachine());
   const rows = [
     ...(await measureStack(root, env, wanted)),
@@ -69,7 +79,7 @@ async function measureStack(
   env: Record<string, string | undefined>,
   wanted: readonly string[],
 ): Promise<Row[]> {
-  const all = { ...measurements, ...library, ...long };
+  const all = { ...measurements, ...library, ...generation, ...long };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
   const stack = await announced("the start of what is needed", () => startBenchStack(root, env));

@@ -18,6 +18,7 @@ type Program = { command: string[]; env: Record<string, string | undefined> };
 /** What is measured: api, worker and simulator as processes of their own, on services that keep their promises to the disk. */
 export type BenchStack = {
   url: string;
+  simulatorUrl: string;
   folder: string;
   databaseUrl: string;
   database: Database;
@@ -111,7 +112,19 @@ export async function startBenchStack(
     closers.push(() => connection.close());
     const namespace = `gallery-${(await ensureInstallation(database.db)).id}`;
     const temporal = new Client({ connection, namespace });
-    return { url, folder, databaseUrl, database, temporal, api, worker, startServer, stop };
+    const simulatorUrl = simulator.url;
+    return {
+      url,
+      simulatorUrl,
+      folder,
+      databaseUrl,
+      database,
+      temporal,
+      api,
+      worker,
+      startServer,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
