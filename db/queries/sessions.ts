@@ -3,6 +3,7 @@ import type { Db } from "../client";
 import { sessions } from "../schema/sessions";
 import { steps } from "../schema/steps";
 import { insertEvents } from "./events";
+import { lockSession } from "./generation-requests";
 
 /** Completes an active session in which no step is live; false when there is one, or it is closed already. */
 export async function closeQuietSession(
@@ -10,6 +11,8 @@ export async function closeQuietSession(
   params: { sessionId: string; now: Date },
 ): Promise<boolean> {
   return db.transaction(async (tx) => {
+    // A request for a step holds the session: only behind it is its step to be seen.
+    await lockSession(tx, params.sessionId);
     const liveSteps = tx
       .select({ id: steps.id })
       .from(steps)

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { reopenStep } from "#db/queries/generation-requests";
+import { lockSession, reopenStep } from "#db/queries/generation-requests";
 import { findStep, startStep } from "#db/queries/steps";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { until } from "#tests/support/wait";
 
 let bench: ActivityBench;
 
@@ -63,4 +64,37 @@ test("a run's summary is at most 60 characters of the prompt, on one line and wi
   const odd = await bench.createStep([1], { prompt: `${"x".repeat(59)}🌃` });
   const cut = await bench.run("nextStep", { sessionId: odd.sessionId });
   expect(cut).toMatchObject({ summary: "x".repeat(59) });
+});
+
+test("a session is not closed as idle while a step is requested: the two meet at its row", async () => {
+  const { sessionId, stepId } = await bench.createStep([1]);
+  const end = (status: string) => bench.sql`
+    update steps set status = ${status}, completed_at = ${status === "pending" ? null : bench.sql`now()`}
+    where id = ${stepId}`;
+  const statusOf = async () =>
+    (await bench.sql`select status from sessions where id = ${sessionId}`)[0]?.["status"];
+  await end("completed");
+  const held = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const requesting = bench.db.transaction(async (tx) => {
+    await lockSession(tx, sessionId);
+    held.resolve();
+    await release.promise;
+    await tx.execute(
+      `update steps set status = 'pending', completed_at = null where id = '${stepId}'`,
+    );
+  });
+  await held.promise;
+  const closing = bench.run("closeIdleSession", { sessionId });
+  await until("it waits for the row", async () => {
+    const waiting = await bench.sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return waiting.length > 0;
+  });
+  release.resolve();
+  await Promise.all([requesting, closing]);
+  expect(await statusOf()).toBe("active");
+  await end("completed");
+  await bench.run("closeIdleSession", { sessionId });
+  expect(await statusOf()).toBe("completed");
 });

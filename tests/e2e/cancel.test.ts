@@ -133,23 +133,6 @@ test("a cancelled step is run again: only what is missing, with its seeds", asyn
   ]);
 }, 90_000);
 
-test("a step cancelled while it waits for its turn is never sent", async () => {
-  const { control } = stack.invokeai;
-  await control.holdStep();
-  const first = await requestStep({ seed: 120, batch_size: 1 });
-  await control.until((state) => state.frozen !== null);
-  const second = await requestStep({ seed: 130, batch_size: 1 });
-  await until("a place in the line", async () => {
-    const step = await gallery.get(`/generation/steps/${second.stepId}`);
-    return step.progress_message?.includes("Place 1");
-  });
-  await cancel(second.stepId);
-  await gallery.stepIs(second.stepId, ["cancelled"]);
-  await control.release();
-  await gallery.stepIs(first.stepId, ["completed"]);
-  expect(sentFor(await control.state(), second.stepId)).toEqual([]);
-}, 90_000);
-
 test("a step cancelled behind another of its session is never sent", async () => {
   const { control } = stack.invokeai;
   await control.holdStep();
@@ -161,47 +144,6 @@ test("a step cancelled behind another of its session is never sent", async () =>
   await control.release();
   await gallery.stepIs(stepId, ["completed"]);
   expect(sentFor(await control.state(), next.id)).toEqual([]);
-}, 90_000);
-
-test("cancelled while the answer to the enqueue is held: the batch is found and cancelled by id", async () => {
-  const { control } = stack.invokeai;
-  await control.holdStep();
-  const held = await control.addFault({ kind: "answer_held", route: "enqueueBatch", times: 1 });
-  const { stepId } = await requestStep({ seed: 160, batch_size: 2 });
-  await control.until((state) => state.held.length === 1 && state.frozen !== null);
-  await cancel(stepId);
-  const step = await gallery.stepIs(stepId, ended);
-  expect(await control.struck(held)).toBe(1);
-  expect(step.status).toBe("cancelled");
-  const state = await control.state();
-  expect(sentFor(state, stepId)).toHaveLength(1);
-  expect(state.generated.filter(({ batchId }) => batchId.startsWith(stepId))).toEqual([]);
-  expect(state.queue).toMatchObject({ pending: 0, inProgress: 0 });
-}, 90_000);
-
-test("cancelled while the enqueue is still on its way: the batch that arrives afterwards is cancelled too", async () => {
-  const { control } = stack.invokeai;
-  await control.holdStep();
-  const held = await control.addFault({
-    kind: "request_held",
-    route: "enqueueBatch",
-    times: 1,
-    outlivesClient: true,
-  });
-  const { stepId } = await requestStep({ seed: 170, batch_size: 2 });
-  await control.until((state) => state.held.length === 1);
-  const before = (await control.state()).requests.cancelByBatchIds ?? 0;
-  await cancel(stepId);
-  await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before);
-  expect(sentFor(await control.state(), stepId)).toEqual([]);
-  await control.release();
-  const step = await gallery.stepIs(stepId, ended);
-  expect(await control.struck(held)).toBe(1);
-  expect(step.status).toBe("cancelled");
-  const state = await control.state();
-  expect(sentFor(state, stepId)).toHaveLength(1);
-  expect(state.queue).toMatchObject({ pending: 0, inProgress: 0 });
-  expect(state.generated.filter(({ batchId }) => batchId.startsWith(stepId))).toEqual([]);
 }, 90_000);
 
 test("cancelled when all its images exist already: the step is completed", async () => {

@@ -56,6 +56,34 @@ test("Two sessions at once: turns in order of arrival, each waiting step shows i
   expect((await gallery.get(`/generation/steps/${third}`)).progress_message).toBeUndefined();
 }, 90_000);
 
+test("a step cancelled while it waits is never sent, those behind it move up, and the start is told that can be expected", async () => {
+  const { control } = stack.invokeai;
+  // Half of the first batch is made, so that its end can be foretold; and its kind was made before.
+  await control.holdStep({ item: 1, step: 1 });
+  const session = await gallery.createSession();
+  const { id: first } = await gallery.requestStep(session["id"], {
+    parameters: { seed: 310, batch_size: 2 },
+  });
+  await control.until((state) => state.frozen !== null);
+  const second = await requestStep(320);
+  await placeIs(second, 1);
+  const third = await requestStep(330);
+  expect(await placeIs(third, 2)).toMatchObject({ place_in_line: 2 });
+  await gallery.post(`/generation/steps/${second}/cancel`);
+  await gallery.stepIs(second, ["cancelled"]);
+  const waiting = await placeIs(third, 1);
+  expect(waiting).toMatchObject({ status: "pending", place_in_line: 1 });
+  expect(waiting.progress_message).toContain("It should start in");
+  expect(Date.parse(waiting.estimated_completion)).toBeGreaterThanOrEqual(
+    Date.parse(waiting.estimated_start),
+  );
+  await control.release();
+  await gallery.stepIs(first, ["completed"]);
+  const done = await gallery.stepIs(third, ["completed"]);
+  expect(Object.keys(done)).not.toContain("place_in_line");
+  expect(await sentSteps()).not.toContain(second);
+}, 90_000);
+
 test("a holder whose run is terminated by hand loses its turn to the next", async () => {
   const { control } = stack.invokeai;
   await control.holdStep();

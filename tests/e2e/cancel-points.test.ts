@@ -1,0 +1,185 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import type { SimulatorControl } from "#dev/simulators/invokeai/control-client";
+import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import { generationStepId } from "#workflows/generation-step/contract";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { smallPng } from "#tests/support/png";
+import { type Stack, startStack } from "#tests/support/stack";
+import { until } from "#tests/support/wait";
+
+let stack: Stack;
+let gallery: GalleryClient;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  gallery = createGalleryClient(api.url);
+}, 60_000);
+
+afterEach(async () => {
+  const { control } = stack.invokeai;
+  await control.clearFaults();
+  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+});
+
+afterAll(() => stack.stop(), 30_000);
+
+type Point = {
+  when: string;
+  /** Holds InvokeAI still at the moment. */
+  arm: (control: SimulatorControl) => Promise<unknown>;
+  isReached: (state: SimulatorState) => boolean;
+  /** Once the cancel was asked for. */
+  then?: (control: SimulatorControl) => Promise<unknown>;
+  hasSource?: boolean;
+  /** What is left of two images asked for. */
+  ends: "cancelled" | "completed";
+  batches: number;
+  images: number;
+};
+
+/** InvokeAI does not draw again what it has drawn. */
+let drawn = 0;
+const newSeed = () => 1_000 * ++drawn;
+
+const isHeld = (route: string) => (state: SimulatorState) =>
+  state.held.some((held) => held.route === route);
+
+const points: Point[] = [
+  {
+    when: "while its source is uploaded",
+    arm: (control) => control.addFault({ kind: "request_held", route: "uploadImage" }),
+    isReached: isHeld("uploadImage"),
+    hasSource: true,
+    ends: "cancelled",
+    batches: 0,
+    images: 0,
+  },
+  {
+    when: "while its batch is looked for before it is sent",
+    arm: (control) => control.addFault({ kind: "request_held", route: "batchStatus", times: 1 }),
+    isReached: isHeld("batchStatus"),
+    ends: "cancelled",
+    batches: 0,
+    images: 0,
+  },
+  {
+    when: "while its batch is on its way, where it arrives afterwards",
+    arm: (control) =>
+      control.addFault({
+        kind: "request_held",
+        route: "enqueueBatch",
+        times: 1,
+        outlivesClient: true,
+      }),
+    isReached: isHeld("enqueueBatch"),
+    then: async (control) => {
+      const before = (await control.state()).requests.cancelByBatchIds ?? 0;
+      await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before);
+      await control.holdStep();
+      await control.release();
+    },
+    ends: "cancelled",
+    batches: 1,
+    images: 0,
+  },
+  {
+    when: "while the answer to its batch is held",
+    arm: async (control) => {
+      await control.holdStep();
+      await control.addFault({ kind: "answer_held", route: "enqueueBatch", times: 1 });
+    },
+    isReached: (state) => isHeld("enqueueBatch")(state) && state.frozen !== null,
+    ends: "cancelled",
+    batches: 1,
+    images: 0,
+  },
+  {
+    when: "while its first image is drawn",
+    arm: (control) => control.holdStep({ item: 0, step: 2 }),
+    isReached: (state) => state.frozen !== null,
+    ends: "cancelled",
+    batches: 1,
+    images: 0,
+  },
+  {
+    when: "while its second image is drawn",
+    arm: (control) => control.holdStep({ item: 1, step: 2 }),
+    isReached: (state) => state.frozen !== null,
+    ends: "cancelled",
+    batches: 1,
+    images: 1,
+  },
+  {
+    when: "while its images are fetched",
+    arm: (control) => control.addFault({ kind: "request_held", route: "imageFull" }),
+    isReached: (state) =>
+      state.held.filter(({ route }) => route === "imageFull").length === 2 &&
+      state.queue.inProgress === 0,
+    ends: "completed",
+    batches: 1,
+    images: 2,
+  },
+];
+
+test.each(points.map((point) => [point.when, point] as const))(
+  "a step cancelled %s ends as it should, and leaves InvokeAI's queue and the turn free",
+  async (_, point) => {
+    const { control } = stack.invokeai;
+    const source = point.hasSource
+      ? (await gallery.upload(await smallPng()))["id"]
+      : undefined;
+    const session = await gallery.createSession();
+    const before = await control.state();
+    await point.arm(control);
+    const { id: stepId } = await gallery.requestStep(session["id"], {
+      parameters: { batch_size: 2, seed: newSeed() },
+      ...(source && { source_image_id: source }),
+    });
+    await control.until(point.isReached);
+    await gallery.post(`/generation/steps/${stepId}/cancel`);
+    await point.then?.(control);
+    expect(await gallery.stepIs(stepId, ["completed", "failed", "cancelled"])).toMatchObject({
+      status: point.ends,
+    });
+    await control.clearFaults();
+    if (point.images > 0) await gallery.allRetrieved(stepId, point.images);
+
+    const after = await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+    const sent = after.enqueues.filter(({ batchId }) => batchId.startsWith(stepId));
+    expect(sent).toHaveLength(point.batches);
+    expect(after.generated.length - before.generated.length).toBe(point.images);
+    expect(await gallery.photosOf(stepId)).toHaveLength(point.images);
+    const run = stack.temporal.workflow.getHandle(generationStepId(stepId));
+    await until("its run's end", async () => (await run.describe()).status.name !== "RUNNING");
+    const next = await gallery.requestStep(session["id"], {
+      parameters: { batch_size: 1, seed: newSeed() },
+    });
+    await gallery.stepIs(next["id"], ["completed"]);
+  },
+  60_000,
+);
+
+test("a session abandoned while it draws, with what nobody chose to be discarded, leaves nothing but what is dear", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 2, step: 1 });
+  const session = await gallery.createSession();
+  const { id: stepId } = await gallery.requestStep(session["id"], {
+    parameters: { batch_size: 3, seed: newSeed() },
+  });
+  await control.until((state) => state.frozen !== null);
+  await gallery.allRetrieved(stepId, 2);
+  const [kept, left] = (await gallery.photosOf(stepId)).map((image) => image["image_id"]);
+  await gallery.patch(`/photos/${kept}`, { is_favorite: true });
+  await gallery.patch(`/generation/sessions/${session["id"]}`, {
+    status: "abandoned",
+    discard_unselected: true,
+  });
+  await gallery.stepIs(stepId, ["cancelled"]);
+  await until("the rest in the trash", async () => {
+    const { items } = await gallery.get("/photos?trashed=true");
+    return items.some((photo: { id: string }) => photo.id === left);
+  });
+  const images = await gallery.photosOf(stepId);
+  expect(images.map((image) => image["image_id"])).toEqual([kept]);
+}, 60_000);
