@@ -47,10 +47,14 @@ async function runStep(
   const session = await api.call<{ id: string }>("POST", "/generation/sessions", {
     entry_type: "scratch",
   });
-  const { id } = await api.call<{ id: string }>("POST", `/generation/sessions/${session.id}/steps`, {
-    prompt: "hills by the sea",
-    parameters: { model_key: modelKey, batch_size: batchSize, steps: denoisingSteps },
-  });
+  const { id } = await api.call<{ id: string }>(
+    "POST",
+    `/generation/sessions/${session.id}/steps`,
+    {
+      prompt: "hills by the sea",
+      parameters: { model_key: modelKey, batch_size: batchSize, steps: denoisingSteps },
+    },
+  );
   for (;;) {
     const step = await api.call<{ status: string; batch_id?: string }>(
       "GET",
@@ -120,7 +124,8 @@ function delays(moves: readonly Shown[], shown: readonly Shown[]): number[] {
 async function openStream(url: string): Promise<{ seen: Shown[]; close: () => void }> {
   const gone = new AbortController();
   const response = await fetch(url, { signal: gone.signal });
-  if (!response.ok || response.body === null) throw new Error(`no event stream: ${response.status}`);
+  if (!response.ok || response.body === null)
+    throw new Error(`no event stream: ${response.status}`);
   const seen: Shown[] = [];
   void readFrames(response.body, (frame) => {
     const data = /^event: step\.progress\ndata: (.*)$/m.exec(frame)?.[1];

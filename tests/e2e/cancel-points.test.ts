@@ -30,7 +30,7 @@ type Point = {
   arm: (control: SimulatorControl) => Promise<unknown>;
   isReached: (state: SimulatorState) => boolean;
   /** Once the cancel was asked for. */
-  then?: (control: SimulatorControl) => Promise<unknown>;
+  afterwards?: (control: SimulatorControl) => Promise<unknown>;
   hasSource?: boolean;
   /** What is left of two images asked for. */
   ends: "cancelled" | "completed";
@@ -73,7 +73,7 @@ const points: Point[] = [
         outlivesClient: true,
       }),
     isReached: isHeld("enqueueBatch"),
-    then: async (control) => {
+    afterwards: async (control) => {
       const before = (await control.state()).requests.cancelByBatchIds ?? 0;
       await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before);
       await control.holdStep();
@@ -126,9 +126,7 @@ test.each(points.map((point) => [point.when, point] as const))(
   "a step cancelled %s ends as it should, and leaves InvokeAI's queue and the turn free",
   async (_, point) => {
     const { control } = stack.invokeai;
-    const source = point.hasSource
-      ? (await gallery.upload(await smallPng()))["id"]
-      : undefined;
+    const source = point.hasSource ? (await gallery.upload(await smallPng()))["id"] : undefined;
     const session = await gallery.createSession();
     const before = await control.state();
     await point.arm(control);
@@ -138,7 +136,7 @@ test.each(points.map((point) => [point.when, point] as const))(
     });
     await control.until(point.isReached);
     await gallery.post(`/generation/steps/${stepId}/cancel`);
-    await point.then?.(control);
+    await point.afterwards?.(control);
     expect(await gallery.stepIs(stepId, ["completed", "failed", "cancelled"])).toMatchObject({
       status: point.ends,
     });
