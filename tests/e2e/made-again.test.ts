@@ -60,9 +60,13 @@ async function fileOf(photoId: string): Promise<string> {
 }
 
 /** The pixels of a stored photo become others; what is written in the file stays. */
-async function repaint(photoId: string, change: (picture: Sharp) => Sharp) {
+async function repaint(photoId: string, change: (picture: Sharp) => Sharp, version?: string) {
   const path = await fileOf(photoId);
   const texts = await readPngTexts(path, ["invokeai_graph", "invokeai_metadata"], 1_000_000);
+  if (version !== undefined) {
+    const said = JSON.parse(texts.invokeai_metadata ?? "{}");
+    texts.invokeai_metadata = JSON.stringify({ ...said, app_version: version });
+  }
   const bytes = await change(sharp(await readFile(path)))
     .png()
     .toBuffer();
@@ -123,7 +127,7 @@ describe("made again", () => {
     expect(await batchesSince(before.enqueues.length)).toHaveLength(2);
   }, 60_000);
 
-  test("near and different pixels are told by their distance, another size without one", async () => {
+  test("near and different pixels are told by their distance, another size without one; another version is named", async () => {
     const photo = await draw(501);
     await repaint(photo["id"], (picture) => picture.linear(1, 1));
     const near = await madeAgain(photo["id"]);
@@ -133,8 +137,13 @@ describe("made again", () => {
     const different = await madeAgain(photo["id"]);
     expect(different["verdict"]).toBe("different");
     expect(different["distance"]).toBeGreaterThan(20);
-    await repaint(photo["id"], (picture) => picture.resize(64, 64));
-    expect(await madeAgain(photo["id"])).toMatchObject({ verdict: "different" });
+    expect(different["reason"]).toBeUndefined();
+    await repaint(photo["id"], (picture) => picture.resize(64, 64), "6.1.0");
+    expect(await madeAgain(photo["id"])).toEqual({
+      verdict: "different",
+      reason: "version_differs",
+      checked_at: expect.any(String),
+    });
   }, 60_000);
 
   test("a source that InvokeAI no longer has is sent again", async () => {

@@ -80,11 +80,11 @@ describe("a recorded graph", () => {
 describe("a verdict", () => {
   const compared = (distance: number) => ({ state: "compared" as const, distance });
 
-  test("is identical for equal pixels alone, near up to 4, and different beyond", () => {
+  test("is identical for equal pixels alone, near up to 10, and different beyond", () => {
     expect(verdictOn(compared(0), false)).toEqual({ verdict: "identical", distance: 0 });
     expect(verdictOn(compared(0.000_001), false)).toEqual({ verdict: "near", distance: 0.0001 });
-    expect(verdictOn(compared(4), false)).toEqual({ verdict: "near", distance: 4 });
-    expect(verdictOn(compared(4.01), false)).toEqual({ verdict: "different", distance: 4.01 });
+    expect(verdictOn(compared(10), false)).toEqual({ verdict: "near", distance: 10 });
+    expect(verdictOn(compared(10.01), false)).toEqual({ verdict: "different", distance: 10.01 });
     expect(verdictOn({ state: "other size" }, false)).toEqual({ verdict: "different" });
   });
 
