@@ -15,6 +15,7 @@ import type { photoImport } from "#workflows/photo-import/workflow";
 import {
   photoReproductionId,
   type PhotoReproductionInput,
+  reproductionRequested,
 } from "#workflows/photo-reproduction/contract";
 import type { photoReproduction } from "#workflows/photo-reproduction/workflow";
 import {
@@ -165,7 +166,7 @@ export function createWorkflowTeller(options: {
 
     reproductionRequested: (photoId) =>
       told("reproductionRequested", () =>
-        client.workflow.start<typeof photoReproduction>("photoReproduction", {
+        client.workflow.signalWithStart<typeof photoReproduction, []>("photoReproduction", {
           taskQueue: queues.main,
           workflowId: photoReproductionId(photoId),
           workflowIdConflictPolicy: "USE_EXISTING",
@@ -175,6 +176,8 @@ export function createWorkflowTeller(options: {
             { key: searchAttributes.entity, value: photoId },
             { key: searchAttributes.status, value: "pending" },
           ],
+          // One that is just ending has to look again: a start alone would find it open, and leave it.
+          signal: reproductionRequested,
         }),
       ),
 

@@ -1,3 +1,4 @@
+import { defineSignal } from "@temporalio/workflow";
 import type { Timings } from "../timings";
 
 /** What is to be done for the photo is read from its rows. */
@@ -5,6 +6,9 @@ export type PhotoReproductionInput = { photoId: string; timings?: Partial<Timing
 
 /** One photo, one run: a second start is the same run. */
 export const photoReproductionId = (photoId: string): string => `photo-reproduction/${photoId}`;
+
+/** A request was written; a run that is about to end looks again. */
+export const reproductionRequested = defineSignal("reproductionRequested");
 
 /** Why no picture came that could be compared. */
 export type Impossible =

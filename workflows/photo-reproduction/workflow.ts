@@ -4,6 +4,7 @@ import {
   isCancellation,
   ContinueAsNew,
   proxyActivities,
+  setHandler,
   sleep,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
@@ -11,7 +12,7 @@ import { present } from "../lib/present";
 import { createTurn } from "../lib/turn";
 import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
-import type { Impossible, PhotoReproductionInput } from "./contract";
+import { type Impossible, type PhotoReproductionInput, reproductionRequested } from "./contract";
 import { maxBatches, reasonOf } from "./policy";
 
 // Rows only, no outside service: repeated until the database answers, however long it is away.
@@ -42,9 +43,16 @@ export async function photoReproduction(input: PhotoReproductionInput): Promise<
     retry,
   });
 
+  let requests = 0;
+  setHandler(reproductionRequested, () => void requests++);
+
   for (;;) {
+    const seen = requests;
     const next = await rows.nextReproduction({ photoId });
-    if (next.state === "none") break;
+    if (next.state === "none") {
+      if (requests === seen) break;
+      continue;
+    }
     const { reproductionId } = next;
     if (next.state === "open") await judge(reproductionId);
     await invokeai.dropReproducedImage({ reproductionId });
