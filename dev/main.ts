@@ -18,6 +18,9 @@ const usage = `usage: ./gallery <verb>
   test --invokeai URL [--alone]
              ask a real InvokeAI what the simulator is asked; it is left as it was found
                --alone  nobody else uses it: also what would disturb others
+  test --schedules N [--seed N] [--lanes N] [--planted NAME]
+             run N sessions under random faults, from that seed (1) on;
+               --planted  in a worker with that defect, which has to be found
   check      types, lint, format, dead code, migrations and documents in step
   bench [names…]
              measure, and print a table; library only when it is named
@@ -34,10 +37,15 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
       return options.once ? (isDone ? 0 : 1) : undefined;
     });
   },
-  test: async (args) =>
-    args.includes("--invokeai")
-      ? (await import("./conformance")).runConformance(root, args, process.env)
-      : (await import("./test")).runTests(root, args, process.env, calledFrom()),
+  test: async (args) => {
+    if (args.includes("--invokeai")) {
+      return (await import("./conformance")).runConformance(root, args, process.env);
+    }
+    if (args.includes("--schedules")) {
+      return (await import("./schedules")).runSchedules(root, args, process.env);
+    }
+    return (await import("./test")).runTests(root, args, process.env, calledFrom());
+  },
   check: async () => (await import("./check")).check(root, process.env),
   bench: async (args) => (await import("#bench/run")).runBenchmarks(root, args, process.env),
   migrate: async () => (await import("./migrate")).migrate(root, process.env),

@@ -2,6 +2,8 @@ import type { Subprocess } from "bun";
 
 export type TestProcess = {
   pid: number;
+  /** Settles when it has ended, however it did. */
+  exited: Promise<number>;
   /** Everything it printed so far. */
   output: () => string;
   /** SIGKILL: nothing of it runs on. */
@@ -10,9 +12,14 @@ export type TestProcess = {
   stop(): Promise<number>;
 };
 
-/** Starts a script of ours as a process of its own, with nothing of the tests' environment but PATH and HOME. */
-export function startProcess(script: string, env: Record<string, string>): TestProcess {
-  const root = new URL("../../", import.meta.url).pathname;
+const project = new URL("../../", import.meta.url).pathname;
+
+/** Starts a script below `root` as a process of its own, with nothing of the tests' environment but PATH and HOME. */
+export function startProcess(
+  script: string,
+  env: Record<string, string>,
+  root = project,
+): TestProcess {
   const child: Subprocess<"ignore", "pipe", "pipe"> = Bun.spawn(
     [process.execPath, "--no-env-file", "run", script],
     {
@@ -30,6 +37,7 @@ export function startProcess(script: string, env: Record<string, string>): TestP
   const drained = Promise.all([read(child.stdout), read(child.stderr)]);
   return {
     pid: child.pid,
+    exited: child.exited,
     output: () => output,
     async kill() {
       child.kill("SIGKILL");

@@ -26,8 +26,20 @@ const shortTimings: Partial<Timings> = {
   cancelDrainMs: 3_000,
 };
 
+/** What shortens the waits of api and worker. */
+const shortWaits = (timings: Partial<Timings> = {}) => ({
+  // A sender that died is given up on after these and the grace together.
+  INVOKEAI_CONNECTION_TIMEOUT: "1",
+  INVOKEAI_READ_TIMEOUT: "2",
+  TEST_TIMINGS: JSON.stringify({ ...shortTimings, ...timings }),
+});
+
 /** A start is never what is tested here; on a busy machine it may take its time. */
 const startTimeoutMs = 50_000;
+
+/** Whether a worker has begun to take work. */
+export const isPolling = (worker: TestProcess): boolean =>
+  worker.output().includes('"state":"RUNNING"');
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
 
@@ -40,6 +52,8 @@ export async function startStack(
     env?: Record<string, string>;
     timings?: Partial<Timings>;
     simulator?: SimulatorOptions;
+    /** "shipped": nothing waits shorter than it does for an owner. */
+    waits?: "short" | "shipped";
     temporalAddress?: string;
     /** Makes of the database's address the one that the processes use. */
     databaseUrl?: (url: string) => string;
@@ -55,26 +69,23 @@ export async function startStack(
     DATABASE_URL: options.databaseUrl?.(database.url) ?? database.url,
     TEMPORAL_ADDRESS: address,
     INVOKEAI_LOCAL_URL: invokeai.url,
-    // A sender that died is given up on after these and the grace together.
-    INVOKEAI_CONNECTION_TIMEOUT: "1",
-    INVOKEAI_READ_TIMEOUT: "2",
     DATA_DIR: dataDir,
     PORT: "0",
     WORKFLOW_BUNDLE: required("TEST_WORKFLOW_BUNDLE"),
-    TEST_TIMINGS: JSON.stringify({ ...shortTimings, ...options.timings }),
+    ...(options.waits === "shipped" ? {} : shortWaits(options.timings)),
     ...options.env,
   };
   const processes: TestProcess[] = [];
 
-  async function startWorker(): Promise<TestProcess> {
-    const worker = startProcess("tests/support/processes/worker.ts", env);
+  function launchWorker(root?: string): TestProcess {
+    const worker = startProcess("tests/support/processes/worker.ts", env, root);
     processes.push(worker);
-    await until(
-      "a worker that polls",
-      () => worker.output().includes('"state":"RUNNING"'),
-      startTimeoutMs,
-      worker.output,
-    );
+    return worker;
+  }
+
+  async function startWorker(): Promise<TestProcess> {
+    const worker = launchWorker();
+    await until("a worker that polls", () => isPolling(worker), startTimeoutMs, worker.output);
     return worker;
   }
 
@@ -96,6 +107,8 @@ export async function startStack(
     dataDir,
     invokeai,
     namespace,
+    /** Without waiting for it; of the sources below `root`, where they are not the project's own. */
+    launchWorker,
     startWorker,
     startApi,
     /** For a look at runs; what a test asks of the product goes through the api. */

@@ -1,0 +1,192 @@
+import { between, createRandom } from "#dev/simulators/invokeai/random";
+
+/** Everything that may go wrong, in the order of the summary. */
+export const faultKinds = [
+  "worker killed",
+  "InvokeAI restarted",
+  "answer lost",
+  "enqueue late",
+  "download cut",
+  "Postgres away",
+  "Temporal away",
+  "Temporal lost",
+  "step cancelled",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** When something happens: told by what can be seen of the step, so that it means the same on a slow machine. */
+export type Moment =
+  | { at: "requested"; afterMs: number } // the api has answered 202
+  | { at: "source" } // InvokeAI has the source picture, its answer is not out
+  | { at: "posting" } // the batch is on its way, InvokeAI has not looked at it
+  | { at: "taken" } // InvokeAI has the batch, its answer is not out
+  | { at: "drawing"; item: number; step: number } // before that step of that image
+  | { at: "saved"; item: number } // the image is saved, its item does not say so
+  | { at: "fetching" } // half an image is there
+  | { at: "placed" }; // an image has its place, its row does not say so
+
+export type PlannedFault = { step: number } & (
+  | { kind: "worker killed"; moment: Moment; awayMs: number }
+  | { kind: "InvokeAI restarted"; moment: Moment; refuses: number }
+  | { kind: "Postgres away"; moment: Moment; awayMs: number }
+  | { kind: "Temporal away"; moment: Moment; awayMs: number }
+  | { kind: "Temporal lost"; moment: Moment; awayMs: number; withWorker: boolean }
+  | { kind: "step cancelled"; moment: Moment; losesAnswer: boolean } // InvokeAI's, to our cancel
+  | { kind: "answer lost"; route: LostAnswer }
+  | { kind: "enqueue late"; afterMs: number }
+  | { kind: "download cut"; how: DownloadFault; skip: number; times: number }
+);
+
+type LostAnswer = "enqueueBatch" | "batchStatus" | "listAll" | "uploadImage";
+
+export type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unreachable";
+
+export type PlannedStep = {
+  source: "none" | "upload" | "previous";
+  images: number;
+  /** Of its first image. */
+  seed: number;
+};
+
+/** Steps are requested one by one, each when the one before has all its images, or all at once. */
+export type Schedule = {
+  seed: number;
+  pace: "one by one" | "all at once";
+  steps: PlannedStep[];
+  faults: PlannedFault[];
+};
+
+const stepsPerSession = 3;
+/** Denoising steps of each image. */
+export const denoisingSteps = 4;
+
+/** The schedule of a seed: this function and nothing else decides what a run does, and when. */
+export function drawSchedule(seed: number): Schedule {
+  const random = createRandom(seed);
+  const draw = {
+    ms: (low: number, high: number) => Math.round(between(random, low, high)),
+    below: (limit: number) => Math.floor(random() * limit),
+    oneOf: <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!,
+    chance: (share: number) => random() < share,
+  };
+  const pace = draw.chance(0.3) ? "all at once" : "one by one";
+  const steps = Array.from({ length: stepsPerSession }, (_, position): PlannedStep => {
+    const hasPrevious = pace === "one by one" && position > 0;
+    return {
+      source: draw.oneOf(hasPrevious ? allSources : firstSources),
+      images: 2 + draw.below(3),
+      seed: 1_000 * (position + 1),
+    };
+  });
+  const faults = Array.from({ length: 1 + draw.below(4) }, () => drawFault(draw, steps));
+  return { seed, pace, steps, faults };
+}
+
+const firstSources: readonly PlannedStep["source"][] = ["none", "upload"];
+const allSources: readonly PlannedStep["source"][] = [...firstSources, "previous"];
+
+type Draw = {
+  ms: (low: number, high: number) => number;
+  below: (limit: number) => number;
+  oneOf: <T>(choices: readonly T[]) => T;
+  chance: (share: number) => boolean;
+};
+
+/** What dies most often is drawn twice as often. */
+const drawnKinds: readonly FaultKind[] = [...faultKinds, "worker killed"];
+// The one that leaves a doubt more often than the others.
+const lostAnswers: readonly LostAnswer[] = [
+  "enqueueBatch",
+  "enqueueBatch",
+  "batchStatus",
+  "listAll",
+];
+const lostAnswersWithSource: readonly LostAnswer[] = [...lostAnswers, "uploadImage"];
+
+function drawFault(draw: Draw, steps: PlannedStep[]): PlannedFault {
+  const step = draw.below(steps.length);
+  const planned = steps[step]!;
+  const kind = draw.oneOf(drawnKinds);
+  switch (kind) {
+    case "worker killed":
+      return { step, kind, moment: drawMoment(draw, planned), awayMs: draw.ms(0, 1_500) };
+    case "InvokeAI restarted":
+      return { step, kind, moment: drawMoment(draw, planned), refuses: draw.below(6) };
+    case "Postgres away":
+      return { step, kind, moment: drawMoment(draw, planned), awayMs: draw.ms(200, 4_000) };
+    case "Temporal away":
+      return { step, kind, moment: drawMoment(draw, planned), awayMs: draw.ms(200, 5_000) };
+    case "Temporal lost":
+      return {
+        step,
+        kind,
+        moment: drawMoment(draw, planned),
+        awayMs: draw.ms(200, 2_000),
+        withWorker: draw.chance(0.5),
+      };
+    case "step cancelled":
+      return { step, kind, moment: drawMoment(draw, planned), losesAnswer: draw.chance(0.3) };
+    case "answer lost": {
+      const routes = planned.source === "none" ? lostAnswers : lostAnswersWithSource;
+      return { step, kind, route: draw.oneOf(routes) };
+    }
+    case "enqueue late":
+      return { step, kind, afterMs: draw.ms(3_500, 4_500) };
+    case "download cut": {
+      const how = draw.oneOf<DownloadFault>([
+        "truncated_body",
+        "wrong_length",
+        "truncated_png",
+        "unreachable",
+      ]);
+      return { step, kind, how, skip: draw.below(planned.images), times: 1 + draw.below(3) };
+    }
+  }
+}
+
+function drawMoment(draw: Draw, planned: PlannedStep): Moment {
+  const item = draw.below(planned.images);
+  const moments: Moment[] = [
+    { at: "requested", afterMs: draw.ms(0, 1_500) },
+    { at: "posting" },
+    { at: "taken" },
+    { at: "drawing", item, step: draw.below(denoisingSteps) },
+    { at: "saved", item },
+    { at: "fetching" },
+    { at: "placed" },
+  ];
+  if (planned.source !== "none") moments.push({ at: "source" });
+  return draw.oneOf(moments);
+}
+
+/** A fault in words: the same for the same plan. */
+export function describeFault(fault: PlannedFault): string {
+  const { kind, step, ...more } = fault;
+  const moment = "moment" in more ? ` ${describeMoment(more.moment)}` : "";
+  const rest = Object.entries(more)
+    .filter(([name]) => name !== "moment")
+    .map(([name, value]) => `${name} ${value}`);
+  return `${kind} in step ${step + 1}${moment}${rest.length > 0 ? ` (${rest.join(", ")})` : ""}`;
+}
+
+function describeMoment(moment: Moment): string {
+  switch (moment.at) {
+    case "requested":
+      return `${moment.afterMs} ms after its request`;
+    case "source":
+      return "once the source is uploaded";
+    case "posting":
+      return "with the enqueue under way";
+    case "taken":
+      return "with the batch taken and no answer yet";
+    case "drawing":
+      return `drawing image ${moment.item + 1}, before step ${moment.step}`;
+    case "saved":
+      return `with image ${moment.item + 1} saved and in no item`;
+    case "fetching":
+      return "with half an image fetched";
+    case "placed":
+      return "between an image's rename and its row";
+  }
+}

@@ -1,0 +1,41 @@
+import type { Report } from "./run";
+import { faultKinds } from "./schedule";
+
+/** One schedule in lines: its seed, what really struck, what is broken. */
+export function describeReport({ schedule, ms, struck, passedBy, broken }: Report): string {
+  const seconds = (ms / 1_000).toFixed(1);
+  const verdict = broken.length === 0 ? "kept" : "BROKEN";
+  return [
+    `seed ${schedule.seed}  ${verdict}  ${seconds} s, steps ${schedule.pace}`,
+    ...struck.map(({ words }) => `    struck     ${words}`),
+    ...passedBy.map((words) => `    passed by  ${words}`),
+    ...broken.map((what) => `    BROKEN     ${what}`),
+  ].join("\n");
+}
+
+/** Many schedules in a table by fault: in how many it was planned, how often it struck, how many of those broke a promise. */
+export function describeAll(reports: readonly Report[], ms: number): string {
+  const lines = faultKinds.map((kind) => {
+    const planned = reports.flatMap(({ schedule }) =>
+      schedule.faults.filter((fault) => fault.kind === kind),
+    );
+    const struck = reports.flatMap((report) => report.struck.filter((each) => each.kind === kind));
+    const met = reports.filter((report) => report.struck.some((each) => each.kind === kind));
+    const broken = met.filter((report) => report.broken.length > 0);
+    return [kind, planned.length, struck.length, met.length, broken.length];
+  });
+  const rows = [["fault", "planned", "struck", "schedules", "broken"], ...lines].map(
+    ([name, ...counts]) =>
+      `${String(name).padEnd(20)}${counts.map((count) => String(count).padStart(10)).join("")}`,
+  );
+  const broken = reports.filter((report) => report.broken.length > 0);
+  const unstruck = reports.filter((report) => report.struck.length === 0).length;
+  return [
+    ...rows,
+    "",
+    `${reports.length} schedules in ${(ms / 1_000).toFixed(0)} s, ${unstruck} of them without a fault that struck`,
+    broken.length === 0
+      ? "every promise was kept"
+      : `broken by seeds ${broken.map(({ schedule }) => schedule.seed).join(", ")}`,
+  ].join("\n");
+}
