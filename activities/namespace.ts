@@ -11,6 +11,8 @@ const alreadyExists = 6;
 /** A call that got lost is noticed and made again. */
 const callTimeoutMs = 5_000;
 const patienceMs = 60_000;
+/** A lost database is noticed so late at most; the look costs next to nothing. */
+const lookEveryMs = 5_000;
 
 /** Makes sure that the namespace is there with its retention and search attributes; repeating it changes nothing. */
 export async function ensureNamespace(connection: Connection, namespace: string): Promise<void> {
@@ -19,22 +21,51 @@ export async function ensureNamespace(connection: Connection, namespace: string)
   await persist(connection, () => addSearchAttributes(connection, namespace));
 }
 
+/**
+ * Looks every few seconds whether the namespace is still there, until `signal`. A workflow service that came back
+ * with an empty database gets it again, and `refill` what belongs into it; it is repeated until both succeeded.
+ */
+export async function keepNamespace(
+  connection: Connection,
+  namespace: string,
+  refill: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isWhole = true; !signal.aborted;) {
+    await Promise.race([Bun.sleep(lookEveryMs), whenAborted(signal)]);
+    try {
+      const look = () => hasNamespace(connection, namespace);
+      isWhole = (await connection.withDeadline(Date.now() + callTimeoutMs, look)) && isWhole;
+      if (isWhole || signal.aborted) continue;
+      await ensureNamespace(connection, namespace);
+      await refill();
+      isWhole = true;
+    } catch {
+      // The service is away, or not ready yet: the next look is as good.
+    }
+  }
+}
+
 /** The server limits how often a namespace may be registered, also one that is there. */
 async function registerNamespace(connection: Connection, namespace: string): Promise<void> {
-  const { workflowService } = connection;
+  if (await hasNamespace(connection, namespace)) return;
   try {
-    await workflowService.describeNamespace({ namespace });
-    return;
-  } catch (error) {
-    if (codeOf(error) !== notFound) throw error;
-  }
-  try {
-    await workflowService.registerNamespace({
+    await connection.workflowService.registerNamespace({
       namespace,
       workflowExecutionRetentionPeriod: msToTs(retention),
     });
   } catch (error) {
     if (codeOf(error) !== alreadyExists) throw error;
+  }
+}
+
+async function hasNamespace(connection: Connection, namespace: string): Promise<boolean> {
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === notFound) return false;
+    throw error;
   }
 }
 
@@ -64,4 +95,11 @@ async function persist(connection: Connection, call: () => Promise<void>): Promi
 
 function codeOf(error: unknown): number | undefined {
   return (error as { code?: number }).code;
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

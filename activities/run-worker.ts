@@ -25,7 +25,7 @@ import type { ActivityDeps } from "./deps";
 import { createActivities } from "./index";
 import { createLocalInvokeAi } from "./local-invokeai";
 import { watchModels } from "./model-watch";
-import { ensureNamespace } from "./namespace";
+import { ensureNamespace, keepNamespace } from "./namespace";
 import { ensureSchedules } from "./schedules";
 
 /** What the settings may ask for; how many of these run at once is decided at each one's start. */
@@ -75,6 +75,11 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
       onFault: (error) => void logger.warn("the models were not asked for", { error }),
       signal: stopping.signal,
     });
+    const refill = () => {
+      logger.warn("the workflow service has lost its database; work is started again from rows");
+      return prepareWork(temporal);
+    };
+    void keepNamespace(connection, namespace, refill, stopping.signal);
     await running;
   } catch (error) {
     logger.error("worker stopped badly", { error: String(error) });
