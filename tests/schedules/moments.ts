@@ -5,9 +5,9 @@ import type { Moment } from "./schedule";
 
 /** A moment that is waited for, and kept still once it is there. */
 export type Hold = {
-  isReached(): Promise<boolean>;
+  isReached: () => Promise<boolean>;
   /** Lets everything go on. */
-  release(): Promise<void>;
+  release: () => Promise<void>;
 };
 
 /** How long the moment between rename and row is waited for with the rows locked; a try that fails never gets there. */

@@ -40,7 +40,7 @@ export type PlannedFault = { step: number } & (
 
 type LostAnswer = "enqueueBatch" | "batchStatus" | "listAll" | "uploadImage";
 
-export type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unreachable";
+type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unreachable";
 
 export type PlannedStep = {
   source: "none" | "upload" | "previous";

@@ -1,3 +1,4 @@
+import { until } from "#tests/support/wait";
 import type { Ground } from "./ground";
 import type { createHolds, Hold } from "./moments";
 import type { Visit } from "./visit";
@@ -6,19 +7,21 @@ import type { PlannedFault } from "./schedule";
 /** How the harness looks upon a step while it waits to strike. */
 export type StepInSight = {
   /** undefined until its request was answered. */
-  id(): string | undefined;
-  requestedAt(): number | undefined;
+  id: () => string | undefined;
+  requestedAt: () => number | undefined;
   /** Ended, and each of its images fetched. */
-  isOver(): Promise<boolean>;
+  isOver: () => Promise<boolean>;
 };
 
 /** A fault that is ready to strike; true once it has, false when its moment never came. */
-export type Armed = { strike(): Promise<boolean> };
+export type Armed = { strike: () => Promise<boolean> };
 
 /** A run that proves nothing, as the machine stood still at the wrong time; another one may. */
 export class UnfairRun extends Error {}
 
-const lookEveryMs = 40;
+const lookEveryMs = 50;
+/** A step that neither comes to a moment nor to its end is stuck. */
+const momentTimeoutMs = 150_000;
 /** Connection time-out, read time-out and grace of the runs, without a margin: so long a batch may be under way. */
 const lateAtMostMs = 5_700;
 
@@ -102,11 +105,14 @@ export async function armFault(
     return {
       async strike() {
         try {
-          while (!(await hold.isReached())) {
-            if (await step.isOver()) return false;
+          const cameBy = async () => {
+            if (await hold.isReached()) return "reached";
+            if (await step.isOver()) return "over";
             await Bun.sleep(lookEveryMs);
-          }
-          return await strike();
+            return undefined;
+          };
+          const met = await until(`the moment of "${fault.kind}"`, cameBy, momentTimeoutMs);
+          return met === "reached" && (await strike());
         } finally {
           await hold.release();
         }
@@ -118,7 +124,7 @@ export async function armFault(
   function untilOver(id: number): Armed {
     return {
       async strike() {
-        while (!(await step.isOver())) await Bun.sleep(lookEveryMs * 5);
+        await until(`the end of the step of "${fault.kind}"`, step.isOver, momentTimeoutMs);
         return (await control.struck(id)) > 0;
       },
     };

@@ -8,7 +8,7 @@ test("a seed means the same schedule whenever and after whatever it is drawn", (
   const upwards = seeds.map(drawSchedule);
   const downwards = seeds.toReversed().map(drawSchedule).toReversed();
   expect(downwards).toEqual(upwards);
-  expect(new Set(upwards.map(({ seed: _, ...drawn }) => JSON.stringify(drawn))).size).toBe(300);
+  expect(new Set(upwards.map((each) => JSON.stringify({ ...each, seed: 0 }))).size).toBe(300);
 });
 
 test("a seed of an old report is still the same schedule", () => {
