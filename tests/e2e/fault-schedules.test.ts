@@ -5,7 +5,7 @@ import { describeReport } from "#tests/schedules/summary";
 
 /** Between them each kind of fault; `./gallery test --schedules 300` runs as many as are asked for. */
 const seeds = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
-const lanes = 3;
+const lanes = 2;
 /** A worker that is killed while it draws: the next one waits for a heartbeat of 20 s that does not come. */
 const shippedSeed = 10;
 const timeoutMs = 300_000;

@@ -7,6 +7,9 @@ import { findFreePort } from "#dev/ports";
 import { required } from "./environment";
 import { until } from "./wait";
 
+/** A start is never what is tested here; on a busy machine it may take its time. */
+const startTimeoutMs = 90_000;
+
 /**
  * A Temporal server of a test's own, which it may kill, start again and rob of its database; the address stays.
  * `settings` is the server's dynamic configuration.
@@ -45,7 +48,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
       ],
       { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
     );
-    await until("a Temporal server that answers", isAnswering);
+    await until("a Temporal server that answers", isAnswering, startTimeoutMs);
   }
 
   async function isAnswering(): Promise<boolean> {
