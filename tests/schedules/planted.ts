@@ -7,15 +7,15 @@ type Edit = { file: string; from: string; to: string };
 const defects = {
   "no-look-up": [
     {
-      file: "activities/enqueue.ts",
-      from: "      const { total } = await invokeai.getBatchStatus(batchId, signal);\n      if (total > 0) return markAccepted(",
-      to: "      const total: number = 0;\n      if (total > 0) return markAccepted(",
+      file: "activities/send-once.ts",
+      from: "    const { total } = await invokeai.getBatchStatus(batchId, signal);\n    if (total > 0) return ledger.accept(deps.now());\n",
+      to: "",
     },
   ],
   "no-posted-at": [
     {
-      file: "activities/enqueue.ts",
-      from: "const found = attempt.postedAt;",
+      file: "activities/send-once.ts",
+      from: "const found = sending.postedAt;",
       to: "const found = null as Date | null;",
     },
     {
