@@ -58,3 +58,31 @@ export async function listRestless({ stack: { temporal } }: Ground): Promise<str
     return isIdle ? open : [...open, `a turn is left: ${currentDetails}`];
   });
 }
+
+/** Where everything stands, for the log of a schedule that did not end. */
+export async function describeStandstill({ stack }: Ground): Promise<string> {
+  const { db } = stack.database;
+  const live = await db
+    .select({ id: steps.id, status: steps.status, cancelRequestedAt: steps.cancelRequestedAt })
+    .from(steps)
+    .where(isNull(steps.completedAt));
+  const { queue, held, frozen, faults } = await stack.invokeai.control.state();
+  const runs: object[] = [];
+  for await (const { workflowId } of stack.temporal.workflow.list({
+    query: "ExecutionStatus = 'Running'",
+  })) {
+    if (workflowId.startsWith("temporal-sys-")) continue;
+    const run = stack.temporal.workflow.getHandle(workflowId);
+    const { pendingActivities } = (await run.describe()).raw;
+    const told = await run
+      .query<{ currentDetails?: string }>("__temporal_workflow_metadata")
+      .catch((error: Error) => ({ currentDetails: error.message }));
+    const activities = pendingActivities?.map(({ activityType, attempt, lastFailure }) => ({
+      name: activityType?.name,
+      attempt,
+      failure: lastFailure?.message,
+    }));
+    runs.push({ workflowId, says: told.currentDetails, activities });
+  }
+  return JSON.stringify({ live, invokeai: { queue, held, frozen, faults }, runs }, null, 2);
+}

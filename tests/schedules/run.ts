@@ -2,7 +2,7 @@ import { until } from "#tests/support/wait";
 import { findBrokenPromises } from "./aftermath";
 import type { Ground } from "./ground";
 import { createHolds } from "./moments";
-import { areOver, healOften, listRestless } from "./quiet";
+import { areOver, describeStandstill, healOften, listRestless } from "./quiet";
 import { describeFault, drawSchedule, type FaultKind, type Schedule } from "./schedule";
 import { armFault, type StepInSight, UnfairRun } from "./strikes";
 import { createVisit } from "./visit";
@@ -35,10 +35,13 @@ export async function runSchedule(seed: number, ground: Ground): Promise<Report>
   } catch (error) {
     if (error instanceof UnfairRun) throw error;
     report.broken.push(`it did not end: ${error instanceof Error ? error.message : String(error)}`);
+    report.log = await describeStandstill(ground).catch(String);
   } finally {
     await healing?.stop();
   }
-  if (report.broken.length > 0) report.log = ground.worker.outputs().join("\n--- next worker\n");
+  if (report.broken.length > 0) {
+    report.log = [report.log, ...ground.worker.outputs()].join("\n--- next worker\n");
+  }
   return { ...report, ms: performance.now() - startedAt };
 }
 
