@@ -8,7 +8,7 @@ const seeds = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
 const lanes = 2;
 /** A worker that is killed while it draws: the next one waits for a heartbeat of 20 s that does not come. */
 const shippedSeed = 10;
-const timeoutMs = 300_000;
+const timeoutMs = 900_000;
 
 describe("whatever dies, each slot is filled once, nothing is drawn twice, files and rows are equal, no run and no turn is left", () => {
   const reports = new Map(

@@ -21,7 +21,7 @@ export type Report = {
 };
 
 /** After the last fault; a machine with much to do gets there, a run that is stuck does not. */
-const settleTimeoutMs = 120_000;
+const settleTimeoutMs = 240_000;
 
 /** Runs the schedule of a seed on a ground where nothing is going on. @throws UnfairRun when it proves nothing */
 export async function runSchedule(seed: number, ground: Ground): Promise<Report> {

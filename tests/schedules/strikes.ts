@@ -21,7 +21,7 @@ export class UnfairRun extends Error {}
 
 const lookEveryMs = 50;
 /** A step that neither comes to a moment nor to its end is stuck. */
-const momentTimeoutMs = 150_000;
+const momentTimeoutMs = 270_000;
 /** Connection time-out, read time-out and grace of the runs, without a margin: so long a batch may be under way. */
 const lateAtMostMs = 5_700;
 
