@@ -22,7 +22,14 @@ const known: [string, string, FailureReason][] = [
   ["NodeInputError", "", "graph_invalid"],
   ["ValueError", "Incompatible 'noise' and 'latents' shapes", "graph_invalid"],
   ["AssertionError", "", "model_unusable"],
-  ["TypeError", "", "model_unusable"],
+  ["TypeError", "argument of type 'NoneType' is not iterable", "model_unusable"],
+  ["ValueError", "There are no submodels in a LoRA model.", "model_unusable"],
+  ["Exception", "A submodel type must be provided when loading main pipelines.", "model_unusable"],
+  [
+    "RuntimeError",
+    "mat1 and mat2 shapes cannot be multiplied (154x2048 and 768x4)",
+    "model_unusable",
+  ],
   ["RuntimeError", "something at /secret", "unknown"],
   ["constructor", "", "unknown"],
   ["", "", "unknown"],
@@ -59,4 +66,17 @@ test("a refused graph and a server that is away are told apart for the person", 
   expect(readCallFailure(errorOf("rejected", 422)).code).toBe("invokeai_graph_error");
   expect(readCallFailure(errorOf("rejected", 401)).code).toBe("invokeai_connection_error");
   expect(readCallFailure(errorOf("unreachable")).code).toBe("invokeai_connection_error");
+});
+
+test("an image is asked for again only where that can help by itself, and never without end", () => {
+  const tries = (type: string, message = "") => readItemFailure(type, message).maxTries;
+  const hopeless = [
+    "UnknownModelException",
+    "OutOfMemoryError",
+    "MissingInputException",
+    "TypeError",
+  ];
+  expect(hopeless.map((type) => tries(type))).toEqual([1, 1, 1, 1]);
+  expect(tries("ImageRecordNotFoundException")).toBe(3);
+  expect(tries("RuntimeError", "something that nobody knows")).toBe(3);
 });

@@ -1,5 +1,5 @@
 // Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts [name…]
-// It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through four sessions and
+// It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through five sessions and
 // writes their runs to tests/workflows/histories. Record anew only when running workflows need not survive a change:
 // what replay.test.ts refuses would get stuck on the machine of whoever upgrades.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -67,6 +67,21 @@ const scenes: Scene[] = [
         const [photo] = await gallery.photosOf(step.id);
         return photo?.retrieval_status === "failed";
       });
+    },
+  },
+  {
+    name: "lost",
+    async play({ invokeai }, gallery, sessionId) {
+      await invokeai.control.addFault({ kind: "request_held", route: "imageFull" });
+      const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 1 } });
+      const photo = await until("a photo", async () => (await gallery.photosOf(step.id))[0]?.photo);
+      const path = `/api/v1/images/i/${photo.invoke_id}`;
+      await fetch(new URL(path, invokeai.url), { method: "DELETE" });
+      await invokeai.control.clearFaults();
+      await gallery.stepIs(step.id, ["failed"]);
+      await gallery.post(`/generation/steps/${step.id}/retry`);
+      await gallery.stepIs(step.id, ["completed"]);
+      await gallery.allRetrieved(step.id, 1);
     },
   },
   {

@@ -128,11 +128,13 @@ function reasonOf(errorType: string, message: string): FailureReason {
     case "TypeError":
       return "model_unusable";
   }
-  // Classes that say nothing by themselves: Exception, RuntimeError, ValueError, OSError.
+  // Classes that say nothing by themselves: Exception, RuntimeError, ValueError, OSError. What they say of a model or
+  // LoRA of another kind or base was seen on 6.14.2.
   if (/\bunknown (model|lora|vae)\b/i.test(message)) return "model_missing";
   if (/out of memory|can't allocate memory|not enough memory/i.test(message)) {
     return "out_of_memory";
   }
+  if (/\bsubmodels?\b|shapes cannot be multiplied/i.test(message)) return "model_unusable";
   if (/no space left/i.test(message)) return "disk_full";
   if (errorType === "ValueError") return "graph_invalid";
   return "unknown";
