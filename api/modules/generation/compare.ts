@@ -2,10 +2,10 @@ import { type Static, t } from "elysia";
 import { listPhotosById } from "#db/queries/photo-lookup";
 import { AppError, type FieldFault, invalid } from "#errors";
 import type { ApiDeps } from "../../deps";
+import { isUuid } from "../../ids";
 import { differingParameters } from "../photos/differing-parameters";
 
 const maxPhotos = 20;
-const uuidForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export const compareQuery = t.Object({
   ids: t.Union([t.String(), t.Array(t.String())], {
@@ -58,7 +58,7 @@ function readIds(asked: string | string[]): string[] {
   const texts = [asked].flat().flatMap((text) => text.split(","));
   const ids = [...new Set(texts.map((text) => text.trim().toLowerCase()))];
   const wrong: FieldFault[] = ids.flatMap((id, at) =>
-    uuidForm.test(id) ? [] : [{ path: `ids.${at}`, message: "a UUID" }],
+    isUuid(id) ? [] : [{ path: `ids.${at}`, message: "a UUID" }],
   );
   if (wrong.length > 0) throw invalid("Name photos by their ids.", wrong);
   if (ids.length >= 2 && ids.length <= maxPhotos) return ids;
