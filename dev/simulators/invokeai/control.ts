@@ -37,6 +37,7 @@ export const routes = {
   imageMetadata: "GET /api/v1/images/i/{name}/metadata",
   listBoards: "GET /api/v1/boards/",
   createBoard: "POST /api/v1/boards/",
+  deleteBoard: "DELETE /api/v1/boards/{board}",
   socket: "GET /ws/socket.io",
 } as const;
 

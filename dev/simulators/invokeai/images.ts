@@ -96,6 +96,12 @@ export function createImageStore(database: Database, dataDir: string | undefined
       return true;
     },
 
+    /** Its pictures stay, without a board. */
+    deleteBoard(boardId: string): void {
+      database.query("update images set board_id = null where board_id = ?").run(boardId);
+      boards.delete(boardId);
+    },
+
     list(filter: ImageFilter): { rows: ImageRow[]; total: number } {
       const { where, values } = whereClause(filter);
       const order = filter.ascending ? "asc" : "desc";

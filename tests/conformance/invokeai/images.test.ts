@@ -141,6 +141,38 @@ await examine((target, promised, place) => {
     expect(json.total).toBeGreaterThanOrEqual(2);
   });
 
+  promised("a picture is found by a word that only its metadata holds", [], async () => {
+    const mark = crypto.randomUUID().replaceAll("-", "");
+    const batchId = newBatchId();
+    await target.enqueue({
+      batch_id: batchId,
+      runs: 2,
+      graph: graph(
+        {
+          meta: { type: "core_metadata", gallery_batch: mark, seed: 7 },
+          out: {
+            type: "blank_image",
+            width: 64,
+            height: 64,
+            is_intermediate: false,
+            use_cache: false,
+          },
+        },
+        ["meta.metadata > out.metadata"],
+      ),
+    });
+    const drawn = (await target.finishedItems(batchId)).map(outputImage);
+    const query = "image_origin=internal&is_intermediate=false&limit=1000&offset=0&order_dir=ASC";
+    const find = async (word: string) =>
+      (await target.call("GET", `/api/v1/images/?${query}&search_term=${word}`)).json.items.map(
+        ({ image_name }: { image_name: string }) => image_name,
+      );
+    expect(await find(mark)).toEqual(drawn);
+    expect(await find(crypto.randomUUID())).toEqual([]);
+    const { json } = await target.call("GET", `/api/v1/images/i/${drawn[0]}/metadata`);
+    expect(json).toMatchObject({ gallery_batch: mark, seed: 7 });
+  });
+
   promised("a page of more than a thousand images is refused", ["6.14"], async () => {
     const { status, json } = await target.call("GET", "/api/v1/images/?limit=1001");
     expect(status).toBe(422);

@@ -50,6 +50,7 @@ export async function openTarget(place: Place) {
     token === undefined ? {} : { authorization: `Bearer ${token}` };
   const batchIds = new Set<string>();
   const pictures = new Set<string>();
+  const boardIds = new Set<string>();
 
   async function call(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(new URL(path, url), {
@@ -133,6 +134,12 @@ export async function openTarget(place: Place) {
       return { status: response.status, headers: response.headers, json };
     },
 
+    async makeBoard(name: string): Promise<Answer> {
+      const answer = await call("POST", `/api/v1/boards/?board_name=${encodeURIComponent(name)}`);
+      boardIds.add(answer.json.board_id as string);
+      return answer;
+    },
+
     async download(imageName: string): Promise<Buffer> {
       const response = await fetch(new URL(`/api/v1/images/i/${imageName}/full`, url), {
         headers: { ...login, "accept-encoding": "identity" },
@@ -178,7 +185,7 @@ export async function openTarget(place: Place) {
     /** @throws when something of this target's is still on the server afterwards */
     async close(): Promise<void> {
       try {
-        await removeTraces({ call, batchStatus }, { batchIds, pictures });
+        await removeTraces({ call, batchStatus }, { batchIds, pictures, boardIds });
       } finally {
         await close();
       }

@@ -9,13 +9,13 @@ const queue = "/api/v1/queue/default";
 const drainMs = 5_000;
 
 /**
- * Removes these batches and all that they drew, and these pictures: by name, so that nobody else's
+ * Removes these batches and all that they drew, and these pictures and boards: by name, so that nobody else's
  * are touched.
  * @throws Error when a batch or a picture is still there
  */
 export async function removeTraces(
   server: Server,
-  made: { batchIds: ReadonlySet<string>; pictures: ReadonlySet<string> },
+  made: Record<"batchIds" | "pictures" | "boardIds", ReadonlySet<string>>,
 ): Promise<void> {
   const { call, batchStatus } = server;
   const batchIds: string[] = [];
@@ -31,6 +31,10 @@ export async function removeTraces(
   if (pictures.size > 0)
     await call("POST", "/api/v1/images/delete", { image_names: [...pictures] });
 
+  for (const id of made.boardIds) {
+    const { status } = await call("DELETE", `/api/v1/boards/${id}`);
+    if (status !== 200) throw new Error(`The board ${id} is still there.`);
+  }
   for (const id of batchIds) {
     if ((await batchStatus(id)).total > 0) throw new Error(`The batch ${id} is still there.`);
   }

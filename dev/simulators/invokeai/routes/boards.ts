@@ -3,8 +3,8 @@ import type { ImageStore } from "../images.ts";
 import type { Handlers } from "../router.ts";
 import { missingField, ValidationFailure } from "../validation.ts";
 
-/** Boards of the gallery: list all of them, make one. Names are not unique. */
-export function createBoardHandlers({ boards }: ImageStore): Handlers {
+/** Boards of the gallery: list all of them, make one, delete one. Names are not unique. */
+export function createBoardHandlers({ boards, deleteBoard }: ImageStore): Handlers {
   const toJson = (board_id: string) => ({
     board_id,
     board_name: boards.get(board_id),
@@ -28,6 +28,13 @@ export function createBoardHandlers({ boards }: ImageStore): Handlers {
       const id = crypto.randomUUID();
       boards.set(id, name);
       return json(toJson(id), 201);
+    },
+
+    deleteBoard({ params }) {
+      const board_id = params.board ?? "";
+      if (!boards.has(board_id)) return detail(404, "Board not found");
+      deleteBoard(board_id);
+      return json({ board_id, deleted_board_images: [], deleted_images: [] });
     },
   };
 }
