@@ -4,7 +4,8 @@ import type { Handlers } from "../router.ts";
 import { missingField, ValidationFailure } from "../validation.ts";
 
 /** Boards of the gallery: list all of them, make one, delete one. Names are not unique. */
-export function createBoardHandlers({ boards, deleteBoard }: ImageStore): Handlers {
+export function createBoardHandlers(images: ImageStore): Handlers {
+  const { boards } = images;
   const toJson = (board_id: string) => ({
     board_id,
     board_name: boards.get(board_id),
@@ -33,7 +34,7 @@ export function createBoardHandlers({ boards, deleteBoard }: ImageStore): Handle
     deleteBoard({ params }) {
       const board_id = params.board ?? "";
       if (!boards.has(board_id)) return detail(404, "Board not found");
-      deleteBoard(board_id);
+      images.deleteBoard(board_id);
       return json({ board_id, deleted_board_images: [], deleted_images: [] });
     },
   };
