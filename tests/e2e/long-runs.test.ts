@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { temporal as protobuf } from "@temporalio/proto";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
@@ -7,13 +8,21 @@ import { type Stack, startStack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
+/** 8 in a run of all tests; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/e2e/long-runs.test.ts`. */
+const manySteps = Number(process.env["GALLERY_TEST_SESSION_STEPS"] ?? 8);
+const endsAfterMs = 60_000 + manySteps * 5_000;
+const suggestedEvents = 40;
+const eventsOfStep = 40;
+
 let temporal: Awaited<ReturnType<typeof startTemporalServer>>;
 let stack: Stack;
 let gallery: GalleryClient;
 
 beforeAll(async () => {
   // As after weeks: a run is told after a few events that its history is long.
-  temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 40 });
+  temporal = await startTemporalServer({
+    "limit.historyCount.suggestContinueAsNew": suggestedEvents,
+  });
   stack = await startStack({
     temporalAddress: temporal.address,
     timings: { turnAskAgainMs: 200 },
@@ -60,25 +69,54 @@ test("a wait too long for one history goes on in new runs: places in the line st
   expect(enqueues.map(({ seeds }) => seeds)).toEqual([[100], [200], [300]]);
 }, 120_000);
 
-test("a session of many steps goes on in new runs and makes each image once, in order", async () => {
-  const session = await gallery.createSession();
-  const workflowId = generationSessionId(session.id);
-  const runId = await until("the session's run", () => runIdOf(workflowId).catch(() => undefined));
-  const seeds = Array.from({ length: 8 }, (_, index) => 1_000 + index);
-  const stepIds: string[] = [];
-  for (const seed of seeds) {
-    const step = await gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } });
-    stepIds.push(step.id);
+/** Every run of a chain, as the workflow service keeps it. */
+async function readRuns(workflowId: string): Promise<{ events: number; bytes: number }[]> {
+  const runs: { events: number; bytes: number }[] = [];
+  for await (const { runId } of stack.temporal.workflow.list({
+    query: `WorkflowId = '${workflowId}'`,
+  })) {
+    const history = await stack.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    const { length } = protobuf.api.history.v1.History.encode(history).finish();
+    runs.push({ events: history.events?.length ?? 0, bytes: length });
   }
-  for (const stepId of stepIds) await gallery.stepIs(stepId, ["completed"], 90_000);
-  const { enqueues } = await stack.invokeai.control.state();
-  const sent = enqueues.flatMap((batch) => batch.seeds).filter((seed) => (seed ?? 0) >= 1_000);
-  expect(sent).toEqual(seeds);
-  expect(await runIdOf(workflowId)).not.toBe(runId);
-  await gallery.patch(`/generation/sessions/${session.id}`, { status: "completed" });
-  const run = stack.temporal.workflow.getHandle(workflowId);
-  await until(
-    "the end of the session's run",
-    async () => (await run.describe()).status.name === "COMPLETED",
-  );
-}, 120_000);
+  return runs;
+}
+
+test(
+  "a session of many steps goes on in new runs and makes each image once, in order; no run outgrows 5 000 events or 2 MB",
+  async () => {
+    const session = await gallery.createSession();
+    const workflowId = generationSessionId(session.id);
+    const runId = await until("the session's run", () =>
+      runIdOf(workflowId).catch(() => undefined),
+    );
+    const seeds = Array.from({ length: manySteps }, (_, index) => 1_000 + index);
+    const stepIds: string[] = [];
+    for (const seed of seeds) {
+      const step = await gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } });
+      stepIds.push(step.id);
+    }
+    for (const stepId of stepIds) await gallery.stepIs(stepId, ["completed"], endsAfterMs);
+    const { enqueues } = await stack.invokeai.control.state();
+    const sent = enqueues.flatMap((batch) => batch.seeds).filter((seed) => (seed ?? 0) >= 1_000);
+    expect(sent).toEqual(seeds);
+    expect(await runIdOf(workflowId)).not.toBe(runId);
+    await gallery.patch(`/generation/sessions/${session.id}`, { status: "completed" });
+    const run = stack.temporal.workflow.getHandle(workflowId);
+    await until(
+      "the end of the session's run",
+      async () => (await run.describe()).status.name === "COMPLETED",
+    );
+    const runs = await until("all runs to be listed", async () => {
+      const all = await readRuns(workflowId);
+      return all.length > 1 && all;
+    });
+    for (const { events, bytes } of runs) {
+      // It goes on between two steps: meanwhile come the rest of one step, and a signal for each other one, of four events.
+      expect(events).toBeLessThan(suggestedEvents + eventsOfStep + 4 * manySteps);
+      // As the server ships, it tells so at 4 096 events.
+      expect((bytes / events) * 5_000).toBeLessThan(2_000_000);
+    }
+  },
+  endsAfterMs + 60_000,
+);

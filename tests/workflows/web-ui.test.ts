@@ -136,7 +136,7 @@ async function readAllHistories(): Promise<{ workflowId: string; bytes: Buffer }
   return histories;
 }
 
-test("no history holds a prompt beyond its first 60 characters, a negative prompt, an address or a key", async () => {
+test("no history holds a prompt beyond its first 60 characters, a negative prompt, an address, a key or a picture; a step's stays below 100 KB", async () => {
   const { control } = stack.invokeai;
   const head = "sixty characters of a prompt may be read in the web UI and so";
   await control.addFault({ kind: "status_502_html", route: "enqueueBatch", times: 1 });
@@ -178,7 +178,14 @@ test("no history holds a prompt beyond its first 60 characters, a negative promp
     new URL(stack.invokeai.url).host,
     runpodKey,
     stack.dataDir,
+    // Pictures and previews: as a PNG begins, and as the same begins in base64.
+    "PNG\r\n",
+    "iVBORw0KGgo",
+    "data:image",
   ]) {
     expect({ text, heldBy: holding(text) }).toEqual({ text, heldBy: [] });
   }
+  const ofSteps = histories.filter(({ workflowId }) => workflowId.startsWith(generationStepId("")));
+  expect(ofSteps.length).toBeGreaterThan(0);
+  for (const { bytes } of ofSteps) expect(bytes.length).toBeLessThan(100_000);
 }, 120_000);
