@@ -1,6 +1,10 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#dev/refusal";
+import { measureMemory } from "./measurements/generation-memory";
 import { measureProgress } from "./measurements/generation-progress";
+import { measureReal } from "./measurements/generation-real";
+import { measureRetrieval } from "./measurements/generation-retrieval";
+import { measureSteps } from "./measurements/generation-steps";
 import { measureIngest } from "./measurements/ingest";
 import { measureLibraryLists } from "./measurements/library-lists";
 import { measureImportOf } from "./measurements/library-import";
@@ -11,10 +15,11 @@ import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
 import { measureThumbnails } from "./measurements/thumbnails";
 import { readMemory } from "./memory";
+import { type MeasureOptions, parseBenchArguments } from "./options";
 import { type BenchStack, startBenchStack } from "./stack";
 import { formatTable, type Row } from "./table";
 
-type Measurement = (stack: BenchStack) => Promise<Row[]>;
+type Measurement = (stack: BenchStack, options: MeasureOptions) => Promise<Row[]>;
 
 const measurements: Record<string, Measurement> = {
   ingest: measureIngest,
@@ -36,21 +41,26 @@ const library: Record<string, Measurement> = {
 
 /** What a person who generates all evening feels: measured only when `generation`, or one of them, is named. */
 const generation: Record<string, Measurement> = {
+  "generation/steps": measureSteps,
   "generation/progress": measureProgress,
+  "generation/retrieval": measureRetrieval,
+  "generation/real": measureReal,
+  "generation/memory": measureMemory,
 };
 
 /** Takes a quarter of an hour: measured only when it is named. */
 const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
 
 /**
- * `./gallery bench [name…]`: measures what is named, or everything but the groups, and prints one table.
+ * `./gallery bench [name…] [--short] [--invokeai URL]`: measures what is named, or everything but the groups, and prints one table.
  * @returns the exit status; an aim that is missed is a result and no failure
  */
 export async function runBenchmarks(
   root: string,
-  names: readonly string[],
+  args: readonly string[],
   env: Record<string, string | undefined>,
 ): Promise<number> {
+  const { names, options } = parseBenchArguments(args);
   const usual = [...Object.keys(measurements), start];
   const groups: Record<string, object> = { library, generation };
   const members = Object.values(groups).flatMap((group) => Object.keys(group));
@@ -65,7 +75,7 @@ export async function runBenchmarks(
   }
   console.error(describeMachine());
   const rows = [
-    ...(await measureStack(root, env, wanted)),
+    ...(await measureStack(root, env, wanted, options)),
     ...(wanted.includes(start) ? await announced(start, () => measureStart(root)) : []),
   ];
   console.log(formatTable(rows));
@@ -78,6 +88,7 @@ async function measureStack(
   root: string,
   env: Record<string, string | undefined>,
   wanted: readonly string[],
+  options: MeasureOptions,
 ): Promise<Row[]> {
   const all = { ...measurements, ...library, ...generation, ...long };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
@@ -86,7 +97,7 @@ async function measureStack(
   try {
     const rows: Row[] = [];
     for (const [name, measure] of measured) {
-      rows.push(...(await announced(name, () => measure(stack))));
+      rows.push(...(await announced(name, () => measure(stack, options))));
     }
     for (const { name, pid } of [stack.api, stack.worker]) {
       const memory = await readMemory(pid);

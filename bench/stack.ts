@@ -112,10 +112,9 @@ export async function startBenchStack(
     closers.push(() => connection.close());
     const namespace = `gallery-${(await ensureInstallation(database.db)).id}`;
     const temporal = new Client({ connection, namespace });
-    const simulatorUrl = simulator.url;
     return {
       url,
-      simulatorUrl,
+      simulatorUrl: simulator.url,
       folder,
       databaseUrl,
       database,

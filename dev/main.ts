@@ -22,8 +22,10 @@ const usage = `usage: ./gallery <verb>
              run N sessions under random faults, from that seed (1) on;
                --planted  in a worker with that defect, which has to be found
   check      types, lint, format, dead code, migrations and documents in step
-  bench [names…]
-             measure, and print a table; library only when it is named
+  bench [names…] [--short] [--invokeai URL]
+             measure, and print a table; library and generation only when they are named
+               --short     a few rounds, to see whether it works
+               --invokeai  a real one that nobody else uses, for generation/real
   migrate    bring the schema of DATABASE_URL up to date
   help       this text`;
 

@@ -3,13 +3,14 @@ import { temporal as protobuf } from "@temporalio/proto";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
+import { given } from "#tests/support/environment";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { type Stack, startStack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
 /** 8 in a run of all tests; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/e2e/long-runs.test.ts`. */
-const manySteps = Number(process.env["GALLERY_TEST_SESSION_STEPS"] ?? 8);
+const manySteps = Number(given("GALLERY_TEST_SESSION_STEPS") ?? 8);
 const endsAfterMs = 60_000 + manySteps * 5_000;
 const suggestedEvents = 40;
 const eventsOfStep = 40;

@@ -4,3 +4,8 @@ export function required(name: string): string {
   if (!value) throw new Error(`${name} is not set: run the tests with ./gallery test`);
   return value;
 }
+
+/** A variable that whoever runs the tests may set; undefined where he did not. */
+export function given(name: string): string | undefined {
+  return process.env[name];
+}

@@ -15,6 +15,7 @@ export function createGalleryClient(url: string) {
     return text === "" ? {} : JSON.parse(text);
   }
 
+  /** Of the base that knows every parameter of a step. */
   async function firstModel(): Promise<Json> {
     return until("a model that pictures can be made with", async () => {
       const { items } = await call("GET", "/models?base=sd-1");

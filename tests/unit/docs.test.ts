@@ -10,6 +10,7 @@ const root = join(import.meta.dir, "../..");
 /** Named by documents although no process of ours reads them through `config.ts`. */
 const otherVariables = [
   "GALLERY_TEST_CHROMIUM",
+  "GALLERY_TEST_SESSION_STEPS",
   "INVOKEAI_TOKEN",
   "INVOKEAI_USER",
   "INVOKEAI_PASSWORD",
