@@ -38,7 +38,7 @@ export async function chooseModel(api: ApiClient): Promise<Model> {
 export type StepRequest = {
   prompt: string;
   parent_id?: string;
-  parameters: { model_key: string; batch_size: number; strength: number };
+  parameters: { model_key: string; batch_size: number; strength?: number };
 };
 
 /** Asks for a step, shows its progress until all its images are here, and returns them. */

@@ -7,11 +7,12 @@ import { createApiClient } from "../demo/client";
 import { allowedEnvironment } from "../environment";
 import { type RunningStack, up } from "../up";
 import { uploadAlbum } from "./album";
+import { makeRuns } from "./runs";
 import { type Shot, shots } from "./shots";
 
 /**
- * `bun dev/screenshots/main.ts`: starts a gallery of its own, shares an album painted for this, and renews
- * the pictures of the share pages in docs/images/.
+ * `bun dev/screenshots/main.ts`: starts a gallery of its own, shares an album painted for this, generates a picture, and
+ * renews the pictures of the share pages and of the workflows' runs in docs/images/.
  */
 const root = dirname(dirname(import.meta.dir));
 const dataDir = await mkdtemp(join(tmpdir(), "gallery-screenshots-"));
@@ -34,8 +35,9 @@ async function takeShots(stack: RunningStack): Promise<void> {
   });
   const browser = await launchChromium(env);
   try {
-    for (const shot of shots) {
-      const png = await take(shot, `${stack.baseUrl}/s/${link.access_key}/`);
+    const album = shots.map((shot) => ({ ...shot, url: `${stack.baseUrl}/s/${link.access_key}/` }));
+    for (const shot of [...album, ...(await makeRuns(api))]) {
+      const png = await take(shot, shot.url);
       const file = join(root, "docs/images", `${shot.name}.webp`);
       const { size } = await sharp(png).webp({ quality: 82, effort: 6 }).toFile(file);
       console.log(`docs/images/${shot.name}.webp  ${Math.round(size / 1_000)} KB`);
