@@ -175,7 +175,7 @@ export function createStepRoutes(deps: ApiDeps) {
       {
         params: byId,
         response: { 202: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Run a failed or cancelled step again, for what is missing" },
+        detail: { summary: "Run a step that has ended again, for what is missing" },
       },
     )
     .post(
