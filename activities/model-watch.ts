@@ -30,8 +30,6 @@ export async function watchModels(
     timer = setTimeout(() => void refreshModels(deps.temporal).catch(onFault), quietMs);
   };
 
-  // Also what this program knows of a base may have changed since it last ran.
-  refreshSoon();
   while (!signal.aborted) {
     const client = await deps.invokeai(backend).catch(onFault);
     if (client && client !== heard?.client) {
@@ -46,8 +44,8 @@ export async function watchModels(
   heard?.end.abort();
 }
 
-/** One run more behind a run that may have asked already. */
-async function refreshModels(temporal: Client): Promise<void> {
+/** Has the schedule read the models now: one run more behind a run that may have asked already. */
+export async function refreshModels(temporal: Client): Promise<void> {
   const schedule = temporal.schedule.getHandle(housekeepingId("refresh-models"));
   await schedule.trigger(ScheduleOverlapPolicy.BUFFER_ONE);
 }

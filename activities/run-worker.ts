@@ -24,7 +24,7 @@ import { configuredTimings, type Timings } from "#workflows/timings";
 import type { ActivityDeps } from "./deps";
 import { createActivities } from "./index";
 import { createLocalInvokeAi } from "./local-invokeai";
-import { watchModels } from "./model-watch";
+import { refreshModels, watchModels } from "./model-watch";
 import { ensureNamespace, keepNamespace } from "./namespace";
 import { ensureSchedules } from "./schedules";
 
@@ -100,6 +100,8 @@ async function prepareWork(temporal: Client): Promise<void> {
     workflowId: housekeepingId("reconcile"),
     workflowIdConflictPolicy: "USE_EXISTING",
   });
+  // What this program knows of a base may have changed since it last ran.
+  await refreshModels(temporal);
 }
 
 function createDeps(

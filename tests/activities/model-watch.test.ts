@@ -33,23 +33,27 @@ async function watch() {
     },
   );
   await simulator.control.until(({ sockets }) => sockets > 0);
+  // As something may have been said before.
   await until("the first reading", () => asked.length > 0);
   return { asked, faults, end };
 }
 
-test("models installed one after the other are read once, and again after a broken connection", async () => {
+test("models installed one after the other are not read one by one, and again after a broken connection", async () => {
   const { asked, faults, end } = await watch();
+  const { control } = simulator;
   const before = asked.length;
-  await simulator.control.installModel({ name: "Night Rain", base: "sdxl" });
-  await simulator.control.installModel({ name: "Morning Fog", base: "sdxl" });
+  const names = ["Night Rain", "Morning Fog", "Noon Heat", "Evening Calm"];
+  await Promise.all(names.map((name) => control.installModel({ name, base: "sdxl" })));
   await until("another reading", () => asked.length > before);
+  // Each of the four was told twice.
+  const afterwards = asked.length;
+  expect(afterwards - before).toBeLessThan(names.length);
   // What was said meanwhile was not heard.
-  await simulator.control.dropSockets();
-  await until("one more reading", () => asked.length > before + 1);
-  // Each event came twice: two readings, and each behind a run that may have asked already.
-  expect(asked).toHaveLength(before + 2);
+  await control.dropSockets();
+  await until("one more reading", () => asked.length > afterwards);
+  // Behind a run that may have asked already.
   expect(new Set(asked)).toEqual(new Set(["housekeeping/refresh-models BUFFER_ONE"]));
   expect(faults).toEqual([]);
   end.abort();
-  await simulator.control.until(({ sockets }) => sockets === 0);
+  await control.until(({ sockets }) => sockets === 0);
 });
