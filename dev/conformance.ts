@@ -34,7 +34,7 @@ export async function runConformance(
         process.execPath,
         "--no-env-file",
         "test",
-        "--timeout=120000",
+        "--timeout=600000",
         "--reporter=junit",
         `--reporter-outfile=${report}`,
         "./tests/conformance/invokeai",
