@@ -85,7 +85,9 @@ async function makeStep(
     const error = { code: "invokeai_generation_error", message: "Lost.", suggestion: "Retry." };
     await db
       .update(slots)
-      .set(isMade ? { status: "filled", photoId } : { status: "failed", error })
+      .set(
+        isMade ? { status: index === 2 ? "lost" : "filled", photoId } : { status: "failed", error },
+      )
       .where(and(eq(slots.stepId, id), eq(slots.index, index)));
     if (photoId) made.push(photoId);
   }
