@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   ActivityCancellationType,
   CancellationScope,
+  CancelledFailure,
   condition,
   ContinueAsNew,
   continueAsNew,
@@ -83,10 +84,14 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     present("completed", summaryOf(brought));
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    if (isCancellation(error)) {
+    // What was under way when the cancel came is not tried again: its own failure must not hide the cancel.
+    const isCancelled =
+      isCancellation(error) ||
+      (CancellationScope.current().consideredCancelled && patched("cancel-outlives-failure"));
+    if (isCancelled) {
       const status = await CancellationScope.nonCancellable(endAsCancelled);
       if (status === "completed") return;
-      throw error;
+      throw isCancellation(error) ? error : new CancelledFailure("The step was cancelled.");
     }
     const reason = reasonOf(error);
     await CancellationScope.nonCancellable(() => endAsFailed(reason));
