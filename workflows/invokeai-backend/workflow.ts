@@ -14,15 +14,16 @@ import { timingsOf } from "../timings";
 import { type InvokeaiBackendInput, turnDone, turnWanted } from "./contract";
 import { createTurns } from "./turns";
 
-// A look at InvokeAI tells in its result when nobody answers; what is retried here is our own database.
-const { checkBackend, syncModels } = proxyActivities<Activities>({
-  startToCloseTimeout: "2 minutes",
-  retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
-});
-
 /** Where InvokeAI runs, whether it answers, and whose turn it is. Exactly one run, always. */
 export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void> {
   const timings = timingsOf(input);
+  // A look at InvokeAI tells in its result when nobody answers; what is retried here is our own database. No turn is
+  // granted meanwhile, so that a worker that died of it is to be noticed soon.
+  const { checkBackend, syncModels } = proxyActivities<Activities>({
+    startToCloseTimeout: "2 minutes",
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
+  });
   const turns = createTurns(input.turns);
   const told = new Map<string, string>();
   let changed = true;
