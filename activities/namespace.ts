@@ -2,6 +2,7 @@ import type { Connection } from "@temporalio/client";
 import { msToTs } from "@temporalio/common/lib/time";
 import { temporal } from "@temporalio/proto";
 import { searchAttributes } from "#workflows/search-attributes";
+import { pause } from "./heartbeat";
 
 const { IndexedValueType } = temporal.api.enums.v1;
 const retention = "30 days";
@@ -32,7 +33,8 @@ export async function keepNamespace(
   signal: AbortSignal,
 ): Promise<void> {
   for (let isWhole = true; !signal.aborted;) {
-    await Promise.race([Bun.sleep(lookEveryMs), whenAborted(signal)]);
+    // Ended sooner by the signal, whose reason is no fault.
+    await pause(lookEveryMs, signal).catch(() => {});
     try {
       const look = () => hasNamespace(connection, namespace);
       isWhole = (await connection.withDeadline(Date.now() + callTimeoutMs, look)) && isWhole;
@@ -95,11 +97,4 @@ async function persist(connection: Connection, call: () => Promise<void>): Promi
 
 function codeOf(error: unknown): number | undefined {
   return (error as { code?: number }).code;
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

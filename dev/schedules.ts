@@ -1,4 +1,4 @@
-import { signalGroup } from "./process-group";
+import { runOnServices } from "./services-child";
 import { startTestServices } from "./test-services";
 
 /**
@@ -12,25 +12,7 @@ export async function runSchedules(
 ): Promise<number> {
   const services = await startTestServices(root, env, { durable: false });
   try {
-    const child = Bun.spawn(
-      [process.execPath, "--no-env-file", "tests/schedules/main.ts", ...args],
-      {
-        cwd: root,
-        env: services.env,
-        stdin: "ignore",
-        stdout: "inherit",
-        stderr: "inherit",
-        detached: true,
-      },
-    );
-    services.guardian.watch(child.pid, "SIGTERM");
-    const interrupt = () => signalGroup(child.pid, "SIGTERM");
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-    const code = await child.exited;
-    // What a schedule left running.
-    signalGroup(child.pid, "SIGKILL");
-    services.guardian.forget(child.pid);
-    return code;
+    return await runOnServices(services, root, ["tests/schedules/main.ts", ...args]);
   } finally {
     await services.stop();
   }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { signalGroup } from "./process-group";
+import { runOnServices } from "./services-child";
 import { countTests } from "./test-report";
 import { startTestServices } from "./test-services";
 
@@ -20,33 +20,14 @@ export async function runTests(
   const services = await startTestServices(root, env, { durable: false });
   const report = join(services.folder, "junit.xml");
   try {
-    const child = Bun.spawn(
-      [
-        process.execPath,
-        "--no-env-file",
-        "test",
-        // A bound for what hangs, not a measure of speed: a busy machine fails no test.
-        "--timeout=60000",
-        "--reporter=junit",
-        `--reporter-outfile=${report}`,
-        ...args.map((arg) => toTestPath(arg, root, calledFrom)),
-      ],
-      {
-        cwd: root,
-        env: services.env,
-        stdin: "ignore",
-        stdout: "inherit",
-        stderr: "inherit",
-        detached: true,
-      },
-    );
-    services.guardian.watch(child.pid, "SIGTERM");
-    const interrupt = () => signalGroup(child.pid, "SIGTERM");
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-    const code = await child.exited;
-    // What a test left running.
-    signalGroup(child.pid, "SIGKILL");
-    services.guardian.forget(child.pid);
+    const code = await runOnServices(services, root, [
+      "test",
+      // A bound for what hangs, not a measure of speed: a busy machine fails no test.
+      "--timeout=60000",
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...args.map((arg) => toTestPath(arg, root, calledFrom)),
+    ]);
     const counts = countTests(await readFile(report, "utf8").catch(() => ""));
     // A file that cannot be loaded, or a crash, has no test of its own in the report.
     const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;

@@ -1,11 +1,12 @@
 import { Elysia, t } from "elysia";
-import { findSessionView, listStepViews } from "#db/queries/generation-views";
+import { listStepViews } from "#db/queries/generation-views";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
-import { sessionToWire, stepToWire, toOverrides, variationBody, variationSchema } from "./model";
+import { stepToWire, toOverrides, variationBody, variationSchema } from "./model";
+import { showSession } from "./show-session";
 import { checkVariation, requestVariation } from "./variations";
 
 /** More like a picture, and what sets pictures apart. */
@@ -13,12 +14,11 @@ export function createVariationRoutes(deps: ApiDeps) {
   const { db } = deps.database;
 
   async function showVariation(sessionId: string): Promise<typeof variationSchema.static> {
-    const session = await findSessionView(db, sessionId);
+    const session = await showSession(deps, sessionId);
     const page = { sessionId, afterPosition: null, limit: 1, offset: 0 };
     const [step] = await listStepViews(db, page);
-    if (!session || !step) throw notFound("session");
-    const url = (workflowId: string) => deps.temporal.workflowUrl(workflowId);
-    return { session: sessionToWire(session, url), step: stepToWire(step) };
+    if (!step) throw notFound("session");
+    return { session, step: stepToWire(step) };
   }
 
   return new Elysia({ prefix: "/api/v1", normalize: false, tags: ["generation"] })

@@ -5,6 +5,8 @@ export const outputNode = "out";
 /** Two integer nodes whose values differ per item; the second feeds nothing and only marks the item. */
 export const seedNode = "seed";
 export const slotNode = "slot";
+/** The kind of node that tells of the picture, and paints nothing of it. */
+export const metadataType = "core_metadata";
 
 export type Literal =
   | string

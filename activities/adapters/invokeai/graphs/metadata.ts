@@ -1,4 +1,11 @@
-import { type GraphBuilder, identify, type Literal, outputNode, seedNode } from "./graph";
+import {
+  type GraphBuilder,
+  identify,
+  type Literal,
+  metadataType,
+  outputNode,
+  seedNode,
+} from "./graph";
 import type { GraphRequest } from "./request";
 
 /**
@@ -11,7 +18,7 @@ export function addMetadata(
   base: { modePrefix: "" | "sdxl_" | "flux_"; more: Record<string, Literal> },
 ): void {
   const { source, vae, loras } = request;
-  graph.node("meta", "core_metadata", {
+  graph.node("meta", metadataType, {
     generation_mode: `${base.modePrefix}${source ? "img2img" : "txt2img"}`,
     width: request.width,
     height: request.height,

@@ -1,6 +1,4 @@
-import { type Graph, outputNode } from "./graph";
-
-const metadataType = "core_metadata";
+import { type Graph, metadataType, outputNode } from "./graph";
 
 /** The key in a picture's metadata under which it tells of which batch it is. */
 export const markKey = "gallery_batch";

@@ -1,7 +1,7 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
-import { outputNode, seedNode, slotNode } from "./graph";
+import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**
  * The kinds of node that the builders here use. A recorded graph may come out of any file, and nodes of other kinds, of
@@ -11,7 +11,7 @@ const knownTypes: ReadonlySet<string> = new Set([
   "clip_skip",
   "collect",
   "compel",
-  "core_metadata",
+  metadataType,
   "denoise_latents",
   "flux_denoise",
   "flux_lora_collection_loader",
@@ -34,8 +34,6 @@ const knownTypes: ReadonlySet<string> = new Set([
   "vae_loader",
 ]);
 
-/** Tells of the picture and paints nothing of it. */
-const metadataType = "core_metadata";
 const maxNodes = 200;
 
 const name = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
