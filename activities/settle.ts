@@ -4,13 +4,18 @@ import { findStep, noteStepMessage } from "#db/queries/steps";
 import { forgetUploadedSource } from "#db/queries/uploaded-sources";
 import type { Attempt, AttemptOutcome, Slot, Step } from "#db/schema/steps";
 import type { Tally } from "#workflows/generation-step/contract";
+import type { InvokeAiClient } from "./adapters/invokeai/client";
 import { describeFailure, type GenerationFailure } from "./adapters/invokeai/errors";
 import type { BatchItems } from "./adapters/invokeai/types";
 import type { ActivityDeps } from "./deps";
-import { withHeartbeat } from "./heartbeat";
+import { pause, withHeartbeat } from "./heartbeat";
 import { isOver, recordImage, recordImages } from "./record-images";
 import { tallyOf } from "./tally";
 import { sayingWhyItWaits } from "./waiting";
+
+/** Nothing is decoded for longer; what hangs must not keep a step from its end. */
+const strayTimeoutMs = 300_000;
+const lookEveryMs = 500;
 
 /** Draws the line under a batch: what failed, and what is still missing and may be asked for again. */
 export function createSettleActivities(deps: ActivityDeps) {
@@ -61,11 +66,20 @@ export function createSettleActivities(deps: ActivityDeps) {
     const missing = await listMissing(attempt);
     if (missing.length === 0) return;
     const invokeai = await deps.invokeai(attempt.backend);
+    await outwaitStray(invokeai, signal);
     const known = new Set(await listImageNames(db, step.id));
     for (const { imageName, seed } of await invokeai.findBatchImages(attempt.batchId, signal)) {
       const at = missing.findIndex((slot) => slot.seed === seed);
       const [slot] = known.has(imageName) || at === -1 ? [] : missing.splice(at, 1);
       if (slot) await recordImage(deps, { step, attempt, slot, imageName });
+    }
+  }
+
+  /** InvokeAI stops between two nodes: what was cancelled or deleted in the middle of its decoding is saved after that. */
+  async function outwaitStray(invokeai: InvokeAiClient, signal: AbortSignal): Promise<void> {
+    const deadline = Date.now() + strayTimeoutMs;
+    while (Date.now() < deadline && (await invokeai.getQueueStatus(signal)).isFinishingStray) {
+      await pause(lookEveryMs, signal);
     }
   }
 

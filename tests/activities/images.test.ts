@@ -99,6 +99,26 @@ describe("settling a batch", () => {
     expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("finished");
   });
 
+  test.each(["deleted", "cancelled"] as const)(
+    "%s in InvokeAI while its image is decoded: the image is waited for, and adopted",
+    async (how) => {
+      const { control } = bench.simulator;
+      await control.holdStep({ item: 0, step: "decoding" });
+      const attempt = await sendBatch([how === "deleted" ? 205 : 206]);
+      await control.until(({ frozen }) => frozen !== null);
+      if (how === "deleted") await control.vanishBatch(attempt.batchId);
+      else await bench.invokeai.cancelBatch(attempt.batchId);
+      const looks = async () => (await control.state()).requests.queueStatus ?? 0;
+      const before = await looks();
+      const settling = bench.run("settleAttempt", attempt);
+      await until("two looks at what is still worked on", async () => (await looks()) >= before + 2);
+      expect(await photosOf(attempt)).toEqual([]);
+      await control.release();
+      expect(await settling).toMatchObject({ filled: 1, open: 0 });
+      expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("finished");
+    },
+  );
+
   test("run twice, an interrupted image stays to be asked for, a failed one has its reason", async () => {
     const { control } = bench.simulator;
     await control.addFault({

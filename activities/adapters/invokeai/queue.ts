@@ -132,6 +132,7 @@ export function createQueueCalls(http: Http) {
         pending: queue.pending,
         inProgress: queue.in_progress,
         isProcessorRunning: processor.is_started,
+        isFinishingStray: processor.is_processing && queue.in_progress === 0,
       };
     },
   };

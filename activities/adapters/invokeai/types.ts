@@ -86,4 +86,10 @@ export type StoredImage = {
 export type BatchImage = { imageName: string; seed: number };
 
 /** The whole server's queue, of every client. */
-export type QueueStatus = { pending: number; inProgress: number; isProcessorRunning: boolean };
+export type QueueStatus = {
+  pending: number;
+  inProgress: number;
+  isProcessorRunning: boolean;
+  /** It works on something that its queue no longer counts: cancelled or deleted meanwhile, and not interruptible. */
+  isFinishingStray: boolean;
+};

@@ -104,7 +104,7 @@ export const Boards = Type.Array(Board);
 
 export const Queue = Type.Object({
   queue: Type.Object({ pending: count, in_progress: count }),
-  processor: Type.Object({ is_started: Type.Boolean() }),
+  processor: Type.Object({ is_started: Type.Boolean(), is_processing: Type.Boolean() }),
 });
 
 export const AuthStatus = Type.Object({ multiuser_enabled: Type.Boolean() });

@@ -1,4 +1,4 @@
-import { controlPaths, type Fault, type SimulatorState } from "./control.ts";
+import { controlPaths, type Fault, type HeldStep, type SimulatorState } from "./control.ts";
 
 export type SimulatorControl = ReturnType<typeof createSimulatorControl>;
 
@@ -22,8 +22,8 @@ export function createSimulatorControl(baseUrl: string) {
     addFault,
     /** Ends all faults, releases what they held and lets a paused processor run. */
     clearFaults: () => call("DELETE", controlPaths.faults),
-    /** Freezes the item at `item` of the next batch before `step`, or once its image is saved. */
-    holdStep: (at: { item?: number; step?: number | "saved" } = {}) =>
+    /** Freezes the item at `item` of the next batch before `step`, while it is decoded, or once its image is saved. */
+    holdStep: (at: { item?: number; step?: HeldStep } = {}) =>
       addFault({ kind: "step_held", ...at }),
     /** Lets held requests, answers and generation go on. */
     release: () => call("POST", controlPaths.release),

@@ -73,6 +73,9 @@ export type RouteFault = RouteFaultKind & {
   times?: number;
 };
 
+/** Where an item is frozen. */
+export type HeldStep = number | "decoding" | "saved";
+
 /** What goes wrong in generation; `item` is the position within its batch, from 0. */
 export type GenerationFault =
   | {
@@ -83,8 +86,8 @@ export type GenerationFault =
       times?: number; // default 1
     }
   // Freezes an item before denoising step `step` (from 0), or with its image saved but its result
-  // not yet written, until the release, a cancel or a restart.
-  | { kind: "step_held"; item?: number; step?: number | "saved"; times?: number } // default 1
+  // not yet written, until the release, a cancel or a restart; in its decoding no cancel reaches it.
+  | { kind: "step_held"; item?: number; step?: HeldStep; times?: number } // default 1
   // The batch leaves the queue when that many of its items have ended (default 0: at once).
   | { kind: "batch_vanish"; afterItems?: number; times?: number } // default 1
   | { kind: "queue_full"; maxQueueSize: number }
@@ -107,7 +110,7 @@ export type SimulatorState = {
   /** Requests and answers that wait for the release or for their client to leave. */
   held: { route: RouteName | "other"; phase: "request" | "answer" }[];
   /** The item that a `step_held` fault has stopped. */
-  frozen: { itemId: number; batchId: string; step: number | "saved" } | null;
+  frozen: { itemId: number; batchId: string; step: HeldStep } | null;
   queue: {
     pending: number;
     inProgress: number;

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { HeldStep } from "./control.ts";
 import type { QueueEvents } from "./events.ts";
 import { sortNodes, type GraphNode } from "./graph.ts";
 import { fieldsOf, findNodeDefinition } from "./nodes/index.ts";
@@ -35,13 +36,13 @@ export function createItemRun(
     if (signals.alive.aborted) throw new Stopped();
   }
 
-  async function freezeIfHeld(step: number | "saved"): Promise<void> {
+  async function freezeIfHeld(step: HeldStep): Promise<void> {
     const fault = world.faults.strike(
       "step_held",
       ({ item = row.batch_index, step: at = 0 }) => item === row.batch_index && at === step,
     );
     if (fault === undefined) return;
-    await world.heldSteps.wait({ itemId: row.item_id, batchId: row.batch_id, step }, stopped);
+    await world.heldSteps.wait({ itemId: row.item_id, batchId: row.batch_id, step }, step === "decoding" ? signals.alive : stopped);
   }
 
   async function preview(painting: Painting, progress: number): Promise<unknown> {
@@ -75,6 +76,7 @@ export function createItemRun(
       async saveImage(png, inputs) {
         const message = "Saving image";
         events.nodeProgress(row, node, sourceId, { message, percentage: null, image: null });
+        if (node.is_intermediate !== true) await freezeIfHeld("decoding");
         checkAlive();
         const output = await saveNodeImage(world, { row, session, node }, png, inputs);
         if (node.is_intermediate !== true) await freezeIfHeld("saved");
