@@ -111,7 +111,10 @@ describe("settling a batch", () => {
       const looks = async () => (await control.state()).requests.queueStatus ?? 0;
       const before = await looks();
       const settling = bench.run("settleAttempt", attempt);
-      await until("two looks at what is still worked on", async () => (await looks()) >= before + 2);
+      await until(
+        "two looks at what is still worked on",
+        async () => (await looks()) >= before + 2,
+      );
       expect(await photosOf(attempt)).toEqual([]);
       await control.release();
       expect(await settling).toMatchObject({ filled: 1, open: 0 });

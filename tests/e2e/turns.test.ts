@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { generationStepId } from "#workflows/generation-step/contract";
+import { invokeaiBackendId, turnWanted } from "#workflows/invokeai-backend/contract";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { shortTimings, type Stack, startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
 let stack: Stack;
@@ -82,6 +83,30 @@ test("a step cancelled while it waits is never sent, those behind it move up, an
   const done = await gallery.stepIs(third, ["completed"]);
   expect(Object.keys(done)).not.toContain("place_in_line");
   expect(await sentSteps()).not.toContain(second);
+}, 90_000);
+
+test("steps that ask for their turn again and again make no looks at InvokeAI of their own", async () => {
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const holder = await requestStep(350);
+  await control.until((state) => state.frozen !== null);
+  const waiting = await requestStep(360);
+  await placeIs(waiting, 1);
+  const backend = stack.temporal.workflow.getHandle(invokeaiBackendId);
+  for (let asked = 0; asked < 30; asked++) {
+    await backend.signal(turnWanted, { workflowId: generationStepId(waiting) });
+  }
+  await control.release();
+  for (const stepId of [holder, waiting]) await gallery.stepIs(stepId, ["completed"]);
+  const { events } = await backend.fetchHistory();
+  const looks = events!.flatMap((event) =>
+    event.activityTaskScheduledEventAttributes?.activityType?.name === "checkBackend"
+      ? [Number(event.eventTime?.seconds) * 1_000 + (event.eventTime?.nanos ?? 0) / 1e6]
+      : [],
+  );
+  const pauses = looks.slice(1).map((at, index) => at - looks[index]!);
+  expect(pauses.length).toBeGreaterThan(0);
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(shortTimings.backendRetryMs);
 }, 90_000);
 
 test("a holder whose run is terminated by hand loses its turn to the next", async () => {

@@ -97,7 +97,8 @@ async function armMoment(
           lock.release();
         };
         await lock`begin`;
-        await lock`select id from photos for update`;
+        // Rows that refer to a photo may be written: a cancel waits for them, and this for the cancel.
+        await lock`select id from photos for no key update`;
         const before = await countPlaced();
         await request.release();
         const deadline = performance.now() + placedWithinMs;

@@ -15,7 +15,7 @@ import { startProcess, type TestProcess } from "./process";
 import { until } from "./wait";
 
 /** Short enough for a test, long enough for a busy machine. */
-const shortTimings: Partial<Timings> = {
+export const shortTimings = {
   heartbeatMs: 3_000,
   enqueueGraceMs: 500,
   turnAskAgainMs: 1_000,
@@ -24,7 +24,7 @@ const shortTimings: Partial<Timings> = {
   retrievalDelayMs: 200,
   retrievalMaxDelayMs: 1_000,
   cancelDrainMs: 3_000,
-};
+} satisfies Partial<Timings>;
 
 /** What shortens the waits of api and worker. */
 const shortWaits = (timings: Partial<Timings> = {}) => ({

@@ -1,5 +1,5 @@
 // Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts [name…]
-// It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through five sessions and
+// It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through six sessions and
 // writes their runs to tests/workflows/histories. Record anew only when running workflows need not survive a change:
 // what replay.test.ts refuses would get stuck on the machine of whoever upgrades.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -82,6 +82,22 @@ const scenes: Scene[] = [
       await gallery.post(`/generation/steps/${step.id}/retry`);
       await gallery.stepIs(step.id, ["completed"]);
       await gallery.allRetrieved(step.id, 1);
+    },
+  },
+  {
+    // What the looks at InvokeAI have been like since a look holds for a while.
+    name: "waiting",
+    async play({ invokeai }, gallery, sessionId) {
+      await invokeai.control.holdStep();
+      const other = await gallery.createSession();
+      const holder = await gallery.requestStep(other.id, { parameters: { batch_size: 1 } });
+      await invokeai.control.until((state) => state.frozen !== null);
+      const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 1 } });
+      await until("a place in the line", async () => {
+        return (await gallery.get(`/generation/steps/${step.id}`)).place_in_line === 1;
+      });
+      await invokeai.control.release();
+      for (const { id } of [holder, step]) await gallery.stepIs(id, ["completed"]);
     },
   },
   {

@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -27,6 +28,8 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
   const turns = createTurns(input.turns);
   const told = new Map<string, string>();
   let changed = true;
+  let view: Awaited<ReturnType<Activities["checkBackend"]>> | undefined;
+  let lookedAt = 0;
   let wasConnected = false;
   let toldAllAt = Date.now();
 
@@ -44,7 +47,12 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
 
   for (;;) {
     changed = false;
-    const view = await checkBackend({});
+    // Sixteen that wait and ask again make no sixteen looks. Runs from before it looked each time.
+    const isFresh = Date.now() - lookedAt < timings.backendRetryMs && patched("fresh-view");
+    if (view === undefined || !isFresh) {
+      view = await checkBackend({});
+      lookedAt = Date.now();
+    }
     if (view.ready && !wasConnected) await syncModels({});
     wasConnected = view.ready;
     if (view.ready) turns.grantNext();

@@ -42,7 +42,10 @@ export function createItemRun(
       ({ item = row.batch_index, step: at = 0 }) => item === row.batch_index && at === step,
     );
     if (fault === undefined) return;
-    await world.heldSteps.wait({ itemId: row.item_id, batchId: row.batch_id, step }, step === "decoding" ? signals.alive : stopped);
+    await world.heldSteps.wait(
+      { itemId: row.item_id, batchId: row.batch_id, step },
+      step === "decoding" ? signals.alive : stopped,
+    );
   }
 
   async function preview(painting: Painting, progress: number): Promise<unknown> {
