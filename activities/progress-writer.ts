@@ -50,9 +50,10 @@ export function createProgressWriter(
     secondsPerImage ??= findSecondsPerImage(db, step, attempt.backend).catch(() => null);
     const known = await secondsPerImage;
     dirty = false;
+    // In this order the moments that are told are never nearer to each other than the writes.
+    const at = now();
     lastWrite = performance.now();
     const { made, ...shown } = account.show();
-    const at = now();
     await saveProgress(db, {
       stepId: step.id,
       ...shown,
