@@ -244,4 +244,26 @@ describe("made again", () => {
       reason: "model_gone",
     });
   }, 60_000);
+
+  test("a graph that is refused is told, by another version as that; so is a lack of memory; none is asked for again", async () => {
+    const { control } = stack.invokeai;
+    const photo = await draw(508);
+    const before = (await control.state()).enqueues.length;
+    const failing = async (errorType: string, errorMessage: string) => {
+      await control.addFault({ kind: "item_failure", errorType, errorMessage });
+      return madeAgain(photo["id"]);
+    };
+    const impossible = (reason: string) => ({
+      verdict: "impossible",
+      reason,
+      checked_at: expect.any(String),
+    });
+    const refusal = ["ValidationError", "1 validation error for Graph"] as const;
+    expect(await failing(...refusal)).toEqual(impossible("graph_refused"));
+    const memory = ["OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB"] as const;
+    expect(await failing(...memory)).toEqual(impossible("out_of_memory"));
+    await repaint(photo["id"], (picture) => picture, "6.1.0");
+    expect(await failing(...refusal)).toEqual(impossible("version_differs"));
+    expect(await batchesSince(before)).toHaveLength(3);
+  }, 60_000);
 });
