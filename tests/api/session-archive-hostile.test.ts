@@ -35,8 +35,8 @@ function changed(change: (document: Json) => unknown, others: Record<string, Buf
   return rawZip([...entries].map(([name, bytes]) => ({ name, bytes })));
 }
 
-const withEntry = (entry: RawEntry) =>
-  rawZip([...[...files].map(([name, bytes]) => ({ name, bytes })), entry]);
+const plain = (): RawEntry[] => [...files].map(([name, bytes]) => ({ name, bytes }));
+const withEntry = (entry: RawEntry) => rawZip([...plain(), entry]);
 
 /** The first image is other bytes, of which the document tells the truth. */
 function withPicture(bytes: Buffer, more: Json = {}): Buffer {
@@ -112,6 +112,18 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
   "too many files": [
     400,
     () => rawZip(Array.from({ length: 21_001 }, (_, at) => ({ name: `${at}`, bytes: text("") }))),
+  ],
+  "64 bits that say it has more files than there are numbers": [
+    400,
+    () => rawZip(plain(), { saidEntries: 2n ** 60n }),
+  ],
+  "64 bits that say its directory is behind its end": [
+    400,
+    () => rawZip(plain(), { saidDirectoryAt: 2n ** 60n }),
+  ],
+  "64 bits that say its files are behind its end": [
+    400,
+    () => rawZip(plain(), { saidEntryAt: 2n ** 40n }),
   ],
   "an encrypted file": [400, () => withImageEntry({ flags: 0x0801 })],
   "a file packed in a way nobody knows": [400, () => withImageEntry({ method: 99 })],
@@ -271,11 +283,29 @@ describe("a form is refused, and nothing of it stays, when it", () => {
   });
 });
 
-test("an archive that was unpacked and packed again, with what that adds, is taken", async () => {
-  const packed = rawZip([
-    ...[...files].map(([name, bytes]) => ({ name, bytes, deflated: true })),
-    { name: "images/", bytes: text("") },
-    { name: "__MACOSX/._session.json", bytes: text("x") },
-  ]);
-  expect((await importInto(there, packed)).status).toBe(201);
+describe("an archive that was unpacked and packed again is taken", () => {
+  const forms: Record<string, () => Buffer> = {
+    "with what that adds": () =>
+      rawZip([
+        ...plain().map((entry) => ({ ...entry, deflated: true })),
+        { name: "images/", bytes: text("") },
+        { name: "__MACOSX/._session.json", bytes: text("x") },
+      ]),
+    "as a zip64, small as it is": () => rawZip(plain(), {}),
+    "into a pipe, with lengths behind the bytes": () =>
+      rawZip(plain().map((entry) => ({ ...entry, deflated: true, streamed: true }))),
+    "into a pipe, stored, as a zip64": () =>
+      rawZip(
+        plain().map((entry) => ({ ...entry, streamed: true })),
+        {},
+      ),
+  };
+  test.each(Object.entries(forms))("%s", async (_how, make) => {
+    const fresh = await createTestApi();
+    try {
+      expect((await importInto(fresh, make())).status).toBe(201);
+    } finally {
+      await fresh.close();
+    }
+  });
 });
