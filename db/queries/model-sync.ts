@@ -1,5 +1,5 @@
 import { eq, notInArray, sql } from "drizzle-orm";
-import type { Db } from "../client";
+import type { Db, Tx } from "../client";
 import { backends } from "../schema/backends";
 import { type Model, models } from "../schema/models";
 
@@ -52,6 +52,29 @@ export async function syncModels(
           isAvailable: true,
         },
       });
+    await carryMarks(tx);
     return true;
   });
+}
+
+/** A model that was installed anew has another key and the same hash: it is the favourite that it was, and was used when it was. */
+async function carryMarks(tx: Tx): Promise<void> {
+  await tx.execute(sql`
+    update models as here
+    set is_favorite = here.is_favorite or gone.is_favorite,
+      last_used_at = greatest(here.last_used_at, gone.last_used_at)
+    from (
+      select hash, type, bool_or(is_favorite) as is_favorite, max(last_used_at) as last_used_at
+      from models where not is_available and hash <> '' group by hash, type
+    ) as gone
+    where here.is_available and here.hash = gone.hash and here.type = gone.type
+  `);
+  // Moved and not copied: a mark that is taken back does not return with the next key.
+  await tx.execute(sql`
+    update models as gone set is_favorite = false
+    where not gone.is_available and gone.is_favorite and gone.hash <> '' and exists (
+      select from models as here
+      where here.is_available and here.hash = gone.hash and here.type = gone.type
+    )
+  `);
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { findBackend } from "#db/queries/backends";
 import { resolveModels } from "#db/queries/model-lookup";
+import { setModelFavorite, touchModel } from "#db/queries/models";
 import { models } from "#db/schema/models";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 
@@ -66,11 +67,10 @@ test("of two refreshes at once neither puts an older list over a newer one", asy
 test("a model that is gone stays and is marked; the same weights under a new key are found by the old one", async () => {
   const { control } = bench.simulator;
   const old = await named("Woodcut Lines");
-  await bench.sql`update models set is_favorite = true where key = ${old.key}`;
   const key = await control.rekeyModel(old.key);
   await sync();
   const [gone] = await bench.db.select().from(models).where(eq(models.key, old.key));
-  expect(gone).toMatchObject({ isAvailable: false, isFavorite: true });
+  expect(gone).toMatchObject({ isAvailable: false });
   const found = await resolveModels(bench.db, [
     { key: old.key },
     { key: "of another InvokeAI", hash: old.hash },
@@ -80,4 +80,28 @@ test("a model that is gone stays and is marked; the same weights under a new key
     [old.key, key],
     ["of another InvokeAI", key],
   ]);
+});
+
+test("a model that is installed anew stays a favourite and was used when it was; one that no longer is one stays so", async () => {
+  const { control } = bench.simulator;
+  const name = "Meadowlight v4";
+  const first = await named(name);
+  const usedAt = new Date("2026-05-01T10:00:00.000Z");
+  await setModelFavorite(bench.db, { key: first.key, isFavorite: true });
+  await bench.db.transaction((tx) => touchModel(tx, { key: first.key, now: usedAt }));
+  await control.removeModel(first.key);
+  await sync();
+  // Nothing takes its place yet.
+  expect(await named(name)).toMatchObject({ key: first.key, isFavorite: true, lastUsedAt: usedAt });
+
+  const second = await control.rekeyModel(first.key);
+  await sync();
+  expect(await named(name)).toMatchObject({ key: second, isFavorite: true, lastUsedAt: usedAt });
+  const favorites = await bench.db.select().from(models).where(eq(models.isFavorite, true));
+  expect(favorites.map(({ key }) => key)).toEqual([second]);
+
+  await setModelFavorite(bench.db, { key: second, isFavorite: false });
+  const third = await control.rekeyModel(second);
+  await sync();
+  expect(await named(name)).toMatchObject({ key: third, isFavorite: false, lastUsedAt: usedAt });
 });

@@ -14,6 +14,7 @@ export type ModelCatalogue = ReturnType<typeof createModelCatalogue>;
 /** The installed models; keys and hashes are made up once and stay. */
 export function createModelCatalogue() {
   let models = installedModels();
+  const removed: ModelRecord[] = [];
   return {
     list: (): ModelRecord[] => models,
     find: (key: string): ModelRecord | undefined => models.find((model) => model.key === key),
@@ -27,13 +28,15 @@ export function createModelCatalogue() {
       return installed;
     },
     remove(key: string): void {
+      removed.push(...models.filter((model) => model.key === key));
       models = models.filter((model) => model.key !== key);
     },
-    /** The same weights under another key; undefined when there is no such model. */
+    /** The same weights under another key, also where they were removed before; undefined when there is no such model. */
     rekey(key: string): string | undefined {
-      const model = models.find((candidate) => candidate.key === key);
+      const model = [...models, ...removed].find((candidate) => candidate.key === key);
       if (model === undefined) return undefined;
       model.key = crypto.randomUUID();
+      if (!models.includes(model)) models = [...models, model];
       return model.key;
     },
   };
