@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { AppError, ProviderError } from "#errors";
 import { findPhotoById } from "#db/queries/photo-lookup";
-import { beginRetrieval, completeRetrieval, countFailedRetrieval } from "#db/queries/retrievals";
+import {
+  beginRetrieval,
+  completeRetrieval,
+  countFailedRetrieval,
+  noteRetrievalWaits,
+} from "#db/queries/retrievals";
 import { findChangedSettings, getSettings } from "#db/queries/settings";
 import type { Photo } from "#db/schema/photos";
 import type { StepError } from "#db/schema/steps";
@@ -43,7 +48,11 @@ export function createRetrievalActivities(deps: ActivityDeps) {
       return { state: "completed" };
     } catch (error) {
       const failure = signal.aborted ? undefined : readFailure(error);
-      if (!failure) throw error;
+      if (!failure) {
+        const reason = waitingReason(error);
+        if (reason !== undefined) await noteRetrievalWaits(db, { photoId, reason });
+        throw error;
+      }
       const changed = await findChangedSettings(db);
       const maxAttempts =
         changed["retrieval.max_attempts"] ?? deps.config.limits.retrievalMaxAttempts;
@@ -161,9 +170,20 @@ type Failure = {
   lost?: StepError;
 };
 
-/** A failure of the download, in words for the row; undefined for one that is ours. */
+/** What a person has to do first, which may take longer than all attempts: none is counted. */
+function waitingReason(error: unknown): string | undefined {
+  const goesOn = "The image is fetched when that is done.";
+  if (error instanceof ProviderError && error.fault === "locked") {
+    return `${error.message} ${goesOn}`;
+  }
+  if (error instanceof AppError && error.kind === "storage_full") {
+    return `There is no room left for photos; free some space on the server. ${goesOn}`;
+  }
+  return undefined;
+}
+
+/** A failure of the download, in words for the row; undefined for one that is ours, or that `waitingReason` knows. */
 function readFailure(error: unknown): Failure | undefined {
-  // A person has to set the login right, which may take longer than all attempts: none is counted.
   if (error instanceof ProviderError && error.fault !== "locked") {
     const isGone = error.fault === "missing";
     return { reason: reasons[error.fault], final: isGone, ...(isGone && { lost: lostImage }) };

@@ -17,6 +17,17 @@ export async function beginRetrieval(db: Db, photoId: string): Promise<Photo | u
   return photo;
 }
 
+/** Says why a photo's next attempt has to wait; nothing is counted, and a fetched one is left as it is. */
+export async function noteRetrievalWaits(
+  db: Db,
+  params: { photoId: string; reason: string },
+): Promise<void> {
+  await db
+    .update(photos)
+    .set({ retrievalStatus: "pending", retrievalError: params.reason })
+    .where(and(eq(photos.id, params.photoId), unfinished));
+}
+
 export type RetrievedFacts = {
   mimeType: string;
   width: number;

@@ -56,9 +56,13 @@ test("a version that was never tried is named in the status, and once in the log
   expect(worker.output().split(`InvokeAI ${version} was never tried`)).toHaveLength(2);
 });
 
-test("while the login is refused the status says so and a step waits for it, then it runs", async () => {
+test("while the login is refused the status says so, and a step and images that wait for it; then all go on", async () => {
   const { control } = stack.invokeai;
+  await control.addFault({ kind: "request_held", route: "imageFull" });
+  const drawn = await requestStep();
+  await control.until(({ held }) => held.filter(({ route }) => route === "imageFull").length === 2);
   await control.changePassword("another one");
+  await control.clearFaults();
   const status = await until("a refused login", async () => {
     const seen = await gallery.get("/backend/status");
     return seen.connected ? undefined : seen;
@@ -69,11 +73,24 @@ test("while the login is refused the status says so and a step waits for it, the
     const { progress_message: words } = await gallery.get(`/generation/steps/${stepId}`);
     return String(words).includes("InvokeAI refused the login");
   });
+  await until("images that say why they wait", async () => {
+    const images = await gallery.photosOf(drawn);
+    return images.every(
+      ({ photo }) =>
+        photo.retrieval_status === "pending" &&
+        photo.retrieval_error?.includes("INVOKEAI_USER") &&
+        photo.retrieval_error.endsWith("The image is fetched when that is done."),
+    );
+  });
   await control.changePassword(password);
   expect(await gallery.stepIs(stepId, ["completed", "failed"])).toMatchObject({
     status: "completed",
   });
-  await gallery.allRetrieved(stepId, 2);
+  await Promise.all([gallery.allRetrieved(stepId, 2), gallery.allRetrieved(drawn, 2)]);
+  for (const { photo } of await gallery.photosOf(drawn)) {
+    expect(photo.retrieval_attempts).toBe(0);
+    expect(photo).not.toHaveProperty("retrieval_error");
+  }
 }, 90_000);
 
 test("neither password nor token is in a log, an answer, a row or a history", async () => {
