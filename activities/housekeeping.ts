@@ -3,6 +3,7 @@ import { deleteAttemptCountsBefore } from "#db/queries/attempt-counts";
 import { deleteEventsBefore } from "#db/queries/events";
 import { deleteIdempotencyKeysBefore } from "#db/queries/idempotency-expiry";
 import { countAllPhotos, findKnownPhotoIds } from "#db/queries/photo-lookup";
+import { deleteUploadedSourcesBefore } from "#db/queries/uploaded-sources";
 import { sweepFiles } from "#media/sweep";
 import type { ActivityDeps } from "./deps";
 import { reconcile } from "./reconcile";
@@ -10,6 +11,8 @@ import { reconcile } from "./reconcile";
 const hourMs = 60 * 60 * 1_000;
 const keysKeptMs = 24 * hourMs;
 const eventsKeptMs = 7 * 24 * hourMs;
+// Of an upload that is forgotten nothing is lost: the next step that wants it sends it again.
+const sourcesKeptMs = 30 * 24 * hourMs;
 
 /** What the schedules do. */
 export function createHousekeepingActivities(deps: ActivityDeps) {
@@ -40,11 +43,12 @@ export function createHousekeepingActivities(deps: ActivityDeps) {
 
     async dropExpired(
       _input: object,
-    ): Promise<{ keys: number; events: number; attemptCounts: number }> {
+    ): Promise<{ keys: number; events: number; attemptCounts: number; sources: number }> {
       return {
         keys: await deleteIdempotencyKeysBefore(db, ago(keysKeptMs)),
         events: await deleteEventsBefore(db, ago(eventsKeptMs)),
         attemptCounts: await deleteAttemptCountsBefore(db, now()),
+        sources: await deleteUploadedSourcesBefore(db, ago(sourcesKeptMs)),
       };
     },
   };

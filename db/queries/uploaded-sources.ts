@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, lt } from "drizzle-orm";
 import type { Db } from "../client";
 import { uploadedSources } from "../schema/uploaded-sources";
 
@@ -46,4 +46,13 @@ export async function forgetUploadedSource(
         eq(uploadedSources.imageName, upload.imageName),
       ),
     );
+}
+
+/** Forgets uploads older than `before`: whoever wants one of them sends it again. Returns how many. */
+export async function deleteUploadedSourcesBefore(db: Db, before: Date): Promise<number> {
+  const gone = await db
+    .delete(uploadedSources)
+    .where(lt(uploadedSources.uploadedAt, before))
+    .returning({ imageName: uploadedSources.imageName });
+  return gone.length;
 }

@@ -1,7 +1,7 @@
 import { pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
-/** Source pictures that lie on an InvokeAI, by their bytes as they were sent: each is sent there once. */
+/** Source pictures that lie on an InvokeAI, by their bytes as they were sent: each is sent there once in 30 days. */
 export const uploadedSources = pgTable(
   "uploaded_sources",
   {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { findAttempt } from "#db/queries/attempts";
 import type { Attempt } from "#db/schema/steps";
 import { uploadedSources } from "#db/schema/uploaded-sources";
@@ -13,6 +13,7 @@ beforeAll(async () => {
   bench = await createActivityBench();
 }, 30_000);
 
+afterEach(() => void (bench.clock.now = null));
 afterAll(() => bench.close());
 
 async function storedPicture(colour: string): Promise<string> {
@@ -62,6 +63,24 @@ test("a source that was deleted on the server is sent again, once", async () => 
   const name = await bring(await stepFrom(photoId));
   expect(name).not.toBe(gone);
   expect(await bring(await stepFrom(photoId))).toBe(name);
+  expect((await uploads()) - before).toBe(1);
+});
+
+test("an upload is forgotten after 30 days, whatever became of its photo, and sent again when it is wanted", async () => {
+  const photoId = await storedPicture("#775511");
+  const name = await bring(await stepFrom(photoId));
+  const uploadedAt = Date.now();
+  const day = 24 * 60 * 60 * 1_000;
+  const known = async () => (await bench.db.select().from(uploadedSources)).length;
+  const all = await known();
+  bench.clock.now = new Date(uploadedAt + 29 * day);
+  expect(await bench.run("dropExpired", {})).toMatchObject({ sources: 0 });
+  expect(await bring(await stepFrom(photoId))).toBe(name);
+  bench.clock.now = new Date(uploadedAt + 31 * day);
+  expect(await bench.run("dropExpired", {})).toMatchObject({ sources: all });
+  expect(await known()).toBe(0);
+  const before = await uploads();
+  expect(await bring(await stepFrom(photoId))).not.toBe(name);
   expect((await uploads()) - before).toBe(1);
 });
 
