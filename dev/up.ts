@@ -97,7 +97,7 @@ async function startEverything(
   { host, port, watch }: Listening,
 ): Promise<RunningStack & { summary: string }> {
   const bundlePath = join(deps.folder.stackDir, "workflow-bundle.js");
-  say("Starting Postgres, Temporal and InvokeAI …");
+  say("Starting services …");
   const [databaseUrl, temporal, invokeai] = await Promise.all([
     startDatabase(deps),
     startTemporal(deps),
