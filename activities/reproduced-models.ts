@@ -1,5 +1,6 @@
 import type { Db } from "#db/client";
 import { listAvailableModels } from "#db/queries/available-models";
+import { identify } from "./adapters/invokeai/graphs/index";
 import type { ModelIdentifier } from "./adapters/invokeai/types";
 
 /**
@@ -23,8 +24,7 @@ export async function resolveRecordedModels(
       );
       return isLike ? "model_differs" : "model_gone";
     }
-    const { key, hash, name, base, type } = taken;
-    found.set(model.key, { key, hash, name, base, type });
+    found.set(model.key, identify(taken));
   }
   return found;
 }
