@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { allowedEnvironment } from "./environment";
 import { Refusal } from "./refusal";
-import { countTests } from "./test-report";
+import { tellVerdict } from "./test-report";
 
 type Environment = Record<string, string | undefined>;
 
@@ -54,11 +54,8 @@ export async function runConformance(
       },
     );
     const code = await child.exited;
-    const counts = countTests(await readFile(report, "utf8").catch(() => ""));
-    const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
     listUnshown(await readFile(unshown, "utf8").catch(() => ""));
-    console.log(`${counts.passed} passed, ${failed} failed`);
-    return failed === 0 && counts.skipped === 0 && counts.passed > 0 ? 0 : 1;
+    return await tellVerdict(report, code);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { runOnServices } from "./services-child";
-import { countTests } from "./test-report";
+import { tellVerdict } from "./test-report";
 import { startTestServices } from "./test-services";
 
 type Environment = Record<string, string | undefined>;
@@ -28,13 +27,7 @@ export async function runTests(
       `--reporter-outfile=${report}`,
       ...args.map((arg) => toTestPath(arg, root, calledFrom)),
     ]);
-    const counts = countTests(await readFile(report, "utf8").catch(() => ""));
-    // A file that cannot be loaded, or a crash, has no test of its own in the report.
-    const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
-    if (counts.skipped > 0) console.log(`${counts.skipped} skipped, which counts as a failure`);
-    if (counts.passed + failed === 0) console.log("no test ran");
-    console.log(`${counts.passed} passed, ${failed} failed`);
-    return failed === 0 && counts.skipped === 0 && counts.passed > 0 ? 0 : 1;
+    return await tellVerdict(report, code);
   } finally {
     await services.stop();
   }
