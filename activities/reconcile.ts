@@ -21,7 +21,7 @@ import {
   type PhotoReproductionInput,
 } from "#workflows/photo-reproduction/contract";
 import { photoRetrievalId, type PhotoRetrievalInput } from "#workflows/photo-retrieval/contract";
-import { searchAttributes } from "#workflows/search-attributes";
+import { searchAttributesOf } from "#workflows/search-attributes";
 import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "./deps";
 
@@ -48,20 +48,17 @@ export async function reconcile(
         ...(sessionId ? { sessionId } : {}),
         ...(stepId ? { stepWorkflowId: generationStepId(stepId) } : {}),
       };
-      await ensureRunning(
-        deps,
-        "photoRetrieval",
-        photoRetrievalId(id),
-        input,
-        entity(id, sessionId),
-      );
+      await ensureRunning(deps, "photoRetrieval", photoRetrievalId(id), input, {
+        entity: id,
+        session: sessionId,
+      });
     },
   );
   await eachPage(
     (afterId) => listLiveImports(deps.database.db, { afterId, limit: pageSize }),
     ({ id }) => {
       const input: PhotoImportInput = { importId: id, timings: deps.timings };
-      return ensureRunning(deps, "photoImport", photoImportId(id), input, entity(id, null));
+      return ensureRunning(deps, "photoImport", photoImportId(id), input, { entity: id });
     },
   );
   await eachPage(
@@ -69,7 +66,7 @@ export async function reconcile(
     ({ id }) => {
       const input: PhotoReproductionInput = { photoId: id, timings: deps.timings };
       const workflowId = photoReproductionId(id);
-      return ensureRunning(deps, "photoReproduction", workflowId, input, entity(id, null));
+      return ensureRunning(deps, "photoReproduction", workflowId, input, { entity: id });
     },
   );
   await endClosedSessions(deps);
@@ -79,7 +76,10 @@ export async function reconcile(
 async function wakeSession(deps: ActivityDeps, session: LiveSession): Promise<void> {
   const workflowId = generationSessionId(session.id);
   const input = { sessionId: session.id, timings: deps.timings };
-  await ensureRunning(deps, "generationSession", workflowId, input, entity(session.id, session.id));
+  await ensureRunning(deps, "generationSession", workflowId, input, {
+    entity: session.id,
+    session: session.id,
+  });
   const run = deps.temporal.workflow.getHandle(workflowId);
   const [stepId] = session.waitingStepIds;
   if (stepId) await run.signal(stepRequested, { stepId });
@@ -111,7 +111,7 @@ async function ensureRunning(
   type: string,
   workflowId: string,
   input: object,
-  attributes: ReturnType<typeof entity> = [],
+  foundBy?: Parameters<typeof searchAttributesOf>[0],
 ): Promise<void> {
   Context.current().heartbeat();
   await temporal.workflow.start(type, {
@@ -119,13 +119,8 @@ async function ensureRunning(
     taskQueue: queues.main,
     workflowId,
     workflowIdConflictPolicy: "USE_EXISTING",
-    typedSearchAttributes: attributes,
+    typedSearchAttributes: foundBy ? searchAttributesOf(foundBy) : [],
   });
-}
-
-function entity(id: string, sessionId: string | null) {
-  const session = sessionId ? [{ key: searchAttributes.session, value: sessionId }] : [];
-  return [{ key: searchAttributes.entity, value: id }, ...session];
 }
 
 async function eachPage<Row extends { id: string }>(

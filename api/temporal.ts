@@ -24,7 +24,7 @@ import {
   retryNow,
 } from "#workflows/photo-retrieval/contract";
 import type { photoRetrieval } from "#workflows/photo-retrieval/workflow";
-import { searchAttributes } from "#workflows/search-attributes";
+import { searchAttributesOf } from "#workflows/search-attributes";
 import { queues } from "#workflows/task-queues";
 import type { Timings } from "#workflows/timings";
 import type { Logger } from "pino";
@@ -101,11 +101,11 @@ export function createWorkflowTeller(options: {
         GenerationSessionInput,
       ],
       staticSummary: "Generation session",
-      typedSearchAttributes: [
-        { key: searchAttributes.entity, value: sessionId },
-        { key: searchAttributes.session, value: sessionId },
-        { key: searchAttributes.status, value: "active" },
-      ],
+      typedSearchAttributes: searchAttributesOf({
+        entity: sessionId,
+        session: sessionId,
+        status: "active",
+      }),
     };
   }
 
@@ -153,13 +153,11 @@ export function createWorkflowTeller(options: {
             } satisfies PhotoRetrievalInput,
           ],
           staticSummary: "Fetch an image again",
-          typedSearchAttributes: [
-            { key: searchAttributes.entity, value: photoId },
-            { key: searchAttributes.status, value: "pending" },
-            ...(sessionId === undefined
-              ? []
-              : [{ key: searchAttributes.session, value: sessionId }]),
-          ],
+          typedSearchAttributes: searchAttributesOf({
+            entity: photoId,
+            session: sessionId,
+            status: "pending",
+          }),
           signal: retryNow,
         }),
       ),
@@ -172,10 +170,7 @@ export function createWorkflowTeller(options: {
           workflowIdConflictPolicy: "USE_EXISTING",
           args: [{ photoId, ...timings } satisfies PhotoReproductionInput],
           staticSummary: "Make a photo again and compare",
-          typedSearchAttributes: [
-            { key: searchAttributes.entity, value: photoId },
-            { key: searchAttributes.status, value: "pending" },
-          ],
+          typedSearchAttributes: searchAttributesOf({ entity: photoId, status: "pending" }),
           // One that is just ending has to look again: a start alone would find it open, and leave it.
           signal: reproductionRequested,
         }),
@@ -189,10 +184,7 @@ export function createWorkflowTeller(options: {
           workflowIdConflictPolicy: "USE_EXISTING",
           args: [{ importId, ...timings } satisfies PhotoImportInput],
           staticSummary: "Import of a folder",
-          typedSearchAttributes: [
-            { key: searchAttributes.entity, value: importId },
-            { key: searchAttributes.status, value: "pending" },
-          ],
+          typedSearchAttributes: searchAttributesOf({ entity: importId, status: "pending" }),
         }),
       ),
 

@@ -18,7 +18,7 @@ import type { Activities } from "#activities/index";
 import { generationStepId } from "../generation-step/contract";
 import { generationStep } from "../generation-step/workflow";
 import { present } from "../lib/present";
-import { searchAttributes } from "../search-attributes";
+import { searchAttributesOf } from "../search-attributes";
 import { timingsOf } from "../timings";
 import {
   type GenerationSessionInput,
@@ -101,10 +101,7 @@ export async function generationSession(input: GenerationSessionInput): Promise<
           args: [{ stepId, sessionId, timings: input.timings }],
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
           staticSummary: summary,
-          typedSearchAttributes: [
-            { key: searchAttributes.entity, value: stepId },
-            { key: searchAttributes.session, value: sessionId },
-          ],
+          typedSearchAttributes: searchAttributesOf({ entity: stepId, session: sessionId }),
         }),
       );
       const cancel = () =>

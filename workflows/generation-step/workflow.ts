@@ -20,7 +20,7 @@ import { count, present } from "../lib/present";
 import { photoRetrievalId } from "../photo-retrieval/contract";
 import { createTurn } from "../lib/turn";
 import { photoRetrieval } from "../photo-retrieval/workflow";
-import { searchAttributes } from "../search-attributes";
+import { searchAttributesOf } from "../search-attributes";
 import { timingsOf } from "../timings";
 import {
   type GenerationStepInput,
@@ -152,10 +152,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
               args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
               parentClosePolicy: ParentClosePolicy.ABANDON,
               staticSummary: "Fetches one generated image",
-              typedSearchAttributes: [
-                { key: searchAttributes.entity, value: photoId },
-                { key: searchAttributes.session, value: sessionId },
-              ],
+              typedSearchAttributes: searchAttributesOf({ entity: photoId, session: sessionId }),
             }),
           );
         } catch (error) {
