@@ -16,11 +16,9 @@ afterAll(() => api.close());
 async function behindALine() {
   const real = new URL(api.deps.config.secrets.databaseUrl);
   const line = await startLine({ host: real.hostname, port: Number(real.port) });
-  const url = new URL(real);
-  url.hostname = "127.0.0.1";
-  url.port = String(line.port);
-  const database = openDatabase(url.href, { maxConnections: 4, applicationName: "test-line" });
-  const probe = createDatabaseProbe(url.href);
+  const url = line.through(real.href);
+  const database = openDatabase(url, { maxConnections: 4, applicationName: "test-line" });
+  const probe = createDatabaseProbe(url);
   const app = createApp({ ...api.deps, database, databaseIsAway: probe.isAway });
   return {
     line,

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { required } from "#tests/support/environment";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles } from "#tests/support/library";
-import { startProxy } from "#tests/support/proxy";
+import { startLine } from "#tests/support/line";
 import { askedSeeds } from "#tests/support/seeds";
 import { type Stack, startStack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
@@ -82,17 +82,8 @@ test("Temporal's database deleted in mid-step: after restart the step finishes, 
 
 test("Postgres away for 20 s during a step: requests get 503 database_unavailable within 5 s, the step finishes afterwards, once", async () => {
   const target = new URL(required("TEST_DATABASE_URL"));
-  const line = remember(await startProxy({ host: target.hostname, port: Number(target.port) }));
-  const stack = remember(
-    await startStack({
-      databaseUrl: (url) => {
-        const through = new URL(url);
-        through.hostname = "127.0.0.1";
-        through.port = String(line.port);
-        return through.toString();
-      },
-    }),
-  );
+  const line = remember(await startLine({ host: target.hostname, port: Number(target.port) }));
+  const stack = remember(await startStack({ databaseUrl: line.through }));
   await stack.startWorker();
   const gallery = createGalleryClient((await stack.startApi()).url);
   const { control } = stack.invokeai;

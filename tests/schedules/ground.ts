@@ -1,6 +1,6 @@
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { required } from "#tests/support/environment";
-import { startProxy } from "#tests/support/proxy";
+import { startLine } from "#tests/support/line";
 import { isPolling, startStack, type Stack } from "#tests/support/stack";
 import type { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
@@ -39,10 +39,10 @@ export async function startGround(
   { workerRoot, waits = "short" }: GroundOptions,
 ): Promise<Ground> {
   const target = new URL(required("TEST_DATABASE_URL"));
-  const line = await startProxy({ host: target.hostname, port: Number(target.port) });
+  const line = await startLine({ host: target.hostname, port: Number(target.port) });
   const stack = await startStack({
     temporalAddress: server.address,
-    databaseUrl: (url) => throughPort(url, line.port),
+    databaseUrl: line.through,
     // No fault here lasts: an image that is given up is a promise broken.
     env: { RETRIEVAL_MAX_ATTEMPTS: "50" },
     ...(waits === "short" ? { timings: shortWaits } : { waits }),
@@ -79,11 +79,4 @@ export async function startGround(
       await line.stop();
     },
   };
-}
-
-function throughPort(url: string, port: number): string {
-  const through = new URL(url);
-  through.hostname = "127.0.0.1";
-  through.port = String(port);
-  return through.toString();
 }
