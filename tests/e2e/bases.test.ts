@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import { afterAll, expect, test } from "bun:test";
 import { plain } from "#tests/fixtures/pictures";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
 
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  stack = await startStack();
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+const { stack, gallery } = await startGallery();
 
 afterAll(() => stack.stop(), 30_000);
 

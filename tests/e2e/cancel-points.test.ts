@@ -1,28 +1,15 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import type { SimulatorControl } from "#dev/simulators/invokeai/control-client";
 import type { SimulatorState } from "#dev/simulators/invokeai/control";
 import { generationStepId } from "#workflows/generation-step/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { smallPng } from "#tests/support/png";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
+// So long a batch may still arrive: longer than a busy machine takes from its sending to two cancels.
+const { stack, gallery } = await startGallery({ timings: { enqueueGraceMs: 6_000 } });
 
-beforeAll(async () => {
-  // So long a batch may still arrive: longer than a busy machine takes from its sending to two cancels.
-  stack = await startStack({ timings: { enqueueGraceMs: 6_000 } });
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
-
-afterEach(async () => {
-  const { control } = stack.invokeai;
-  await control.clearFaults();
-  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
-});
-
+afterEach(() => stack.calmInvokeAi());
 afterAll(() => stack.stop(), 30_000);
 
 type Point = {

@@ -1,30 +1,17 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import type { SimulatorState } from "#dev/simulators/invokeai/control";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 import { graphRequest } from "#tests/support/graph-request";
 
-let stack: Stack;
-let gallery: GalleryClient;
+const { stack, gallery } = await startGallery();
 
-beforeAll(async () => {
-  stack = await startStack();
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
-
-afterEach(async () => {
-  const { control } = stack.invokeai;
-  await control.clearFaults();
-  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
-});
-
+afterEach(() => stack.calmInvokeAi());
 afterAll(() => stack.stop(), 30_000);
 
 const ended = ["completed", "failed", "cancelled"];
@@ -120,7 +107,7 @@ test("a cancelled step is run again: only what is missing, with its seeds", asyn
   const { control } = stack.invokeai;
   await control.holdStep({ item: 1, step: 1 });
   const { stepId } = await requestStep({ seed: 110, batch_size: 3 });
-  await until("one photo", async () => (await gallery.photosOf(stepId)).length === 1);
+  await gallery.photosAre(stepId, 1);
   await cancel(stepId);
   await gallery.stepIs(stepId, ["cancelled"]);
   await gallery.post(`/generation/steps/${stepId}/retry`);

@@ -1,32 +1,21 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { addPngText } from "#dev/simulators/invokeai/png-text";
 import { photoImportId } from "#workflows/photo-import/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles, listUnfinished } from "#tests/support/library";
-import type { TestProcess } from "#tests/support/process";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { pngOfShade } from "#tests/support/uploads";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
-let worker: TestProcess;
-let root: string;
+const root = await realpath(await mkdtemp(join(tmpdir(), "gallery-import-")));
+const started = await startGallery({ env: { IMPORT_ROOTS: `${root}/allowed:/nowhere` } });
+const { stack, gallery } = started;
+let { worker } = started;
 let folder: string;
 /** Each test's pictures are its own. */
 let shade = 0;
-
-beforeAll(async () => {
-  root = await realpath(await mkdtemp(join(tmpdir(), "gallery-import-")));
-  stack = await startStack({ env: { IMPORT_ROOTS: `${root}/allowed:/nowhere` } });
-  [worker, gallery] = await Promise.all([
-    stack.startWorker(),
-    stack.startApi().then((api) => createGalleryClient(api.url)),
-  ]);
-}, 60_000);
 
 beforeEach(async () => {
   folder = join(root, "allowed", crypto.randomUUID());

@@ -1,29 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { tokenPrefix } from "#dev/simulators/invokeai/accounts";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { findLeaks } from "#tests/support/leaks";
-import type { TestProcess } from "#tests/support/process";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
 const email = "painter@example.org";
 const password = "marker-7f3a-of-the-password";
 const version = "6.99.1";
 
-let stack: Stack;
-let api: TestProcess & { url: string };
-let worker: TestProcess;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  stack = await startStack({
-    env: { INVOKEAI_USER: email, INVOKEAI_PASSWORD: password, LOG_LEVEL: "debug" },
-    simulator: { version, accounts: { email, password } },
-  });
-  [api, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+const { stack, api, worker, gallery } = await startGallery({
+  env: { INVOKEAI_USER: email, INVOKEAI_PASSWORD: password, LOG_LEVEL: "debug" },
+  simulator: { version, accounts: { email, password } },
+});
 
 afterAll(() => stack.stop(), 30_000);
 

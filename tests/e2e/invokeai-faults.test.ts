@@ -1,27 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import type { SimulatorState } from "#dev/simulators/invokeai/control";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles } from "#tests/support/library";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
+import { batchesOf, imagesOf, seedsOf } from "#tests/support/seeds";
 import { until } from "#tests/support/wait";
 
 const maxAttempts = 4;
 
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  stack = await startStack({
-    env: { RETRIEVAL_MAX_ATTEMPTS: String(maxAttempts) },
-    timings: { retrievalDelayMs: 500, retrievalMaxDelayMs: 500 },
-  });
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+const { stack, gallery } = await startGallery({
+  env: { RETRIEVAL_MAX_ATTEMPTS: String(maxAttempts) },
+  timings: { retrievalDelayMs: 500, retrievalMaxDelayMs: 500 },
+});
 
 afterEach(() => stack.invokeai.control.clearFaults());
-
 afterAll(() => stack.stop(), 30_000);
 
 const ended = ["completed", "failed", "cancelled"];
@@ -29,23 +21,6 @@ const ended = ["completed", "failed", "cancelled"];
 async function requestStep(parameters: object, more: object = {}): Promise<string> {
   const session = await gallery.createSession();
   return (await gallery.requestStep(session.id, { ...more, parameters })).id;
-}
-
-/** The seeds of each batch that the simulator took for a step, in order. */
-function batchesOf(state: SimulatorState, stepId: string): (number | null)[][] {
-  return state.enqueues
-    .filter(({ batchId, enqueued }) => batchId.startsWith(stepId) && enqueued > 0)
-    .map(({ seeds }) => seeds);
-}
-
-const madeFor = (state: SimulatorState, stepId: string) =>
-  state.generated.filter(({ batchId }) => batchId.startsWith(stepId));
-
-/** Every image that the simulator made for a step, by its seed. */
-function seedsMade(state: SimulatorState, stepId: string): number[] {
-  return madeFor(state, stepId)
-    .map(({ seed }) => seed ?? -1)
-    .toSorted((a, b) => a - b);
 }
 
 /** Waits for the end of a step that must bring all its images. */
@@ -56,36 +31,33 @@ async function expectCompleted(stepId: string, amount: number): Promise<Simulato
   return stack.invokeai.control.state();
 }
 
-const photosAre = (stepId: string, amount: number) =>
-  until(`${amount} photos`, async () => (await gallery.photosOf(stepId)).length === amount);
-
 describe("InvokeAI restarts in the middle: only the missing slots run again, with their seeds", () => {
   test("InvokeAI restarts while it draws the second of three images: that one alone is asked for again", async () => {
     const { control } = stack.invokeai;
     const held = await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 210, batch_size: 3 });
-    await photosAre(stepId, 1);
+    await gallery.photosAre(stepId, 1);
     await control.restart();
     expect(await control.struck(held)).toBe(1);
     const state = await expectCompleted(stepId, 3);
     expect(batchesOf(state, stepId)).toEqual([[210, 211, 212], [211]]);
-    expect(seedsMade(state, stepId)).toEqual([210, 211, 212]);
+    expect(seedsOf(state, stepId)).toEqual([210, 211, 212]);
   }, 90_000);
 
   test("InvokeAI restarts when an image is saved but in no item: it is adopted and not made again", async () => {
     const { control } = stack.invokeai;
     const held = await control.holdStep({ item: 1, step: "saved" });
     const stepId = await requestStep({ seed: 220, batch_size: 3 });
-    await photosAre(stepId, 1);
+    await gallery.photosAre(stepId, 1);
     await control.until((state) => state.frozen !== null);
     await control.restart();
     expect(await control.struck(held)).toBe(1);
     const state = await expectCompleted(stepId, 3);
     expect(batchesOf(state, stepId)).toEqual([[220, 221, 222]]);
-    expect(seedsMade(state, stepId)).toEqual([220, 221, 222]);
+    expect(seedsOf(state, stepId)).toEqual([220, 221, 222]);
     const names = (await gallery.photosOf(stepId)).map(({ photo }) => photo.invoke_id);
     expect(new Set(names)).toEqual(
-      new Set(madeFor(state, stepId).map(({ imageName }) => imageName)),
+      new Set(imagesOf(state, stepId).map(({ imageName }) => imageName)),
     );
   }, 90_000);
 });
@@ -253,7 +225,7 @@ describe("items that fail", () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 430, batch_size: 3 });
-    await photosAre(stepId, 1);
+    await gallery.photosAre(stepId, 1);
     const { frozen } = await control.until((state) => state.frozen !== null);
     await control.vanishBatch(frozen?.batchId ?? "");
     const state = await expectCompleted(stepId, 3);
@@ -311,7 +283,7 @@ describe("an InvokeAI that does not take a batch at once", () => {
     const state = await expectCompleted(stepId, 2);
     expect(await control.struck(fault)).toBe(1);
     expect(batchesOf(state, stepId)).toEqual([[540, 541]]);
-    expect(seedsMade(state, stepId)).toEqual([540, 541]);
+    expect(seedsOf(state, stepId)).toEqual([540, 541]);
   }, 90_000);
 
   test("an enqueue that never arrives is sent again, and makes one batch", async () => {

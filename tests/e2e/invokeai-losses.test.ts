@@ -1,21 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { plain } from "#tests/fixtures/pictures";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
+import { batchesOf, seedsOf } from "#tests/support/seeds";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  stack = await startStack();
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+const { stack, gallery } = await startGallery();
 
 afterEach(() => stack.invokeai.control.clearFaults());
-
 afterAll(() => stack.stop(), 30_000);
 
 const ended = ["completed", "failed", "cancelled"];
@@ -26,21 +17,6 @@ async function requestStep(parameters: object, more: object = {}): Promise<strin
 }
 
 const stepOf = (stepId: string) => gallery.get(`/generation/steps/${stepId}`);
-
-const photosAre = (stepId: string, amount: number) =>
-  until(`${amount} photos`, async () => (await gallery.photosOf(stepId)).length === amount);
-
-/** The seeds of each batch that the simulator took for a step, in order. */
-const batchesOf = (state: SimulatorState, stepId: string) =>
-  state.enqueues
-    .filter(({ batchId, enqueued }) => batchId.startsWith(stepId) && enqueued > 0)
-    .map(({ seeds }) => seeds);
-
-const seedsMade = (state: SimulatorState, stepId: string) =>
-  state.generated
-    .filter(({ batchId }) => batchId.startsWith(stepId))
-    .map(({ seed }) => seed ?? -1)
-    .toSorted((a, b) => a - b);
 
 /** Sends to InvokeAI as another client would. */
 async function asAnother(method: string, path: string, body?: unknown): Promise<any> {
@@ -79,7 +55,7 @@ describe("images that InvokeAI no longer has", () => {
     const { control } = stack.invokeai;
     await holdDownloads();
     const stepId = await requestStep({ seed: 610, batch_size: 2 });
-    await photosAre(stepId, 2);
+    await gallery.photosAre(stepId, 2);
     await loseImages(stepId, [0, 1]);
     const failed = await gallery.stepIs(stepId, ended);
     expect(failed).toMatchObject({
@@ -107,7 +83,7 @@ describe("images that InvokeAI no longer has", () => {
     const { control } = stack.invokeai;
     await holdDownloads();
     const stepId = await requestStep({ seed: 620, batch_size: 3 });
-    await photosAre(stepId, 3);
+    await gallery.photosAre(stepId, 3);
     await loseImages(stepId, [1]);
     const step = await gallery.stepIs(stepId, ended);
     expect(step).toMatchObject({
@@ -170,7 +146,7 @@ describe("what others do in InvokeAI's queue", () => {
       [640, 641, 642],
       [641, 642],
     ]);
-    expect(seedsMade(state, stepId)).toEqual([640, 641, 642]);
+    expect(seedsOf(state, stepId)).toEqual([640, 641, 642]);
   }, 90_000);
 
   test("one item is deleted: its image alone is asked for again", async () => {
@@ -185,14 +161,14 @@ describe("what others do in InvokeAI's queue", () => {
     await gallery.allRetrieved(stepId, 3);
     const state = await control.state();
     expect(batchesOf(state, stepId)).toEqual([[650, 651, 652], [651]]);
-    expect(seedsMade(state, stepId)).toEqual([650, 651, 652]);
+    expect(seedsOf(state, stepId)).toEqual([650, 651, 652]);
   }, 90_000);
 
   test("the jobs of another client run untouched through our cancel, retry and settling", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 660, batch_size: 3 });
-    await photosAre(stepId, 1);
+    await gallery.photosAre(stepId, 1);
     await control.until((state) => state.frozen !== null);
     await sendForeignBatch("theirs-1", 3);
     expect(await foreignBatch("theirs-1")).toMatchObject({ pending: 3, total: 3 });

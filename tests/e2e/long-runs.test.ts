@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { temporal as protobuf } from "@temporalio/proto";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
 import { given } from "#tests/support/environment";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
@@ -15,22 +14,14 @@ const endsAfterMs = 60_000 + manySteps * 5_000;
 const suggestedEvents = 40;
 const eventsOfStep = 40;
 
-let temporal: Awaited<ReturnType<typeof startTemporalServer>>;
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  // As after weeks: a run is told after a few events that its history is long.
-  temporal = await startTemporalServer({
-    "limit.historyCount.suggestContinueAsNew": suggestedEvents,
-  });
-  stack = await startStack({
-    temporalAddress: temporal.address,
-    timings: { turnAskAgainMs: 200 },
-  });
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+// As after weeks: a run is told after a few events that its history is long.
+const temporal = await startTemporalServer({
+  "limit.historyCount.suggestContinueAsNew": suggestedEvents,
+});
+const { stack, gallery } = await startGallery({
+  temporalAddress: temporal.address,
+  timings: { turnAskAgainMs: 200 },
+});
 
 afterAll(async () => {
   await stack.stop();

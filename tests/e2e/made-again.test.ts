@@ -1,27 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { addPngText } from "#dev/simulators/invokeai/png-text";
 import { readPngTexts } from "#media/png-text";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { listFiles } from "#tests/support/library";
 import { smallPng } from "#tests/support/png";
-import type { TestProcess } from "#tests/support/process";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
-let worker: TestProcess;
-
-beforeAll(async () => {
-  stack = await startStack();
-  [worker, gallery] = await Promise.all([
-    stack.startWorker(),
-    stack.startApi().then((api) => createGalleryClient(api.url)),
-  ]);
-}, 60_000);
+const started = await startGallery();
+const { stack, gallery } = started;
+let { worker } = started;
 
 afterEach(() => stack.invokeai.control.clearFaults());
 afterAll(() => stack.stop(), 30_000);

@@ -1,10 +1,11 @@
 import { afterEach, expect, test } from "bun:test";
 import { required } from "#tests/support/environment";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import type { GalleryClient } from "#tests/support/gallery";
 import { listFiles } from "#tests/support/library";
 import { startLine } from "#tests/support/line";
+import { startGallery } from "#tests/support/running-gallery";
 import { askedSeeds } from "#tests/support/seeds";
-import { type Stack, startStack } from "#tests/support/stack";
+import type { Stack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 import { smallPng } from "#tests/support/png";
@@ -35,9 +36,8 @@ async function expectEachImageOnce(
 
 test("Temporal away: reads and uploads work; a step requested now answers 202 and runs, once, when Temporal is back, without restart of the api", async () => {
   const temporal = remember(await startTemporalServer());
-  const stack = remember(await startStack({ temporalAddress: temporal.address }));
-  await stack.startWorker();
-  const gallery = createGalleryClient((await stack.startApi()).url);
+  const { stack, gallery } = await startGallery({ temporalAddress: temporal.address });
+  remember(stack);
   const session = await gallery.createSession();
   await gallery.requestStep(session.id).then((step) => gallery.stepIs(step.id, ["completed"]));
   await temporal.kill();
@@ -62,9 +62,8 @@ test("Temporal away: reads and uploads work; a step requested now answers 202 an
 
 test("Temporal's database deleted in mid-step: after restart the step finishes, one enqueue per slot", async () => {
   const temporal = remember(await startTemporalServer());
-  const stack = remember(await startStack({ temporalAddress: temporal.address }));
-  const worker = await stack.startWorker();
-  const gallery = createGalleryClient((await stack.startApi()).url);
+  const { stack, worker, gallery } = await startGallery({ temporalAddress: temporal.address });
+  remember(stack);
   const { control } = stack.invokeai;
   const session = await gallery.createSession();
   const held = await control.holdStep({ item: 1, step: 1 });
@@ -83,9 +82,8 @@ test("Temporal's database deleted in mid-step: after restart the step finishes, 
 test("Postgres away for 20 s during a step: requests get 503 database_unavailable within 5 s, the step finishes afterwards, once", async () => {
   const target = new URL(required("TEST_DATABASE_URL"));
   const line = remember(await startLine({ host: target.hostname, port: Number(target.port) }));
-  const stack = remember(await startStack({ databaseUrl: line.through }));
-  await stack.startWorker();
-  const gallery = createGalleryClient((await stack.startApi()).url);
+  const { stack, gallery } = await startGallery({ databaseUrl: line.through });
+  remember(stack);
   const { control } = stack.invokeai;
   const session = await gallery.createSession();
   await control.holdStep({ item: 1, step: 1 });

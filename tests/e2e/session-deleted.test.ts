@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { steps } from "#db/schema/steps";
 import { generationSessionId } from "#workflows/generation-session/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
+const { stack, gallery } = await startGallery();
 
-beforeAll(async () => {
-  stack = await startStack();
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
-
-afterAll(() => stack.stop());
+afterAll(() => stack.stop(), 30_000);
 
 test("a session deleted in mid-step is gone at once; its step is cancelled, its images go to the trash, then its row", async () => {
   const { control } = stack.invokeai;
@@ -24,7 +16,7 @@ test("a session deleted in mid-step is gone at once; its step is cancelled, its 
   await control.holdStep({ item: 1, step: 1 });
   const session = await gallery.createSession();
   const step = await gallery.requestStep(session["id"], { parameters: { batch_size: 3 } });
-  await until("a photo", async () => (await gallery.photosOf(step["id"])).length === 1);
+  await gallery.photosAre(step["id"], 1);
 
   const path = `${gallery.url}/api/v1/generation/sessions/${session["id"]}`;
   const remove = () => fetch(path, { method: "DELETE" });

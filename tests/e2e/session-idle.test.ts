@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { generationSessionId } from "#workflows/generation-session/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  // The days of SESSION_IDLE_DAYS.
-  stack = await startStack({ timings: { sessionIdleMs: 6_000 } });
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
+// The days of SESSION_IDLE_DAYS.
+const { stack, gallery } = await startGallery({ timings: { sessionIdleMs: 6_000 } });
 
 afterAll(() => stack.stop(), 30_000);
 

@@ -1,25 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendId, turnWanted } from "#workflows/invokeai-backend/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { shortTimings, type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
+import { shortTimings } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
-let stack: Stack;
-let gallery: GalleryClient;
+const { stack, gallery } = await startGallery();
 
-beforeAll(async () => {
-  stack = await startStack();
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
-
-afterEach(async () => {
-  const { control } = stack.invokeai;
-  await control.clearFaults();
-  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
-});
-
+afterEach(() => stack.calmInvokeAi());
 afterAll(() => stack.stop(), 30_000);
 
 async function requestStep(seed: number): Promise<string> {

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
+import type { GalleryClient } from "#tests/support/gallery";
 import { listFiles, listUnfinished } from "#tests/support/library";
 import type { TestProcess } from "#tests/support/process";
+import { startGallery } from "#tests/support/running-gallery";
 import { askedSeeds, madeSeeds } from "#tests/support/seeds";
-import { type Stack, startStack } from "#tests/support/stack";
+import type { Stack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
 let stack: Stack;
@@ -11,11 +12,7 @@ let gallery: GalleryClient;
 let worker: TestProcess;
 
 beforeEach(async () => {
-  stack = await startStack();
-  [worker, gallery] = await Promise.all([
-    stack.startWorker(),
-    stack.startApi().then((api) => createGalleryClient(api.url)),
-  ]);
+  ({ stack, worker, gallery } = await startGallery());
 }, 60_000);
 
 afterEach(() => stack.stop(), 30_000);

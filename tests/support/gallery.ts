@@ -75,6 +75,12 @@ export function createGalleryClient(url: string) {
       const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
       return items;
     },
+    /** Waits until a step has so many photos, fetched or not. */
+    photosAre: (stepId: string, amount: number) =>
+      until(`${amount} photos`, async () => {
+        const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
+        return items.length === amount;
+      }),
     /** Waits until every photo of the step was fetched. */
     allRetrieved: (stepId: string, amount: number, timeoutMs = 30_000): Promise<Json> =>
       until(

@@ -41,24 +41,24 @@ const startTimeoutMs = 50_000;
 export const isPolling = (worker: TestProcess): boolean =>
   worker.output().includes('"state":"RUNNING"');
 
+export type StackOptions = {
+  env?: Record<string, string>;
+  timings?: Partial<Timings>;
+  simulator?: SimulatorOptions;
+  /** "shipped": nothing waits shorter than it does for an owner. */
+  waits?: "short" | "shipped";
+  temporalAddress?: string;
+  /** Makes of the database's address the one that the processes use. */
+  databaseUrl?: (url: string) => string;
+};
+
 export type Stack = Awaited<ReturnType<typeof startStack>>;
 
 /**
  * Api and worker as real processes, on a database, a namespace and a data folder of their own, with InvokeAI's simulator.
  * Whatever a test kills it starts again by `startWorker` and `startApi`.
  */
-export async function startStack(
-  options: {
-    env?: Record<string, string>;
-    timings?: Partial<Timings>;
-    simulator?: SimulatorOptions;
-    /** "shipped": nothing waits shorter than it does for an owner. */
-    waits?: "short" | "shipped";
-    temporalAddress?: string;
-    /** Makes of the database's address the one that the processes use. */
-    databaseUrl?: (url: string) => string;
-  } = {},
-) {
+export async function startStack(options: StackOptions = {}) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-stack-"));
   const invokeai: Simulator = await startSimulator(options.simulator);
@@ -113,6 +113,11 @@ export async function startStack(
     startApi,
     /** For a look at runs; what a test asks of the product goes through the api. */
     temporal: new Client({ connection, namespace }),
+    /** Takes back every fault and waits until InvokeAI has nothing left to draw. */
+    async calmInvokeAi(): Promise<void> {
+      await invokeai.control.clearFaults();
+      await invokeai.control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+    },
     async stop(): Promise<void> {
       await Promise.all(processes.map((each) => each.kill()));
       await connection.close();

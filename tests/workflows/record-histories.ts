@@ -11,8 +11,9 @@ import { startTestServices } from "#dev/test-services";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import type { GalleryClient } from "#tests/support/gallery";
+import { startGallery } from "#tests/support/running-gallery";
+import type { Stack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
@@ -129,13 +130,11 @@ async function record({ name, longAfterEvents, play, keep = () => true }: Scene)
   const temporal = await startTemporalServer(
     longAfterEvents ? { "limit.historyCount.suggestContinueAsNew": longAfterEvents } : {},
   );
-  const stack = await startStack({
+  const { stack, gallery } = await startGallery({
     temporalAddress: temporal.address,
     env: { RETRIEVAL_MAX_ATTEMPTS: "2" },
   });
   try {
-    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-    const gallery = createGalleryClient(api.url);
     const { id } = await gallery.createSession();
     await play(stack, gallery, id);
     await gallery.patch(`/generation/sessions/${id}`, { status: "completed" });
@@ -164,13 +163,11 @@ async function record({ name, longAfterEvents, play, keep = () => true }: Scene)
 async function recordImports(): Promise<void> {
   const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 15 });
   const pictures = await mkdtemp(join(tmpdir(), "gallery-import-"));
-  const stack = await startStack({
+  const { stack, gallery } = await startGallery({
     temporalAddress: temporal.address,
     env: { IMPORT_ROOTS: pictures },
   });
   try {
-    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-    const gallery = createGalleryClient(api.url);
     const lived = async (path: string, status: string) => {
       const { id } = await gallery.post("/photos/import", { path });
       if (status === "cancelled") await gallery.post(`/photos/imports/${id}/cancel`);
@@ -193,10 +190,8 @@ async function recordImports(): Promise<void> {
 /** One that is identical, one whose first batch is cut off, and one of a picture that tells nothing. */
 async function recordReproductions(): Promise<void> {
   const temporal = await startTemporalServer({});
-  const stack = await startStack({ temporalAddress: temporal.address });
+  const { stack, gallery } = await startGallery({ temporalAddress: temporal.address });
   try {
-    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-    const gallery = createGalleryClient(api.url);
     const { control } = stack.invokeai;
     const session = await gallery.createSession();
     const step = await gallery.requestStep(session.id, { parameters: { batch_size: 3 } });

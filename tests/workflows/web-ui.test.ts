@@ -1,32 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { temporal as protobuf } from "@temporalio/proto";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
-import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
-import { type Stack, startStack } from "#tests/support/stack";
+import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
 const runpodKey = "rpa_marker_of_a_key";
 
-let stack: Stack;
-let gallery: GalleryClient;
-
-beforeAll(async () => {
-  stack = await startStack({
-    // A download that is held must not run into its time-out meanwhile.
-    env: { RUNPOD_API_KEY: runpodKey, INVOKEAI_READ_TIMEOUT: "8" },
-  });
-  const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  gallery = createGalleryClient(api.url);
-}, 60_000);
-
-afterEach(async () => {
-  const { control } = stack.invokeai;
-  await control.clearFaults();
-  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+const { stack, gallery } = await startGallery({
+  // A download that is held must not run into its time-out meanwhile.
+  env: { RUNPOD_API_KEY: runpodKey, INVOKEAI_READ_TIMEOUT: "8" },
 });
 
+afterEach(() => stack.calmInvokeAi());
 afterAll(() => stack.stop(), 30_000);
 
 /** What the page of a run shows: the word to search by and the sentence. */
