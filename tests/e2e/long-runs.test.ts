@@ -43,7 +43,13 @@ test("a wait too long for one history goes on in new runs: places in the line st
   };
   const first = await requestStep(100);
   await control.until((state) => state.frozen !== null);
-  const waiting = [await requestStep(200), await requestStep(300)];
+  const waiting: string[] = [];
+  for (const seed of [200, 300]) {
+    const stepId = await requestStep(seed);
+    waiting.push(stepId);
+    // Of two sessions: without a wait the second step may come to the line first.
+    await gallery.placeIs(stepId, waiting.length);
+  }
   const chains = [invokeaiBackendId, ...waiting.map((id) => generationStepId(id))];
   for (const workflowId of chains) {
     const runId = await until(`a run of ${workflowId}`, () =>

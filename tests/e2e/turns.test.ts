@@ -15,12 +15,6 @@ async function requestStep(seed: number): Promise<string> {
   return (await gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } })).id;
 }
 
-const placeIs = (stepId: string, place: number) =>
-  until(`place ${place} in the line`, async () => {
-    const step = await gallery.get(`/generation/steps/${stepId}`);
-    return step.progress_message?.includes(`Place ${place} in the line`) && step;
-  });
-
 const sentSteps = async () =>
   (await stack.invokeai.control.state()).enqueues.map(({ batchId }) => batchId.slice(0, 36));
 
@@ -30,15 +24,15 @@ test("Two sessions at once: turns in order of arrival, each waiting step shows i
   const first = await requestStep(100);
   await control.until((state) => state.frozen !== null);
   const second = await requestStep(200);
-  expect((await placeIs(second, 1)).status).toBe("pending");
+  expect((await gallery.placeIs(second, 1)).status).toBe("pending");
   const third = await requestStep(300);
-  expect((await placeIs(third, 2)).status).toBe("pending");
+  expect((await gallery.placeIs(third, 2)).status).toBe("pending");
   expect(await sentSteps()).toEqual([first]);
   await control.holdStep();
   await control.release();
   await control.until((state) => state.enqueues.length === 2 && state.frozen !== null);
   // The one behind moves up.
-  await placeIs(third, 1);
+  await gallery.placeIs(third, 1);
   await control.release();
   for (const stepId of [first, second, third]) await gallery.stepIs(stepId, ["completed"]);
   expect(await sentSteps()).toEqual([first, second, third]);
@@ -55,12 +49,12 @@ test("a step cancelled while it waits is never sent, those behind it move up, an
   });
   await control.until((state) => state.frozen !== null);
   const second = await requestStep(320);
-  await placeIs(second, 1);
+  await gallery.placeIs(second, 1);
   const third = await requestStep(330);
-  expect(await placeIs(third, 2)).toMatchObject({ place_in_line: 2 });
+  expect(await gallery.placeIs(third, 2)).toMatchObject({ place_in_line: 2 });
   await gallery.post(`/generation/steps/${second}/cancel`);
   await gallery.stepIs(second, ["cancelled"]);
-  const waiting = await placeIs(third, 1);
+  const waiting = await gallery.placeIs(third, 1);
   expect(waiting).toMatchObject({ status: "pending", place_in_line: 1 });
   expect(waiting.progress_message).toContain("It should start in");
   expect(Date.parse(waiting.estimated_completion)).toBeGreaterThanOrEqual(
@@ -79,7 +73,7 @@ test("steps that ask for their turn again and again make no looks at InvokeAI of
   const holder = await requestStep(350);
   await control.until((state) => state.frozen !== null);
   const waiting = await requestStep(360);
-  await placeIs(waiting, 1);
+  await gallery.placeIs(waiting, 1);
   const backend = stack.temporal.workflow.getHandle(invokeaiBackendId);
   for (let asked = 0; asked < 30; asked++) {
     await backend.signal(turnWanted, { workflowId: generationStepId(waiting) });
@@ -107,7 +101,7 @@ test("a holder whose run is terminated by hand loses its turn to the next", asyn
   for (const seed of [500, 600, 700]) {
     const stepId = await requestStep(seed);
     waiting.push(stepId);
-    await placeIs(stepId, waiting.length);
+    await gallery.placeIs(stepId, waiting.length);
   }
   await stack.temporal.workflow.getHandle(generationStepId(holder)).terminate("by hand");
   const failed = await gallery.stepIs(holder, ["failed"]);

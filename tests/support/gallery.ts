@@ -70,6 +70,12 @@ export function createGalleryClient(url: string) {
         },
         timeoutMs,
       ),
+    /** Waits until a step is told that it has this place among those that wait. */
+    placeIs: (stepId: string, place: number): Promise<Json> =>
+      until(`place ${place} in the line`, async () => {
+        const step = await call("GET", `/generation/steps/${stepId}`);
+        return step.progress_message?.includes(`Place ${place} in the line`) && step;
+      }),
     /** The photos of a step, in the order of their slots. */
     async photosOf(stepId: string): Promise<Json[]> {
       const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
