@@ -2,14 +2,14 @@ import { Value } from "@sinclair/typebox/value";
 import { t } from "elysia";
 import { AppError, type FieldFault, invalid } from "#errors";
 import { displayName } from "#media/filename";
-import type { ReceivedFile, StagedFile, Storage } from "#media/storage";
+import type { Storage } from "#media/storage";
 import type { Config } from "#config";
-import { bodyChunks } from "../../body-stream";
-import { boundaryOf, multipartParts, type Part } from "../../multipart";
+import { type FormFile, formParts, stageFile } from "../../form-files";
+import type { Part } from "../../multipart";
 import { tagsSchema, tidyTags, tidyTitle, titleSchema } from "../../text";
 import { countCharacters, lengthWanted } from "../../text-length";
 
-export type UploadedFile = { staged: StagedFile; received: ReceivedFile; filename: string };
+export type UploadedFile = FormFile & { filename: string };
 
 export type UploadForm = {
   files: UploadedFile[];
@@ -26,6 +26,7 @@ const fieldsSchema = countCharacters(
   }),
 );
 
+const wanted = "Send the files as multipart/form-data, each as a part named file.";
 /** More than any sane form; a form of ten thousand parts is refused early. */
 const maxFields = 128;
 const maxFieldBytes = 4_096;
@@ -40,8 +41,6 @@ export async function receiveForm(
   storage: Storage,
   limits: Config["limits"],
 ): Promise<UploadForm> {
-  const boundary = boundaryOf(request.headers.get("content-type"));
-  if (boundary === undefined) throw notAForm();
   const files: UploadedFile[] = [];
   // Without a prototype: any name of a part is a field like another.
   const fields: Record<string, unknown> & { tags: string[] } = Object.assign(Object.create(null), {
@@ -49,7 +48,7 @@ export async function receiveForm(
   });
   let fieldCount = 0;
   try {
-    for await (const part of multipartParts(bodyChunks(request), boundary)) {
+    for await (const part of formParts(request, wanted)) {
       if (part.name === "file") {
         if (files.length === limits.maxBatchSize) throw tooMany(limits.maxBatchSize);
         files.push(await receiveFile(part, storage, limits.maxUploadBytes));
@@ -79,19 +78,14 @@ export async function abortAll(files: readonly UploadedFile[]): Promise<void> {
 
 async function receiveFile(part: Part, storage: Storage, maxBytes: number): Promise<UploadedFile> {
   const announced = announcedHash(part.headers.get("content-digest"));
-  const staged = await storage.stage("uploaded");
-  try {
-    const received = await staged.receive(part.body, maxBytes);
-    if (announced !== undefined && announced !== received.sha256) {
-      throw invalid("A file does not have the hash its Content-Digest announced; send it again.", [
-        { path: "file", message: "Content-Digest differs" },
-      ]);
-    }
-    return { staged, received, filename: displayName(part.filename, "photo") };
-  } catch (error) {
-    await staged.abort();
-    throw error;
+  const file = await stageFile(part, storage, maxBytes);
+  if (announced !== undefined && announced !== file.received.sha256) {
+    await file.staged.abort();
+    throw invalid("A file does not have the hash its Content-Digest announced; send it again.", [
+      { path: "file", message: "Content-Digest differs" },
+    ]);
   }
+  return { ...file, filename: displayName(part.filename, "photo") };
 }
 
 /** The SHA-256 of a Content-Digest (RFC 9530) as hex; undefined where none is announced. */
@@ -133,14 +127,6 @@ function parseFields(fields: Record<string, unknown>) {
 
 function fieldFault(path: string, message: string): AppError {
   return invalid("The form is not as expected; see details.errors.", [{ path, message }]);
-}
-
-function notAForm(): AppError {
-  return new AppError({
-    kind: "unsupported_type",
-    code: "unsupported_media_type",
-    message: "Send the files as multipart/form-data, each as a part named file.",
-  });
 }
 
 function tooMany(maxFiles: number): AppError {

@@ -24,16 +24,20 @@ const lookMs = 250;
 export async function importSession(deps: ApiDeps, request: Request): Promise<Answer> {
   const key = idempotencyKeyOf(request);
   const { maxArchiveBytes } = deps.config.limits;
-  const { staged, sha256 } = await receiveArchive(request, deps.storage, maxArchiveBytes);
+  const { staged, received } = await receiveArchive(request, deps.storage, maxArchiveBytes);
   try {
     takeAllTheTime(request);
     const route = "POST /api/v1/generation/sessions/import";
-    return await answerOnce(deps, { route, key, fingerprint: fingerprintOf(sha256) }, async () => {
-      await using archive = await openArchive(staged.path);
-      const document = await readDocument(archive, maxArchiveBytes);
-      const isNew = await takeSession(deps, archive, document);
-      return { status: isNew ? 201 : 200, body: await showSession(deps, document.session.id) };
-    });
+    return await answerOnce(
+      deps,
+      { route, key, fingerprint: fingerprintOf(received.sha256) },
+      async () => {
+        await using archive = await openArchive(staged.path);
+        const document = await readDocument(archive, maxArchiveBytes);
+        const isNew = await takeSession(deps, archive, document);
+        return { status: isNew ? 201 : 200, body: await showSession(deps, document.session.id) };
+      },
+    );
   } finally {
     await staged.abort();
   }

@@ -1,46 +1,33 @@
-import { AppError, invalid } from "#errors";
-import type { ReceivedFile, StagedFile, Storage } from "#media/storage";
-import { bodyChunks } from "../../body-stream";
-import { boundaryOf, multipartParts } from "../../multipart";
+import { type AppError, invalid } from "#errors";
+import type { Storage } from "#media/storage";
+import { type FormFile, formParts, stageFile } from "../../form-files";
 
-export type ReceivedArchive = ReceivedFile & { staged: StagedFile };
+const wanted = "Send the archive as multipart/form-data, as a part named file.";
 
 /**
- * Receives the one file of a form, hashed on its way to a staged file. On any fault nothing is left behind; what is
- * returned is the caller's to abort.
+ * Receives the one file of a form. On any fault nothing is left behind; what is returned is the caller's to abort.
  * @throws AppError unsupported_media_type, validation_error, payload_too_large, storage_error
  */
 export async function receiveArchive(
   request: Request,
   storage: Storage,
   maxBytes: number,
-): Promise<ReceivedArchive> {
-  const boundary = boundaryOf(request.headers.get("content-type"));
-  if (boundary === undefined) throw notAForm();
-  const staged = await storage.stage("uploaded");
+): Promise<FormFile> {
+  let archive: FormFile | undefined;
   try {
-    let received: ReceivedFile | undefined;
-    for await (const part of multipartParts(bodyChunks(request), boundary)) {
+    for await (const part of formParts(request, wanted)) {
       if (part.name !== "file") throw badForm(part.name, "unknown field");
-      if (received) throw badForm("file", "only one archive at a time");
-      received = await staged.receive(part.body, maxBytes);
+      if (archive) throw badForm("file", "only one archive at a time");
+      archive = await stageFile(part, storage, maxBytes);
     }
-    if (!received) throw badForm("file", "missing");
-    return { staged, ...received };
+    if (!archive) throw badForm("file", "missing");
+    return archive;
   } catch (error) {
-    await staged.abort();
+    await archive?.staged.abort();
     throw error;
   }
 }
 
 function badForm(path: string, message: string): AppError {
   return invalid("Send one exported session, as the part named file.", [{ path, message }]);
-}
-
-function notAForm(): AppError {
-  return new AppError({
-    kind: "unsupported_type",
-    code: "unsupported_media_type",
-    message: "Send the archive as multipart/form-data, as a part named file.",
-  });
 }
