@@ -63,3 +63,16 @@ function rangeOf(request: Request, etag: string, bytes: number): Range {
   if (last !== "" && Number(last) < start) return "whole";
   return start >= bytes ? "unsatisfiable" : { start, end };
 }
+
+/** What a route that answers with a picture says of itself, besides its JSON. */
+export function imageDetail(summary: string, type: "image/webp" | "image/*" = "image/webp") {
+  const content = { [type]: { schema: { type: "string" as const, format: "binary" } } };
+  return {
+    summary,
+    responses: {
+      200: { description: "The picture", content },
+      206: { description: "The range asked for", content },
+      304: { description: "Not changed" },
+    },
+  };
+}

@@ -1,5 +1,5 @@
 import { cursorBehind } from "#api/modules/photos/list";
-import { listQueryToFilter } from "#api/modules/photos/model";
+import { listQueryToFilter } from "#api/modules/photos/list-query";
 import { countAlbumPhotos, listAlbumPhotos } from "#db/queries/albums";
 import { listTimeline } from "#db/queries/timeline";
 import type { Statement } from "../bare-select";

@@ -1,5 +1,5 @@
 import type { GenerationMetadata } from "#db/schema/photos";
-import { generationMetadata, generationToWire } from "./model";
+import { generationMetadata, generationToWire } from "./generation-metadata";
 
 /**
  * The recorded parameters in which pictures differ, by their names on the wire, with the value of each picture in the

@@ -5,33 +5,26 @@ import { updatePhoto } from "#db/queries/photos";
 import { restorePhotos, trashPhotos } from "#db/queries/trash";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
+import { imageDetail } from "../../file-answer";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listOf, pageOf } from "../../lists";
 import { negotiate } from "../../negotiate";
 import { tidyTags, tidyTitle } from "../../text";
 import { zipDetail } from "../../zip-answer";
 import { deletePhotos, restoreSeveral, tagSeveral } from "./bulk";
+import { batchRetrySchema, bulkSchema, bulkTagBody, idsBody } from "./bulk-model";
 import { answerDerivative, answerOriginal } from "./files";
 import { lineageSchema, showLineage } from "./lineage";
 import { listPhotosPage } from "./list";
+import { listQuery, listQueryToFilter } from "./list-query";
 import {
-  idsBody,
-  batchRetrySchema,
-  bulkSchema,
-  bulkTagBody,
   deleteQuery,
-  imageDetail,
-  listQuery,
-  listQueryToFilter,
   patchBody,
   type PhotoBody,
   photoParams,
   photoSchema,
   photoToWire,
   retrySchema,
-  uploadDetail,
-  uploadQuery,
-  uploadSchema,
   versionQuery,
 } from "./model";
 import { describePhoto, metadataSchema } from "./metadata";
@@ -41,6 +34,7 @@ import { requestReproduction } from "./reproduce";
 import { retryRetrieval, retryRetrievals } from "./retry";
 import { showPhoto } from "./show";
 import { uploadPhotos } from "./upload";
+import { uploadDetail, uploadQuery, uploadSchema } from "./upload-model";
 
 /** Photos: taking them in, listing, showing, changing, deleting, and fetching failed ones again. */
 export function createPhotosModule(deps: ApiDeps) {

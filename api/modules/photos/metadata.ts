@@ -4,7 +4,8 @@ import { originalKey } from "#media/keys";
 import { type PhotoFacts, readPhotoFacts } from "#media/metadata/photo-facts";
 import type { ApiDeps } from "../../deps";
 import { bytesGone } from "./files";
-import { fileFields, fileToWire, generationMetadata, generationToWire } from "./model";
+import { generationMetadata, generationToWire } from "./generation-metadata";
+import { fileFields, fileToWire } from "./model";
 
 const amount = t.Optional(t.Number({ exclusiveMinimum: 0 }));
 

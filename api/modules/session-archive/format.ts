@@ -3,7 +3,7 @@ import { momentInput } from "../../moment";
 import { countCharacters } from "../../text-length";
 import { tagsSchema, titleSchema } from "../../text";
 import { parametersSchema } from "../generation/model";
-import { generationMetadata } from "../photos/model";
+import { generationMetadata } from "../photos/generation-metadata";
 
 /** The entry that says what the others are; the first one of an archive. */
 export const documentName = "session.json";

@@ -1,7 +1,7 @@
 import { Elysia, t } from "elysia";
 import { faults } from "../../error-body";
+import { imageDetail } from "../../file-answer";
 import { publicRoute } from "../../route-table";
-import { imageDetail } from "../photos/model";
 import type { Gate } from "./gate";
 import { answerImage } from "./images";
 import type { FindLeaving, Size } from "./leaving";
