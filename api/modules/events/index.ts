@@ -9,7 +9,8 @@ import {
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
-import { sessionToWire, stepStatusToWire } from "../generation/model";
+import { sessionToWire } from "../generation/session-model";
+import { stepStatusToWire } from "../generation/step-model";
 import { answerStream } from "./answer";
 import { createFeed } from "./feed";
 import { describeKinds } from "./kinds";

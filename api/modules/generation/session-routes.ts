@@ -7,7 +7,13 @@ import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
 import { tidyTitle } from "../../text";
-import { sessionBody, sessionChange, sessionSchema, sessionStatus, sessionToWire } from "./model";
+import {
+  sessionBody,
+  sessionChange,
+  sessionSchema,
+  sessionStatus,
+  sessionToWire,
+} from "./session-model";
 import { changeSession, deleteSession, openSession } from "./sessions";
 import { showSession } from "./show-session";
 

@@ -1,7 +1,7 @@
 import { findSessionView } from "#db/queries/generation-views";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { sessionToWire } from "./model";
+import { sessionToWire } from "./session-model";
 
 /**
  * A session as its owner sees it.

@@ -13,6 +13,7 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
+import { toAskedParameters } from "./parameters-model";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -24,8 +25,7 @@ import {
   stepStatusSchema,
   stepStatusToWire,
   stepToWire,
-  toAskedParameters,
-} from "./model";
+} from "./step-model";
 import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });

@@ -5,7 +5,9 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
-import { stepToWire, toOverrides, variationBody, variationSchema } from "./model";
+import { toOverrides } from "./parameters-model";
+import { stepToWire } from "./step-model";
+import { variationBody, variationSchema } from "./variation-model";
 import { showSession } from "./show-session";
 import { checkVariation, requestVariation } from "./variations";
 

@@ -1,7 +1,7 @@
 import type { SessionRows } from "#db/queries/session-archive";
 import type { Photo } from "#db/schema/photos";
 import type { Slot, Step } from "#db/schema/steps";
-import { parametersToWire } from "../generation/model";
+import { parametersToWire } from "../generation/parameters-model";
 import { generationToWire } from "../photos/generation-metadata";
 import {
   type DocumentPhoto,

@@ -2,7 +2,7 @@ import { type Static, type TSchema, t } from "elysia";
 import { momentInput } from "../../moment";
 import { countCharacters } from "../../text-length";
 import { tagsSchema, titleSchema } from "../../text";
-import { parametersSchema } from "../generation/model";
+import { parametersSchema } from "../generation/parameters-model";
 import { generationMetadata } from "../photos/generation-metadata";
 
 /** The entry that says what the others are; the first one of an archive. */

@@ -3,7 +3,7 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../error-body";
 import { createsOnce } from "../../idempotency";
 import { zipDetail } from "../../zip-answer";
-import { sessionSchema } from "../generation/model";
+import { sessionSchema } from "../generation/session-model";
 import { exportSession } from "./export";
 import { importSession } from "./import";
 

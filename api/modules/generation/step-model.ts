@@ -1,0 +1,136 @@
+import { type Static, t } from "elysia";
+import type { StepView } from "#db/queries/generation-views";
+import type { Photo } from "#db/schema/photos";
+import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
+import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
+import { progressSchema, progressToWire } from "./progress";
+
+const uuid = t.String({ format: "uuid" });
+const moment = t.String({ format: "date-time" });
+const strict = { additionalProperties: false };
+const count = t.Integer({ minimum: 0 });
+
+export const stepBody = t.Object(
+  {
+    prompt: t.String({ description: "1 to 10000 characters" }),
+    negative_prompt: t.Optional(t.Nullable(t.String())),
+    parameters: parametersBody,
+    parent_id: t.Optional(t.Nullable(uuid)),
+    source_image_id: t.Optional(t.Nullable(uuid)),
+  },
+  strict,
+);
+
+export const selectBody = t.Object({ image_id: uuid }, strict);
+export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
+
+export const stepSchema = t.Object(
+  {
+    id: uuid,
+    session_id: uuid,
+    parent_id: t.Optional(uuid),
+    source_image_id: t.Optional(uuid),
+    prompt: t.String(),
+    negative_prompt: t.Optional(t.String()),
+    parameters: parametersSchema,
+    model_key: t.String(),
+    model_hash: t.String(),
+    model_name: t.String(),
+    batch_id: t.Optional(t.String()),
+    correlation_id: uuid,
+    batch_size: count,
+    seeds: t.Array(count),
+    status: t.Union([
+      t.Literal("pending"),
+      t.Literal("processing"),
+      t.Literal("completed"),
+      t.Literal("failed"),
+      t.Literal("cancelled"),
+    ]),
+    ...progressSchema.properties,
+    error: t.Optional(t.Object({ code: t.String(), message: t.String(), suggestion: t.String() })),
+    selected_image_id: t.Optional(uuid),
+    images_retrieved: count,
+    images_failed: count,
+    position: t.Integer({ minimum: 1 }),
+    cost_usd: t.Optional(t.Number()),
+    created_at: moment,
+    started_at: t.Optional(moment),
+    completed_at: t.Optional(moment),
+  },
+  { title: "Step" },
+);
+
+export const stepStatusSchema = t.Object(
+  {
+    ...stepSchema.properties,
+    retrieval_status: t.Object({ total: count, completed: count, pending: count, failed: count }),
+  },
+  { title: "StepStatus" },
+);
+
+export const retrySchema = t.Object(
+  { ...stepStatusSchema.properties, retrying: count },
+  { title: "RetriedStep" },
+);
+
+export const alternativesSchema = t.Object({
+  items: t.Array(
+    t.Object(
+      {
+        image_id: uuid,
+        selected: t.Boolean(),
+        created_at: moment,
+        retrieval_status: retrievalStatus,
+        photo: photoSchema,
+      },
+      { title: "Alternative" },
+    ),
+  ),
+});
+
+export function stepToWire(view: StepView): Static<typeof stepSchema> {
+  // A completed step tells why images are missing, too.
+  const error = view.error ?? (view.completedAt === null ? null : view.missing);
+  return {
+    id: view.id,
+    session_id: view.sessionId,
+    ...(view.parentId !== null && { parent_id: view.parentId }),
+    ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
+    prompt: view.prompt,
+    ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
+    parameters: parametersToWire(view.parameters),
+    model_key: view.modelKey,
+    model_hash: view.modelHash,
+    model_name: view.modelName,
+    ...(view.batchId !== null && { batch_id: view.batchId }),
+    correlation_id: view.correlationId,
+    batch_size: view.batchSize,
+    seeds: view.seeds,
+    status: view.status,
+    ...progressToWire(view),
+    ...(error && { error }),
+    ...(view.selectedImageId !== null && { selected_image_id: view.selectedImageId }),
+    images_retrieved: view.retrieval.completed,
+    images_failed: view.retrieval.failed + view.slotsFailed,
+    position: view.position,
+    ...(view.costUsd !== null && { cost_usd: view.costUsd }),
+    created_at: view.createdAt.toISOString(),
+    ...(view.startedAt && { started_at: view.startedAt.toISOString() }),
+    ...(view.completedAt && { completed_at: view.completedAt.toISOString() }),
+  };
+}
+
+export function stepStatusToWire(view: StepView): Static<typeof stepStatusSchema> {
+  return { ...stepToWire(view), retrieval_status: view.retrieval };
+}
+
+export function alternativeToWire(photo: Photo, selectedImageId: string | null) {
+  return {
+    image_id: photo.id,
+    selected: photo.id === selectedImageId,
+    created_at: photo.createdAt.toISOString(),
+    retrieval_status: photo.retrievalStatus,
+    photo: photoToWire(photo),
+  };
+}
