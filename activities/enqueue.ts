@@ -1,14 +1,7 @@
 import { log } from "@temporalio/activity";
 import { ProviderError } from "#errors";
-import {
-  claimPost,
-  findAttempt,
-  listSlots,
-  markAccepted,
-  releasePost,
-  settleAttempt,
-  settleUnsent,
-} from "#db/queries/attempts";
+import { findAttempt, listSlots, settleAttempt, settleUnsent } from "#db/queries/attempts";
+import { claimPost, markAccepted, releasePost } from "#db/queries/sending-ledgers";
 import { getSettings } from "#db/queries/settings";
 import { findStep } from "#db/queries/steps";
 import type { Attempt } from "#db/schema/steps";
@@ -36,11 +29,12 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const batch = prepare(attempt, signal);
     // Over before the right to send is taken, from which the doubt is counted; a fault of it is a refusal.
     await Promise.allSettled([batch]);
+    const sent = { ledger: "attempts", batchId } as const;
     const ledger: SendingLedger = {
       find: () => findAttempt(db, batchId),
-      claim: (params) => claimPost(db, { batchId, ...params }),
-      release: (posted) => releasePost(db, { batchId, posted }),
-      accept: (now) => markAccepted(db, { batchId, now }),
+      claim: (params) => claimPost(db, { ...sent, ...params }),
+      release: (posted) => releasePost(db, { ...sent, posted }),
+      accept: (now) => markAccepted(db, { ...sent, now }),
       refuse: (now) => settleAttempt(db, { batchId, outcome: "refused", now }),
     };
     const send = async (invokeai: InvokeAiClient) => {
@@ -104,7 +98,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
       await invokeai.cancelBatch(batchId, signal);
       const { total } = await invokeai.getBatchStatus(batchId, signal);
       if (total > 0) {
-        await markAccepted(db, { batchId, now: deps.now() });
+        await markAccepted(db, { ledger: "attempts", batchId, now: deps.now() });
         await drain(attempt, input.drainMs, signal);
         return { wasSent: true };
       }

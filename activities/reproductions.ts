@@ -2,16 +2,15 @@ import { AppError, ProviderError } from "#errors";
 import { findBackend } from "#db/queries/backends";
 import { findPhotoById } from "#db/queries/photo-lookup";
 import {
-  claimReproductionPost,
   closeReproductionBatch,
   findLiveReproduction,
   findReproduction,
   forgetReproducedImage,
   judgeReproduction,
-  noteReproduction,
+  noteReproducedImage,
   openReproductionBatch,
-  releaseReproductionPost,
 } from "#db/queries/reproductions";
+import { claimPost, markAccepted, noteSourceImage, releasePost } from "#db/queries/sending-ledgers";
 import type { Photo, Reproduction, ReproductionReason } from "#db/schema/photos";
 import type { ReproductionRow } from "#db/schema/reproductions";
 import { comparePictures } from "#media/compare-pictures";
@@ -76,9 +75,9 @@ export function createReproductionActivities(deps: ActivityDeps) {
     const [known] = record.recorded.imageNames;
     if (known !== undefined && row.sourceImageName === null && row.postedAt === null) {
       const source = { photo: record.photo, known, backend: row.backend };
-      const sourceImageName = await bringSource(deps, source, signal);
-      if (sourceImageName === undefined) return { state: "impossible", reason: "source_gone" };
-      await noteReproduction(db, { batchId, noted: { sourceImageName } });
+      const imageName = await bringSource(deps, source, signal);
+      if (imageName === undefined) return { state: "impossible", reason: "source_gone" };
+      await noteSourceImage(db, { ledger: "reproductions", batchId, imageName });
     }
     return { state: "ready", batchId };
   }
@@ -89,6 +88,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
   };
 
   function ledgerOf(batchId: string): SendingLedger {
+    const sent = { ledger: "reproductions", batchId } as const;
     return {
       async find() {
         const row = await findByBatch(batchId);
@@ -96,9 +96,9 @@ export function createReproductionActivities(deps: ActivityDeps) {
         const { backend, postedAt, acceptedAt } = row;
         return { backend, postedAt, acceptedAt, settledAt: null };
       },
-      claim: (params) => claimReproductionPost(db, { batchId, ...params }),
-      release: (posted) => releaseReproductionPost(db, { batchId, posted }),
-      accept: (now) => noteReproduction(db, { batchId, noted: { acceptedAt: now } }),
+      claim: (params) => claimPost(db, { ...sent, ...params }),
+      release: (posted) => releasePost(db, { ...sent, posted }),
+      accept: (now) => markAccepted(db, { ...sent, now }),
       refuse: () => closeReproductionBatch(db, batchId),
     };
   }
@@ -143,7 +143,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
         if (misses >= looksUntilGone) return { state: "interrupted" };
         const ended = item && endOf(item);
         if (item && ended?.state === "made") {
-          await noteReproduction(db, { batchId, noted: { imageName: item.imageName } });
+          await noteReproducedImage(db, { batchId, imageName: item.imageName });
         }
         if (ended) return ended;
       }

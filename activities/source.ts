@@ -1,4 +1,5 @@
-import { findAttempt, noteSourceImage } from "#db/queries/attempts";
+import { findAttempt } from "#db/queries/attempts";
+import { noteSourceImage } from "#db/queries/sending-ledgers";
 import { findStep } from "#db/queries/steps";
 import type { ActivityDeps } from "./deps";
 import { giveUp } from "./failures";
@@ -23,7 +24,7 @@ export function createSourceActivities(deps: ActivityDeps) {
         suggestion: "Choose another source image.",
       });
     }
-    await noteSourceImage(db, { batchId, imageName });
+    await noteSourceImage(db, { ledger: "attempts", batchId, imageName });
   }
 
   return {

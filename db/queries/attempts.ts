@@ -70,60 +70,6 @@ export async function openAttempt(
   });
 }
 
-/**
- * Takes the right to send the batch: true for exactly one of all who found the same `postedAt`.
- * Whoever has it sends once; everybody else looks for the batch.
- */
-export async function claimPost(
-  db: Db,
-  params: { batchId: string; found: Date | null; now: Date },
-): Promise<boolean> {
-  const unchanged =
-    params.found === null ? isNull(attempts.postedAt) : eq(attempts.postedAt, params.found);
-  const won = await db
-    .update(attempts)
-    .set({ postedAt: params.now })
-    .where(and(eq(attempts.batchId, params.batchId), unchanged, isNull(attempts.settledAt)))
-    .returning({ batchId: attempts.batchId });
-  return won.length === 1;
-}
-
-/** Gives the right back: for a batch that certainly never left. */
-export async function releasePost(
-  db: Db,
-  params: { batchId: string; posted: Date },
-): Promise<void> {
-  await db
-    .update(attempts)
-    .set({ postedAt: null })
-    .where(
-      and(
-        eq(attempts.batchId, params.batchId),
-        eq(attempts.postedAt, params.posted),
-        isNull(attempts.acceptedAt),
-      ),
-    );
-}
-
-/** The batch was seen on the server. */
-export async function markAccepted(db: Db, params: { batchId: string; now: Date }): Promise<void> {
-  await db
-    .update(attempts)
-    .set({ acceptedAt: params.now })
-    .where(and(eq(attempts.batchId, params.batchId), isNull(attempts.acceptedAt)));
-}
-
-/** Remembers under which name the backend holds the step's source picture. */
-export async function noteSourceImage(
-  db: Db,
-  params: { batchId: string; imageName: string },
-): Promise<void> {
-  await db
-    .update(attempts)
-    .set({ sourceImageName: params.imageName })
-    .where(eq(attempts.batchId, params.batchId));
-}
-
 /** Closes an attempt as cancelled as long as nobody has taken the right to send it; false when somebody has. */
 export async function settleUnsent(
   db: Db,

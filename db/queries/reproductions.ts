@@ -73,51 +73,15 @@ export async function closeReproductionBatch(db: Db, batchId: string): Promise<v
     .where(and(eq(reproductions.batchId, batchId), isNull(reproductions.judgedAt)));
 }
 
-const ofBatch = (batchId: string) =>
-  and(eq(reproductions.batchId, batchId), isNull(reproductions.judgedAt));
-
-/** Takes the right to send the batch: true for exactly one of all who found the same `postedAt`. */
-export async function claimReproductionPost(
+/** Remembers the picture that came of an open batch. */
+export async function noteReproducedImage(
   db: Db,
-  params: { batchId: string; found: Date | null; now: Date },
-): Promise<boolean> {
-  const { found } = params;
-  const unchanged =
-    found === null ? isNull(reproductions.postedAt) : eq(reproductions.postedAt, found);
-  const won = await db
-    .update(reproductions)
-    .set({ postedAt: params.now })
-    .where(and(ofBatch(params.batchId), unchanged, isNull(reproductions.acceptedAt)))
-    .returning({ id: reproductions.id });
-  return won.length === 1;
-}
-
-/** Gives the right back: for a batch that certainly never left. */
-export async function releaseReproductionPost(
-  db: Db,
-  params: { batchId: string; posted: Date },
+  params: { batchId: string; imageName: string | null },
 ): Promise<void> {
   await db
     .update(reproductions)
-    .set({ postedAt: null })
-    .where(
-      and(
-        ofBatch(params.batchId),
-        eq(reproductions.postedAt, params.posted),
-        isNull(reproductions.acceptedAt),
-      ),
-    );
-}
-
-/** What is learnt of an open batch on its way. */
-export async function noteReproduction(
-  db: Db,
-  params: {
-    batchId: string;
-    noted: Partial<Pick<ReproductionRow, "acceptedAt" | "sourceImageName" | "imageName">>;
-  },
-): Promise<void> {
-  await db.update(reproductions).set(params.noted).where(ofBatch(params.batchId));
+    .set({ imageName: params.imageName })
+    .where(and(eq(reproductions.batchId, params.batchId), isNull(reproductions.judgedAt)));
 }
 
 /** Writes the verdict to the photo; nothing when it was written before. */

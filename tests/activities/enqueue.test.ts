@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { claimPost, findAttempt, settleAttempt } from "#db/queries/attempts";
+import { findAttempt, settleAttempt } from "#db/queries/attempts";
+import { claimPost, markAccepted } from "#db/queries/sending-ledgers";
 import { findStep } from "#db/queries/steps";
 import { models } from "#db/schema/models";
 import type { Attempt } from "#db/schema/steps";
@@ -27,6 +28,8 @@ const enqueue = ({ batchId }: Attempt) => bench.run("enqueueBatch", { batchId, g
 
 const cancel = ({ batchId }: Attempt) =>
   bench.run("cancelBatch", { batchId, graceMs, drainMs: 2_000 });
+
+const sendingOf = ({ batchId }: Attempt) => ({ ledger: "attempts", batchId }) as const;
 
 async function sentFor({ batchId }: Attempt) {
   const { enqueues } = await bench.simulator.control.state();
@@ -70,7 +73,7 @@ test("a batch that somebody may have sent is never sent again before the doubt e
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([30]);
   const posted = new Date("2026-05-01T12:00:00Z");
-  await claimPost(bench.db, { batchId: attempt.batchId, found: null, now: posted });
+  await claimPost(bench.db, { ...sendingOf(attempt), found: null, now: posted });
   bench.clock.now = new Date(posted.getTime() + doubtMs - 1);
   const [posts, looks] = [await requestsOf("enqueueBatch"), await requestsOf("batchStatus")];
   const sending = enqueue(attempt);
@@ -86,7 +89,7 @@ test("a batch that arrives while it is in doubt is adopted", async () => {
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([40]);
   const posted = new Date("2026-05-01T12:00:00Z");
-  await claimPost(bench.db, { batchId: attempt.batchId, found: null, now: posted });
+  await claimPost(bench.db, { ...sendingOf(attempt), found: null, now: posted });
   bench.clock.now = posted;
   const looks = await requestsOf("batchStatus");
   const sending = enqueue(attempt);
@@ -97,11 +100,20 @@ test("a batch that arrives while it is in doubt is adopted", async () => {
   expect((await findAttempt(bench.db, attempt.batchId))?.acceptedAt).toEqual(posted);
 });
 
+test("a batch that was seen on the server is sent by nobody, also not by who found it unsent before", async () => {
+  const attempt = await bench.createAttempt([45]);
+  const now = new Date("2026-05-01T12:00:00Z");
+  await markAccepted(bench.db, { ...sendingOf(attempt), now });
+  expect(await claimPost(bench.db, { ...sendingOf(attempt), found: null, now })).toBe(false);
+});
+
 test("a batch cancelled before it was sent can never be sent afterwards", async () => {
   const attempt = await bench.createAttempt([50]);
   expect(await cancel(attempt)).toEqual({ wasSent: false });
   expect(await cancel(attempt)).toEqual({ wasSent: false });
-  expect(await claimPost(bench.db, { ...attempt, found: null, now: new Date() })).toBe(false);
+  expect(await claimPost(bench.db, { ...sendingOf(attempt), found: null, now: new Date() })).toBe(
+    false,
+  );
   await enqueue(attempt);
   expect(await sentFor(attempt)).toEqual([]);
   expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("cancelled");
@@ -111,7 +123,7 @@ test("a batch in doubt that never arrives is cancelled when it no longer can", a
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([60]);
   const posted = new Date("2026-05-01T12:00:00Z");
-  await claimPost(bench.db, { batchId: attempt.batchId, found: null, now: posted });
+  await claimPost(bench.db, { ...sendingOf(attempt), found: null, now: posted });
   bench.clock.now = posted;
   const looks = await requestsOf("batchStatus");
   let isOver = false;

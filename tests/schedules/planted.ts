@@ -19,7 +19,7 @@ const defects = {
       to: "const found = null as Date | null;",
     },
     {
-      file: "db/queries/attempts.ts",
+      file: "db/queries/sending-ledgers.ts",
       from: ".set({ postedAt: params.now })",
       to: ".set({ batchId: params.batchId })",
     },
