@@ -13,6 +13,8 @@ export type Timings = {
   backendRetryMs: number;
   /** Between two looks at an InvokeAI that answers and that nobody waits for. */
   backendCheckMs: number;
+  /** First pause before images are asked for again that InvokeAI was interrupted in; each next one is longer. */
+  interruptedPauseMs: number;
   /** First pause between two attempts to fetch an image; each next one is twice as long. */
   retrievalDelayMs: number;
   /** The longest such pause. */
@@ -32,6 +34,7 @@ const defaultTimings: Timings = {
   turnAskAgainMs: 30 * second,
   backendRetryMs: 5 * second,
   backendCheckMs: 60 * second,
+  interruptedPauseMs: second,
   retrievalDelayMs: 5 * second,
   retrievalMaxDelayMs: 300 * second,
   cancelDrainMs: 30 * second,

@@ -62,6 +62,23 @@ describe("InvokeAI restarts in the middle: only the missing slots run again, wit
   }, 90_000);
 });
 
+test("InvokeAI is restarted five times in the same image: it is asked for again each time, and comes", async () => {
+  const { control } = stack.invokeai;
+  await control.addFault({ kind: "step_held", step: 1, times: 5 });
+  const stepId = await requestStep({ seed: 230, batch_size: 1 });
+  for (let time = 1; time <= 5; time += 1) {
+    await control.until(({ frozen }) => frozen?.batchId === `${stepId}-${time}`, 20_000);
+    expect(await gallery.get(`/generation/steps/${stepId}`)).toMatchObject({
+      status: "processing",
+      images_failed: 0,
+    });
+    await control.restart();
+  }
+  const state = await expectCompleted(stepId, 1);
+  expect(batchesOf(state, stepId)).toEqual([[230], [230], [230], [230], [230], [230]]);
+  expect(seedsMade(state, stepId)).toEqual([230]);
+}, 90_000);
+
 describe("the way of an image home", () => {
   test("An image download fails 3 times, then works: attempts counted, photo completed", async () => {
     const { control } = stack.invokeai;

@@ -186,6 +186,28 @@ describe("made again", () => {
     expect(await batchesSince(before)).toHaveLength(3);
   }, 90_000);
 
+  test("an InvokeAI that is restarted each time is asked five times, and then the verdict says so", async () => {
+    const photo = await draw(509);
+    const { control } = stack.invokeai;
+    const before = (await control.state()).enqueues.length;
+    const frozen: string[] = [];
+    await control.addFault({ kind: "step_held", times: 6 });
+    await gallery.post(`/photos/${photo["id"]}/reproduce`);
+    while (frozen.length < 5) {
+      const state = await control.until(
+        (seen) => seen.frozen !== null && !frozen.includes(seen.frozen.batchId),
+        20_000,
+      );
+      frozen.push(state.frozen!.batchId);
+      await control.restart();
+    }
+    expect(await verdictAfter(photo["id"])).toMatchObject({
+      verdict: "impossible",
+      reason: "interrupted",
+    });
+    expect((await batchesSince(before)).map(({ batchId }) => batchId)).toEqual(frozen);
+  }, 90_000);
+
   test("two steps with one seed make equal pixels, and both photos exist", async () => {
     const [one, two] = [await draw(505), await draw(505)];
     expect(one["id"]).not.toBe(two["id"]);

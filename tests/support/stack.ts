@@ -21,6 +21,7 @@ export const shortTimings = {
   turnAskAgainMs: 1_000,
   backendRetryMs: 300,
   backendCheckMs: 1_000,
+  interruptedPauseMs: 100,
   retrievalDelayMs: 200,
   retrievalMaxDelayMs: 1_000,
   cancelDrainMs: 3_000,

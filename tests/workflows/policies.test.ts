@@ -30,18 +30,21 @@ const outOfMemory = {
 };
 
 describe("a step's next attempt", () => {
+  const after = (seen: Partial<Tally>, attempts: number) =>
+    nextAttempt(tally(seen), attempts, timingsOf({}));
+
   test("nothing is asked for again when no image is missing", () => {
-    expect(nextAttempt(tally({ filled: 3, failed: 1 }), 1).again).toBe(false);
+    expect(after({ filled: 3, failed: 1 }, 1).again).toBe(false);
   });
 
   test("missing images are asked for again after a pause that grows up to 30 s", () => {
-    const pauses = [1, 2, 3, 4, 5, 6, 7].map((n) => nextAttempt(tally({ open: 1 }), n).pauseMs);
+    const pauses = [1, 2, 3, 4, 5, 6, 7].map((n) => after({ open: 1 }, n).pauseMs);
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
   test("a step that is interrupted again and again is given up", () => {
-    expect(nextAttempt(tally({ open: 1 }), maxAttempts - 1).again).toBe(true);
-    expect(nextAttempt(tally({ open: 1 }), maxAttempts).again).toBe(false);
+    expect(after({ open: 1 }, maxAttempts - 1).again).toBe(true);
+    expect(after({ open: 1 }, maxAttempts).again).toBe(false);
   });
 });
 

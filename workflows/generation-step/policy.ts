@@ -1,14 +1,19 @@
 import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
 import { count } from "../lib/present";
+import type { Timings } from "../timings";
 import type { StepFailure, Tally } from "./contract";
 
 /** A batch is interrupted by a restart of InvokeAI; so often in one step is no accident any more. */
 export const maxAttempts = 20;
 
-/** Whether the missing images are asked for again, and after which pause. */
-export function nextAttempt(tally: Tally, attempts: number): { again: boolean; pauseMs: number } {
+/** Whether the missing images are asked for again, and after which pause: it doubles, up to thirty times the first. */
+export function nextAttempt(
+  tally: Tally,
+  attempts: number,
+  { interruptedPauseMs }: Pick<Timings, "interruptedPauseMs">,
+): { again: boolean; pauseMs: number } {
   if (tally.open === 0 || attempts >= maxAttempts) return { again: false, pauseMs: 0 };
-  return { again: true, pauseMs: Math.min(1_000 * 2 ** (attempts - 1), 30_000) };
+  return { again: true, pauseMs: interruptedPauseMs * Math.min(2 ** (attempts - 1), 30) };
 }
 
 /** A step that brought at least one image is completed; what is missing stands in its slots. */

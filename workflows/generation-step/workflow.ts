@@ -120,7 +120,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
       // What brought something was no failure.
       if (open !== undefined && tally.open < open) attempts = 1;
       open = tally.open;
-      const next = nextAttempt(tally, attempts);
+      const next = nextAttempt(tally, attempts, timings);
       if (!next.again) return tally;
       present(
         "generating",

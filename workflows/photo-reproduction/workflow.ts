@@ -99,7 +99,7 @@ export async function photoReproduction(input: PhotoReproductionInput): Promise<
       }
       present("generating", "Interrupted: the picture is asked for again.");
       await rows.closeReproduction({ batchId });
-      await sleep(1_000 * batches);
+      await sleep(timings.interruptedPauseMs * batches);
     }
     return "interrupted";
   }
