@@ -78,7 +78,8 @@ function parameterOf(request: Request | undefined, value: unknown): string {
 }
 
 /** Of a parameter that comes as text the schema is a union with text, which tells a reader nothing. */
-function messageOf(fault: { message?: unknown; schema?: unknown }): string {
+function messageOf(fault: { message?: unknown; schema?: unknown; value?: unknown }): string {
+  if ("value" in fault && fault.value === undefined) return "Required, and missing";
   const { anyOf } = (fault.schema ?? {}) as { anyOf?: { type?: string; const?: unknown }[] };
   const length = [fault.schema, ...(anyOf ?? [])].map(lengthWanted).find(Boolean);
   if (length !== undefined) return length;

@@ -61,6 +61,14 @@ test("names and titles are trimmed and NFC, and a name of spaces is none", async
   expect((await asked("POST", "/albums", { name: " \t " })).status).toBe(400);
 });
 
+test("what is required and missing is said to be, not to be too short", async () => {
+  const { status, body } = await asked("POST", "/albums", { description: "of the sea" });
+  expect(status).toBe(400);
+  expect(body["error"].details.errors).toEqual([
+    { path: "name", message: "Required, and missing" },
+  ]);
+});
+
 test("NUL and half a character are 400 in any field, also as a name of one", async () => {
   for (const text of ["a\0b", "\ud800", "a\udc00"]) {
     for (const body of [
