@@ -76,7 +76,7 @@ test("InvokeAI is restarted five times in the same image: it is asked for again 
   }
   const state = await expectCompleted(stepId, 1);
   expect(batchesOf(state, stepId)).toEqual([[230], [230], [230], [230], [230], [230]]);
-  expect(seedsMade(state, stepId)).toEqual([230]);
+  expect(seedsOf(state, stepId)).toEqual([230]);
 }, 90_000);
 
 describe("the way of an image home", () => {
