@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { afterAll, describe, expect, test } from "bun:test";
+import { createTestApi } from "#tests/support/api";
 
 const token = "a-token-of-the-owner";
-let open: TestApi;
-let guarded: TestApi;
-
-beforeAll(async () => {
-  open = await createTestApi();
-  guarded = await createTestApi({
-    API_TOKEN: token,
-    PUBLIC_URL: "https://photos.example.org",
-    ALLOWED_HOSTS: "nas.local",
-  });
+const open = await createTestApi();
+const guarded = await createTestApi({
+  API_TOKEN: token,
+  PUBLIC_URL: "https://photos.example.org",
+  ALLOWED_HOSTS: "nas.local",
 });
 afterAll(() => Promise.all([open.close(), guarded.close()]));
 

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -35,7 +29,7 @@ async function makeAlbum(photoCount = 0) {
   const [status, album] = await call("POST", "", { name: "Summer" });
   expect(status).toBe(201);
   const photoIds: string[] = [];
-  for (let made = 0; made < photoCount; made += 1) photoIds.push((await insertPhoto(db())).id);
+  for (let made = 0; made < photoCount; made += 1) photoIds.push((await insertPhoto(db)).id);
   if (photoCount > 0) {
     expect((await call("POST", `/${album.id}/photos`, { photo_ids: photoIds }))[0]).toBe(204);
   }
@@ -49,7 +43,7 @@ async function orderOf(albumId: string, query = ""): Promise<string[]> {
 }
 
 async function ranksById(albumId: string): Promise<Map<string, number>> {
-  const rows = await db().select().from(albumPhotos).where(eq(albumPhotos.albumId, albumId));
+  const rows = await db.select().from(albumPhotos).where(eq(albumPhotos.albumId, albumId));
   return new Map(rows.map((row) => [row.photoId, row.rank]));
 }
 
@@ -66,7 +60,7 @@ test("an album is made, shown, changed and deleted, and its photos stay", async 
     "by the sea",
     0,
   ]);
-  const photo = await insertPhoto(db());
+  const photo = await insertPhoto(db);
   await call("POST", `/${album.id}/photos/batch`, { photo_ids: [photo.id] });
   const [, changed] = await call("PATCH", `/${album.id}`, { name: "Bar", description: null });
   expect([changed.name, changed.description]).toEqual(["Bar", undefined]);
@@ -100,8 +94,8 @@ test("the same photos added twice are in the album once, in the order of the fir
 
 test("one unknown photo among known ones: nothing is added", async () => {
   const { id } = await makeAlbum();
-  const known = await insertPhoto(db());
-  const trashed = await insertPhoto(db(), { deletedAt: new Date() });
+  const known = await insertPhoto(db);
+  const trashed = await insertPhoto(db, { deletedAt: new Date() });
   for (const other of [crypto.randomUUID(), trashed.id]) {
     const [status, answer] = await call("POST", `/${id}/photos`, { photo_ids: [known.id, other] });
     expect([status, answer.error.details]).toEqual([404, { path: "photo_ids", missing: [other] }]);
@@ -115,7 +109,7 @@ test("the cover is the one chosen, else the first photo that is not in the trash
   expect(await cover()).toBe(photoIds[0]);
   await call("PATCH", `/${id}`, { cover_photo_id: photoIds[1] });
   expect(await cover()).toBe(photoIds[1]);
-  await db().update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoIds[1]!));
+  await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoIds[1]!));
   const [, album] = await call("GET", `/${id}`);
   expect([album.cover_photo_id, album.photo_count]).toEqual([photoIds[0], 1]);
   expect(album.cover_thumbnail_url).toContain(`${photoIds[0]}/thumbnail?v=`);
@@ -145,15 +139,15 @@ test("an order without room between two photos is spread and kept", async () => 
   const { id, photoIds } = await makeAlbum(4);
   const [a, b, c, d] = photoIds as [string, string, string, string];
   for (const [at, photo] of [a, b, c, d].entries()) {
-    await db()
+    await db
       .update(albumPhotos)
       .set({ rank: at + 1 })
       .where(eq(albumPhotos.photoId, photo));
   }
   expect((await call("PATCH", `/${id}/photos/${d}`, { after_photo_id: a }))[0]).toBe(204);
   expect(await orderOf(id)).toEqual([a, d, b, c]);
-  await db().update(albumPhotos).set({ rank: 1 }).where(eq(albumPhotos.photoId, a));
-  await db().update(albumPhotos).set({ rank: 2 }).where(eq(albumPhotos.photoId, d));
+  await db.update(albumPhotos).set({ rank: 1 }).where(eq(albumPhotos.photoId, a));
+  await db.update(albumPhotos).set({ rank: 2 }).where(eq(albumPhotos.photoId, d));
   expect((await call("PATCH", `/${id}/photos/${c}`, { after_photo_id: a }))[0]).toBe(204);
   expect(await orderOf(id)).toEqual([a, c, d, b]);
 });
@@ -175,7 +169,7 @@ test("pages by cursor walk an album in its order", async () => {
 
 test("a photo that is deleted while it is added is in no album, and nobody gets a 500", async () => {
   const { id } = await makeAlbum();
-  const rows = await Promise.all(Array.from({ length: 8 }, () => insertPhoto(db())));
+  const rows = await Promise.all(Array.from({ length: 8 }, () => insertPhoto(db)));
   await call("PATCH", `/${id}`, { cover_photo_id: rows[0]!.id });
   const answers = await Promise.all(
     rows.flatMap((photo) => [
@@ -191,7 +185,7 @@ test("a photo that is deleted while it is added is in no album, and nobody gets 
 
 test("twenty adds at once: every photo is in the album once, no two in one place", async () => {
   const { id } = await makeAlbum();
-  const made = await Promise.all(Array.from({ length: 20 }, () => insertPhoto(db())));
+  const made = await Promise.all(Array.from({ length: 20 }, () => insertPhoto(db)));
   const ids = made.map((photo) => photo.id);
   // Each photo comes twice, beside another one each time.
   const pairs = ids.map((photo, at) => [photo, ids[(at + 1) % ids.length]]);
@@ -233,7 +227,7 @@ test("thirty moves at once leave an order of the same photos, each in a place of
 test("a photo comes to stand right behind the other one, also where two stand in one place", async () => {
   const { id, photoIds } = await makeAlbum(4);
   const [a, b, c, d] = photoIds.toSorted() as [string, string, string, string];
-  await db().update(albumPhotos).set({ rank: 7 }).where(eq(albumPhotos.albumId, id));
+  await db.update(albumPhotos).set({ rank: 7 }).where(eq(albumPhotos.albumId, id));
   expect(await orderOf(id)).toEqual([a, b, c, d]);
   expect((await call("PATCH", `/${id}/photos/${d}`, { after_photo_id: a }))[0]).toBe(204);
   expect(await orderOf(id)).toEqual([a, d, b, c]);
@@ -274,9 +268,7 @@ test("the count follows a photo into the trash, out of it and away for good", as
 test("albums are paged by cursor, each once, also those of one moment", async () => {
   const createdAt = new Date("2001-01-01T00:00:00.000Z");
   const ids = Array.from({ length: 5 }, () => crypto.randomUUID()).toSorted();
-  await db()
-    .insert(albums)
-    .values(ids.map((id) => ({ id, name: "Old", createdAt })));
+  await db.insert(albums).values(ids.map((id) => ({ id, name: "Old", createdAt })));
   const seen: string[] = [];
   let cursor: string | null = null;
   do {

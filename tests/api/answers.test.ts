@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { createApp } from "#api/app";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 
 type Json = Record<string, any>;
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
+const api = await createTestApi();
 afterAll(() => api.close());
 
 const errorOf = async (response: Response) => ((await response.json()) as Json)["error"] as Json;

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { afterAll, describe, expect, test } from "bun:test";
+import { createTestApi } from "#tests/support/api";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 import { uploadedPhoto } from "#tests/support/uploads";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -30,8 +24,8 @@ const tagsOf = async (id: string) => (await get(`/photos/${id}`)).tags;
 
 describe("bulk changes", () => {
   test("tell of each id, and albums count and show what is left", async () => {
-    const [first, second] = [await insertPhoto(db()), await insertPhoto(db())];
-    const album = await insertAlbum(db(), [first.id, second.id]);
+    const [first, second] = [await insertPhoto(db), await insertPhoto(db)];
+    const album = await insertAlbum(db, [first.id, second.id]);
     const missing = crypto.randomUUID();
     const ids = [first.id, missing, first.id.toUpperCase()];
     const outcome = {
@@ -71,8 +65,8 @@ describe("bulk changes", () => {
 describe("bulk tags", () => {
   test("are added, removed and replaced whatever their case, and photos are found by them", async () => {
     const [one, two] = [
-      await insertPhoto(db(), { tags: ["Beach"], tagKeys: ["beach"] }),
-      await insertPhoto(db()),
+      await insertPhoto(db, { tags: ["Beach"], tagKeys: ["beach"] }),
+      await insertPhoto(db),
     ];
     const ids = [one.id, two.id];
     expect((await bulk("tag", { ids, tags: [" beach ", "Ünique"] }))[0]).toBe(200);
@@ -96,10 +90,7 @@ describe("bulk tags", () => {
 
   test("a photo that would get more than 50 keeps those it has, and the others get theirs", async () => {
     const tags = Array.from({ length: 49 }, (_, at) => `t${at}`);
-    const [full, free] = [
-      await insertPhoto(db(), { tags, tagKeys: tags }),
-      await insertPhoto(db()),
-    ];
+    const [full, free] = [await insertPhoto(db, { tags, tagKeys: tags }), await insertPhoto(db)];
     const [, body] = await bulk("tag", { ids: [full.id, free.id], tags: ["x", "y"] });
     expect(body.details).toEqual({
       succeeded: [free.id],

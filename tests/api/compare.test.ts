@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { afterAll, expect, test } from "bun:test";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 
-let api: TestApi;
-const db = () => api.deps.database.db;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
+const api = await createTestApi();
+const { db } = api.deps.database;
 
 afterAll(() => api.close());
 
@@ -19,12 +15,12 @@ async function compare(query: string): Promise<{ status: number; body: any }> {
 
 test("only what differs is in the table, for generated and uploaded pictures alike", async () => {
   const made = { prompt: "a harbour", steps: 20, seed: 1, scheduler: "euler", width: 512 };
-  const one = await insertPhoto(db(), { kind: "generated", generation: made });
-  const two = await insertPhoto(db(), {
+  const one = await insertPhoto(db, { kind: "generated", generation: made });
+  const two = await insertPhoto(db, {
     kind: "generated",
     generation: { ...made, seed: 2, loras: [{ modelKey: "ink", weight: 1 }] },
   });
-  const uploaded = await insertPhoto(db(), { generation: { ...made, scheduler: "ddim" } });
+  const uploaded = await insertPhoto(db, { generation: { ...made, scheduler: "ddim" } });
   const ids = [two.id, one.id, uploaded.id];
   const { status, body } = await compare(`ids=${ids.join(",")}`);
   expect(status).toBe(200);
@@ -37,13 +33,13 @@ test("only what differs is in the table, for generated and uploaded pictures ali
   const each = ids.map((id) => `ids=${id}`).join("&");
   expect((await compare(each)).body).toEqual(body);
 
-  const plain = await insertPhoto(db());
+  const plain = await insertPhoto(db);
   const beside = await compare(`ids=${one.id},${plain.id}`);
   expect(beside.body.parameters).toContainEqual({ name: "prompt", values: ["a harbour", null] });
 });
 
 test("an unknown id is told by its place; too few, too many and no ids are refused", async () => {
-  const { id } = await insertPhoto(db());
+  const { id } = await insertPhoto(db);
   const unknown = await compare(`ids=${id},${crypto.randomUUID()}`);
   expect(unknown.status).toBe(404);
   expect(unknown.body.error.details).toEqual({ path: "ids.1" });

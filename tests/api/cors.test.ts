@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { ConfigError, loadConfig } from "#config";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 
 const token = "a-token-of-the-owner";
 const ours = "https://app.example.org";
 const authorization = `Bearer ${token}`;
-let api: TestApi;
-let closed: TestApi;
-
-beforeAll(async () => {
-  [api, closed] = await Promise.all([
-    createTestApi({ API_TOKEN: token, CORS_ORIGINS: `${ours}, http://localhost:5173` }),
-    createTestApi({ API_TOKEN: token }),
-  ]);
-});
+const [api, closed] = await Promise.all([
+  createTestApi({ API_TOKEN: token, CORS_ORIGINS: `${ours}, http://localhost:5173` }),
+  createTestApi({ API_TOKEN: token }),
+]);
 afterAll(() => Promise.all([api.close(), closed.close()]));
 
 const preflight = (path: string, origin: string, on = api) =>

@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
 import { createDatabaseProbe } from "#api/database-watch";
 import { openDatabase } from "#db/client";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { startLine } from "#tests/support/line";
 import { formOf, pngOfShade } from "#tests/support/uploads";
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
+const api = await createTestApi();
 afterAll(() => api.close());
 
 /** The same api, with its database behind a line that a test holds. */

@@ -1,23 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { readdir, readFile, readlink, rm, truncate } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
 import { originalKey } from "#media/keys";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { startApiProcess } from "#tests/support/api-process";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 import { uploadedPhoto } from "#tests/support/uploads";
 import { until } from "#tests/support/wait";
 import { readZip } from "#tests/support/zip";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
-
+const api = await createTestApi();
 afterAll(() => api.close());
 
 /** Saves an answer and reads it as an archive. */

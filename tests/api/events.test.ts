@@ -1,38 +1,31 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { eq, sql } from "drizzle-orm";
-import { type RunningApi, serve } from "#api/serve";
+import { serve } from "#api/serve";
 import { loadConfig } from "#config";
 import { insertEvents } from "#db/queries/events";
 import { saveProgress } from "#db/queries/progress";
 import { events } from "#db/schema/events";
 import { steps } from "#db/schema/steps";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { openEventStream, type StreamMessage } from "#tests/support/event-stream";
 import { insertModel } from "#tests/support/rows";
 
-let api: TestApi;
-let modelKey: string;
-let servers: RunningApi[];
-
-beforeAll(async () => {
-  api = await createTestApi();
-  modelKey = (await insertModel(db())).key;
-  // Nothing is shared but the database and the files.
-  const config = loadConfig({
-    DATABASE_URL: api.deps.config.secrets.databaseUrl,
-    DATA_DIR: api.dataDir,
-    PORT: "0",
-    LOG_LEVEL: "silent",
-  });
-  servers = [await serve(config), await serve(config)];
-}, 60_000);
+const api = await createTestApi();
+const { db } = api.deps.database;
+const { key: modelKey } = await insertModel(db);
+// Nothing is shared but the database and the files.
+const config = loadConfig({
+  DATABASE_URL: api.deps.config.secrets.databaseUrl,
+  DATA_DIR: api.dataDir,
+  PORT: "0",
+  LOG_LEVEL: "silent",
+});
+const servers = [await serve(config), await serve(config)];
 
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));
   await api.close();
 });
-
-const db = () => api.deps.database.db;
 
 async function openSession(): Promise<string> {
   const answer = await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" });
@@ -48,7 +41,7 @@ async function requestStep(sessionId: string): Promise<string> {
 }
 
 const tell = (sessionId: string | null, mark: number) =>
-  db().transaction((tx) =>
+  db.transaction((tx) =>
     insertEvents(tx, [{ type: "photo.retrieved", sessionId, data: { mark } }]),
   );
 
@@ -96,7 +89,7 @@ test("a client that loses one api process and goes on at another sees every tran
   // The first transaction has its event's id and waits; the second one must not become visible before it.
   const drawn = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
-  const slow = db().transaction(async (tx) => {
+  const slow = db.transaction(async (tx) => {
     await insertEvents(tx, [{ type: "photo.retrieved", sessionId, data: { mark: 2 } }]);
     drawn.resolve();
     await release.promise;
@@ -104,7 +97,7 @@ test("a client that loses one api process and goes on at another sees every tran
   await drawn.promise;
   const quick = tell(sessionId, 3);
   const second = await streamOf(1, sessionId, { "last-event-id": last.id! });
-  const visible = await db().select().from(events).where(eq(events.sessionId, sessionId));
+  const visible = await db.select().from(events).where(eq(events.sessionId, sessionId));
   release.resolve();
   await Promise.all([slow, quick]);
   await tell(sessionId, 4);
@@ -132,8 +125,8 @@ test("a client that was away for longer than events are kept is told to start an
   const sessionId = await openSession();
   await tell(sessionId, 1);
   await tell(sessionId, 2);
-  const [oldest] = await db().execute<{ id: number }>(sql`select min(id)::int as id from events`);
-  await db().delete(events).where(eq(events.id, oldest!.id));
+  const [oldest] = await db.execute<{ id: number }>(sql`select min(id)::int as id from events`);
+  await db.delete(events).where(eq(events.id, oldest!.id));
   for (const known of [String(oldest!.id - 1), "900000000", "not-an-id"]) {
     const stream = await streamOf(0, sessionId, { "last-event-id": known });
     await stream.until((message) => message.event === "snapshot");
@@ -145,9 +138,9 @@ test("a client that was away for longer than events are kept is told to start an
 test("progress of a running step comes as it is, without an id, and the present one first", async () => {
   const sessionId = await openSession();
   const stepId = await requestStep(sessionId);
-  await db().update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
+  await db.update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
   const save = (progress: number) =>
-    saveProgress(db(), {
+    saveProgress(db, {
       stepId,
       progress,
       imageProgress: null,
@@ -170,12 +163,12 @@ test("progress of a running step comes as it is, without an id, and the present 
 
 test("the stream of everything carries the progress of every session, with its picture, as soon as it is announced", async () => {
   const stepId = await requestStep(await openSession());
-  await db().update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
+  await db.update(steps).set({ status: "processing" }).where(eq(steps.id, stepId));
   const stream = await openEventStream(`${servers[0]!.url}/api/v1/events`);
   await stream.until((message) => message.event === "snapshot");
   // Without an announcement each would be found by the look of the next second.
   for (let percent = 10; percent <= 90; percent += 10) {
-    await saveProgress(db(), {
+    await saveProgress(db, {
       stepId,
       progress: percent / 100,
       imageProgress: 0.5,
@@ -194,7 +187,7 @@ test("the stream of everything carries the progress of every session, with its p
       estimated_completion: "2100-01-01T00:00:00.000Z",
     });
   }
-  const [row] = await db().execute<{ n: number }>(
+  const [row] = await db.execute<{ n: number }>(
     sql`select count(*)::int as n from events where data::text like '%data:image%'`,
   );
   expect(row!.n).toBe(0);
@@ -223,7 +216,7 @@ test("a session that there is not has no stream, and HEAD opens none", async () 
 test("a client that is gone leaves nothing behind", async () => {
   const sessionId = await openSession();
   const listening = async () => {
-    const rows = await db().execute<{ n: number }>(
+    const rows = await db.execute<{ n: number }>(
       sql`select count(*)::int as n from pg_stat_activity
           where application_name = 'gallery-events' and datname = current_database()`,
     );
@@ -240,7 +233,7 @@ test("a stream goes on after its connection to the database was cut", async () =
   const sessionId = await openSession();
   const stream = await streamOf(1, sessionId);
   await stream.until((message) => message.event === "snapshot");
-  await db().execute(
+  await db.execute(
     sql`select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = 'gallery-events' and datname = current_database()`,
   );

@@ -1,25 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { and, asc, eq, inArray } from "drizzle-orm";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
 import { attempts, slots, steps } from "#db/schema/steps";
 import { discardUnselected } from "#db/queries/discard";
-import type { Model } from "#db/schema/models";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertAlbum, insertModel, insertPhoto } from "#tests/support/rows";
 
-let api: TestApi;
-let model: Model;
-
-beforeAll(async () => {
-  api = await createTestApi();
-  model = await insertModel(api.deps.database.db);
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
 
-const db = () => api.deps.database.db;
+const model = await insertModel(db);
+
 const base = "/api/v1/generation";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
@@ -56,15 +50,15 @@ async function requestStep(sessionId: string, body: object = stepOf()): Promise<
 
 /** Ends a step as its workflow would: each slot filled with a fetched image. */
 async function finishStep(stepId: string, overrides: Partial<typeof photos.$inferInsert> = {}) {
-  const [step] = await db().select().from(steps).where(eq(steps.id, stepId));
+  const [step] = await db.select().from(steps).where(eq(steps.id, stepId));
   const made = [];
-  const open = await db()
+  const open = await db
     .select()
     .from(slots)
     .where(eq(slots.stepId, stepId))
     .orderBy(asc(slots.index));
   for (const slot of open) {
-    const photo = await insertPhoto(db(), {
+    const photo = await insertPhoto(db, {
       kind: "generated",
       sessionId: step!.sessionId,
       stepId,
@@ -72,7 +66,7 @@ async function finishStep(stepId: string, overrides: Partial<typeof photos.$infe
       sourceImageId: step!.sourceImageId,
       ...overrides,
     });
-    await db()
+    await db
       .update(slots)
       .set({ status: "filled", photoId: photo.id })
       .where(and(eq(slots.stepId, stepId), eq(slots.index, slot.index)));
@@ -83,11 +77,11 @@ async function finishStep(stepId: string, overrides: Partial<typeof photos.$infe
 }
 
 async function endStep(stepId: string, status: "completed" | "failed" | "cancelled") {
-  await db().update(steps).set({ status, completedAt: new Date() }).where(eq(steps.id, stepId));
+  await db.update(steps).set({ status, completedAt: new Date() }).where(eq(steps.id, stepId));
 }
 
 const eventsOf = async (sessionId: string) => {
-  const rows = await db()
+  const rows = await db
     .select()
     .from(events)
     .where(eq(events.sessionId, sessionId))
@@ -123,7 +117,7 @@ describe("sessions", () => {
   });
 
   test("a refinement needs a source that is there to be looked at", async () => {
-    const trashed = await insertPhoto(db(), { deletedAt: new Date() });
+    const trashed = await insertPhoto(db, { deletedAt: new Date() });
     const missing = crypto.randomUUID();
     const answers = await Promise.all(
       [undefined, missing, trashed.id].map((source_image_id) =>
@@ -132,7 +126,7 @@ describe("sessions", () => {
     );
     expect(answers.map(([status]) => status)).toEqual([400, 404, 409]);
     expect(answers[1]![1].error.details).toEqual({ path: "source_image_id" });
-    const source = await insertPhoto(db());
+    const source = await insertPhoto(db);
     const session = await openSession({ entry_type: "refinement", source_image_id: source.id });
     expect(session.source_image_id).toBe(source.id);
   });
@@ -163,7 +157,7 @@ describe("sessions", () => {
     expect(refused).toBe(409);
     const [status] = await call("PATCH", `/sessions/${session.id}`, { status: "abandoned" });
     expect(status).toBe(200);
-    const [row] = await db().select().from(steps).where(eq(steps.id, step.id));
+    const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
     expect(row!.cancelRequestedAt).not.toBeNull();
     const [late] = await call("POST", `/sessions/${session.id}/steps`, stepOf());
     expect(late).toBe(409);
@@ -174,16 +168,14 @@ describe("sessions", () => {
     const step = await requestStep(session.id, stepOf({ batch_size: 7 }));
     const [selected, favorite, inAlbum, source, shared, plain, other] = await finishStep(step.id);
     await call("POST", `/steps/${step.id}/select`, { image_id: selected });
-    await db().update(photos).set({ isFavorite: true }).where(eq(photos.id, favorite!));
-    await insertAlbum(db(), [inAlbum!]);
-    await insertPhoto(db(), { sourceImageId: source! });
-    await db()
-      .insert(shareLinks)
-      .values({
-        id: crypto.randomUUID(),
-        keyHash: "0".repeat(64),
-        photoId: shared!,
-      });
+    await db.update(photos).set({ isFavorite: true }).where(eq(photos.id, favorite!));
+    await insertAlbum(db, [inAlbum!]);
+    await insertPhoto(db, { sourceImageId: source! });
+    await db.insert(shareLinks).values({
+      id: crypto.randomUUID(),
+      keyHash: "0".repeat(64),
+      photoId: shared!,
+    });
 
     const [early] = await call("PATCH", `/sessions/${session.id}`, { discard_unselected: true });
     expect(early).toBe(400);
@@ -191,7 +183,7 @@ describe("sessions", () => {
       status: "completed",
       discard_unselected: true,
     });
-    const kept = await db().select().from(photos).where(eq(photos.stepId, step.id));
+    const kept = await db.select().from(photos).where(eq(photos.stepId, step.id));
     const trashed = kept.filter((photo) => photo.deletedAt !== null).map((photo) => photo.id);
     expect(trashed.toSorted()).toEqual([plain!, other!].toSorted());
   });
@@ -205,9 +197,9 @@ describe("sessions", () => {
     });
     const [image] = await finishStep(step.id);
     const params = { sessionId: session.id, now: new Date() };
-    const discard = () => db().transaction((tx) => discardUnselected(tx, params));
+    const discard = () => db.transaction((tx) => discardUnselected(tx, params));
     expect(await discard()).toHaveLength(1);
-    await db().update(photos).set({ deletedAt: null }).where(eq(photos.id, image!));
+    await db.update(photos).set({ deletedAt: null }).where(eq(photos.id, image!));
     expect(await discard()).toEqual([]);
   });
 });
@@ -223,14 +215,14 @@ describe("deleting a session", () => {
     expect((await remove()).status).toBe(204);
     expect((await remove()).status).toBe(404);
     expect((await call("GET", `/steps/${step.id}`))[0]).toBe(404);
-    const rows = await db()
+    const rows = await db
       .select()
       .from(photos)
       .where(inArray(photos.id, [chosen!, plain!]));
     const trashed = rows.filter((photo) => photo.deletedAt !== null);
     expect([rows.length, trashed.map((photo) => photo.id)]).toEqual([2, [plain!]]);
     expect(rows.every((photo) => photo.sessionId === null && photo.stepId === null)).toBe(true);
-    const told = await db().select().from(events).where(eq(events.sessionId, session.id));
+    const told = await db.select().from(events).where(eq(events.sessionId, session.id));
     expect(told.map((event) => event.type).slice(-2)).toEqual(["photo.trashed", "session.deleted"]);
     expect(api.temporal.told.at(-1)).toEqual(["sessionFinished", session.id]);
   });
@@ -260,7 +252,7 @@ describe("a step request", () => {
 
   test("lists every fault at once and leaves nothing behind", async () => {
     const session = await openSession();
-    const foreignVae = await insertModel(db(), { type: "vae", base: "sdxl", accepts: null });
+    const foreignVae = await insertModel(db, { type: "vae", base: "sdxl", accepts: null });
     const [status, answer] = await call("POST", `/sessions/${session.id}/steps`, {
       prompt: " ",
       negative_prompt: "n".repeat(10_001),
@@ -322,8 +314,8 @@ describe("a step request", () => {
   });
 
   test("with a LoRA twice, or one of another base, is refused", async () => {
-    const own = await insertModel(db(), { type: "lora", accepts: null });
-    const foreign = await insertModel(db(), { type: "lora", base: "sdxl", accepts: null });
+    const own = await insertModel(db, { type: "lora", accepts: null });
+    const foreign = await insertModel(db, { type: "lora", base: "sdxl", accepts: null });
     const session = await openSession();
     const send = (...keys: string[]) => {
       const loras = keys.map((model_key) => ({ model_key, weight: 0.5 }));
@@ -343,7 +335,7 @@ describe("a step request", () => {
     ["of a base that no graph is built for", { accepts: null }],
     ["a VAE", { type: "vae" }],
   ])("for a model that is %s is refused by name", async (_name, trait) => {
-    const row = "model_key" in trait ? undefined : await insertModel(db(), trait);
+    const row = "model_key" in trait ? undefined : await insertModel(db, trait);
     const session = await openSession();
     const body = stepOf({ model_key: row?.key ?? "none" });
     const [status, answer] = await call("POST", `/sessions/${session.id}/steps`, body);
@@ -351,7 +343,7 @@ describe("a step request", () => {
   });
 
   test("takes its source from itself, else its parent's choice, else the session, else nothing", async () => {
-    const [own, first] = [await insertPhoto(db()), await insertPhoto(db())];
+    const [own, first] = [await insertPhoto(db), await insertPhoto(db)];
     const session = await openSession({ entry_type: "refinement", source_image_id: first.id });
     const fromSession = await requestStep(session.id, stepOf({ strength: 0.4 }));
     expect(fromSession).toMatchObject({ source_image_id: first.id, parameters: { strength: 0.4 } });
@@ -438,19 +430,19 @@ describe("a step", () => {
     const session = await openSession();
     const step = await requestStep(session.id);
     const [image] = await finishStep(step.id);
-    const pending = await insertPhoto(db(), {
+    const pending = await insertPhoto(db, {
       kind: "generated",
       stepId: step.id,
       slotIndex: 9,
       retrievalStatus: "pending",
     });
-    const trashed = await insertPhoto(db(), {
+    const trashed = await insertPhoto(db, {
       kind: "generated",
       stepId: step.id,
       slotIndex: 8,
       deletedAt: new Date(),
     });
-    const foreign = await insertPhoto(db());
+    const foreign = await insertPhoto(db);
     const select = async (image_id: string) =>
       (await call("POST", `/steps/${step.id}/select`, { image_id }))[0];
     expect(await select(foreign.id)).toBe(404);
@@ -470,9 +462,9 @@ describe("a step", () => {
     const [status, cancelled] = await call("POST", `/steps/${step.id}/cancel`);
     expect([status, cancelled.status]).toEqual([202, "pending"]);
     expect(api.temporal.told).toContainEqual(["stepCancelled", session.id, step.id]);
-    const [row] = await db().select().from(steps).where(eq(steps.id, step.id));
+    const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
     expect((await call("POST", `/steps/${step.id}/cancel`))[0]).toBe(202);
-    const [later] = await db().select().from(steps).where(eq(steps.id, step.id));
+    const [later] = await db.select().from(steps).where(eq(steps.id, step.id));
     expect(later!.cancelRequestedAt).toEqual(row!.cancelRequestedAt);
     await endStep(step.id, "cancelled");
     expect((await call("POST", `/steps/${step.id}/cancel`))[0]).toBe(409);
@@ -484,19 +476,19 @@ describe("a step", () => {
     const step = await requestStep(session.id, stepOf({ batch_size: 3 }));
     expect((await call("POST", `/steps/${step.id}/retry`))[0]).toBe(409);
     const reason = { code: "invokeai_generation_error", message: "m", suggestion: "s" };
-    await db()
+    await db
       .update(slots)
       .set({ status: "failed", error: reason })
       .where(eq(slots.stepId, step.id));
     // One was made and then deleted on purpose.
-    await db()
+    await db
       .update(slots)
       .set({ status: "filled", error: null })
       .where(and(eq(slots.stepId, step.id), eq(slots.index, 1)));
     await endStep(step.id, "failed");
     const [status, again] = await call("POST", `/steps/${step.id}/retry`);
     expect([status, again.status, again.images_failed]).toEqual([202, "pending", 0]);
-    const rows = await db()
+    const rows = await db
       .select()
       .from(slots)
       .where(eq(slots.stepId, step.id))
@@ -511,13 +503,13 @@ describe("a step", () => {
       retrievalStatus: "failed",
       retrievalAttempts: 5,
     });
-    await db()
+    await db
       .update(photos)
       .set({ retrievalStatus: "pending", retrievalAttempts: 1 })
       .where(eq(photos.id, waiting!));
     const [status, answer] = await call("POST", `/steps/${step.id}/retry-retrievals`);
     expect([status, answer.retrying, answer.retrieval_status.pending]).toEqual([202, 2, 2]);
-    const [row] = await db().select().from(photos).where(eq(photos.id, lost!));
+    const [row] = await db.select().from(photos).where(eq(photos.id, lost!));
     expect([row!.retrievalStatus, row!.retrievalAttempts]).toEqual(["pending", 0]);
     expect(api.temporal.told).toContainEqual(["retrievalRetried", lost, session.id]);
   });
@@ -534,7 +526,7 @@ test("recent images are found by batch, correlation and time", async () => {
   };
   expect(await find(`correlation_id=${step.correlation_id}`)).toEqual([2, made.toSorted()]);
   const batchId = `${step.id}-1`;
-  await db()
+  await db
     .insert(attempts)
     .values({ stepId: step.id, number: 1, batchId, backend: "local", slotIndexes: [0] });
   expect(await find(`batch_id=${batchId}`)).toEqual([1, [made[0]!]]);
@@ -544,8 +536,8 @@ test("recent images are found by batch, correlation and time", async () => {
 });
 
 test("models are listed with their defaults and VAEs, and one can be a favourite", async () => {
-  const own = await insertModel(db(), { name: "Zebra", base: "sd-2" });
-  const vae = await insertModel(db(), {
+  const own = await insertModel(db, { name: "Zebra", base: "sd-2" });
+  const vae = await insertModel(db, {
     type: "vae",
     base: "sd-2",
     name: "Clear",

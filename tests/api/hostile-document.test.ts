@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { afterAll, expect, test } from "bun:test";
+import { createTestApi } from "#tests/support/api";
 
 type Json = Record<string, any>;
-let api: TestApi;
-let document: Json;
-beforeAll(async () => {
-  api = await createTestApi();
-  document = (await (await api.request("/docs/json")).json()) as Json;
-});
+const api = await createTestApi();
 afterAll(() => api.close());
+
+const document = (await (await api.request("/docs/json")).json()) as Json;
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 function createRandom(seed: number): () => number {

@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { conflict } from "#errors";
 import { idempotencyKeys } from "#db/schema/idempotency-keys";
 import { photos } from "#db/schema/photos";
 import { answerOnce, fingerprintOf } from "#api/idempotency";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
-let api: TestApi;
+const api = await createTestApi();
 let shade = 5_000;
 const fresh = () => pngOfShade((shade += 1));
-beforeAll(async () => {
-  api = await createTestApi();
-});
 afterAll(() => api.close());
 
 const send = (bytes: Uint8Array, key: string, name = "a.png") =>

@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
 
-let api: TestApi;
-let modelKey: string;
-
-beforeAll(async () => {
-  api = await createTestApi();
-  modelKey = (await insertModel(db())).key;
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
 
-const db = () => api.deps.database.db;
+const modelKey = (await insertModel(db)).key;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -39,10 +33,10 @@ async function makeStep(sessionId: string, prompt: string, images: number, more:
     parameters: { model_key: modelKey, batch_size: images, seed: 1 },
     ...more,
   });
-  const [row] = await db().select().from(steps).where(eq(steps.id, step.id));
+  const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
   const ids: string[] = [];
   for (let index = 0; index < images; index += 1) {
-    const photo = await insertPhoto(db(), {
+    const photo = await insertPhoto(db, {
       kind: "generated",
       sessionId,
       stepId: step.id,
@@ -52,8 +46,8 @@ async function makeStep(sessionId: string, prompt: string, images: number, more:
     });
     ids.push(photo.id);
   }
-  await db().update(slots).set({ status: "filled" }).where(eq(slots.stepId, step.id));
-  await db()
+  await db.update(slots).set({ status: "filled" }).where(eq(slots.stepId, step.id));
+  await db
     .update(steps)
     .set({ status: "completed", completedAt: new Date() })
     .where(eq(steps.id, step.id));
@@ -61,8 +55,8 @@ async function makeStep(sessionId: string, prompt: string, images: number, more:
 }
 
 test("the tree is whole from wherever it is asked for, with what changed on each way", async () => {
-  const upload = await insertPhoto(db());
-  await insertPhoto(db());
+  const upload = await insertPhoto(db);
+  await insertPhoto(db);
   const session = await post("/sessions", {
     entry_type: "refinement",
     source_image_id: upload.id,
@@ -72,7 +66,7 @@ test("the tree is whole from wherever it is asked for, with what changed on each
   await post(`/steps/${first.id}/select`, { image_id: chosen });
   const second = await makeStep(session.id, "a harbour at night", 1, { parent_id: first.id });
   const [last = ""] = second.ids;
-  const variation = await insertPhoto(db(), { kind: "generated", sessionId: session.id });
+  const variation = await insertPhoto(db, { kind: "generated", sessionId: session.id });
 
   const tree = await lineageOf(last);
   const of = (stepId: string) => ({ session_id: session.id, step_id: stepId, purged: false });
@@ -120,9 +114,7 @@ test("a tree of three thousand nodes, half of them in one chain, is one answer; 
     generation: { seed: at },
   }));
   for (let at = 0; at < rows.length; at += 500) {
-    await db()
-      .insert(photos)
-      .values(rows.slice(at, at + 500));
+    await db.insert(photos).values(rows.slice(at, at + 500));
   }
   const tree = await lineageOf(ids[500]!);
   expect(tree.nodes.map((node: Body) => node.photo_id)).toEqual(ids);
@@ -134,7 +126,7 @@ test("a tree of three thousand nodes, half of them in one chain, is one answer; 
     changed: { seed: [chain - 1, 2 * chain - 1] },
   });
 
-  const alone = await insertPhoto(db());
+  const alone = await insertPhoto(db);
   expect(await lineageOf(alone.id)).toEqual({
     nodes: [{ photo_id: alone.id, role: "origin", purged: false }],
     edges: [],

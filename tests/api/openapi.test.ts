@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 
 type Json = Record<string, any>;
-let api: TestApi;
-let document: Json;
-
-beforeAll(async () => {
-  api = await createTestApi();
-  document = (await (await api.request("/docs/json")).json()) as Json;
-});
+const api = await createTestApi();
 afterAll(() => api.close());
+
+const document = (await (await api.request("/docs/json")).json()) as Json;
 
 const methods = ["get", "post", "put", "patch", "delete"];
 

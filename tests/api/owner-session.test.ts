@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 
 const token = "a-token-of-the-owner";
-let api: TestApi;
-let open: TestApi;
-
-beforeAll(async () => {
-  [api, open] = await Promise.all([createTestApi({ API_TOKEN: token }), createTestApi()]);
-});
+const [api, open] = await Promise.all([createTestApi({ API_TOKEN: token }), createTestApi()]);
 afterAll(() => Promise.all([api.close(), open.close()]));
 
 const path = "/api/v1/auth/session";

@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
+const api = await createTestApi();
 afterAll(() => api.close());
 
 async function metadataOf(photo: Json): Promise<Json> {

@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import sharp from "sharp";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload, uploadedPhoto } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
+const api = await createTestApi();
 afterAll(() => api.close());
 
 const pathOf = (photo: Json) => `/api/v1/photos/${photo["id"]}`;

@@ -1,27 +1,23 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { judgeReproduction } from "#db/queries/reproductions";
 import { photos } from "#db/schema/photos";
 import { reproductions } from "#db/schema/reproductions";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 
-let api: TestApi;
-const db = () => api.deps.database.db;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
+const api = await createTestApi();
+const { db } = api.deps.database;
 
 afterAll(() => api.close());
 beforeEach(() => void (api.temporal.told.length = 0));
 
 const reproduce = (id: string) => api.request(`/api/v1/photos/${id}/reproduce`, { method: "POST" });
 const requestsOf = (photoId: string) =>
-  db().select().from(reproductions).where(eq(reproductions.photoId, photoId));
+  db.select().from(reproductions).where(eq(reproductions.photoId, photoId));
 
 test("a request is a row first, told after; a second one while it is open is the same", async () => {
-  const photo = await insertPhoto(db(), { kind: "generated" });
+  const photo = await insertPhoto(db, { kind: "generated" });
   api.temporal.isAway = true;
   const first = await reproduce(photo.id);
   api.temporal.isAway = false;
@@ -34,14 +30,14 @@ test("a request is a row first, told after; a second one while it is open is the
 });
 
 test("the verdict stands on the photo, is told once, and goes with a purge", async () => {
-  const photo = await insertPhoto(db(), { kind: "generated" });
+  const photo = await insertPhoto(db, { kind: "generated" });
   await reproduce(photo.id);
   const [request] = await requestsOf(photo.id);
   const now = new Date("2026-11-22T20:15:00.000Z");
   const verdict = { verdict: "near", distance: 1.25, checkedAt: now.toISOString() } as const;
-  await judgeReproduction(db(), { id: request!.id, verdict, now });
+  await judgeReproduction(db, { id: request!.id, verdict, now });
   const late = { verdict: "different", checkedAt: now.toISOString() } as const;
-  await judgeReproduction(db(), { id: request!.id, verdict: late, now });
+  await judgeReproduction(db, { id: request!.id, verdict: late, now });
   const shown = await api.request(`/api/v1/photos/${photo.id}`, {
     headers: { accept: "application/json" },
   });
@@ -54,14 +50,14 @@ test("the verdict stands on the photo, is told once, and goes with a purge", asy
   await reproduce(photo.id);
   expect(await requestsOf(photo.id)).toHaveLength(2);
   await api.request(`/api/v1/photos/${photo.id}?permanent=true`, { method: "DELETE" });
-  expect(await db().select().from(photos).where(eq(photos.id, photo.id))).toEqual([]);
+  expect(await db.select().from(photos).where(eq(photos.id, photo.id))).toEqual([]);
   expect(await requestsOf(photo.id)).toEqual([]);
 });
 
 test("only a generated picture that is here, and not in the trash, is made again", async () => {
-  const upload = await insertPhoto(db());
-  const trashed = await insertPhoto(db(), { kind: "generated", deletedAt: new Date() });
-  const pending = await insertPhoto(db(), { kind: "generated", retrievalStatus: "pending" });
+  const upload = await insertPhoto(db);
+  const trashed = await insertPhoto(db, { kind: "generated", deletedAt: new Date() });
+  const pending = await insertPhoto(db, { kind: "generated", retrievalStatus: "pending" });
   for (const { id } of [upload, trashed, pending]) {
     expect((await reproduce(id)).status).toBe(409);
     expect(await requestsOf(id)).toEqual([]);

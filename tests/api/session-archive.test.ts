@@ -1,33 +1,21 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { slots, steps } from "#db/schema/steps";
 import { createTestApi, type TestApi } from "#tests/support/api";
-import {
-  exportOf,
-  importInto,
-  makeGenerated,
-  makeSession,
-  type MadeSession,
-} from "#tests/support/made-session";
+import { exportOf, importInto, makeGenerated, makeSession } from "#tests/support/made-session";
 import { readZip } from "#tests/support/zip";
 import { upload, formOf } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
 
-let here: TestApi;
-let made: MadeSession;
-let archive: Buffer;
-
-beforeAll(async () => {
-  here = await createTestApi();
-  made = await makeSession(here);
-  archive = await exportOf(here, made.id);
-}, 60_000);
+const here = await createTestApi();
+const made = await makeSession(here);
+const archive = await exportOf(here, made.id);
 afterAll(() => here.close());
 
 async function elsewhere(): Promise<TestApi & AsyncDisposable> {

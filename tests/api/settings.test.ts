@@ -1,24 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { settings } from "#db/schema/settings";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertModel } from "#tests/support/rows";
 
-let api: TestApi;
+const api = await createTestApi({
+  RETRIEVAL_MAX_ATTEMPTS: "7",
+  RUNPOD_IDLE_TIMEOUT: "45",
+  INVOKEAI_LOCAL_URL: "http://me:marker-password@gpu.lan:9090/",
+  MAX_BATCH_SIZE: "6",
+});
+const { db } = api.deps.database;
 
-beforeAll(async () => {
-  api = await createTestApi({
-    RETRIEVAL_MAX_ATTEMPTS: "7",
-    RUNPOD_IDLE_TIMEOUT: "45",
-    INVOKEAI_LOCAL_URL: "http://me:marker-password@gpu.lan:9090/",
-    MAX_BATCH_SIZE: "6",
-  });
-}, 60_000);
-
-afterEach(async () => void (await db().delete(settings)));
-
+afterEach(async () => void (await db.delete(settings)));
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -113,12 +107,10 @@ describe("settings", () => {
   });
 
   test("a row that another version wrote and this one cannot read counts as not changed", async () => {
-    await db()
-      .insert(settings)
-      .values([
-        { name: "library.trash_retention_days", value: "a fortnight" },
-        { name: "library.colour", value: 1 },
-      ]);
+    await db.insert(settings).values([
+      { name: "library.trash_retention_days", value: "a fortnight" },
+      { name: "library.colour", value: 1 },
+    ]);
     expect((await get()).library).toEqual({ trash_retention_days: 30 });
   });
 
@@ -145,8 +137,8 @@ describe("a step that leaves parameters out", () => {
   }
 
   test("takes what was set for the model, then what the owner set, then the base's", async () => {
-    const plain = await insertModel(db(), { defaults: { ...defaults, own: [] } });
-    const tuned = await insertModel(db(), { defaults: { ...defaults, steps: 24, own: ["steps"] } });
+    const plain = await insertModel(db, { defaults: { ...defaults, own: [] } });
+    const tuned = await insertModel(db, { defaults: { ...defaults, steps: 24, own: ["steps"] } });
     expect(await parametersOf(plain.key)).toMatchObject({
       steps: 30,
       cfg_scale: 7.5,
@@ -166,9 +158,9 @@ describe("a step that leaves parameters out", () => {
   });
 
   test("takes the VAE that was set for the model, as long as it is there", async () => {
-    const vae = await insertModel(db(), { type: "vae", accepts: null, defaults: null });
+    const vae = await insertModel(db, { type: "vae", accepts: null, defaults: null });
     const withVae = { ...defaults, vaeKey: vae.key };
-    const model = await insertModel(db(), { defaults: withVae });
+    const model = await insertModel(db, { defaults: withVae });
     expect((await parametersOf(model.key)).vae_key).toBe(vae.key);
     const shown = (await (await api.request(`/api/v1/models/${model.key}`)).json()) as Body;
     expect(shown.compatible_vae).toContainEqual({
@@ -177,12 +169,12 @@ describe("a step that leaves parameters out", () => {
       name: vae.name,
       is_default: true,
     });
-    const gone = await insertModel(db(), { defaults: { ...defaults, vaeKey: "gone" } });
+    const gone = await insertModel(db, { defaults: { ...defaults, vaeKey: "gone" } });
     expect((await parametersOf(gone.key)).vae_key).toBeUndefined();
   });
 
   test("a scheduler that the base does not know gives way to the base's own", async () => {
-    const model = await insertModel(db(), { defaults: { ...defaults, own: [] } });
+    const model = await insertModel(db, { defaults: { ...defaults, own: [] } });
     await patch({ generation: { default_scheduler: "flow_match" } });
     expect((await parametersOf(model.key)).scheduler).toBe("euler");
   });

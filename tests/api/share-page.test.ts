@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 
 const password = "correct horse";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi({ PUBLIC_URL: "https://photos.example.org" });
-}, 60_000);
-
+const api = await createTestApi({ PUBLIC_URL: "https://photos.example.org" });
+const { db } = api.deps.database;
 afterAll(() => api.close());
 
-const db = () => api.deps.database.db;
 const get = (path: string, headers: Record<string, string> = {}) => api.request(path, { headers });
 const textOf = async (path: string) => (await get(path)).text();
 
@@ -27,9 +22,9 @@ async function shareAlbum(options: { photos?: number; title?: string; link?: obj
   for (let at = 0; at < (options.photos ?? 3); at += 1) {
     const [width, height] = at % 3 === 0 ? [3000, 4000] : [4000, 3000];
     const title = options.title ?? null;
-    ids.push((await insertPhoto(db(), { width, height, thumbhash, title })).id);
+    ids.push((await insertPhoto(db, { width, height, thumbhash, title })).id);
   }
-  const albumId = await insertAlbum(db(), ids, "Summer");
+  const albumId = await insertAlbum(db, ids, "Summer");
   const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options.link });
   const { access_key: key } = (await answer.json()) as { access_key: string };
   return { base: `/s/${key}`, ids, albumId };
@@ -116,8 +111,8 @@ describe("the page of a photo", () => {
 
   test("steps over photos that are in the trash or not there yet", async () => {
     const { base, ids } = await shareAlbum({ photos: 5 });
-    await db().update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, ids[1]!));
-    await db()
+    await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, ids[1]!));
+    await db
       .update(photos)
       .set({ kind: "generated", retrievalStatus: "pending" })
       .where(eq(photos.id, ids[3]!));
@@ -129,14 +124,14 @@ describe("the page of a photo", () => {
 
   test("tells title and prompt only with show_metadata, and hands out the original only if allowed", async () => {
     const id = (
-      await insertPhoto(db(), {
+      await insertPhoto(db, {
         title: "Canary title",
         tags: ["canary tag"],
         filename: "canary.png",
         generation: { prompt: "canary prompt", seed: 7 },
       })
     ).id;
-    const albumId = await insertAlbum(db(), [id]);
+    const albumId = await insertAlbum(db, [id]);
     const shown = async (options: object) => {
       const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options });
       const { access_key: key } = (await answer.json()) as { access_key: string };
@@ -196,7 +191,7 @@ describe("what the pages load", () => {
       const known = { "if-none-match": first.headers.get("etag")! };
       expect((await get(`${base}/${name}`, known)).status).toBe(304);
     }
-    await db().delete(albums).where(eq(albums.id, albumId));
+    await db.delete(albums).where(eq(albums.id, albumId));
     expect((await get(`${base}/style`)).status).toBe(404);
   });
 

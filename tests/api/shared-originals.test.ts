@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
 import { originalKey } from "#media/keys";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { makeLink } from "#tests/support/links";
 import { formOf, upload } from "#tests/support/uploads";
 import { markedJpeg } from "#tests/fixtures/marked-pictures";
 import { animation, painted } from "#tests/fixtures/pictures";
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
+const api = await createTestApi();
 afterAll(() => api.close());
 
 async function shareOriginal(bytes: Uint8Array) {

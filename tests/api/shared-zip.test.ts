@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { makeLink } from "#tests/support/links";
 import { insertAlbum } from "#tests/support/rows";
 import { formOf, upload } from "#tests/support/uploads";
@@ -8,22 +8,16 @@ import { readZip } from "#tests/support/zip";
 import { markedJpeg } from "#tests/fixtures/marked-pictures";
 import { painted } from "#tests/fixtures/pictures";
 
-let api: TestApi;
-let photoIds: string[];
-let albumId: string;
-
-beforeAll(async () => {
-  api = await createTestApi();
-  const pictures = [await markedJpeg("MARKER"), await painted(80, 60).webp().toBuffer()];
-  photoIds = [];
-  for (const [at, bytes] of pictures.entries()) {
-    const { body } = await upload(api, formOf([{ bytes, name: `MARKER ${at}.jpg` }]));
-    photoIds.push(body.id);
-  }
-  albumId = await insertAlbum(api.deps.database.db, photoIds, "Sea");
-}, 60_000);
-
+const api = await createTestApi();
 afterAll(() => api.close());
+
+const pictures = [await markedJpeg("MARKER"), await painted(80, 60).webp().toBuffer()];
+const photoIds: string[] = [];
+for (const [at, bytes] of pictures.entries()) {
+  const { body } = await upload(api, formOf([{ bytes, name: `MARKER ${at}.jpg` }]));
+  photoIds.push(body.id);
+}
+const albumId = await insertAlbum(api.deps.database.db, photoIds, "Sea");
 
 const doors = ["/api/v1/share", "/s"];
 

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { deflateSync, inflateSync } from "node:zlib";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import {
   callAs,
   linklessRoutes,
@@ -18,15 +18,9 @@ import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
 const canary = "CANARY-4711";
 const password = "correct horse";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -58,7 +52,7 @@ async function uploadPicture(): Promise<string> {
   const answer = await api.request("/api/v1/photos", { method: "POST", body: form });
   expect(answer.status).toBe(201);
   const { id } = (await answer.json()) as Body;
-  await db()
+  await db
     .update(photos)
     .set({
       title: canary,
@@ -93,7 +87,7 @@ function postForm(path: string, fields: Record<string, string>, headers = {}) {
 }
 
 const setLink = (id: string, change: Partial<typeof shareLinks.$inferInsert>) =>
-  db().update(shareLinks).set(change).where(eq(shareLinks.id, id));
+  db.update(shareLinks).set(change).where(eq(shareLinks.id, id));
 
 describe("the owner's side", () => {
   test("a link's key is shown once, its hash alone is kept, and a repeat does not show it again", async () => {
@@ -118,8 +112,8 @@ describe("the owner's side", () => {
     expect(Object.keys(repeated)).not.toContain("url");
 
     const dump = JSON.stringify([
-      await db().execute("select * from share_links"),
-      await db().execute("select * from idempotency_keys"),
+      await db.execute("select * from share_links"),
+      await db.execute("select * from idempotency_keys"),
       (await (await get("/api/v1/share/links")).json()) as Body,
     ]);
     expect(dump).not.toContain(made.access_key);
@@ -131,7 +125,7 @@ describe("the owner's side", () => {
 
   test("a link wants exactly one target that there is, and an end in the future", async () => {
     const photo_id = await uploadPicture();
-    const album_id = await insertAlbum(db(), [photo_id]);
+    const album_id = await insertAlbum(db, [photo_id]);
     const future = new Date(Date.now() + 60_000).toISOString();
     const statuses = await Promise.all(
       [
@@ -215,7 +209,7 @@ describe("the gate", () => {
 
   async function shareAlbum(options: object = {}) {
     const [photoId, other] = [await uploadPicture(), await uploadPicture()];
-    const albumId = await insertAlbum(db(), [photoId, other]);
+    const albumId = await insertAlbum(db, [photoId, other]);
     const link = await share({ album_id: albumId, allow_download: true, ...options });
     return { ...link, photoId, albumId };
   }
@@ -280,7 +274,7 @@ describe("the gate", () => {
       routes,
       async () => {
         const target = await openedAlbum();
-        await db().delete(albums).where(eq(albums.id, target.albumId));
+        await db.delete(albums).where(eq(albums.id, target.albumId));
         return target;
       },
     ],
@@ -290,7 +284,7 @@ describe("the gate", () => {
       async () => {
         const photoId = await uploadPicture();
         const link = await share({ photo_id: photoId, allow_download: true });
-        await db().update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoId));
+        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoId));
         return { ...link, photoId };
       },
     ],
@@ -299,7 +293,7 @@ describe("the gate", () => {
       images,
       async () => {
         const target = await shareAlbum();
-        await db().delete(albumPhotos).where(eq(albumPhotos.photoId, target.photoId));
+        await db.delete(albumPhotos).where(eq(albumPhotos.photoId, target.photoId));
         return target;
       },
     ],
@@ -308,10 +302,7 @@ describe("the gate", () => {
       images,
       async () => {
         const target = await shareAlbum();
-        await db()
-          .update(photos)
-          .set({ deletedAt: new Date() })
-          .where(eq(photos.id, target.photoId));
+        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, target.photoId));
         return target;
       },
     ],
@@ -446,7 +437,7 @@ describe("the gate", () => {
     const thumbnail = "GET /api/v1/share/:key/photos/:photo_id/thumbnail";
     expect((await call(thumbnail, { ...target, token })).status).toBe(200);
     expect((await call(thumbnail, target)).status).toBe(404);
-    const [link] = await db().select().from(shareLinks).where(eq(shareLinks.id, target.id));
+    const [link] = await db.select().from(shareLinks).where(eq(shareLinks.id, target.id));
     expect(link!.viewCount).toBe(1);
   });
 
@@ -496,8 +487,8 @@ describe("what leaves", () => {
 
   test("without show_metadata no public answer carries prompt, name, tags, EXIF or hash of a picture", async () => {
     const photoId = await uploadPicture();
-    const albumId = await insertAlbum(db(), [photoId], "Album");
-    const [row] = await db().select().from(photos).where(eq(photos.id, photoId));
+    const albumId = await insertAlbum(db, [photoId], "Album");
+    const [row] = await db.select().from(photos).where(eq(photos.id, photoId));
     const stored = await get(`/api/v1/photos/${photoId}`);
     expect(await bytesOf(stored)).toContain(canary);
 
@@ -548,9 +539,9 @@ describe("what leaves", () => {
   test("a text in a title or an album's name is text on the page, in attributes too", async () => {
     const name = `"><script>alert(1)</script>`;
     const photoId = await uploadPicture();
-    await db().update(photos).set({ title: name }).where(eq(photos.id, photoId));
-    const albumId = await insertAlbum(db(), [photoId], name);
-    await db().update(albums).set({ description: name }).where(eq(albums.id, albumId));
+    await db.update(photos).set({ title: name }).where(eq(photos.id, photoId));
+    const albumId = await insertAlbum(db, [photoId], name);
+    await db.update(albums).set({ description: name }).where(eq(albums.id, albumId));
     const { key } = await share({ album_id: albumId, show_metadata: true, title: name });
     const page = await (await get(`/s/${key}/`)).text();
     expect(page).not.toContain("<script>");
@@ -595,7 +586,7 @@ describe("what leaves", () => {
 
   test("an album's page shows what is in it now, in its order, page by page", async () => {
     const ids = [await uploadPicture(), await uploadPicture(), await uploadPicture()];
-    const { key } = await share({ album_id: await insertAlbum(db(), ids) });
+    const { key } = await share({ album_id: await insertAlbum(db, ids) });
     const whole = (await (await get(`/api/v1/share/${key}?limit=2`)).json()) as Body;
     expect([whole.album.name, whole.album.photo_count]).toEqual(["Summer", 3]);
     const { photos: page } = whole.album;

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { factsOf } from "#activities/adapters/invokeai/bases";
 import { type Model, models } from "#db/schema/models";
 import { slots } from "#db/schema/steps";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertModel } from "#tests/support/rows";
 
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -29,11 +25,11 @@ async function insertMain(base: string, overrides: Partial<Model> = {}): Promise
   const facts = factsOf({ base, variant: overrides.variant ?? null });
   if (!facts) throw new Error(`nothing is known of ${base}`);
   const defaults = { ...facts.defaults, own: [...(facts.own ?? [])] };
-  return insertModel(db(), { base, accepts: facts.accepts, defaults, ...overrides });
+  return insertModel(db, { base, accepts: facts.accepts, defaults, ...overrides });
 }
 
 const insertPart = (type: string, base: string, overrides: Partial<Model> = {}) =>
-  insertModel(db(), { type, base, accepts: null, defaults: null, ...overrides });
+  insertModel(db, { type, base, accepts: null, defaults: null, ...overrides });
 
 async function requestStep(parameters: object, rest: object = {}): Promise<[number, Body]> {
   const [, session] = await post("/sessions", { entry_type: "scratch" });
@@ -84,13 +80,13 @@ describe("what means nothing to a base is refused before anything is queued", ()
     const other = await insertPart("main", "cogview4");
     const [status, { error }] = await requestStep({ model_key: other.key });
     expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
-    expect(await db().select().from(slots)).toHaveLength(1);
+    expect(await db.select().from(slots)).toHaveLength(1);
   });
 });
 
 describe("FLUX", () => {
   test("takes its encoders and its VAE from the models that are there, and says which it took", async () => {
-    await db().update(models).set({ isAvailable: false });
+    await db.update(models).set({ isAvailable: false });
     const main = await insertMain("flux", { variant: "dev" });
     const missing = async () => (await requestStep({ model_key: main.key }))[1].error;
     expect(await missing()).toMatchObject({
@@ -137,7 +133,7 @@ test("a model under a new key is found by the old one, and by its hash where the
     expect(step).toMatchObject({ model_key: again.key, model_hash: old.hash });
     expect(step.parameters.loras).toEqual([{ model_key: loraAgain.key, weight: 0.5 }]);
   }
-  await db().update(models).set({ isAvailable: false }).where(eq(models.key, again.key));
+  await db.update(models).set({ isAvailable: false }).where(eq(models.key, again.key));
   const [status, { error }] = await requestStep({ model_key: old.key });
   expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
 });

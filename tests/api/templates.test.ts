@@ -1,15 +1,10 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { templates } from "#db/schema/templates";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
+const api = await createTestApi();
 
 afterEach(async () => void (await api.deps.database.db.delete(templates)));
-
 afterAll(() => api.close());
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does

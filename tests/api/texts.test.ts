@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { afterAll, expect, test } from "bun:test";
+import { createTestApi } from "#tests/support/api";
 import { formOf, pngOfShade, upload, uploadedPhoto } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
-let api: TestApi;
-beforeAll(async () => {
-  api = await createTestApi();
-});
+const api = await createTestApi();
 afterAll(() => api.close());
 
 const smile = "😀";

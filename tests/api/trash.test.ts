@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { and, eq, getTableColumns } from "drizzle-orm";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertAlbum, insertModel, insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload, uploadedPhoto } from "#tests/support/uploads";
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await createTestApi();
-}, 60_000);
-
+const api = await createTestApi();
+const { db } = api.deps.database;
 afterAll(() => api.close());
-
-const db = () => api.deps.database.db;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
@@ -33,16 +27,16 @@ async function call(method: string, path: string, body?: unknown): Promise<[numb
   return [response.status, text === "" ? undefined : JSON.parse(text)];
 }
 
-const rowOf = async (id: string) => (await db().select().from(photos).where(eq(photos.id, id)))[0];
+const rowOf = async (id: string) => (await db.select().from(photos).where(eq(photos.id, id)))[0];
 
 const told = async (id: string) =>
-  (await db().select().from(events).orderBy(events.id))
+  (await db.select().from(events).orderBy(events.id))
     .filter((event) => event.data["photo_id"] === id)
     .map(({ type, data }) => [type, data["album_ids"]]);
 
 describe("the trash", () => {
   test("shows when a photo is purged, by the retention that holds now", async () => {
-    const photo = await insertPhoto(db(), { deletedAt: new Date("2026-01-10T12:00:00Z") });
+    const photo = await insertPhoto(db, { deletedAt: new Date("2026-01-10T12:00:00Z") });
     const shown = async () => (await call("GET", `/photos/${photo.id}`))[1].purge_at;
     expect(await shown()).toBe("2026-02-09T12:00:00.000Z");
     await call("PATCH", "/settings", { library: { trash_retention_days: 2 } });
@@ -57,8 +51,8 @@ describe("the trash", () => {
   });
 
   test("each way is told once, with the albums whose counts change", async () => {
-    const photo = await insertPhoto(db());
-    const album = await insertAlbum(db(), [photo.id]);
+    const photo = await insertPhoto(db);
+    const album = await insertAlbum(db, [photo.id]);
     const countOf = async () => (await call("GET", `/albums/${album}`))[1].photo_count;
     for (let times = 0; times < 2; times += 1) await call("DELETE", `/photos/${photo.id}`);
     expect(await countOf()).toBe(0);
@@ -100,7 +94,7 @@ describe("a photo deleted for good", () => {
 
   test("stays as a node without picture where something was made of it, and nothing private stays in it", async () => {
     const marker = "marker-of-something-private";
-    const source = await insertPhoto(db(), {
+    const source = await insertPhoto(db, {
       filename: `${marker}.png`,
       title: marker,
       tags: [marker],
@@ -117,7 +111,7 @@ describe("a photo deleted for good", () => {
       backend: marker,
       retrievalError: marker,
     });
-    const child = await insertPhoto(db(), { sourceImageId: source.id });
+    const child = await insertPhoto(db, { sourceImageId: source.id });
     expect((await call("DELETE", `/photos/${source.id}?permanent=true`))[0]).toBe(204);
     const node = await rowOf(source.id);
     expect(JSON.stringify(node)).not.toContain(marker);
@@ -134,8 +128,8 @@ describe("a photo deleted for good", () => {
   });
 
   test("is 404 in every route, also as a source or a choice, and no list shows it", async () => {
-    const photo = await insertPhoto(db());
-    await insertPhoto(db(), { sourceImageId: photo.id });
+    const photo = await insertPhoto(db);
+    await insertPhoto(db, { sourceImageId: photo.id });
     await call("DELETE", `/photos/${photo.id}?permanent=true`);
     const path = `/photos/${photo.id}`;
     const asked: [string, string, object?][] = [
@@ -163,29 +157,29 @@ describe("a photo deleted for good", () => {
   });
 
   test("is not missing to its step: a retry does not make it again", async () => {
-    const model = await insertModel(db());
+    const model = await insertModel(db);
     const [, session] = await call("POST", "/generation/sessions", { entry_type: "scratch" });
     const [, step] = await call("POST", `/generation/sessions/${session.id}/steps`, {
       prompt: "a lighthouse",
       parameters: { model_key: model.key, batch_size: 2 },
     });
-    const image = await insertPhoto(db(), {
+    const image = await insertPhoto(db, {
       kind: "generated",
       stepId: step.id,
       sessionId: session.id,
       slotIndex: 0,
     });
-    await db()
+    await db
       .update(slots)
       .set({ status: "filled", photoId: image.id })
       .where(and(eq(slots.stepId, step.id), eq(slots.index, 0)));
-    await db()
+    await db
       .update(steps)
       .set({ status: "cancelled", completedAt: new Date() })
       .where(eq(steps.id, step.id));
     await call("DELETE", `/photos/${image.id}?permanent=true`);
     expect((await call("POST", `/generation/steps/${step.id}/retry`))[0]).toBe(202);
-    const rows = await db()
+    const rows = await db
       .select()
       .from(slots)
       .where(eq(slots.stepId, step.id))
@@ -199,8 +193,8 @@ describe("a photo deleted for good", () => {
   });
 
   test("takes its share links along, and an album falls back to another cover", async () => {
-    const [cover, other] = [await insertPhoto(db()), await insertPhoto(db())];
-    const album = await insertAlbum(db(), [cover.id, other.id]);
+    const [cover, other] = [await insertPhoto(db), await insertPhoto(db)];
+    const album = await insertAlbum(db, [cover.id, other.id]);
     await call("PATCH", `/albums/${album}`, { cover_photo_id: cover.id });
     const [, link] = await call("POST", "/share", { photo_id: cover.id });
     await call("DELETE", `/photos/${cover.id}?permanent=true`);

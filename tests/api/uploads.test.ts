@@ -1,22 +1,19 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { albumPhotos } from "#db/schema/albums";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { heicGrid } from "#tests/fixtures/heic";
 import { painted, pngBomb } from "#tests/fixtures/pictures";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertAlbum } from "#tests/support/rows";
 import { formOf, pngOfShade, rawForm, upload } from "#tests/support/uploads";
 
-let api: TestApi;
+const api = await createTestApi({ MAX_UPLOAD_SIZE: "2000000" });
 let shade = 0;
 const fresh = () => pngOfShade((shade += 1));
 const countPhotos = () => api.deps.database.db.$count(photos);
 
-beforeAll(async () => {
-  api = await createTestApi({ MAX_UPLOAD_SIZE: "2000000" });
-});
 afterAll(() => api.close());
 
 /** Runs what should be refused and makes sure that it left neither row nor file. */

@@ -1,27 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import type { Model } from "#db/schema/models";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { steps } from "#db/schema/steps";
-import { createTestApi, type TestApi } from "#tests/support/api";
+import { createTestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
 type Body = any;
 
-let api: TestApi;
-let model: Model;
-let vae: Model;
-let lora: Model;
-const db = () => api.deps.database.db;
-
-beforeAll(async () => {
-  api = await createTestApi({ MAX_BATCH_SIZE: "4" });
-  model = await insertModel(db(), { name: "Dreamy 8" });
-  vae = await insertModel(db(), { name: "Soft", type: "vae", defaults: null, accepts: null });
-  lora = await insertModel(db(), { name: "Ink", type: "lora", defaults: null, accepts: null });
-}, 60_000);
+const api = await createTestApi({ MAX_BATCH_SIZE: "4" });
+const { db } = api.deps.database;
+const model = await insertModel(db, { name: "Dreamy 8" });
+const vae = await insertModel(db, { name: "Soft", type: "vae", defaults: null, accepts: null });
+const lora = await insertModel(db, { name: "Ink", type: "lora", defaults: null, accepts: null });
 
 afterAll(() => api.close());
 beforeEach(() => void (api.temporal.told.length = 0));
@@ -40,7 +32,7 @@ async function accepted(photoId: string, body: object = {}): Promise<Body> {
 
 /** A photo that was made here with everything that can be said. */
 async function insertGenerated(made: GenerationMetadata = {}, sourceImageId?: string) {
-  return insertPhoto(db(), {
+  return insertPhoto(db, {
     kind: "generated",
     ...(sourceImageId !== undefined && { sourceImageId }),
     generation: {
@@ -115,7 +107,7 @@ describe("of a photo that was generated here", () => {
   });
 
   test("image to image starts again from the source it had, with its strength", async () => {
-    const source = await insertPhoto(db());
+    const source = await insertPhoto(db);
     const photo = await insertGenerated({ strength: 0.4 }, source.id);
     const { session, step } = await accepted(photo.id);
     expect(session.source_image_id).toBe(photo.id);
@@ -130,7 +122,7 @@ describe("of a photo that was generated here", () => {
   });
 
   test("of another base only prompts are recalled; what the other model does not take is left out", async () => {
-    const other = await insertModel(db(), {
+    const other = await insertModel(db, {
       base: "flux",
       accepts: { ...model.accepts!, negativePrompt: false, maxClipSkip: 0 },
     });
@@ -151,7 +143,7 @@ describe("of a photo that was generated here", () => {
   });
 
   test("the model is found again by its hash when InvokeAI gave it another key", async () => {
-    const again = await insertModel(db(), { hash: "blake3:moved" });
+    const again = await insertModel(db, { hash: "blake3:moved" });
     const photo = await insertGenerated({ modelKey: "old", modelHash: "blake3:moved" });
     expect((await accepted(photo.id)).step.model_key).toBe(again.key);
   });
@@ -159,8 +151,8 @@ describe("of a photo that was generated here", () => {
   test("a lineage shows a variation, and image to image as such", async () => {
     const photo = await insertGenerated();
     const { session, step } = await accepted(photo.id);
-    const [row] = await db().select().from(steps).where(eq(steps.id, step.id));
-    const made = await insertPhoto(db(), {
+    const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
+    const made = await insertPhoto(db, {
       kind: "generated",
       sessionId: session.id,
       stepId: step.id,
@@ -181,7 +173,7 @@ describe("of a photo that was generated here", () => {
 });
 
 describe("of an uploaded picture that some model made", () => {
-  const upload = (generation: GenerationMetadata) => insertPhoto(db(), { generation });
+  const upload = (generation: GenerationMetadata) => insertPhoto(db, { generation });
 
   test("its own record is recalled as far as InvokeAI has the parts", async () => {
     const photo = await upload({
@@ -227,8 +219,8 @@ describe("of an uploaded picture that some model made", () => {
   });
 
   test("a name that two models have decides nothing", async () => {
-    await insertModel(db(), { name: "Twin" });
-    await insertModel(db(), { name: "twin", base: "sdxl" });
+    await insertModel(db, { name: "Twin" });
+    await insertModel(db, { name: "twin", base: "sdxl" });
     const photo = await upload({ prompt: "ships", modelName: "Twin" });
     expect((await vary(photo.id)).body.error.message).toContain("several models");
   });
@@ -244,7 +236,7 @@ describe("of an uploaded picture that some model made", () => {
 
 describe("of a plain photo", () => {
   test("it is the source, in its own shape, and a prompt has to come along", async () => {
-    const photo = await insertPhoto(db(), { width: 3000, height: 2000 });
+    const photo = await insertPhoto(db, { width: 3000, height: 2000 });
     const without = await vary(photo.id);
     expect(without.status).toBe(400);
     expect(without.body.error.details.errors[0].path).toBe("prompt");
@@ -262,7 +254,7 @@ describe("of a plain photo", () => {
 
 test("what cannot be varied is told, and leaves no session behind", async () => {
   const photo = await insertGenerated();
-  const before = await db().$count(sessions);
+  const before = await db.$count(sessions);
   expect((await vary(crypto.randomUUID())).status).toBe(404);
   expect((await vary(photo.id, { seed: 1, same_seed: true })).status).toBe(400);
   expect((await vary(photo.id, { count: 5 })).body.error.details.errors[0].path).toBe("count");
@@ -272,7 +264,7 @@ test("what cannot be varied is told, and leaves no session behind", async () => 
   expect((await vary(photo.id)).status).toBe(409);
   await api.request(`/api/v1/photos/${photo.id}?permanent=true`, { method: "DELETE" });
   expect((await vary(photo.id)).status).toBe(404);
-  expect(await db().$count(sessions)).toBe(before);
+  expect(await db.$count(sessions)).toBe(before);
 });
 
 test("the same key gives the same session and step; a request without a body is one", async () => {

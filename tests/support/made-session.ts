@@ -158,8 +158,6 @@ export async function makeSession(api: TestApi) {
   return { id, upload, source, first, second, failed, chosen, trashed, favourite };
 }
 
-export type MadeSession = Awaited<ReturnType<typeof makeSession>>;
-
 /** The archive of a session. */
 export async function exportOf(api: TestApi, sessionId: string): Promise<Buffer> {
   const response = await api.request(`/api/v1/generation/sessions/${sessionId}/export`);
