@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
@@ -10,20 +10,8 @@ const api = await createTestApi();
 const { db } = api.deps.database;
 afterAll(() => api.close());
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
-async function call(method: string, path: string, body?: unknown): Promise<[number, Body]> {
-  const response = await api.request(`/api/v1/albums${path}`, {
-    method,
-    ...(body !== undefined && {
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  });
-  const text = await response.text();
-  return [response.status, text === "" ? undefined : JSON.parse(text)];
-}
+const call = (method: string, path: string, body?: unknown) =>
+  api.call(method, `/albums${path}`, body);
 
 async function makeAlbum(photoCount = 0) {
   const [status, album] = await call("POST", "", { name: "Summer" });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 import { uploadedPhoto } from "#tests/support/uploads";
 
@@ -7,18 +7,9 @@ const api = await createTestApi();
 const { db } = api.deps.database;
 afterAll(() => api.close());
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
+const bulk = (what: string, body: object) => api.call("POST", `/photos/batch/${what}`, body);
 
-async function bulk(what: string, body: object): Promise<[number, Body]> {
-  const response = await api.postJson(`/api/v1/photos/batch/${what}`, body);
-  return [response.status, await response.json()];
-}
-
-async function get(path: string): Promise<Body> {
-  const response = await api.request(`/api/v1${path}`, { headers: { accept: "application/json" } });
-  return response.json();
-}
+const get = async (path: string): Promise<Body> => (await api.call("GET", path))[1];
 
 const tagsOf = async (id: string) => (await get(`/photos/${id}`)).tags;
 

@@ -5,7 +5,7 @@ import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
 import { attempts, slots, steps } from "#db/schema/steps";
 import { discardUnselected } from "#db/queries/discard";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertAlbum, insertModel, insertPhoto } from "#tests/support/rows";
 
 const api = await createTestApi();
@@ -14,21 +14,8 @@ afterAll(() => api.close());
 
 const model = await insertModel(db);
 
-const base = "/api/v1/generation";
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
-async function call(method: string, path: string, body?: unknown): Promise<[number, Body]> {
-  const response = await api.request(`${base}${path}`, {
-    method,
-    ...(body !== undefined && {
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  });
-  return [response.status, await response.json()];
-}
+const call = (method: string, path: string, body?: unknown) =>
+  api.call(method, `/generation${path}`, body);
 
 async function openSession(body: object = { entry_type: "scratch" }): Promise<Body> {
   const [status, session] = await call("POST", "/sessions", body);
@@ -371,7 +358,9 @@ describe("a step request", () => {
   test("sent three times with one key, also at once, is one step", async () => {
     const session = await openSession();
     const send = (body: object) =>
-      api.postJson(`${base}/sessions/${session.id}/steps`, body, { "idempotency-key": "once" });
+      api.postJson(`/api/v1/generation/sessions/${session.id}/steps`, body, {
+        "idempotency-key": "once",
+      });
     const [a, b] = await Promise.all([send(stepOf({ seed: 7 })), send(stepOf({ seed: 7 }))]);
     const c = await send(stepOf({ seed: 7 }));
     expect([a.status, b.status, c.status]).toEqual([202, 202, 202]);

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
 
 const api = await createTestApi();
@@ -11,9 +11,6 @@ afterAll(() => api.close());
 
 const modelKey = (await insertModel(db)).key;
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
 const lineageOf = async (id: string): Promise<Body> => {
   const response = await api.request(`/api/v1/photos/${id}/lineage`);
   expect(response.status).toBe(200);
@@ -21,9 +18,9 @@ const lineageOf = async (id: string): Promise<Body> => {
 };
 
 async function post(path: string, body: object): Promise<Body> {
-  const response = await api.postJson(`/api/v1/generation${path}`, body);
-  expect(response.ok).toBe(true);
-  return response.json();
+  const [status, answer] = await api.call("POST", `/generation${path}`, body);
+  expect(status).toBeLessThan(300);
+  return answer;
 }
 
 /** A step as its workflow would end it, with these images. */

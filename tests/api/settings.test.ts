@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { settings } from "#db/schema/settings";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertModel } from "#tests/support/rows";
 
 const api = await createTestApi({
@@ -14,23 +14,13 @@ const { db } = api.deps.database;
 afterEach(async () => void (await db.delete(settings)));
 afterAll(() => api.close());
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
 async function get(): Promise<Body> {
-  const response = await api.request("/api/v1/settings");
-  expect(response.status).toBe(200);
-  return response.json();
+  const [status, body] = await api.call("GET", "/settings");
+  expect(status).toBe(200);
+  return body;
 }
 
-async function patch(body: unknown): Promise<[number, Body]> {
-  const response = await api.request("/api/v1/settings", {
-    method: "PATCH",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return [response.status, await response.json()];
-}
+const patch = (body: unknown) => api.call("PATCH", "/settings", body);
 
 const pathsOf = (body: Body) => body.error.details.errors.map((fault: Body) => fault.path);
 

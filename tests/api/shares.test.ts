@@ -4,7 +4,7 @@ import { deflateSync, inflateSync } from "node:zlib";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import {
   callAs,
   linklessRoutes,
@@ -21,9 +21,6 @@ const password = "correct horse";
 const api = await createTestApi();
 const { db } = api.deps.database;
 afterAll(() => api.close());
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
 
 let painting = 0;
 

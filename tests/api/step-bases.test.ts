@@ -3,22 +3,14 @@ import { eq } from "drizzle-orm";
 import { factsOf } from "#activities/adapters/invokeai/bases";
 import { type Model, models } from "#db/schema/models";
 import { slots } from "#db/schema/steps";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertModel } from "#tests/support/rows";
 
 const api = await createTestApi();
 const { db } = api.deps.database;
 afterAll(() => api.close());
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
-async function post(path: string, body: object): Promise<[number, Body]> {
-  const headers = { "content-type": "application/json" };
-  const request = { method: "POST", headers, body: JSON.stringify(body) };
-  const response = await api.request(`/api/v1/generation${path}`, request);
-  return [response.status, await response.json()];
-}
+const post = (path: string, body: object) => api.call("POST", `/generation${path}`, body);
 
 /** A main model of a base as the worker would have written it. */
 async function insertMain(base: string, overrides: Partial<Model> = {}): Promise<Model> {

@@ -1,29 +1,14 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { templates } from "#db/schema/templates";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 
 const api = await createTestApi();
 
 afterEach(async () => void (await api.deps.database.db.delete(templates)));
 afterAll(() => api.close());
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
-async function call(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<[number, Body]> {
-  const response = await api.request(`/api/v1/templates${path}`, {
-    method,
-    headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return [response.status, text === "" ? undefined : JSON.parse(text)];
-}
+const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  api.call(method, `/templates${path}`, body, headers);
 
 const make = async (more: object = {}): Promise<Body> => {
   const [status, template] = await call("POST", "", {

@@ -8,13 +8,9 @@ afterAll(() => api.close());
 
 const smile = "😀";
 
-async function asked(method: string, path: string, body: Json) {
-  const answer = await api.request(`/api/v1${path}`, {
-    method,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return { status: answer.status, body: (await answer.json()) as Json };
+async function asked(method: string, path: string, sent: Json) {
+  const [status, body] = await api.call(method, path, sent);
+  return { status, body };
 }
 
 test("a bound on a text counts characters: an emoji is one, in names, titles and tags", async () => {

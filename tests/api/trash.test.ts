@@ -3,29 +3,14 @@ import { and, eq, getTableColumns } from "drizzle-orm";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertAlbum, insertModel, insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload, uploadedPhoto } from "#tests/support/uploads";
 
 const api = await createTestApi();
 const { db } = api.deps.database;
+const { call } = api;
 afterAll(() => api.close());
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
-
-async function call(method: string, path: string, body?: unknown): Promise<[number, Body]> {
-  const response = await api.request(`/api/v1${path}`, {
-    method,
-    headers: {
-      accept: "application/json",
-      ...(body !== undefined && { "content-type": "application/json" }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return [response.status, text === "" ? undefined : JSON.parse(text)];
-}
 
 const rowOf = async (id: string) => (await db.select().from(photos).where(eq(photos.id, id)))[0];
 

@@ -3,11 +3,8 @@ import { eq } from "drizzle-orm";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { steps } from "#db/schema/steps";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
-type Body = any;
 
 const api = await createTestApi({ MAX_BATCH_SIZE: "4" });
 const { db } = api.deps.database;

@@ -13,6 +13,9 @@ import { createDiskStorage } from "#media/disk";
 import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
 import { createTestDatabase } from "./database";
 
+// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+export type Body = any;
+
 /** What the api told the workflow service, in order: `[method, ...arguments]`. */
 export type Told = [string, ...(string | undefined)[]];
 
@@ -88,6 +91,26 @@ export async function createTestApi(env: Record<string, string> = {}) {
           body: JSON.stringify(body),
         }),
       ),
+    /** JSON there and back, by a path below `/api/v1`: the status and the body, undefined where there is none. */
+    call: async (
+      method: string,
+      path: string,
+      body?: unknown,
+      headers: Record<string, string> = {},
+    ): Promise<[number, Body]> => {
+      const request = new Request(`http://localhost/api/v1${path}`, {
+        method,
+        headers: {
+          accept: "application/json",
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const response = await app.handle(request);
+      const text = await response.text();
+      return [response.status, text === "" ? undefined : JSON.parse(text)];
+    },
     /** Every file of the library, also those still being written; without the marker. */
     files: async () => {
       const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
