@@ -114,6 +114,8 @@ async function carryOut(ground: Ground, schedule: Schedule, report: Report): Pro
     },
     settleTimeoutMs,
     () => restless.join("\n"),
+    // A look costs Temporal and the worker more than what they are waited for.
+    500,
   );
   return stepIds;
 }

@@ -1,9 +1,10 @@
-/** Looks until `look` finds something; what `seen` tells is in the error when it never does. */
+/** Looks, each `everyMs`, until `look` finds something; what `seen` tells is in the error when it never does. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   timeoutMs = 30_000,
   seen: () => string = () => "",
+  everyMs = 25,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -12,6 +13,6 @@ export async function until<T>(
     if (Date.now() > deadline) {
       throw new Error(`waited ${timeoutMs} ms in vain for ${what}\n${seen()}`.trimEnd());
     }
-    await Bun.sleep(25);
+    await Bun.sleep(everyMs);
   }
 }

@@ -7,6 +7,8 @@ export function createSimulatorControl(baseUrl: string) {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(new URL(path, baseUrl), {
       method,
+      // Faults and restarts cut connections that idle: none is used again.
+      keepalive: false,
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
