@@ -92,10 +92,8 @@ export function createSettleActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     const slots = attempt ? await listSlots(db, attempt.stepId) : [];
     const stands = tallyOf(slots);
-    if (attempt && attempt.outcome === "finished" && stands.filled > 0) {
-      const message = "Generated; the images are being fetched.";
-      await noteStepMessage(db, { stepId: attempt.stepId, message });
-    }
+    const message = attempt && wordsAfter(attempt, stands);
+    if (message) await noteStepMessage(db, { stepId: attempt.stepId, message });
     return stands;
   }
 
@@ -106,6 +104,14 @@ export function createSettleActivities(deps: ActivityDeps) {
         return tally(batchId);
       }),
   };
+}
+
+/** What a person reads until the next word of the step. */
+function wordsAfter({ outcome }: Attempt, { filled }: Tally): string | undefined {
+  if (outcome === "interrupted")
+    return "InvokeAI was interrupted; what is missing is asked for again.";
+  if (outcome === "finished" && filled > 0) return "Generated; the images are being fetched.";
+  return undefined;
 }
 
 /** Why a slot's image did not come; undefined when its item was interrupted, never sent, or is gone. */

@@ -139,6 +139,9 @@ describe("settling a batch", () => {
     await bench.run("settleAttempt", attempt);
     expect(await findAttempt(bench.db, attempt.batchId)).toEqual(settled);
     expect(settled?.outcome).toBe("interrupted");
+    expect((await findStep(bench.db, attempt.stepId))?.progressMessage).toContain(
+      "asked for again",
+    );
     expect(await listSlots(bench.db, attempt.stepId)).toMatchObject([
       { status: "failed", error: { message: "InvokeAI ran out of memory." } },
       { status: "open", error: null },
