@@ -1,7 +1,7 @@
 import type { Client } from "@temporalio/client";
 import type { Config } from "#config";
 import type { Database } from "#db/client";
-import type { DecodeLimits } from "#media/derive";
+import type { DecodeLimits } from "#media/pixel-budget";
 import type { Storage } from "#media/storage";
 import type { Timings } from "#workflows/timings";
 import type { InvokeAiClient } from "./adapters/invokeai/client";

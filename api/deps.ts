@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "#config";
 import type { Database } from "#db/client";
-import type { DecodeLimits } from "#media/derive";
+import type { DecodeLimits } from "#media/pixel-budget";
 import type { Storage } from "#media/storage";
 import type { Metrics } from "./metrics";
 import type { WorkflowTeller } from "./workflow-teller";

@@ -1,7 +1,6 @@
 import type { Client } from "@temporalio/client";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
-import type { SessionRun } from "./measurements/sessions";
 
 export const shareNames = [
   "image work (download, decode, derive, store)",
@@ -10,6 +9,14 @@ export const shareNames = [
   "Temporal (dispatch of tasks) and the request",
 ] as const;
 export type Share = (typeof shareNames)[number];
+
+/** Moments in ms since 1970, of one clock: everything runs on this machine. */
+export type SessionRun = {
+  sessionId: string;
+  stepId: string;
+  requestedAt: number;
+  endedAt: number;
+};
 
 const [imageWork, ourCode, invokeai, temporal] = shareNames;
 type Span = { share: Share; from: number; to: number };

@@ -1,14 +1,19 @@
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import type { CheckStep } from "./check";
 import { runTool } from "./tool";
 
 const migrations = "db/migrations";
 const remedy = "run: bunx drizzle-kit generate --config db/drizzle.config.ts --name <what changes>";
 
 /** drizzle-kit must find nothing to add to the migrations, tried on a copy of them. */
-export const checkMigrations: CheckStep["run"] = async ({ root, env }) => {
+export async function checkMigrations({
+  root,
+  env,
+}: {
+  root: string;
+  env: Record<string, string | undefined>;
+}): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "photo-gallery-migrations-"));
   try {
     await cp(join(root, migrations), folder, { recursive: true });
@@ -27,4 +32,4 @@ export const checkMigrations: CheckStep["run"] = async ({ root, env }) => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}

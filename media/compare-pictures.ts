@@ -1,5 +1,5 @@
 import { sharp } from "./decoder";
-import type { DecodeLimits } from "./derive";
+import type { DecodeLimits } from "./pixel-budget";
 import { decodeFault } from "./rejection";
 
 /** How far two pictures are from each other. */

@@ -2,7 +2,7 @@ import { rgbaToThumbHash } from "thumbhash";
 import { sharp } from "./decoder";
 import type { InspectedImage } from "./inspect";
 import { openPicture } from "./open-picture";
-import type { PixelBudget } from "./pixel-budget";
+import type { DecodeLimits } from "./pixel-budget";
 import { decodeFault } from "./rejection";
 
 /** What a picture is shown as. WebP, upright, sRGB, without metadata, never larger than the picture. */
@@ -14,9 +14,6 @@ export type DerivedImages = Readonly<{
   /** Base64. */
   thumbhash: string;
 }>;
-
-/** What decoding may take of the machine; shared by everything a process decodes. */
-export type DecodeLimits = Readonly<{ budget: PixelBudget; timeoutSeconds: number }>;
 
 type Pixels = { data: Uint8Array; info: { width: number; height: number; channels: 3 | 4 } };
 

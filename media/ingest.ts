@@ -1,7 +1,8 @@
-import { deriveImages, type DecodeLimits, type DerivedImages } from "./derive";
+import { deriveImages, type DerivedImages } from "./derive";
 import type { ImageMimeType } from "./formats";
 import { inspectImage } from "./inspect";
 import { readRecorded, type Recorded } from "./metadata/recorded";
+import type { DecodeLimits } from "./pixel-budget";
 import { imageRejected, unsupportedType } from "./rejection";
 import { sniffFile } from "./sniff";
 import type { ReceivedFile } from "./storage";

@@ -1,5 +1,5 @@
 import { sharp } from "./decoder";
-import type { DecodeLimits } from "./derive";
+import type { DecodeLimits } from "./pixel-budget";
 import { decodeHeic } from "./heic/decode";
 import { boundsOf, type InspectedImage } from "./inspect";
 

@@ -9,6 +9,9 @@ export interface PixelBudget {
   spend<T>(pixels: number, work: () => Promise<T>): Promise<T>;
 }
 
+/** What decoding may take of the machine; shared by everything a process decodes. */
+export type DecodeLimits = Readonly<{ budget: PixelBudget; timeoutSeconds: number }>;
+
 /** About 400 MB of decoded pixels, and no more pictures at once than there are cores. */
 export const defaultBudget = { pixels: 100_000_000, jobs: availableParallelism() } as const;
 

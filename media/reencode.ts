@@ -1,5 +1,5 @@
 import { sharp } from "./decoder";
-import type { DecodeLimits } from "./derive";
+import type { DecodeLimits } from "./pixel-budget";
 import { type ImageMimeType, reencodedType } from "./formats";
 import { boundsOf, inspectImage } from "./inspect";
 import { openPicture } from "./open-picture";

@@ -1,4 +1,4 @@
-import type { DecodeLimits } from "./derive";
+import type { DecodeLimits } from "./pixel-budget";
 import type { ImageMimeType } from "./formats";
 import { originalKey, type OriginalRef, sharedCopyKey } from "./keys";
 import { reencodeImage } from "./reencode";

@@ -1,4 +1,4 @@
-import type { DecodeLimits } from "./derive";
+import type { DecodeLimits } from "./pixel-budget";
 import { inspectImage } from "./inspect";
 import { openPicture } from "./open-picture";
 import { decodeFault } from "./rejection";

@@ -1,7 +1,7 @@
 import { createApiClient, type ApiClient } from "#dev/demo/client";
 import { chooseModel } from "#dev/demo/steps";
 import { median } from "../rounds";
-import { readShares, type Share, shareNames } from "../session-shares";
+import { readShares, type SessionRun, type Share, shareNames } from "../session-shares";
 import type { BenchStack } from "../stack";
 import type { Row } from "../table";
 
@@ -53,14 +53,6 @@ export async function measureSessions(stack: BenchStack): Promise<Row[]> {
 }
 
 type Step = { status: string; completed_at?: string };
-
-/** Moments in ms since 1970, of one clock: everything runs on this machine. */
-export type SessionRun = {
-  sessionId: string;
-  stepId: string;
-  requestedAt: number;
-  endedAt: number;
-};
 
 async function runSession(api: ApiClient, modelKey: string): Promise<SessionRun> {
   const entry = { entry_type: "scratch" };

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { detail, gzipAnswer, plainText, type Answer } from "./answers.ts";
 import type { RouteFault, RouteName } from "./control.ts";
 import { spoilAnswer, standInAnswer } from "./fault-answers.ts";
-import { NodeError } from "./nodes/definition.ts";
+import { NodeError } from "./nodes/endings.ts";
 import { answerUnknown, matchRoute, type Handlers, type RouteRequest } from "./router.ts";
 import { ValidationFailure } from "./validation.ts";
 import type { World } from "./world.ts";

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite";
 import { mkdirSync, rmSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { NodeError } from "./nodes/definition.ts";
+import { NodeError } from "./nodes/endings.ts";
 import { sqlTimestamp } from "./timestamps.ts";
 
 export type ImageRow = {

@@ -1,6 +1,6 @@
 import type { QueueEvents } from "./events.ts";
 import { createItemRun } from "./item-run.ts";
-import { Stopped } from "./nodes/definition.ts";
+import { Stopped } from "./nodes/endings.ts";
 import type { ItemRow } from "./queue.ts";
 import type { World } from "./world.ts";
 

@@ -1,6 +1,7 @@
 import type { Painting } from "../paint.ts";
 import { choice, connection, float, imageField, integer, modelField, text } from "./fields.ts";
-import { imageOutput, NodeError, type NodeDefinition } from "./definition.ts";
+import { imageOutput, type NodeDefinition } from "./definition.ts";
+import { NodeError } from "./endings.ts";
 import {
   addLoras,
   clipOf,

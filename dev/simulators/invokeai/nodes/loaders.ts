@@ -1,5 +1,6 @@
 import { connection, flag, integer, modelField } from "./fields.ts";
-import { NodeError, type NodeDefinition, type RunContext } from "./definition.ts";
+import type { NodeDefinition, RunContext } from "./definition.ts";
+import { NodeError } from "./endings.ts";
 
 /** A model identifier; only its key is looked at. */
 export type ModelIdentifier = { key: string; base: string; [field: string]: unknown };

@@ -1,6 +1,7 @@
 import type { Painting } from "../paint.ts";
 import { runSteps } from "./denoise-steps.ts";
-import { NodeError, type NodeDefinition } from "./definition.ts";
+import type { NodeDefinition } from "./definition.ts";
+import { NodeError } from "./endings.ts";
 import { choice, connection, flag, float, integer, text, type ValueFault } from "./fields.ts";
 import { sourceBytes } from "./latents.ts";
 import { weighLoras, type ClipValue, type UnetValue } from "./loaders.ts";
