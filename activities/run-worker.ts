@@ -27,6 +27,7 @@ import { createLocalInvokeAi } from "./local-invokeai";
 import { refreshModels, watchModels } from "./model-watch";
 import { ensureNamespace, keepNamespace } from "./namespace";
 import { ensureSchedules } from "./schedules";
+import { whenOneFails } from "./worker-failure";
 
 /** What the settings may ask for; how many of these run at once is decided at each one's start. */
 const maxParallelRetrievals = settingSchemas["retrieval.parallel_retrievals"].maximum;
@@ -67,7 +68,10 @@ export async function runWorker(config: Config, timings: Partial<Timings> = {}):
   const stopping = new AbortController();
   let code = 0;
   try {
-    const running = Promise.all(workers.map((worker) => worker.run()));
+    const running = Promise.race([
+      Promise.all(workers.map((worker) => worker.run())),
+      whenOneFails(workers, stopping.signal),
+    ]);
     await Promise.race([running, prepareWork(temporal)]);
     void watchModels(deps, {
       backend: "local",
