@@ -59,6 +59,7 @@ test("where the socket is silent the looks at the queue tell how many images the
     return seen?.progress === 0.5 && seen;
   });
   expect(row).toMatchObject({ message: "Image 2 of 2.", imageProgress: null, preview: null });
+  await control.until(({ frozen }) => frozen !== null);
   await control.release();
   await watched;
   expect(await shown(attempt)).toMatchObject({ progress: 1 });
@@ -76,7 +77,7 @@ test("a lost socket comes back, and what is shown is right again", async () => {
   await control.release();
   await until("half of it", async () => (await shown(attempt))?.progress === 0.5);
   await until("the socket's return", async () => (await control.struck(fault)) === 2);
-  await control.until(({ sockets }) => sockets > 0);
+  await control.until(({ frozen, sockets }) => frozen !== null && sockets > 0);
   await control.setStepDelay(300);
   await control.release();
   await until("a word from the socket", async () => (await shown(attempt))?.preview !== null);
@@ -115,6 +116,7 @@ test("what is shown of a batch ends with its step: a late writer changes nothing
   await control.holdStep({ item: 1, step: 1 });
   const { attempt, watched } = await startBatch([12, 13]);
   await until("half of it", async () => ((await shown(attempt))?.progress ?? 0) >= 0.5);
+  await control.until(({ frozen }) => frozen !== null);
   const { stepId } = attempt;
   await bench.run("endStep", { stepId, ending: { status: "cancelled" } });
   await control.release();
