@@ -149,7 +149,6 @@ describe("bounds", () => {
   });
 
   test("a picture that decodes longer than allowed is refused", async () => {
-    // Some seconds of work in ten kilobytes.
     const own = { ...limits, timeoutSeconds: 1 };
     const outcome = await ingest(slowPng(8_900), undefined, own).catch((error: Error) => error);
     expect(outcome).toMatchObject({ code: "image_rejected" });
