@@ -8,6 +8,14 @@ export async function createDatabase(maintenanceUrl: string, name: string): Prom
   });
 }
 
+/** Drops a database if it exists. `maintenanceUrl` as above. */
+export async function dropDatabase(maintenanceUrl: string, name: string): Promise<void> {
+  await askPostgres(
+    maintenanceUrl,
+    (sql) => sql`drop database if exists ${sql(name)} with (force)`,
+  );
+}
+
 const attempts = 4;
 const attemptMs = 5_000;
 

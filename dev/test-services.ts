@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allowedEnvironment, readOwnersEnvironment } from "./environment";
 import { type Guardian, startGuardian } from "./guardian";
 import { preparePostgres } from "./postgres";
+import { dropDatabase } from "./postgres-database";
 import type { RunningProcess } from "./process";
 import { prepareTemporal } from "./temporal";
 import { findTemporal } from "./temporal-binary";
@@ -38,12 +40,15 @@ export async function startTestServices(
   const guardian = await startGuardian({ scratch: folder });
   // Others may pass through it, so that Postgres can run as another user where it must.
   await chmod(folder, 0o711);
+  const template = `gallery_test_template_${randomBytes(8).toString("hex")}`;
   const running: RunningProcess[] = [];
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= (async () => {
       await Promise.all(running.map((each) => each.stop(4_000)));
       await guardian.close();
+      // On a server of our own it went with the server.
+      if (givenDatabase !== undefined) await dropDatabase(givenDatabase, template);
     })();
     return stopped;
   };
@@ -82,6 +87,7 @@ export async function startTestServices(
       env: {
         ...allowedEnvironment(env),
         TEST_DATABASE_URL: databaseUrl,
+        TEST_DATABASE_TEMPLATE: template,
         TEST_TEMPORAL_ADDRESS: temporal.address,
         TEST_TEMPORAL_UI_URL: temporal.uiUrl,
         TEST_TEMPORAL_BINARY: temporal.binary,

@@ -23,6 +23,8 @@ export async function runTests(
       "test",
       // A bound for what hangs, not a measure of speed: a busy machine fails no test.
       "--timeout=60000",
+      // Most of a run is waiting for other processes. More at once, and what is killed and restarted here gets too slow.
+      "--parallel=2",
       "--reporter=junit",
       `--reporter-outfile=${report}`,
       ...args.map((arg) => toTestPath(arg, root, calledFrom)),

@@ -4,9 +4,7 @@ import { type Database, openDatabase } from "#db/client";
 import { applyMigrations } from "#db/migrations";
 import { required } from "./environment";
 
-const template = "gallery_test_template";
-
-// Any number: the files of one run agree on who makes the template.
+// Any number: the processes of one run agree on who makes the template.
 const templateLock = 7_361_299;
 
 let ready: Promise<void> | undefined;
@@ -15,7 +13,8 @@ let ready: Promise<void> | undefined;
 export async function createTestDatabase(): Promise<
   Database & { url: string; drop(): Promise<void> }
 > {
-  await (ready ??= prepareTemplate());
+  const template = required("TEST_DATABASE_TEMPLATE");
+  await (ready ??= ensureTemplate(template));
   const name = `gallery_test_${randomBytes(8).toString("hex")}`;
   await administer(
     (sql) => sql`create database ${sql(name)} template ${sql(template)} strategy wal_log`,
@@ -29,17 +28,21 @@ export async function createTestDatabase(): Promise<
   return { ...database, url, drop };
 }
 
-async function prepareTemplate(): Promise<void> {
+/** The first of a run that needs the template makes it; it is there under its name once it is whole. */
+async function ensureTemplate(template: string): Promise<void> {
   await administer(async (sql) => {
     await sql`select pg_advisory_lock(${templateLock})`;
-    await sql`drop database if exists ${sql(template)} with (force)`;
-    await sql`create database ${sql(template)}`;
-    const database = openDatabase(urlOf(template), {
+    const [existing] = await sql`select 1 from pg_database where datname = ${template}`;
+    if (existing !== undefined) return;
+    const unfinished = `${template}_unfinished`;
+    await sql`create database ${sql(unfinished)}`;
+    const database = openDatabase(urlOf(unfinished), {
       maxConnections: 2,
       applicationName: "gallery-test",
     });
     await applyMigrations(database);
     await database.close();
+    await sql`alter database ${sql(unfinished)} rename to ${sql(template)}`;
   });
 }
 
