@@ -9,6 +9,8 @@ export type Timings = {
   enqueueGraceMs: number;
   /** After so long a waiting step asks for its turn again: its first asking may have been lost with the other run. */
   turnAskAgainMs: number;
+  /** Those in the line are told at most this often that they moved up. */
+  linePauseMs: number;
   /** Between two looks at an InvokeAI that does not answer. */
   backendRetryMs: number;
   /** Between two looks at an InvokeAI that answers and that nobody waits for. */
@@ -32,6 +34,7 @@ const defaultTimings: Timings = {
   heartbeatMs: 20 * second,
   enqueueGraceMs: 10 * second,
   turnAskAgainMs: 30 * second,
+  linePauseMs: 5 * second,
   backendRetryMs: 5 * second,
   backendCheckMs: 60 * second,
   interruptedPauseMs: second,

@@ -91,6 +91,40 @@ test("steps that ask for their turn again and again make no looks at InvokeAI of
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(shortTimings.backendRetryMs);
 }, 90_000);
 
+test("those in a line hear of one change in a while, not of each; and ask no more often than they are told to", async () => {
+  const { stack: slow, gallery: own } = await startGallery({
+    timings: { linePauseMs: 60_000, turnAskAgainMs: 60_000 },
+  });
+  try {
+    const { control } = slow.invokeai;
+    await control.holdStep();
+    const stepIds: string[] = [];
+    for (let place = 0; place < 5; place++) {
+      const session = await own.createSession();
+      const step = await own.requestStep(session.id, { parameters: { batch_size: 1 } });
+      if (place > 0) await own.placeIs(step.id, place);
+      else await control.until((state) => state.frozen !== null);
+      stepIds.push(step.id);
+    }
+    await control.release();
+    for (const stepId of stepIds) await own.stepIs(stepId, ["completed"]);
+    const backend = slow.temporal.workflow.getHandle(invokeaiBackendId);
+    const { events } = await backend.fetchHistory();
+    const asked = events!.filter(
+      (event) => event.workflowExecutionSignaledEventAttributes?.signalName === "turnWanted",
+    );
+    const told = events!.filter(
+      (event) =>
+        event.signalExternalWorkflowExecutionInitiatedEventAttributes?.signalName === "turnWaiting",
+    );
+    expect(asked).toHaveLength(5);
+    // Four places when they came, and one change for the three that were left.
+    expect(told).toHaveLength(7);
+  } finally {
+    await slow.stop();
+  }
+}, 90_000);
+
 test("a holder whose run is terminated by hand loses its turn to the next", async () => {
   const { control } = stack.invokeai;
   await control.holdStep();

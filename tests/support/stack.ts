@@ -19,6 +19,7 @@ export const shortTimings = {
   heartbeatMs: 3_000,
   enqueueGraceMs: 500,
   turnAskAgainMs: 1_000,
+  linePauseMs: 100,
   backendRetryMs: 300,
   backendCheckMs: 1_000,
   interruptedPauseMs: 100,

@@ -11,6 +11,7 @@ import { startTestServices } from "#dev/test-services";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
+import type { Timings } from "#workflows/timings";
 import type { GalleryClient } from "#tests/support/gallery";
 import { startGallery } from "#tests/support/running-gallery";
 import type { Stack } from "#tests/support/stack";
@@ -24,6 +25,7 @@ type Scene = {
   name: string;
   /** After how many events a run is told that its history is long. */
   longAfterEvents?: number;
+  timings?: Partial<Timings>;
   /** Lives through a session; which is closed afterwards. */
   play: (stack: Stack, gallery: GalleryClient, sessionId: string) => Promise<void>;
   /** The steps of which the runs are kept; the others are like them. Default: all. */
@@ -94,11 +96,27 @@ const scenes: Scene[] = [
       const holder = await gallery.requestStep(other.id, { parameters: { batch_size: 1 } });
       await invokeai.control.until((state) => state.frozen !== null);
       const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 1 } });
-      await until("a place in the line", async () => {
-        return (await gallery.get(`/generation/steps/${step.id}`)).place_in_line === 1;
-      });
+      await gallery.placeIs(step.id, 1);
       await invokeai.control.release();
       for (const { id } of [holder, step]) await gallery.stepIs(id, ["completed"]);
+    },
+  },
+  {
+    // What the line has been like since those in it are not told of each change at once: two move up together.
+    name: "line",
+    timings: { linePauseMs: 1_500 },
+    async play({ invokeai }, gallery, sessionId) {
+      await invokeai.control.holdStep();
+      const waiting: string[] = [];
+      for (let place = 0; place < 4; place++) {
+        const session = place === 1 ? { id: sessionId } : await gallery.createSession();
+        const step = await gallery.requestStep(session.id, { parameters: { batch_size: 1 } });
+        if (place > 0) await gallery.placeIs(step.id, place);
+        else await invokeai.control.until((state) => state.frozen !== null);
+        waiting.push(step.id);
+      }
+      await invokeai.control.release();
+      for (const id of waiting) await gallery.stepIs(id, ["completed"]);
     },
   },
   {
@@ -126,12 +144,19 @@ const scenes: Scene[] = [
   },
 ];
 
-async function record({ name, longAfterEvents, play, keep = () => true }: Scene): Promise<void> {
+async function record({
+  name,
+  longAfterEvents,
+  timings,
+  play,
+  keep = () => true,
+}: Scene): Promise<void> {
   const temporal = await startTemporalServer(
     longAfterEvents ? { "limit.historyCount.suggestContinueAsNew": longAfterEvents } : {},
   );
   const { stack, gallery } = await startGallery({
     temporalAddress: temporal.address,
+    timings,
     env: { RETRIEVAL_MAX_ATTEMPTS: "2" },
   });
   try {

@@ -8,12 +8,13 @@ type Recorded = { workflowId: string; history: { events: { eventType: string }[]
 const read = (name: string): Promise<Recorded> =>
   Bun.file(new URL(`histories/${name}.json`, import.meta.url)).json();
 
-const [completed, cancelled, failed, lost, waiting, long] = await Promise.all([
+const [completed, cancelled, failed, lost, waiting, line, long] = await Promise.all([
   read("completed"),
   read("cancelled"),
   read("failed"),
   read("lost"),
   read("waiting"),
+  read("line"),
   read("long"),
 ]);
 const imports = await read("imports");
@@ -43,7 +44,15 @@ async function replay(runs: Recorded): Promise<Record<string, string>> {
 const kindsOf = (runs: Recorded) =>
   new Set(runs.map(({ workflowId }) => workflowId.replace(/\/.*/, "")));
 
-for (const [name, runs] of Object.entries({ completed, cancelled, failed, lost, waiting, long })) {
+for (const [name, runs] of Object.entries({
+  completed,
+  cancelled,
+  failed,
+  lost,
+  waiting,
+  line,
+  long,
+})) {
   test(`every run of a ${name} session, recorded before, goes on under today's workflows`, async () => {
     expect(kindsOf(runs)).toEqual(
       new Set(["generation-session", "generation-step", "invokeai-backend", "photo-retrieval"]),

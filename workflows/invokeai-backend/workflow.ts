@@ -15,6 +15,8 @@ import { timingsOf } from "../timings";
 import { type InvokeaiBackendInput, turnDone, turnWanted } from "./contract";
 import { createTurns } from "./turns";
 
+type View = Awaited<ReturnType<Activities["checkBackend"]>>;
+
 /** Where InvokeAI runs, whether it answers, and whose turn it is. Exactly one run, always. */
 export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void> {
   const timings = timingsOf(input);
@@ -28,10 +30,11 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
   const turns = createTurns(input.turns);
   const told = new Map<string, string>();
   let changed = true;
-  let view: Awaited<ReturnType<Activities["checkBackend"]>> | undefined;
+  let view: View | undefined;
   let lookedAt = 0;
   let wasConnected = false;
   let toldAllAt = Date.now();
+  let lineToldAt = 0;
 
   setHandler(turnWanted, ({ workflowId }) => {
     turns.want(workflowId);
@@ -68,15 +71,17 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
       await condition(allHandlersFinished);
       await continueAsNew<typeof invokeaiBackend>({ timings: input.timings, turns: turns.state() });
     }
-    const isUrgent = !view.ready && turns.waiting() > 0;
-    await condition(() => changed, isUrgent ? timings.backendRetryMs : checkPauseMs());
+    await condition(() => changed, pauseMs(view));
   }
 
-  function checkPauseMs(): number {
-    return turns.isIdle() ? timings.backendCheckMs : timings.turnAskAgainMs;
+  function pauseMs(view: View): number {
+    if (turns.isIdle()) return timings.backendCheckMs;
+    if (!view.ready && turns.waiting() > 0) return timings.backendRetryMs;
+    const isTold = turns.line().every(([place, id]) => told.get(id) === wordsFor(place, view));
+    return isTold ? timings.turnAskAgainMs : timings.linePauseMs;
   }
 
-  async function tellEverybody(view: { backend: string; reason: string }): Promise<void> {
+  async function tellEverybody(view: View): Promise<void> {
     const holder = turns.holder();
     if (
       holder !== null &&
@@ -85,16 +90,37 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
       turns.done(holder);
       changed = true;
     }
-    for (const [place, workflowId] of turns.line()) {
-      const reason = holder === null ? view.reason : "Another step is being generated.";
-      const heard = await tell(workflowId, `${place} ${reason}`, () =>
-        getExternalWorkflowHandle(workflowId).signal(turnWaiting, { place, reason }),
-      );
-      if (heard) continue;
-      turns.done(workflowId);
-      // Those behind it move up.
-      changed = true;
+    // Where many wait, each change of turn is news to all of them: it is told to all at once, and not each time. Who
+    // just asked is answered. Runs from before it told each change, one after the other.
+    if (!patched("line-told-seldom")) {
+      for (const [place, workflowId] of turns.line()) await tellPlace(place, workflowId, view);
+      return;
     }
+    const mayMove = Date.now() - lineToldAt >= timings.linePauseMs;
+    const due = turns.line().filter(([, workflowId]) => mayMove || !told.has(workflowId));
+    if (due.some(([place, id]) => told.has(id) && told.get(id) !== wordsFor(place, view))) {
+      lineToldAt = Date.now();
+    }
+    await Promise.all(due.map(([place, workflowId]) => tellPlace(place, workflowId, view)));
+  }
+
+  async function tellPlace(place: number, workflowId: string, view: View): Promise<void> {
+    const reason = reasonToWait(view);
+    const heard = await tell(workflowId, wordsFor(place, view), () =>
+      getExternalWorkflowHandle(workflowId).signal(turnWaiting, { place, reason }),
+    );
+    if (heard) return;
+    turns.done(workflowId);
+    // Those behind it move up.
+    changed = true;
+  }
+
+  function reasonToWait(view: View): string {
+    return turns.holder() === null ? view.reason : "Another step is being generated.";
+  }
+
+  function wordsFor(place: number, view: View): string {
+    return `${place} ${reasonToWait(view)}`;
   }
 
   function signalGranted(workflowId: string, backend: string): Promise<void> {

@@ -2,6 +2,7 @@ import {
   condition,
   getExternalWorkflowHandle,
   isCancellation,
+  patched,
   setHandler,
   workflowInfo,
 } from "@temporalio/workflow";
@@ -40,18 +41,23 @@ export function createTurn(timings: Timings) {
     }): Promise<string> {
       present("waiting", "Waiting for its turn at InvokeAI.");
       let shown = "";
+      let asked = false;
+      let isToAsk = true;
       while (backend === undefined) {
-        const asked = await tellBackend(turnWanted);
+        if (isToAsk) asked = await tellBackend(turnWanted);
         // A backend that is not there yet is started within a minute; until then the asking is cheap.
         const askAgainMs = asked ? timings.turnAskAgainMs : 2_000;
         await condition(
           () => backend !== undefined || (wait !== undefined && sentenceOf(wait) !== shown),
           askAgainMs,
         );
+        isToAsk = true;
         if (backend === undefined && wait !== undefined && sentenceOf(wait) !== shown) {
           shown = sentenceOf(wait);
           present("waiting", shown);
           await options.tell(shown, wait.place);
+          // Who is told is in the line. Runs from before it asked again all the same.
+          isToAsk = !patched("told-is-in-line");
         }
         if (backend === undefined && workflowInfo().continueAsNewSuggested) {
           await options.continueAsNew();
