@@ -6,16 +6,24 @@ export type StepRun = { stepId: string; batchId: string; requestedAt: number; en
 type AskedStep = { model_key: string; batch_size: number } & Record<string, number | string>;
 type Step = { id: string; status: string; batch_id?: string; completed_at?: string };
 
-export async function openSession(api: ApiClient): Promise<string> {
-  const entry = { entry_type: "scratch" };
+/** @param sourceId of a photo that the first step draws over */
+export async function openSession(api: ApiClient, sourceId?: string): Promise<string> {
+  const entry =
+    sourceId === undefined
+      ? { entry_type: "scratch" }
+      : { entry_type: "refinement", source_image_id: sourceId };
   return (await api.call<{ id: string }>("POST", "/generation/sessions", entry)).id;
 }
 
-/** A step with seeds of its own, from its request to the moment that its row tells as its end: all its images are here. */
+/**
+ * A step with seeds of its own, from its request to the moment that its row tells as its end: all its images are here.
+ * @param pauseMs between two looks. The row has the exact moment; to look more often takes time from what is measured.
+ */
 export async function runStep(
   api: ApiClient,
   sessionId: string,
   parameters: AskedStep,
+  pauseMs = 50,
 ): Promise<StepRun> {
   const requestedAt = Date.now();
   const asked = { prompt: "hills by the sea", parameters };
@@ -27,7 +35,6 @@ export async function runStep(
       return { stepId: id, batchId, requestedAt, endedAt: Date.parse(completedAt) };
     }
     if (status === "failed" || status === "cancelled") throw new Error(`a step ended as ${status}`);
-    // The row has the exact moment; asking more often would only take time from what is measured.
-    await Bun.sleep(50);
+    await Bun.sleep(pauseMs);
   }
 }

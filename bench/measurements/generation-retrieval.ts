@@ -7,6 +7,7 @@ import { type ApiClient, createApiClient } from "#dev/demo/client";
 import { chooseModel } from "#dev/demo/steps";
 import { openSession, runStep } from "../generation-steps";
 import type { MeasureOptions } from "../options";
+import { paintPictures } from "../pictures";
 import { measureInTurn } from "../rounds";
 import { runScript } from "../script";
 import type { BenchStack } from "../stack";
@@ -39,10 +40,16 @@ export async function measureRetrieval(
   ];
 }
 
+/** Drawn over a picture with grain: what the simulator draws alone is flat, and weighs a tenth of what a model's does. */
 async function makeImages(api: ApiClient, steps: number): Promise<Made[]> {
   const { key } = await chooseModel(api);
-  const session = await openSession(api);
-  const asked = { model_key: key, batch_size: 10, width: 1024, height: 1024, steps: 1 };
+  const [picture] = await paintPictures(1);
+  const form = new FormData();
+  form.append("file", new File([new Uint8Array(picture!)], "hills.png", { type: "image/png" }));
+  const source = await api.call<{ id: string }>("POST", "/photos", form);
+  const session = await openSession(api, source.id);
+  const size = { width: 1024, height: 1024 };
+  const asked = { model_key: key, batch_size: 10, ...size, steps: 1, strength: 0.2 };
   for (let step = 0; step < steps; step += 1) await runStep(api, session, asked);
   type Photo = { id: string; invoke_id: string; file_size: number };
   const { items } = await api.call<{ items: Photo[] }>(
