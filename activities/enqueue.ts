@@ -95,10 +95,8 @@ export function createEnqueueActivities(deps: ActivityDeps) {
         continue;
       }
       const invokeai = await deps.invokeai(attempt.backend);
-      await invokeai.cancelBatch(batchId, signal);
       const { total } = await invokeai.getBatchStatus(batchId, signal);
       if (total > 0) {
-        // Once more: it may have arrived behind the first one.
         await invokeai.cancelBatch(batchId, signal);
         await markAccepted(db, { ledger: "attempts", batchId, now: deps.now() });
         await drain(attempt, input.drainMs, signal);

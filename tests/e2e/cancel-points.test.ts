@@ -6,7 +6,7 @@ import { smallPng } from "#tests/support/png";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-// So long a batch may still arrive: longer than a busy machine takes from its sending to two cancels.
+// So long a batch may still arrive: longer than a busy machine takes from its sending to the look for it.
 const { stack, gallery } = await startGallery({ timings: { enqueueGraceMs: 6_000 } });
 
 afterEach(() => stack.calmInvokeAi());
@@ -62,9 +62,9 @@ const points: Point[] = [
       }),
     isReached: isHeld("enqueueBatch"),
     afterwards: async (control) => {
-      const before = (await control.state()).requests.cancelByBatchIds ?? 0;
-      // The first one alone would leave it to luck whether the batch is still seen.
-      await control.until(({ requests }) => (requests.cancelByBatchIds ?? 0) > before + 1);
+      const before = (await control.state()).requests.batchStatus ?? 0;
+      // The cancel has looked for it in vain.
+      await control.until(({ requests }) => (requests.batchStatus ?? 0) > before + 1);
       await control.holdStep();
       await control.release();
     },
