@@ -23,7 +23,7 @@ export async function measureMemory(
   const work = async () => {
     const session = await openSession(api);
     while (begun++ < steps) {
-      await runStep(api, session, asked);
+      await runStep(api, session, asked, 50 * atOnce);
       const memory = await readMemory(stack.worker.pid);
       if (memory) held.push(memory.now);
     }
