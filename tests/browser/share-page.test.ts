@@ -5,6 +5,7 @@ import sharp from "sharp";
 import { startApiProcess } from "#tests/support/api-process";
 import { startBrowser } from "#tests/support/browser";
 import { shareAlbum, uploadPictures } from "#tests/support/shared-album";
+import { until } from "#tests/support/wait";
 
 const password = "correct horse";
 const axe = new URL("../../node_modules/axe-core/axe.min.js", import.meta.url).pathname;
@@ -43,7 +44,8 @@ describe("a visitor", () => {
         await page.getByRole("link", { name: "Further" }).click();
         await heading(page, "Photo 3 of 4");
         const shown = page.getByRole("img", { name: "Photo 3 of 4" });
-        expect(await shown.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(900);
+        const width = () => shown.evaluate((img: HTMLImageElement) => img.naturalWidth);
+        await until("the picture in its width", async () => (await width()) === 900);
         await page.getByRole("link", { name: "Summer" }).click();
         await heading(page, "Summer");
       },

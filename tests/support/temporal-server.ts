@@ -9,6 +9,7 @@ import { until } from "./wait";
 
 /** A start is never what is tested here; on a busy machine it may take its time. */
 const startTimeoutMs = 90_000;
+const attempts = 10;
 
 /**
  * A Temporal server of a test's own, which it may kill, start again and rob of its database; the address stays.
@@ -17,11 +18,11 @@ const startTimeoutMs = 90_000;
 export async function startTemporalServer(settings: Record<string, string | number> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "gallery-temporal-"));
   const database = join(folder, "temporal.db");
-  const [port, metrics] = [await findFreePort(), await findFreePort()];
-  const address = `127.0.0.1:${port}`;
+  let [port, metrics] = [0, 0];
   let server: Subprocess | undefined;
 
-  async function start(): Promise<void> {
+  /** False when it ended instead: somebody was faster at one of its ports. */
+  async function launch(): Promise<boolean> {
     const options = [
       "--headless",
       "--ip",
@@ -35,7 +36,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
         `${key}=${JSON.stringify(value)}`,
       ]),
     ];
-    server = Bun.spawn(
+    const launched = Bun.spawn(
       [
         required("TEST_TEMPORAL_BINARY"),
         "server",
@@ -48,12 +49,38 @@ export async function startTemporalServer(settings: Record<string, string | numb
       ],
       { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
     );
-    await until("a Temporal server that answers", isAnswering, startTimeoutMs);
+    server = launched;
+    const state = await until(
+      "a Temporal server that answers",
+      async () => {
+        const answers = await isAnswering();
+        if (launched.exitCode !== null) return "ended";
+        return answers && "answers";
+      },
+      startTimeoutMs,
+    );
+    return state === "answers";
+  }
+
+  async function start(): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) if (await launch()) return;
+    throw new Error(`no Temporal server stays at port ${port}`);
+  }
+
+  async function startAnywhere(): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      [port, metrics] = [await findFreePort(), await findFreePort()];
+      if (await launch()) return;
+    }
+    throw new Error("no Temporal server stays at any port");
   }
 
   async function isAnswering(): Promise<boolean> {
     try {
-      const connection = await Connection.connect({ address, connectTimeout: "1s" });
+      const connection = await Connection.connect({
+        address: `127.0.0.1:${port}`,
+        connectTimeout: "1s",
+      });
       await connection.close();
       return true;
     } catch {
@@ -66,9 +93,9 @@ export async function startTemporalServer(settings: Record<string, string | numb
     await server?.exited;
   }
 
-  await start();
+  await startAnywhere();
   return {
-    address,
+    address: `127.0.0.1:${port}`,
     start,
     kill,
     /** Everything it knew is gone. */
