@@ -2,14 +2,24 @@ import { isIP } from "node:net";
 import { OptionalKind, type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 
+/** The programs that read variables. */
+export type Program = "api" | "worker" | "migrate";
+
 type Variable = {
   schema: TSchema;
-  /** What the value should be, as a fault names it. */
+  /** The allowed values, as faults describe them. */
   allowed: string;
-  /** What its schema cannot say: whether each entry of a list, separated by commas, is one. */
+  /** A check beyond the schema, for each entry of a list that is separated by commas. */
   isEntry?: (entry: string) => boolean;
   secret?: true;
+  /** The programs that read it; default: api and worker. */
+  readBy?: readonly Program[];
+  /** The programs that learn only whether it is set. */
+  noticedBy?: readonly Program[];
 };
+
+/** Stands for the value of a secret that a program may not know. */
+const unknownValue = "set";
 
 const minutes = (fallback: number) =>
   Type.Integer({ minimum: 1, maximum: 10_080, default: fallback });
@@ -22,43 +32,59 @@ const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
 
 /** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
 export const variables = {
-  DATABASE_URL: { schema: postgresUrl, allowed: "a postgres:// URL", secret: true },
+  DATABASE_URL: {
+    schema: postgresUrl,
+    allowed: "a postgres:// URL",
+    secret: true,
+    readBy: ["api", "worker", "migrate"],
+  },
   TEST_DATABASE_URL: {
     schema: Type.Optional(postgresUrl),
     allowed: "a postgres:// URL, another than DATABASE_URL",
     secret: true,
+    readBy: [],
   },
   DATA_DIR: { schema: Type.String({ minLength: 1, default: "data" }), allowed: "a folder" },
   HOST: {
     schema: Type.String({ minLength: 1, default: "127.0.0.1" }),
     allowed: "an address to listen on",
+    readBy: ["api"],
   },
   PORT: {
     schema: Type.Integer({ minimum: 0, maximum: 65_535, default: 8000 }),
     allowed: "a port, 0 to 65535",
+    readBy: ["api"],
   },
-  PUBLIC_URL: { schema: Type.Optional(httpUrl), allowed: "an http:// or https:// URL" },
+  PUBLIC_URL: {
+    schema: Type.Optional(httpUrl),
+    allowed: "an http:// or https:// URL",
+    readBy: ["api"],
+  },
   API_TOKEN: {
     schema: Type.Optional(
       Type.String({ minLength: 16, maxLength: 512, pattern: "^[\\x21-\\x7e]+$" }),
     ),
     allowed: "16 to 512 visible ASCII characters",
     secret: true,
+    readBy: ["api"],
   },
-  ALLOW_UNAUTHENTICATED: { schema: flag, allowed: "true or false" },
+  ALLOW_UNAUTHENTICATED: { schema: flag, allowed: "true or false", readBy: ["api"] },
   ALLOWED_HOSTS: {
     schema: Type.Optional(Type.String({ pattern: "^[^\\s/]+$" })),
     allowed: "host names, separated by commas",
+    readBy: ["api"],
   },
   CORS_ORIGINS: {
     schema: list,
     allowed: "origins such as https://app.example.org, separated by commas",
     isEntry: isOrigin,
+    readBy: ["api"],
   },
   TRUSTED_PROXIES: {
     schema: list,
     allowed: "addresses or ranges such as 10.0.0.0/8, separated by commas",
     isEntry: isAddressRange,
+    readBy: ["api"],
   },
   LOG_LEVEL: {
     schema: Type.Union(
@@ -75,10 +101,15 @@ export const variables = {
     schema: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$" })),
     allowed: "letters, digits, dot, dash, underscore",
   },
-  TEMPORAL_UI_URL: { schema: Type.Optional(httpUrl), allowed: "an http:// or https:// URL" },
+  TEMPORAL_UI_URL: {
+    schema: Type.Optional(httpUrl),
+    allowed: "an http:// or https:// URL",
+    readBy: ["api"],
+  },
   WORKFLOW_BUNDLE: {
     schema: Type.Optional(Type.String({ minLength: 1 })),
     allowed: "the path of a workflow bundle",
+    readBy: ["worker"],
   },
   INVOKEAI_LOCAL_URL: {
     schema: Type.String({ pattern: "^https?://[^\\s/]+", default: "http://127.0.0.1:9090" }),
@@ -88,36 +119,66 @@ export const variables = {
     schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,4096}$" })),
     allowed: "a token of an InvokeAI with accounts",
     secret: true,
+    readBy: ["worker"],
   },
   INVOKEAI_USER: {
     schema: Type.Optional(Type.String({ pattern: "^[^\\s@]+@[^\\s@]+$", maxLength: 320 })),
     allowed: "the email address of a user of InvokeAI",
+    readBy: ["worker"],
   },
   INVOKEAI_PASSWORD: {
     schema: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
     allowed: "the password of INVOKEAI_USER",
     secret: true,
+    readBy: ["worker"],
   },
   INVOKEAI_CONNECTION_TIMEOUT: {
     schema: seconds(10),
     allowed: "seconds, a number above 0, at most 3600",
   },
   INVOKEAI_READ_TIMEOUT: {
-    schema: seconds(60),
+    schema: seconds(30),
     allowed: "seconds, a number above 0, at most 3600",
   },
+  HF_TOKEN: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,500}$" })),
+    allowed: "an access token of Hugging Face",
+    secret: true,
+    readBy: ["worker"],
+  },
   RUNPOD_API_KEY: {
-    schema: Type.Optional(Type.String({ minLength: 1 })),
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,500}$" })),
     allowed: "a RunPod API key",
     secret: true,
+    readBy: ["worker"],
+    noticedBy: ["api"],
   },
   RUNPOD_POD_TYPE: {
-    schema: Type.String({ minLength: 1, default: "NVIDIA RTX A4000" }),
+    schema: Type.String({ minLength: 1, maxLength: 100, default: "NVIDIA RTX A5000" }),
     allowed: "a RunPod GPU type",
+  },
+  RUNPOD_API_URL: {
+    schema: Type.String({ pattern: "^https?://[^\\s/]+", default: "https://api.runpod.io" }),
+    allowed: "an http:// or https:// URL",
+    readBy: ["worker"],
+  },
+  RUNPOD_PROXY_URL: {
+    schema: Type.String({
+      pattern: "^https?://(?=\\S*\\{pod\\})(?=\\S*\\{port\\})\\S+$",
+      default: "https://{pod}-{port}.proxy.runpod.net",
+    }),
+    allowed: "an http:// or https:// URL that holds {pod} and {port}",
+    readBy: ["worker"],
   },
   RUNPOD_IDLE_TIMEOUT: {
     schema: minutes(30),
     allowed: "minutes, a whole number above 0, at most 10080",
+  },
+  NOTIFY_URL: {
+    schema: Type.Optional(Type.String({ pattern: "^https?://[^\\s/]+\\S*$", maxLength: 2_048 })),
+    allowed: "an http:// or https:// URL",
+    secret: true,
+    readBy: ["worker"],
   },
   TIME_ZONE: {
     schema: Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_+/-]*$", default: "UTC" }),
@@ -154,6 +215,23 @@ export const variables = {
   },
 } satisfies Record<string, Variable>;
 
+/**
+ * The variables that a program reads. It never receives the secrets of other programs, even from a shared environment.
+ */
+export function environmentOf(
+  program: Program,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const usual: readonly Program[] = ["api", "worker"];
+  return Object.fromEntries(
+    (Object.entries(variables) as [Name, Variable][]).flatMap(([name, { readBy, noticedBy }]) => {
+      if (env[name] === undefined) return [];
+      if ((readBy ?? usual).includes(program)) return [[name, env[name]]];
+      return noticedBy?.includes(program) && env[name].trim() !== "" ? [[name, unknownValue]] : [];
+    }),
+  );
+}
+
 type Name = keyof typeof variables;
 type Values = { [N in Name]: Static<(typeof variables)[N]["schema"]> };
 
@@ -161,20 +239,20 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
 
 export type Config = Readonly<{
   dataDir: string;
-  /** IANA name: in which months a photo without a camera's clock falls. */
+  /** IANA name; decides in which month the timeline puts a photo without the camera's time. */
   timeZone: string;
-  /** Folders below which a folder on this machine may be imported; none: nothing may. */
+  /** Only folders below these may be imported; empty: none. */
   importRoots: readonly string[];
   logLevel: LogLevel;
   http: Readonly<{
     host: string;
     port: number;
     publicUrl: string | null;
-    /** Lower-case host names without port; loopback names and the host of `publicUrl` are always in. */
+    /** Lower-case host names without port; always includes loopback names and the host of `publicUrl`. */
     allowedHosts: readonly string[];
-    /** Origins of front ends that may call from a browser, as browsers write them. */
+    /** Origins of front ends that may call from a browser, in the form of the `Origin` header. */
     corsOrigins: readonly string[];
-    /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` count. */
+    /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` headers are trusted. */
     trustedProxies: readonly string[];
   }>;
   temporal: Readonly<{
@@ -182,19 +260,26 @@ export type Config = Readonly<{
     /** null: `gallery-<installation id>`. */
     namespace: string | null;
     uiUrl: string | null;
-    /** null: the worker bundles at its start. */
+    /** null: the worker makes the bundle when it starts. */
     workflowBundlePath: string | null;
   }>;
   invokeai: Readonly<{ localUrl: string; connectionTimeoutMs: number; readTimeoutMs: number }>;
-  /** null: no pod can be rented. */
-  runpod: Readonly<{ podType: string }> | null;
+  pods: Readonly<{
+    /** Whether RUNPOD_API_KEY is set: without it no pod can be rented. */
+    canRent: boolean;
+    gpuType: string;
+    idleMinutes: number;
+    /** RunPod's API, without `/v2`. */
+    apiUrl: string;
+    /** The address of a port of a pod, with `{pod}` and `{port}` in their places. */
+    proxyUrl: string;
+  }>;
   limits: Readonly<{
     maxUploadBytes: number;
-    /** Of an exported session that is brought back: the archive, and its pictures unpacked. */
+    /** For the import of a session archive: both the archive and its unpacked pictures. */
     maxArchiveBytes: number;
     maxBatchSize: number;
     retrievalMaxAttempts: number;
-    podIdleMinutes: number;
     sessionIdleDays: number;
   }>;
   /** Kept apart, so that logging the rest is safe. */
@@ -202,7 +287,11 @@ export type Config = Readonly<{
     databaseUrl: string;
     apiToken: string | null;
     runpodApiKey: string | null;
-    /** null: InvokeAI is entered without a login. */
+    /** For models of Hugging Face that require it. */
+    huggingFaceToken: string | null;
+    /** Where notices of rented pods are sent; null: nowhere. */
+    notifyUrl: string | null;
+    /** null: InvokeAI is called without a login. */
     invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
   }>;
 }>;
@@ -215,8 +304,8 @@ export class ConfigError extends Error {
 const loopbackHosts = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
- * Turns an environment into a frozen config.
- * @throws ConfigError with one line per faulty variable: its name, what is allowed and, unless it is a secret, the value given.
+ * Parses an environment into a frozen config.
+ * @throws ConfigError with one line per faulty variable: its name, the allowed values and, unless it is secret, the value
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const faults: string[] = [];
@@ -237,7 +326,7 @@ function readVariable(
   raw: string | undefined,
   faults: string[],
 ): unknown {
-  // An empty value is what a commented template leaves behind: the same as none.
+  // `.env.example` has empty values: they count as unset.
   const given = raw === undefined || raw.trim() === "" ? undefined : raw.trim();
   const value =
     given === undefined ? variable.schema.default : Value.Convert(variable.schema, given);
@@ -255,7 +344,16 @@ function checkTogether(values: Values, faults: string[]): void {
   const isOpen = !loopbackHosts.includes(values.HOST) && values.HOST !== "::1";
   if (isOpen && values.API_TOKEN === undefined && values.ALLOW_UNAUTHENTICATED !== "true") {
     faults.push(
-      `API_TOKEN: needed when HOST (${values.HOST}) is not a loopback address; or set ALLOW_UNAUTHENTICATED=true if something else guards the door`,
+      `API_TOKEN: needed when HOST (${values.HOST}) is not a loopback address; or set ALLOW_UNAUTHENTICATED=true in a network that only you reach`,
+    );
+  }
+  const publishing = (["PUBLIC_URL", "TRUSTED_PROXIES"] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  // ALLOW_UNAUTHENTICATED is for a private network. A proxy that forwards one path too many would publish the library.
+  if (publishing.length > 0 && values.API_TOKEN === undefined) {
+    faults.push(
+      `API_TOKEN: needed beside ${publishing.join(" and ")}, also with ALLOW_UNAUTHENTICATED=true: a proxy lets strangers reach this server`,
     );
   }
   if ((values.INVOKEAI_USER === undefined) !== (values.INVOKEAI_PASSWORD === undefined)) {
@@ -302,19 +400,26 @@ function assemble(values: Values): Config {
       connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
       readTimeoutMs: values.INVOKEAI_READ_TIMEOUT * 1000,
     },
-    runpod: values.RUNPOD_API_KEY ? { podType: values.RUNPOD_POD_TYPE } : null,
+    pods: {
+      canRent: values.RUNPOD_API_KEY !== undefined,
+      gpuType: values.RUNPOD_POD_TYPE,
+      idleMinutes: values.RUNPOD_IDLE_TIMEOUT,
+      apiUrl: values.RUNPOD_API_URL.replace(/\/+$/, ""),
+      proxyUrl: values.RUNPOD_PROXY_URL.replace(/\/+$/, ""),
+    },
     limits: {
       maxUploadBytes: values.MAX_UPLOAD_SIZE,
       maxArchiveBytes: values.MAX_SESSION_ARCHIVE_SIZE,
       maxBatchSize: values.MAX_BATCH_SIZE,
       retrievalMaxAttempts: values.RETRIEVAL_MAX_ATTEMPTS,
-      podIdleMinutes: values.RUNPOD_IDLE_TIMEOUT,
       sessionIdleDays: values.SESSION_IDLE_DAYS,
     },
     secrets: {
       databaseUrl: values.DATABASE_URL,
       apiToken: values.API_TOKEN ?? null,
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
+      huggingFaceToken: values.HF_TOKEN ?? null,
+      notifyUrl: values.NOTIFY_URL ?? null,
       invokeaiLogin: invokeaiLoginOf(values),
     },
   };
@@ -341,7 +446,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** Scheme, host and port: neither path nor `*`. */
+/** Scheme, host and port; no path and no `*`. */
 function isOrigin(entry: string): boolean {
   const url = URL.parse(entry);
   return (

@@ -1,4 +1,4 @@
-/** Decides the HTTP status and whether another try can help. */
+/** Decides the HTTP status and whether a retry can help. */
 export type ErrorKind =
   | "invalid" // 400: the request itself is at fault
   | "unauthorized" // 401
@@ -8,14 +8,14 @@ export type ErrorKind =
   | "conflict" // 409
   | "too_large" // 413
   | "unsupported_type" // 415
-  | "unprocessable" // 422: well-formed, but this image cannot be taken
+  | "unprocessable" // 422: well-formed, but the image is rejected
   | "rate_limited" // 429
   | "internal" // 500
-  | "provider" // 502: InvokeAI or RunPod failed us
-  | "unavailable" // 503: a part of ours is away for a while
+  | "provider" // 502: InvokeAI or RunPod failed
+  | "unavailable" // 503: one of our own services is temporarily unavailable
   | "storage_full"; // 507
 
-/** The contract's words; a client may branch on them. */
+/** The codes of the API's error body; clients may branch on them. */
 export const errorCodes = [
   "validation_error",
   "unauthorized",
@@ -44,7 +44,7 @@ export type ErrorCode = (typeof errorCodes)[number];
 /** One fault of a request: `path` is a JSON path such as `parameters.width`. */
 export type FieldFault = { path: string; message: string };
 
-/** A fault we can name to a caller. `message` tells the reader what to do. */
+/** A known fault that may be reported to the caller. `message` says what to do. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly kind: ErrorKind;
@@ -65,18 +65,42 @@ export class AppError extends Error {
   }
 }
 
-/** The 404 of something that is not there, or may not be seen. */
-export function notFound(what: string): AppError {
+/**
+ * The 404 for something that does not exist or is not visible to the caller.
+ * @param path the field of the request that names it
+ */
+export function notFound(what: string, path?: string): AppError {
   return new AppError({
     kind: "not_found",
     code: "not_found",
     message: `There is no such ${what}.`,
+    ...(path !== undefined && { details: { path } }),
   });
 }
 
-/** The 409 of a request that the present state does not allow. */
+/** The 409 for a request that the current state does not allow. */
 export function conflict(message: string): AppError {
   return new AppError({ kind: "conflict", code: "conflict", message });
+}
+
+/** The 413 for a body above this server's limits. */
+export function payloadTooLarge(message: string, details?: Record<string, number>): AppError {
+  return new AppError({
+    kind: "too_large",
+    code: "payload_too_large",
+    message,
+    ...(details && { details }),
+  });
+}
+
+/** The 429 for too many requests; the client may retry after `retryAfterSeconds`. */
+export function rateLimited(message: string, retryAfterSeconds: number): AppError {
+  return new AppError({
+    kind: "rate_limited",
+    code: "rate_limited",
+    message,
+    details: { retry_after_seconds: retryAfterSeconds },
+  });
 }
 
 /** The 400 that lists every fault of a request at once. */
@@ -86,17 +110,19 @@ export function invalid(message: string, errors: FieldFault[]): AppError {
 
 export type Provider = "invokeai" | "runpod";
 
-/** What went wrong with an outside service, in words that hold nothing of its answer. */
+/** What went wrong with a provider; never contains text of its answer. */
 export type ProviderFault =
   | "unreachable" // refused, reset, DNS, TLS
+  | "away" // known not to run at the moment: called again once it runs; `message` says what it waits for
+  | "gone" // ended for good, with everything that it held
   | "timeout"
-  | "locked" // 401: a person has to set the login right; nothing was taken meanwhile
-  | "rejected" // 4xx: our request is at fault
+  | "locked" // 401: the owner must correct the login; the request had no effect
+  | "rejected" // 4xx: our request is wrong
   | "missing" // 404
   | "broken" // 5xx, HTML instead of JSON, wrong type, bad JSON, wrong length
-  | "busy"; // 429, 502–504: worth another try, `retryAfterMs` says when
+  | "busy"; // 429, 502–504: retry after `retryAfterMs`
 
-/** An adapter's only error: names provider, status and whether another try can help. */
+/** The only error that adapters throw: provider, status, and whether a retry can help. */
 export class ProviderError extends Error {
   override readonly name = "ProviderError";
   readonly provider: Provider;

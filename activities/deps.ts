@@ -1,10 +1,18 @@
 import type { Client } from "@temporalio/client";
 import type { Config } from "#config";
 import type { Database } from "#db/client";
-import type { DecodeLimits } from "#media/pixel-budget";
-import type { Storage } from "#media/storage";
+import type { DecodeLimits } from "#media/pictures/decode-budget";
+import type { Storage } from "#media/storage/storage";
 import type { Timings } from "#workflows/timings";
 import type { InvokeAiClient } from "./adapters/invokeai/client";
+import type { PodProvider } from "./adapters/pods/provider";
+import type { PodSecret } from "./pods/secret";
+
+export type PodDeps = Readonly<{
+  provider: PodProvider;
+  secret: PodSecret;
+  installationId: string;
+}>;
 
 /** What the activities of one worker share. */
 export type ActivityDeps = Readonly<{
@@ -12,11 +20,16 @@ export type ActivityDeps = Readonly<{
   database: Database;
   storage: Storage;
   decodeLimits: DecodeLimits;
-  /** Only for what a workflow cannot do itself: starting runs that the rows ask for. */
+  /** Only for what a workflow cannot do itself: starting missing runs, signalling runs, schedules. */
   temporal: Client;
-  /** The client of a backend by its name (`local`) at its present address, which stays out of workflow histories. */
-  invokeai: (backend: string) => Promise<InvokeAiClient>;
-  /** Handed to the runs that are started from rows. */
+  /**
+   * The client of a place (`local`, a volume, a pod), at its current address, which stays out of workflow histories.
+   * Throws ProviderError `away` for a place that is not running, `gone` for one that ended for good.
+   */
+  invokeai: (place: string) => Promise<InvokeAiClient>;
+  /** null: no pod can be rented. */
+  pods: PodDeps | null;
+  /** Passed to the runs that are started from rows. */
   timings: Partial<Timings>;
   now: () => Date;
   newId: () => string;

@@ -2,8 +2,8 @@ import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { AppError, type ErrorKind, ProviderError } from "#errors";
 import type { StepFailure } from "#workflows/generation-step/contract";
 
-// What may be well again after a while, without anybody changing the request.
-const passing: ReadonlySet<ErrorKind> = new Set([
+// May succeed later with the same request.
+const transient: ReadonlySet<ErrorKind> = new Set([
   "provider",
   "unavailable",
   "storage_full",
@@ -11,8 +11,8 @@ const passing: ReadonlySet<ErrorKind> = new Set([
 ]);
 
 /**
- * The one place where a fault becomes Temporal's: retryable or not, and with words that may be read
- * by anyone. Of errors that nobody named, only the kind goes into the history.
+ * The one place that maps errors to Temporal's failures: retryable or not, with a message that anyone may read.
+ * The text of an unexpected error does not go into the history.
  */
 export function toFailure(error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
@@ -20,7 +20,7 @@ export function toFailure(error: unknown): unknown {
     return ApplicationFailure.create({
       message: error.message,
       type: error.code,
-      nonRetryable: !passing.has(error.kind),
+      nonRetryable: !transient.has(error.kind),
     });
   }
   if (error instanceof ProviderError) {
@@ -32,25 +32,37 @@ export function toFailure(error: unknown): unknown {
       details: [providerReason(error)],
     });
   }
+  if (isStatementTimeout(error)) {
+    return ApplicationFailure.create({
+      message: "A statement took too long, or waited too long for a lock; it is retried.",
+      type: "database_timeout",
+    });
+  }
   return ApplicationFailure.create({
-    message: "Something failed that is not named; the worker's log tells more.",
+    message: "An unexpected error occurred; the worker's log has details.",
     type: "server_error",
   });
 }
 
-/** For the row of a step that ends by it. */
+/** Postgres 57014, query_canceled; Drizzle's error has it as its cause. */
+function isStatementTimeout(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error && "code" in cause && cause.code === "57014";
+}
+
+/** For the row of a step that fails because of it. */
 function providerReason({ provider, message }: ProviderError): StepFailure {
   return provider === "invokeai"
     ? {
         code: "invokeai_connection_error",
         message,
-        suggestion: "Look after InvokeAI, then retry the step.",
+        suggestion: "Check InvokeAI, then retry the step.",
       }
-    : { code: "pod_error", message, suggestion: "Look after the pod, then retry the step." };
+    : { code: "pod_error", message, suggestion: "Check the pod, then retry the step." };
 }
 
-/** Gives a step up: the words reach its row, and another try does not help. */
-export function giveUp(reason: StepFailure): ApplicationFailure {
+/** Fails a step without a retry; the reason is stored in its row. */
+export function permanentFailure(reason: StepFailure): ApplicationFailure {
   return ApplicationFailure.create({
     message: reason.message,
     type: reason.code,

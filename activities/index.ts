@@ -1,53 +1,38 @@
-import { log } from "@temporalio/activity";
-import { CancelledFailure } from "@temporalio/common";
-import { createBackendActivities } from "./backend";
+import { createBackendActivities } from "./backend/backend";
+import { createBatchActivities } from "./generation/batch";
 import type { ActivityDeps } from "./deps";
-import { createEnqueueActivities } from "./enqueue";
-import { toFailure } from "./failures";
-import { createHousekeepingActivities } from "./housekeeping";
-import { createImportActivities } from "./imports";
-import { createPurgeActivities } from "./purge";
-import { createReproductionActivities } from "./reproductions";
-import { createRetrievalActivities } from "./retrievals";
-import { createSessionActivities } from "./sessions";
-import { createSettleActivities } from "./settle";
-import { createSourceActivities } from "./source";
-import { createStepActivities } from "./steps";
-import { createWatchActivities } from "./watch";
+import { createHousekeepingActivities } from "./housekeeping/housekeeping";
+import { createImportActivities } from "./imports/imports";
+import { createReaperActivities } from "./pods/reaper";
+import { createInstallActivities } from "./models/installs";
+import { createOfferActivities } from "./pods/offers";
+import { createPodActivities } from "./pods/tend";
+import { createPurgeActivities } from "./housekeeping/purge";
+import { createReproductionActivities } from "./reproduction/reproductions";
+import { createRetrievalActivities } from "./retrieval/retrievals";
+import { createSessionActivities } from "./generation/sessions";
+import { createStepActivities } from "./generation/steps";
+import { createTurnActivities } from "./backend/turns";
 
-/** What the workflows call; only the type reaches them. */
+/** Workflows import only this type. */
 export type Activities = ReturnType<typeof createActivities>;
 
-/** Every activity, with its faults made readable for workflows and for whoever looks at a history. */
+/** All activities. They throw our own errors, which the worker's interceptor `mapFailures` maps to failures. */
 export function createActivities(deps: ActivityDeps) {
-  return withNamedFailures({
+  return {
     ...createSessionActivities(deps),
     ...createStepActivities(deps),
-    ...createSourceActivities(deps),
-    ...createEnqueueActivities(deps),
-    ...createWatchActivities(deps),
-    ...createSettleActivities(deps),
+    ...createTurnActivities(deps),
+    ...createBatchActivities(deps),
     ...createRetrievalActivities(deps),
     ...createReproductionActivities(deps),
     ...createBackendActivities(deps),
     ...createHousekeepingActivities(deps),
     ...createImportActivities(deps),
     ...createPurgeActivities(deps),
-  });
-}
-
-function withNamedFailures<Group extends object>(group: Group): Group {
-  const wrapped = Object.entries(group).map(([name, activity]) => [name, named(activity)]);
-  return Object.fromEntries(wrapped);
-}
-
-function named(activity: (input: unknown) => Promise<unknown>) {
-  return async (input: unknown) => {
-    try {
-      return await activity(input);
-    } catch (error) {
-      if (!(error instanceof CancelledFailure)) log.warn("an activity failed", { error });
-      throw toFailure(error);
-    }
+    ...createInstallActivities(deps),
+    ...createOfferActivities(deps),
+    ...createPodActivities(deps),
+    ...createReaperActivities(deps),
   };
 }

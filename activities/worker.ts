@@ -1,11 +1,17 @@
-import { ConfigError, loadConfig } from "#config";
-import { runWorker } from "./run-worker";
+import { ConfigError, environmentOf, loadConfig } from "#config";
+import { runWorker } from "./worker/run-worker";
+
+const aliveEveryMs = 2_000;
+// `./gallery up` restarts a worker whose event loop is blocked.
+if (process.connected) {
+  setInterval(() => process.connected && process.send?.("alive"), aliveEveryMs).unref();
+}
 
 try {
-  // An activity that left a handle open would keep the process alive.
-  process.exit(await runWorker(loadConfig(process.env)));
+  // Explicit exit: a handle that an activity left open would keep the process alive.
+  process.exit(await runWorker(loadConfig(environmentOf("worker", process.env))));
 } catch (error) {
-  // One plain line for a person: what is wrong with the set-up is no fault of the program.
+  // One plain line: a wrong set-up is not a bug, so no stack.
   const message = error instanceof Error ? error.message : String(error);
   console.error(error instanceof ConfigError ? message : `worker: ${message}`);
   process.exit(1);

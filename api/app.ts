@@ -1,34 +1,48 @@
-import { Elysia } from "elysia";
+import { createLoginAttempts } from "./http/login-attempts";
 import type { ApiDeps } from "./deps";
-import { createEnvelope } from "./envelope";
-import { createErrorsPlugin } from "./errors";
-import { jsonBody } from "./json-body";
+import { buildOpenApi } from "./openapi/index";
+import { type EdgeLimits, edgeLimits } from "./http/edge-limits";
+import { createErrorsPlugin } from "./http/errors";
+import { createFileCache } from "./http/responses/file-cache";
+import { jsonBody } from "./http/bodies/json-body";
+import { createModule } from "./http/module";
 import { createModules } from "./modules";
 import { createDocsModule } from "./modules/docs/index";
-import { buildOpenApi } from "./document/index";
-import { createRouteTable } from "./route-table";
-import { countCharacters } from "./text-length";
+import { createOwnerSessions } from "./http/owner-session";
+import { createPipeline } from "./http/pipeline";
+import { exactJson, readPlainText } from "./http/bodies/plain-values";
+import { createRouter } from "./http/routes";
+import { countCharacters } from "./fields/text-length";
 
-/** The whole api as one app; nothing is connected or listening before the first request. */
-export function createApp(deps: ApiDeps) {
-  const modules = createModules(deps);
+/** The whole api; nothing is connected or listening before the first request. */
+export function createApp(given: ApiDeps, limits: EdgeLimits = edgeLimits) {
+  const pictures = createFileCache(given.storage, given.now);
+  const deps = {
+    ...given,
+    storage: pictures.storage,
+    ownerSessions: createOwnerSessions(given),
+    pictures,
+    loginAttempts: createLoginAttempts(given.database),
+  };
+  const modules = createModules(deps, limits);
   let document: ReturnType<typeof buildOpenApi> | undefined;
 
-  // `normalize` would drop unknown fields silently where the caller has to be told.
-  const app = new Elysia({ normalize: false }).use(createErrorsPlugin(deps.log)).use(jsonBody);
-  for (const module of modules) app.use(module);
-  app.use(createDocsModule(() => (document ??= buildOpenApi(modules))));
+  const app = createModule({})
+    .use(createErrorsPlugin(deps.log))
+    .use(jsonBody)
+    .use(modules)
+    .use(createDocsModule(() => (document ??= buildOpenApi(modules))));
 
   for (const { hooks } of app.routes) {
-    // Fields of a body that nobody knows are refused, parameters of an address are ignored.
-    if (hooks.query) hooks.query.additionalProperties = true;
-    for (const schema of [hooks.body, hooks.query, hooks.params]) countCharacters(schema);
+    // Unknown fields of a body are refused; unknown query parameters are ignored.
+    if (hooks.query) {
+      hooks.query.additionalProperties = true;
+      readPlainText(hooks.query);
+    }
+    exactJson(hooks.body);
+    for (const schema of [hooks.query, hooks.params]) countCharacters(schema);
   }
+  app.compile();
 
-  const envelope = createEnvelope(deps, createRouteTable(app.routes));
-  // Round everything, so that it also holds for what no route answers.
-  return app.wrap((next, request) => {
-    type Next = (request: Request) => Response | Promise<Response>;
-    return ((original: Request) => envelope(next as unknown as Next, original ?? request)) as never;
-  });
+  return { routes: app.routes, handle: createPipeline(deps, createRouter(app.routes), limits) };
 }

@@ -1,74 +1,47 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Db } from "#db/client";
-import { countConnections } from "#db/queries/connections";
-import type { WorkflowTeller } from "./workflow-teller";
+import { countConnections } from "#db/queries/installation/connections";
+import type { Output } from "#output";
+import { type CountRequest, createRequestDurations } from "./request-durations";
+import type { WorkflowClient } from "./temporal/workflow-client";
 
 export type Metrics = {
   registry: Registry;
-  /** @param request.route the pattern, never the address: that may hold a link's key; null: no route answered */
-  countRequest(request: {
-    method: string;
-    route: string | null;
-    status: number;
-    seconds: number;
-  }): void;
+  countRequest: CountRequest;
   countUpload(outcome: "created" | "duplicate" | "rejected", bytes: number): void;
-  /** @param call which call to the workflow service got no good answer */
+  /** @param call which call to the workflow service failed */
   countWorkflowError(call: string): void;
 };
 
-// From a thumbnail out of the cache to a form of ten large pictures.
-const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-
 /**
- * What is counted, in a registry of its own: two apps in one process do not meet. Labels come from lists that are
- * ours: no id, key, name or address is ever one.
+ * Metrics with their own registry, so that two apps in one process do not share counts. Labels come from fixed lists:
+ * an id, key, name or address is never a label.
  */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const durations = new Histogram({
-    name: "gallery_http_request_duration_seconds",
-    help: "Time until an answer began, by method, pattern of the route and status",
-    labelNames: ["method", "route", "status"],
-    buckets: durationBuckets,
-    registers,
-  });
   const uploads = new Counter({
     name: "gallery_uploads_total",
-    help: "Files that were sent, by what became of them",
+    help: "Uploaded files, by outcome",
     labelNames: ["outcome"],
     registers,
   });
   const uploadBytes = new Counter({
     name: "gallery_upload_bytes_total",
-    help: "Bytes of files that were received whole",
+    help: "Bytes of completely received files",
     registers,
   });
   const workflowErrors = new Counter({
     name: "gallery_workflow_client_errors_total",
-    help: "Calls to the workflow service without a good answer, by call",
+    help: "Failed calls to the workflow service, by call",
     labelNames: ["call"],
     registers,
   });
   for (const outcome of ["created", "duplicate", "rejected"]) uploads.inc({ outcome }, 0);
 
-  // Kept by their labels: finding one anew would be a good part of what a thumbnail costs.
-  const series = new Map<string, ReturnType<typeof durations.labels>>();
-
   return {
     registry,
-    countRequest({ method, route, status, seconds }) {
-      const key = `${method} ${status} ${route}`;
-      let durationsOfKind = series.get(key);
-      if (!durationsOfKind) {
-        const labels = { method: methods.has(method) ? method : "other", route: route ?? "none" };
-        durationsOfKind = durations.labels({ ...labels, status });
-        if (methods.has(method)) series.set(key, durationsOfKind);
-      }
-      durationsOfKind.observe(seconds);
-    },
+    countRequest: createRequestDurations(registry),
     countUpload(outcome, bytes) {
       uploads.inc({ outcome });
       uploadBytes.inc(bytes);
@@ -77,42 +50,55 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** Adds what there is to tell of this process: memory, processor, open files, lag of the event loop. */
+/** Adds metrics of this process: memory, processor time, open files, event loop lag. */
 export function watchProcess({ registry }: Metrics): void {
   collectDefaultMetrics({ register: registry });
-  // Of another engine: zero, or not what their names say, under Bun.
+  // V8 metrics: under Bun they are zero or do not mean what their names say.
   const foreign = /^nodejs_(heap_space|active|version|gc)|^process_(heap|virtual_memory)_bytes$/;
   for (const { name } of registry.getMetricsAsArray()) {
     if (foreign.test(name)) registry.removeSingleMetric(name);
   }
 }
 
-/** Within this the database answers, or nothing is told of it. */
-const databaseBoundMs = 1_000;
+/** Adds the number of lost log lines. */
+export function watchLog({ registry }: Metrics, { lostLines }: Output): void {
+  const counter = new Counter({
+    name: "gallery_log_lines_lost_total",
+    help: "Log lines of the api that could not be written, for example because the disk is full",
+    registers: [registry],
+    collect() {
+      counter.reset();
+      counter.inc(lostLines());
+    },
+  });
+}
 
-/** Adds what the connections to the database do; asked when somebody asks for the metrics. */
+/** If the database does not answer within this time, its metrics are left out. */
+const databaseTimeoutMs = 1_000;
+
+/** Adds the number of database connections by state, queried on each scrape. */
 export function watchDatabase({ registry }: Metrics, db: Db): void {
   const gauge = new Gauge({
     name: "gallery_database_connections",
-    help: "Connections of the api to the database, by what they do",
+    help: "Connections of the api to the database, by state",
     labelNames: ["state"],
     registers: [registry],
     async collect() {
       gauge.reset();
       const counted = await Promise.race([
         countConnections(db).catch(() => []),
-        Bun.sleep(databaseBoundMs).then(() => []),
+        Bun.sleep(databaseTimeoutMs).then(() => []),
       ]);
       for (const { state, count } of counted) gauge.set({ state }, count);
     },
   });
 }
 
-/** No worker is no failed call, and the other two call nobody. */
+/** Not counted: "no worker" is not an error, the others make no call. */
 const uncounted = new Set(["hasWorker", "workflowUrl", "close"]);
 
-/** The same teller, with each call counted that the workflow service did not take. */
-export function countFailedCalls(teller: WorkflowTeller, metrics: Metrics): WorkflowTeller {
+/** The same client; each call that the workflow service did not accept is counted. */
+export function countFailedCalls(client: WorkflowClient, metrics: Metrics): WorkflowClient {
   type Call = (...args: unknown[]) => unknown;
   const counted = (name: string, call: Call): Call =>
     async function (...args) {
@@ -125,9 +111,9 @@ export function countFailedCalls(teller: WorkflowTeller, metrics: Metrics): Work
         throw error;
       }
     };
-  const entries = Object.entries(teller).map(([name, call]) => [
+  const entries = Object.entries(client).map(([name, call]) => [
     name,
     uncounted.has(name) ? call : counted(name, call as Call),
   ]);
-  return Object.fromEntries(entries) as WorkflowTeller;
+  return Object.fromEntries(entries) as WorkflowClient;
 }

@@ -1,5 +1,6 @@
-import type { AnyElysia } from "elysia";
-import type { ApiDeps } from "./deps";
+import type { RouteDeps } from "./deps";
+import { type EdgeLimits, edgeLimits } from "./http/edge-limits";
+import { createModule } from "./http/module";
 import { createAlbumsModule } from "./modules/albums/index";
 import { createAuthModule } from "./modules/auth/index";
 import { createBackendModule } from "./modules/backend/index";
@@ -16,23 +17,22 @@ import { createSessionArchiveModule } from "./modules/session-archive/index";
 import { createSharesModule } from "./modules/shares/index";
 import { createTemplatesModule } from "./modules/templates/index";
 
-/** Every feature of the api but the page that shows its document. */
-export function createModules(deps: ApiDeps): AnyElysia[] {
-  return [
-    createAlbumsModule(deps),
-    createAuthModule(deps),
-    createBackendModule(deps),
-    createEventsModule(deps),
-    createGenerationModule(deps),
-    createHealthModule(deps),
-    createMetricsModule(deps),
-    createImportsModule(deps),
-    createModelsModule(deps),
-    createPhotosModule(deps),
-    createSessionArchiveModule(deps),
-    createSettingsModule(deps),
-    createTimelineModule(deps),
-    createSharesModule(deps),
-    createTemplatesModule(deps),
-  ];
+/** All features of the api, except the page that shows the OpenAPI document. */
+export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) {
+  return createModule({})
+    .use(createAlbumsModule(deps))
+    .use(createAuthModule(deps))
+    .use(createBackendModule(deps))
+    .use(createEventsModule(deps, limits))
+    .use(createGenerationModule(deps))
+    .use(createHealthModule(deps))
+    .use(createMetricsModule(deps))
+    .use(createImportsModule(deps))
+    .use(createModelsModule(deps))
+    .use(createPhotosModule(deps))
+    .use(createSessionArchiveModule(deps))
+    .use(createSettingsModule(deps))
+    .use(createTimelineModule(deps))
+    .use(createSharesModule(deps))
+    .use(createTemplatesModule(deps));
 }

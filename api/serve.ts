@@ -1,53 +1,45 @@
 import type { Config } from "#config";
 import { openDatabase } from "#db/client";
-import { countMissingMigrations } from "#db/migrations";
-import { createDiskStorage } from "#media/disk";
-import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
+import { openLibrary } from "#library/open";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
+import { createOutput, ignoreStreamFaults } from "#output";
 import { configuredTimings, type Timings } from "#workflows/timings";
-import { rememberAnswerTime } from "./answer-time";
 import { createApp } from "./app";
-import { createDatabaseProbe } from "./database-watch";
-import type { ApiDeps } from "./deps";
-import { checkInstallation } from "./installation";
-import { createLog } from "./log";
-import { countFailedCalls, createMetrics, watchDatabase, watchProcess } from "./metrics";
-import { rememberPeer } from "./peer";
-import { createWorkflowTeller } from "./temporal";
+import { createDatabaseProbe } from "./http/database-watch";
+import { type ApiDeps, passwordCost } from "./deps";
+import { edgeLimits, type EdgeLimits } from "./http/edge-limits";
+import { createLog, inBatches } from "./log";
+import { countFailedCalls, createMetrics, watchDatabase, watchLog, watchProcess } from "./metrics";
+import { watchPods } from "./pod-metrics";
+import { withRawPaths } from "./http/request-path";
+import { createWorkflowClient } from "./temporal/workflow-client";
 
-/** For the headers of a request; what comes after has bounds of its own. */
-const headersSeconds = 15;
-/** For an answer on which nothing moves: longer than a decode may take, and than an event stream is silent. */
-const answerSeconds = 120;
-/** Requests that are being answered when the server is asked to stop are given this long. */
+/** Requests in progress when the server is asked to stop have this long to finish. */
 const drainMs = 3_000;
 
 export type RunningApi = { url: string; stop(): Promise<void> };
 
 /**
  * Starts the api and returns once it listens.
- * @param options.timings waits of the workflows it starts, for tests
- * @throws Error that says what to do: migrations missing, wrong data folder, port taken
+ * @param options.timings waits of the workflows that the api starts; for tests
+ * @param options.limits limits on time and on concurrent requests; for tests
+ * @throws Error whose message says what to do: migrations missing, wrong data folder, port in use
  */
 export async function serve(
   config: Config,
-  options: { timings?: Partial<Timings> } = {},
+  options: { timings?: Partial<Timings>; limits?: Partial<EdgeLimits> } = {},
 ): Promise<RunningApi> {
-  const log = createLog(config.logLevel);
+  ignoreStreamFaults();
+  const output = createOutput();
+  const log = createLog(config.logLevel, inBatches(output));
   const database = openDatabase(config.secrets.databaseUrl, {
     maxConnections: 16,
     applicationName: "gallery-api",
   });
-  const storage = createDiskStorage({ dataDir: config.dataDir });
   try {
-    const missing = await countMissingMigrations(database.db);
-    if (missing > 0) {
-      throw new Error(
-        `The database lacks ${missing} migration${missing === 1 ? "" : "s"}; run: ./gallery migrate`,
-      );
-    }
-    const installation = await checkInstallation(database.db, storage);
+    const { installation, storage } = await openLibrary(database.db, config);
     const probe = createDatabaseProbe(config.secrets.databaseUrl);
-    const temporal = createWorkflowTeller({
+    const temporal = createWorkflowClient({
       address: config.temporal.address,
       namespace: config.temporal.namespace ?? `gallery-${installation.id}`,
       uiUrl: config.temporal.uiUrl,
@@ -56,22 +48,27 @@ export async function serve(
     });
     const metrics = createMetrics();
     watchProcess(metrics);
+    watchLog(metrics, output);
     watchDatabase(metrics, database.db);
+    watchPods(metrics, database.db, config);
     const closing = new AbortController();
     const deps: ApiDeps = {
       config,
+      installation,
       database,
       databaseIsAway: probe.isAway,
       storage,
-      decoding: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
+      decodeLimits: { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 },
       temporal: countFailedCalls(temporal, metrics),
+      passwordCost,
       log,
       metrics,
       now: () => new Date(),
-      newId: () => Bun.randomUUIDv7(),
+      newId: () => crypto.randomUUID(),
       closing: closing.signal,
     };
-    const server = listen(config, createApp(deps));
+    const limits = { ...edgeLimits, ...options.limits };
+    const server = listen(config, createApp(deps, limits), limits);
     const url = server.url.href.replace(/\/$/, "");
     log.info({ url }, "listening");
 
@@ -89,19 +86,24 @@ export async function serve(
   }
 }
 
-function listen(config: Config, app: ReturnType<typeof createApp>) {
+function listen(config: Config, app: ReturnType<typeof createApp>, limits: EdgeLimits) {
   const server = Bun.serve({
     hostname: config.http.host,
     port: config.http.port,
-    // Every reader of a body counts for itself; the server's own bound answers a bare 413.
+    // Bun's error page shows paths and source lines; with a shared port, a port in use would go unnoticed.
+    development: false,
+    reusePort: false,
+    // Each reader of a body has its own limit; Bun's limit answers 413 without an error body.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    idleTimeout: headersSeconds,
-    fetch(request, here) {
-      here.timeout(request, answerSeconds);
-      rememberAnswerTime(request, (seconds) => here.timeout(request, seconds));
-      rememberPeer(request, here.requestIP(request)?.address);
-      return app.fetch(request);
-    },
+    idleTimeout: limits.headersSeconds,
+    ...withRawPaths<Bun.Server<undefined>>((request, here, sentSegments) => {
+      here.timeout(request, limits.answerSeconds);
+      return app.handle(request, {
+        address: here.requestIP(request)?.address,
+        sentSegments,
+        setAnswerTime: (seconds) => here.timeout(request, seconds),
+      });
+    }),
   });
   return server;
 }

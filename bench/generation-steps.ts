@@ -1,12 +1,12 @@
-import type { ApiClient } from "#dev/demo/client";
+import type { ApiClient } from "#stack/demo/client";
 
-/** Moments in ms since 1970, of one clock: everything runs on this machine. */
+/** Times in ms since 1970, all from the same clock: everything runs on this machine. */
 export type StepRun = { stepId: string; batchId: string; requestedAt: number; endedAt: number };
 
 type AskedStep = { model_key: string; batch_size: number } & Record<string, number | string>;
 type Step = { id: string; status: string; batch_id?: string; completed_at?: string };
 
-/** @param sourceId of a photo that the first step draws over */
+/** @param sourceId the source photo of the first step */
 export async function openSession(api: ApiClient, sourceId?: string): Promise<string> {
   const entry =
     sourceId === undefined
@@ -16,8 +16,8 @@ export async function openSession(api: ApiClient, sourceId?: string): Promise<st
 }
 
 /**
- * A step with seeds of its own, from its request to the moment that its row tells as its end: all its images are here.
- * @param pauseMs between two looks. The row has the exact moment; to look more often takes time from what is measured.
+ * Runs a step with unique seeds, from its request to the completion time in its row, when all its images are stored.
+ * @param pauseMs time between polls. The row has the exact time; polling more often would disturb the measurement.
  */
 export async function runStep(
   api: ApiClient,

@@ -1,19 +1,19 @@
 import type { Database } from "#db/client";
 
-/** In so many of a hundred prompts. */
+/** In this many of a hundred prompts. */
 export const frequentWord = "portrait";
-/** In one of fifty thousand. */
+/** In one of fifty thousand prompts. */
 export const rareWord = "xylophone";
-/** Of each twentieth photo. */
+/** On every twentieth photo. */
 export const tag = "family";
 export const albumId = "00000000-0000-4000-8000-00000000a1b0";
 
 const albumSize = 20_000;
 
 /**
- * Fills an empty library with rows of finished photos: one each ten minutes back in time, twenty years of a million.
- * Half of them are generated, each 50th is a favourite, each 100th in the trash. No file belongs to them. Words are
- * made in SQL, as all of them are lower case without accents. Indexes are made afterwards, which is faster.
+ * Fills an empty library with rows of finished photos, without files: one every ten minutes back in time, a million in
+ * twenty years. Half of them are generated, every 50th is a favourite, every 100th is in the trash. Words are made in
+ * SQL, since all are lower case without accents. Indexes are created afterwards, which is faster.
  */
 export async function seedLibrary({ sql }: Database, amount: number): Promise<void> {
   const indexes = await sql<{ name: string; definition: string }[]>`
@@ -54,10 +54,10 @@ export async function seedLibrary({ sql }: Database, amount: number): Promise<vo
     select ${albumId}, id, row_number() over (order by content_hash) * 65536
     from (select id, content_hash from photos where deleted_at is null order by content_hash limit ${albumSize}) as chosen`;
   await sql.begin(async (tx) => {
-    // Enough for the indexes of words and tags to be made in one go.
+    // Enough to build the indexes of words and tags in one pass.
     await tx`set local maintenance_work_mem = '1GB'`;
     for (const { definition } of indexes) await tx.unsafe(definition);
   });
-  // What autovacuum does in the background of a library that grew over years.
+  // Autovacuum would have done this in a library that grew over years.
   await sql`vacuum analyze`;
 }

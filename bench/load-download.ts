@@ -3,7 +3,10 @@ import { answerScript } from "./script";
 
 const everyBytes = 50_000_000;
 
-/** Reads an answer to its end. @returns MB a second, and the most memory that its sender held meanwhile, MB */
+/**
+ * Reads a response to its end.
+ * @returns MB per second, and the sender's peak memory meanwhile, in MB
+ */
 async function download({ url, pid }: { url: string; pid: number }) {
   const startedAt = performance.now();
   const { hostname, port, host, pathname } = new URL(url);
@@ -11,7 +14,7 @@ async function download({ url, pid }: { url: string; pid: number }) {
   let bytes = 0;
   let looked = 0;
   let peak = 0;
-  // A bare socket: what an HTTP client takes of the machine is missing to the server.
+  // A raw socket, because an HTTP client would take CPU time from the server.
   await Bun.connect({
     hostname,
     port: Number(port),

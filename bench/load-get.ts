@@ -6,8 +6,8 @@ type Load = { url: string; paths: string[]; connections: number; seconds: number
 const headersEnd = Buffer.from("\r\n\r\n");
 
 /**
- * Asks for the paths in turn, over so many kept connections, each with one request at a time. Bare sockets
- * and no HTTP client: what it takes of the machine is missing to the server.
+ * Requests the paths in turn over kept-alive connections, each with one request at a time. Raw sockets, because an
+ * HTTP client would take CPU time from the server.
  */
 async function load({ url, paths, connections, seconds }: Load): Promise<LoadResult> {
   const { hostname, port, host } = new URL(url);
@@ -66,7 +66,7 @@ async function load({ url, paths, connections, seconds }: Load): Promise<LoadRes
 function bodyBytes(head: string): number {
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   if (!head.startsWith("HTTP/1.1 200") || length === undefined) {
-    throw new Error(`an answer that was not expected: ${head.slice(0, 300)}`);
+    throw new Error(`an unexpected response: ${head.slice(0, 300)}`);
   }
   return Number(length);
 }

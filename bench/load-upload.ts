@@ -3,10 +3,13 @@ import { answerScript } from "./script";
 
 type Load = { url: string; files: string[]; atOnce: number };
 
-/** Uploads each file, so many at once. @returns the rate and the ids of the new photos */
+/**
+ * Uploads each file, `atOnce` at a time.
+ * @returns the rate and the ids of the new photos
+ */
 async function upload({ url, files, atOnce }: Load): Promise<{ perSecond: number; ids: string[] }> {
   const boundary = "gallery-bench";
-  // Read beforehand: the sender's disk is not what is measured.
+  // Read beforehand, so that the sender's disk is not measured.
   const bodies = await Promise.all(
     files.map(async (path) =>
       Buffer.concat([
@@ -28,7 +31,7 @@ async function upload({ url, files, atOnce }: Load): Promise<{ perSecond: number
         body,
       });
       const answer = (await response.json()) as { id: string };
-      if (response.status !== 201) throw new Error(`an upload was not taken: ${response.status}`);
+      if (response.status !== 201) throw new Error(`an upload was rejected: ${response.status}`);
       ids.push(answer.id);
     }
   };

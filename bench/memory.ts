@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 const megabyte = 1_000_000;
 
 /**
- * Memory of a process as Linux counts it, in MB: what is resident now (VmRSS) and what was at most (VmHWM).
- * undefined where there is no /proc.
+ * Memory of a process in MB, as counted by Linux: resident now (VmRSS) and at its peak (VmHWM). undefined without
+ * /proc.
  */
 export async function readMemory(pid: number): Promise<{ now: number; peak: number } | undefined> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => undefined);

@@ -1,16 +1,16 @@
 import { parseArgs } from "node:util";
-import { Refusal } from "#dev/refusal";
+import { Refusal } from "#stack/refusal";
 
 export type MeasureOptions = Readonly<{
-  /** A few rounds only: whether a measurement works, not what it says. */
+  /** Only a few rounds, to check that a measurement works; its figures mean little. */
   isShort: boolean;
-  /** A real InvokeAI that nobody else uses; undefined: none is at hand. */
+  /** A real InvokeAI without other users; undefined when there is none. */
   invokeaiUrl: string | undefined;
 }>;
 
 /**
- * The names and options behind `./gallery bench`.
- * @throws Refusal that says what is not known
+ * Parses the names and options of `./gallery bench`.
+ * @throws Refusal that names unknown ones
  */
 export function parseBenchArguments(args: readonly string[]): {
   names: string[];

@@ -1,14 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { paint } from "#dev/simulators/invokeai/paint";
-import { addPngText } from "#dev/simulators/invokeai/png-text";
+import { paint } from "#simulators/invokeai/paint";
+import { addPngText } from "#simulators/invokeai/png-text";
 
 const side = 1024;
-/** Of 255. A painted scene is flat; with this much grain it weighs what a generated or photographed one does. */
+/** Of 255. A painted scene is flat; with this much grain it is as large as a generated picture or a photo. */
 const grain = 12;
 
-/** Paints so many pictures of 1024², some 2 MB each. */
+/** Paints this many pictures of 1024², some 2 MB each. */
 export async function paintPictures(amount: number): Promise<Buffer[]> {
   const pictures: Buffer[] = [];
   for (let seed = 0; seed < amount; seed += 1) {
@@ -27,7 +27,7 @@ export async function paintPictures(amount: number): Promise<Buffer[]> {
   return pictures;
 }
 
-/** Writes the pictures as files of this name; their bytes differ from those of any other name, their pixels do not. */
+/** Writes the pictures as files of this name; files of another name have other bytes, but the same pixels. */
 export async function writePictures(
   pictures: readonly Buffer[],
   folder: string,

@@ -1,4 +1,4 @@
-/** The middle one; of an even number the upper of the two. */
+/** The median; the upper one of two middle values. */
 export function median(values: readonly number[]): number {
   const middle = values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
   if (middle === undefined) throw new Error("nothing was measured");
@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Measures things in turn (A B A B …), so that whatever else the machine does meets all of them alike.
+ * Measures alternately (A B A B …), so that other load on the machine affects all equally.
  * @returns the median of each
  */
 export async function measureInTurn<Name extends string>(

@@ -1,5 +1,5 @@
 import { cpus, loadavg, totalmem } from "node:os";
-import { Refusal } from "#dev/refusal";
+import { Refusal } from "#stack/refusal";
 import { measureMemory } from "./measurements/generation-memory";
 import { measureProgress } from "./measurements/generation-progress";
 import { measureReal } from "./measurements/generation-real";
@@ -10,10 +10,12 @@ import { measureLibraryLists } from "./measurements/library-lists";
 import { measureImportOf } from "./measurements/library-import";
 import { measureSharePage } from "./measurements/library-share";
 import { measureZip } from "./measurements/library-zip";
+import { measureLine } from "./measurements/line";
 import { measureList } from "./measurements/list";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
 import { measureThumbnails } from "./measurements/thumbnails";
+import { measureVisitors } from "./measurements/visitors";
 import { readMemory } from "./memory";
 import { type MeasureOptions, parseBenchArguments } from "./options";
 import { type BenchStack, startBenchStack } from "./stack";
@@ -25,21 +27,29 @@ const measurements: Record<string, Measurement> = {
   ingest: measureIngest,
   thumbnails: measureThumbnails,
   sessions: measureSessions,
-  // Last: what its rows weigh is of no concern to the others.
+  // Last, because the size of its rows does not affect the others.
   list: measureList,
 };
 const start = "start";
 
-/** On a library of many years, which takes its time: measured only when `library`, or one of them, is named. */
+/** Hostile visitors; measured only when named. */
+const harm: Record<string, Measurement> = { visitors: measureVisitors };
+
+/**
+ * A library of many years, which takes long to fill; measured only when `library` or one of its measurements is named.
+ */
 const library: Record<string, Measurement> = {
   "library/share": measureSharePage,
   "library/zip": measureZip,
   "library/import": measureImportOf(1_000),
-  // Last: it fills the library.
+  // Last, because it fills the library.
   "library/lists": measureLibraryLists,
 };
 
-/** What a person who generates all evening feels: measured only when `generation`, or one of them, is named. */
+/**
+ * Generation as a user experiences it over an evening; measured only when `generation` or one of its measurements is
+ * named.
+ */
 const generation: Record<string, Measurement> = {
   "generation/steps": measureSteps,
   "generation/progress": measureProgress,
@@ -48,12 +58,16 @@ const generation: Record<string, Measurement> = {
   "generation/memory": measureMemory,
 };
 
-/** Takes a quarter of an hour: measured only when it is named. */
+/** A line of hundreds of steps; measured only when named. */
+const line: Record<string, Measurement> = { line: measureLine };
+
+/** Takes a quarter of an hour; measured only when named. */
 const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
 
 /**
- * `./gallery bench [name…] [--short] [--invokeai URL]`: measures what is named, or everything but the groups, and prints one table.
- * @returns the exit status; an aim that is missed is a result and no failure
+ * `./gallery bench [name…] [--short] [--invokeai URL]`: runs the named measurements, or all except the groups, and
+ * prints one table.
+ * @returns the exit status; a missed aim is a result, not a failure
  */
 export async function runBenchmarks(
   root: string,
@@ -64,7 +78,14 @@ export async function runBenchmarks(
   const usual = [...Object.keys(measurements), start];
   const groups: Record<string, object> = { library, generation };
   const members = Object.values(groups).flatMap((group) => Object.keys(group));
-  const known = [...usual, ...Object.keys(groups), ...members, ...Object.keys(long)];
+  const known = [
+    ...usual,
+    ...Object.keys(groups),
+    ...members,
+    ...Object.keys(harm),
+    ...Object.keys(line),
+    ...Object.keys(long),
+  ];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new Refusal(`There is no measurement "${unknown}"; there are: ${known.join(", ")}.`);
@@ -83,17 +104,17 @@ export async function runBenchmarks(
   return 0;
 }
 
-/** What needs a running gallery, and the memory that its processes held at most meanwhile. */
+/** Runs the measurements that need a running gallery, and adds the peak memory of its processes. */
 async function measureStack(
   root: string,
   env: Record<string, string | undefined>,
   wanted: readonly string[],
   options: MeasureOptions,
 ): Promise<Row[]> {
-  const all = { ...measurements, ...library, ...generation, ...long };
+  const all = { ...measurements, ...library, ...generation, ...harm, ...line, ...long };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
-  const stack = await announced("the start of what is needed", () => startBenchStack(root, env));
+  const stack = await announced("the start of the services", () => startBenchStack(root, env));
   try {
     const rows: Row[] = [];
     for (const [name, measure] of measured) {

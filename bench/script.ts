@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
 /**
- * Runs a script of this folder as a process of its own, so that neither load nor bare loop shares a thread
- * with what is measured. It gets `input` on standard input and answers with JSON on standard output.
+ * Runs a script of this folder as a separate process, so that load generators and baselines share no thread with the
+ * measured program. It receives `input` on standard input and returns JSON on standard output.
  */
 export async function runScript<Output>(name: string, input: unknown): Promise<Output> {
   const child = Bun.spawn(
@@ -19,7 +19,7 @@ export async function runScript<Output>(name: string, input: unknown): Promise<O
   return JSON.parse(output) as Output;
 }
 
-/** The other end of `runScript`. */
+/** The child side of `runScript`. */
 export async function answerScript<Input>(work: (input: Input) => Promise<unknown>): Promise<void> {
   const answer = await work((await Bun.stdin.json()) as Input);
   await Bun.write(Bun.stdout, JSON.stringify(answer));

@@ -1,8 +1,8 @@
 import type { Database } from "#db/client";
 
 /**
- * Adds rows of finished photos until there are `amount`: one a minute back in time, every second one generated.
- * No file belongs to them, none is asked for.
+ * Adds rows of finished photos, without files, until there are `amount`: one a minute back in time, every second one
+ * generated.
  */
 export async function seedPhotos({ sql }: Database, amount: number): Promise<void> {
   await sql`
@@ -16,6 +16,6 @@ export async function seedPhotos({ sql }: Database, amount: number): Promise<voi
         'modelKey', 'a-model', 'modelName', 'A model', 'seed', i, 'steps', 30, 'cfgScale', 7.5, 'scheduler', 'euler',
         'width', 1024, 'height', 1024) end
     from generate_series(1, ${amount} - (select count(*) from photos)::int) as i`;
-  // What autovacuum does in the background of a library that grew over months.
+  // Autovacuum would have done this in a library that grew over months.
   await sql`vacuum analyze photos`;
 }

@@ -10,7 +10,7 @@ export const shareNames = [
 ] as const;
 export type Share = (typeof shareNames)[number];
 
-/** Moments in ms since 1970, of one clock: everything runs on this machine. */
+/** Times in ms since 1970, all from the same clock: everything runs on this machine. */
 export type SessionRun = {
   sessionId: string;
   stepId: string;
@@ -22,25 +22,18 @@ const [imageWork, ourCode, invokeai, temporal] = shareNames;
 type Span = { share: Share; from: number; to: number };
 
 const shareOfActivity: Record<string, Share> = {
+  fetchImages: imageWork,
   retrieveImage: imageWork,
-  enqueueBatch: invokeai,
-  watchBatch: invokeai,
+  runBatch: invokeai,
 };
 
 /**
- * Where the time of a session's step went, in ms by kind, from the histories of its runs: an activity lasts from
- * ActivityTaskStarted to its end, workflow code from WorkflowTaskStarted to WorkflowTaskCompleted. A moment at which
- * several go on counts for the first of `shareNames`, one at which none does for Temporal.
+ * How the time of a session's step is divided, in ms by kind, from its runs' histories: an activity lasts from
+ * ActivityTaskStarted to its end, workflow code from WorkflowTaskStarted to WorkflowTaskCompleted. Overlapping times
+ * count for the first of `shareNames`, times without any for Temporal.
  */
 export async function readShares(client: Client, run: SessionRun): Promise<Record<Share, number>> {
-  const histories = [await readEvents(client, generationSessionId(run.sessionId))];
-  const step = await readEvents(client, generationStepId(run.stepId));
-  histories.push(step);
-  for (const event of step) {
-    const child = event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId;
-    if (child) histories.push(await readEvents(client, child));
-  }
-  const spans = histories.flatMap(spansOf);
+  const spans = (await readHistories(client, run)).flatMap(spansOf);
   const shares = Object.fromEntries(shareNames.map((name) => [name, 0])) as Record<Share, number>;
   for (let at = run.requestedAt; at < run.endedAt; at += 1) {
     const going = new Set(
@@ -49,6 +42,24 @@ export async function readShares(client: Client, run: SessionRun): Promise<Recor
     shares[shareNames.find((name) => going.has(name)) ?? temporal] += 1;
   }
   return shares;
+}
+
+/** How many events the runs of a session with one step have, once all of them have ended. */
+export async function countEvents(client: Client, run: SessionRun): Promise<number> {
+  await client.workflow.getHandle(generationSessionId(run.sessionId)).result();
+  return (await readHistories(client, run)).reduce((sum, events) => sum + events.length, 0);
+}
+
+/** Of the session, its step, and what that started. */
+async function readHistories(client: Client, run: SessionRun): Promise<Event[][]> {
+  const histories = [await readEvents(client, generationSessionId(run.sessionId))];
+  const step = await readEvents(client, generationStepId(run.stepId));
+  histories.push(step);
+  for (const event of step) {
+    const child = event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId;
+    if (child) histories.push(await readEvents(client, child));
+  }
+  return histories;
 }
 
 type History = Awaited<ReturnType<ReturnType<Client["workflow"]["getHandle"]>["fetchHistory"]>>;

@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { openDatabase, type Database } from "#db/client";
 import { applyMigrations } from "#db/migrations";
-import { ensureInstallation } from "#db/queries/installation";
-import { allocatorSettings } from "#dev/app-processes";
-import { startGuardian } from "#dev/guardian";
-import { createDatabase } from "#dev/postgres-database";
-import { lastLines, type RunningProcess, startProcess } from "#dev/process";
-import { waitUntilReady } from "#dev/readiness";
-import { startTestServices } from "#dev/test-services";
-import { waitFor } from "#dev/wait";
+import { ensureInstallation } from "#db/queries/installation/installation";
+import { allocatorSettings } from "#stack/app-processes";
+import { startGuardian } from "#stack/guardian";
+import { createDatabase } from "#stack/postgres-database";
+import { lastLines, type RunningProcess, startProcess } from "#stack/process";
+import { waitUntilReady } from "#stack/readiness";
+import { startTestServices, type TestServices } from "#stack/test-services";
+import { waitFor } from "#stack/wait";
 
 type Program = { command: string[]; env: Record<string, string | undefined> };
 
-/** What is measured: api, worker and simulator as processes of their own, on services that keep their promises to the disk. */
+/** The measured programs: API, worker and simulator as separate processes, on services that are durable as in `up`. */
 export type BenchStack = {
   url: string;
   simulatorUrl: string;
@@ -25,7 +25,8 @@ export type BenchStack = {
   temporal: Client;
   api: RunningProcess;
   worker: RunningProcess;
-  /** Starts a further process and waits for the line that says `ready <url>`. */
+  services: TestServices["servers"];
+  /** Starts another process and waits for its line `ready <url>`. */
   startServer: (
     name: string,
     program: Program,
@@ -33,7 +34,7 @@ export type BenchStack = {
   stop: () => Promise<void>;
 };
 
-/** Starts it all, as `./gallery up` would, in a temporary folder. */
+/** Starts all of it, like `./gallery up`, in a temporary folder. */
 export async function startBenchStack(
   root: string,
   env: Record<string, string | undefined>,
@@ -47,7 +48,7 @@ export async function startBenchStack(
   async function stop(): Promise<void> {
     for (const process of started.toReversed()) await process.stop(6_500);
     await Promise.allSettled(closers.map((close) => close()));
-    // Removes the folder as well.
+    // Also removes the folder.
     await guardian.close();
     await services.stop();
   }
@@ -87,7 +88,7 @@ export async function startBenchStack(
     closers.push(() => database.close());
     await applyMigrations(database);
     const simulator = await startServer("invokeai", {
-      command: program("dev/simulators/invokeai/main.ts", "--step-delay", "0"),
+      command: program("simulators/invokeai/main.ts", "--step-delay", "0"),
       env: {},
     });
     const dataDir = join(folder, "data");
@@ -121,6 +122,7 @@ export async function startBenchStack(
       temporal,
       api,
       worker,
+      services: services.servers,
       startServer,
       stop,
     };
@@ -130,7 +132,10 @@ export async function startBenchStack(
   }
 }
 
-/** A database of its own, also on a server that was named by the caller. @returns its URL */
+/**
+ * Creates a separate database, also on a server that the caller named.
+ * @returns its URL
+ */
 async function prepareDatabase(maintenanceUrl: string): Promise<string> {
   const url = new URL(maintenanceUrl);
   url.pathname = `/gallery_bench_${crypto.randomUUID().slice(0, 8)}`;

@@ -1,11 +1,11 @@
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { Db } from "#db/client";
-import { countPhotos, listPhotos, type PhotoPage } from "#db/queries/photo-list";
+import { countPhotos, listPhotos, type PhotoPage } from "#db/queries/photos/photo-list";
 import * as schema from "#db/schema/index";
-import type { Statement } from "./bare-select";
+import type { Statement } from "./baseline-select";
 import type { BenchStack } from "./stack";
 
-/** What queries send, one after another, written down from the queries themselves. */
+/** Records the statements that queries send, in order. */
 export async function statementsOf(
   { database }: BenchStack,
   work: (db: Db) => Promise<unknown>,
@@ -20,7 +20,7 @@ export async function statementsOf(
   return statements;
 }
 
-/** What a page of photos with its bounded total asks: both at once. */
+/** The statements of a page of photos and of its limited count, which run in parallel. */
 export async function statementsOfPage(stack: BenchStack, page: PhotoPage): Promise<Statement[][]> {
   const { filter, after } = page;
   const isPrepared = (filter.search ?? filter.tagKey) === undefined;

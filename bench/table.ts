@@ -1,25 +1,25 @@
-/** Bounds on what a row is judged by: the ratio where something stands beside it, else the figure itself. */
+/** Limits for a row: for the ratio when there is a baseline, else for the figure itself. */
 type Aim = { atLeast?: number; atMost?: number };
 
-/** One line of the table. `beside` is what the figure is compared with, in the same unit. */
+/** One line of the table. `baseline` is the baseline, in the same unit. */
 export type Row = {
   what: string;
   ours: number;
   unit: string;
-  beside?: { what: string; value: number };
+  baseline?: { what: string; value: number };
   aim?: Aim;
 };
 
-/** undefined: there is no aim, the figure is for information. */
-function isMet({ ours, beside, aim }: Row): boolean | undefined {
+/** undefined when there is no aim and the figure is only for information. */
+function isMet({ ours, baseline, aim }: Row): boolean | undefined {
   if (aim === undefined) return undefined;
-  const judged = beside === undefined ? ours : ours / beside.value;
+  const judged = baseline === undefined ? ours : ours / baseline.value;
   return judged >= (aim.atLeast ?? -Infinity) && judged <= (aim.atMost ?? Infinity);
 }
 
-/** The rows as a table in Markdown, its columns aligned for a terminal. */
+/** The rows as a Markdown table, with columns aligned for a terminal. */
 export function formatTable(rows: readonly Row[]): string {
-  const head = ["measured", "ours", "beside it", "ratio", "aim", ""];
+  const head = ["measured", "ours", "baseline", "ratio", "aim", ""];
   const cells = [head, ...rows.map(formatRow)];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const line = (row: string[]) =>
@@ -29,14 +29,14 @@ export function formatTable(rows: readonly Row[]): string {
 }
 
 function formatRow(row: Row): string[] {
-  const { beside, aim } = row;
+  const { baseline, aim } = row;
   const verdict = isMet(row);
   return [
     row.what,
     `${formatNumber(row.ours)} ${row.unit}`,
-    beside === undefined ? "" : `${formatNumber(beside.value)} ${row.unit}, ${beside.what}`,
-    beside === undefined ? "" : formatNumber(row.ours / beside.value),
-    aim === undefined ? "" : formatAim(aim, beside === undefined ? ` ${row.unit}` : "×"),
+    baseline === undefined ? "" : `${formatNumber(baseline.value)} ${row.unit}, ${baseline.what}`,
+    baseline === undefined ? "" : formatNumber(row.ours / baseline.value),
+    aim === undefined ? "" : formatAim(aim, baseline === undefined ? ` ${row.unit}` : "×"),
     verdict === undefined ? "" : verdict ? "met" : "MISSED",
   ];
 }

@@ -3,8 +3,8 @@ import type { Database } from "./client";
 
 /**
  * Counts attempts in the table `attempt_counts`, so that all processes share the counts and no restart forgets them.
- * `count` takes one attempt of `key`, and says for how long none is taken any more; 0: this one is.
- * A database that does not answer is an error, never a free attempt.
+ * `count` counts one attempt of `key`. It returns 0 if the attempt is allowed, else the milliseconds until the next one is.
+ * Throws if the database does not answer, so that no attempt is allowed without being counted.
  */
 export type AttemptCounter = { count(key: string): Promise<number> };
 
@@ -13,7 +13,7 @@ export function createAttemptCounter(
   options: { name: string; attempts: number; windowSeconds: number },
 ): AttemptCounter {
   const limiter = new RateLimiterPostgres({
-    // The library speaks to node-postgres; the one query it makes fits both.
+    // The library expects node-postgres; its one query works with postgres.js too.
     storeClient: {
       async query({ text, values }: { text: string; values: string[] }) {
         const rows = await sql.unsafe(text, values);
@@ -23,7 +23,7 @@ export function createAttemptCounter(
     storeType: "client",
     tableName: "attempt_counts",
     tableCreated: true,
-    // Housekeeping drops what has expired.
+    // Housekeeping deletes expired rows.
     clearExpiredByTimeout: false,
     keyPrefix: options.name,
     points: options.attempts,

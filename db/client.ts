@@ -5,38 +5,49 @@ import {
 } from "drizzle-orm/postgres-js";
 import type { ExtractTablesWithRelations } from "drizzle-orm";
 import postgres from "postgres";
+import { abandonable } from "./abandon";
 import * as schema from "./schema/index";
 
 type Schema = typeof schema;
 export type Db = PostgresJsDatabase<Schema>;
 export type Tx = PostgresJsTransaction<Schema, ExtractTablesWithRelations<Schema>>;
 
-/** A pool and what Drizzle makes of it. `close` waits for running queries, 2 s at most. */
+/** A pool and its Drizzle instance. `close` waits up to 2 s for running queries. */
 export type Database = { db: Db; sql: postgres.Sql; close(): Promise<void> };
 
-/** Opens a pool lazily: nothing is connected before the first query. */
+/** Opens a pool that connects at the first query. */
 export function openDatabase(
   url: string,
-  options: { maxConnections: number; applicationName: string },
+  options: {
+    maxConnections: number;
+    applicationName: string;
+    connectSeconds?: number;
+    /** Postgres cancels a statement that takes longer, waiting for a lock included; default: no limit. */
+    statementTimeoutMs?: number;
+  },
 ): Database {
-  const sql = postgres(url, {
+  const pool = postgres(url, {
     max: options.maxConnections,
-    // A database that is away is told within the 5 s that a client is promised.
-    connect_timeout: 3,
-    // Seconds between two tries to connect; the driver's own pause grows to 20 s, long after the database is back.
+    // Clients are promised an answer within 5 s when the database is unavailable.
+    connect_timeout: options.connectSeconds ?? 3,
+    // Seconds between two attempts to connect. The driver's default grows to 20 s, which delays recovery.
     backoff: () => 0.5,
     idle_timeout: 60,
-    // The driver asks for array types unasked, and a connection lost meanwhile would end the process. Drizzle knows ours.
+    // Saves a query for array types on each new connection: Drizzle knows the types.
     fetch_types: false,
     onnotice: () => {},
     connection: {
       application_name: options.applicationName,
       TimeZone: "UTC",
-      // Rows lie in memory or on flash. At 4, meant for turning disks, all photos are read sooner than an album's.
+      // Rows are in memory or on flash. At 4, the default for spinning disks, the planner would scan all photos for an album.
       random_page_cost: "1.1",
-      // What a page asks is over before helpers have started.
+      // Queries for a page end before parallel workers have started.
       max_parallel_workers_per_gather: "0",
+      ...(options.statementTimeoutMs !== undefined && {
+        statement_timeout: options.statementTimeoutMs,
+      }),
     },
   });
+  const sql = abandonable(pool);
   return { db: drizzle(sql, { schema }), sql, close: () => sql.end({ timeout: 2 }) };
 }

@@ -1,13 +1,12 @@
 import postgres from "postgres";
-import { eventChannel } from "./queries/events";
-import { progressChannel } from "./queries/progress";
+import { eventChannel } from "./queries/events/events";
+import { progressChannel } from "./queries/steps/progress";
 
 const againMs = 1_000;
 
 /**
- * Listens for commits with events, and for changes of progress, over a connection of its own, which is opened again
- * whenever it is lost. Each is called at its announcements, `onEvents` also after a reconnect, when some may have been
- * missed.
+ * Listens for commits with events and for progress changes on a dedicated connection, and reconnects when it is lost.
+ * Each callback is called at its notifications; `onEvents` also after a reconnect, as notifications may have been missed.
  */
 export function openEventChannel(
   url: string,
@@ -19,9 +18,9 @@ export function openEventChannel(
   const options = {
     max: 1,
     connect_timeout: 3,
-    // The driver asks for them unasked, and a connection lost meanwhile would end the process.
+    // Saves a query for array types on each new connection: no arrays are read here.
     fetch_types: false,
-    // The one connection has to stay, however quiet it is.
+    // The driver would close the connection after some time.
     max_lifetime: null,
     onnotice: () => {},
     onnotify: (channel: string) => (channel === progressChannel ? onProgress() : onEvents()),
@@ -36,7 +35,7 @@ export function openEventChannel(
       await sql`listen ${sql(progressChannel)}`;
       onEvents();
     } catch {
-      // The database is away; readers look by themselves until it is back.
+      // The database is unavailable; until it is back, readers poll.
       listenAgainSoon();
     }
   }

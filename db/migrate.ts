@@ -1,9 +1,9 @@
-import { loadConfig } from "#config";
+import { environmentOf, loadConfig } from "#config";
 import { openDatabase } from "./client";
-import { ensureInstallation } from "./queries/installation";
+import { ensureInstallation } from "./queries/installation/installation";
 import { applyMigrations } from "./migrations";
 
-const config = loadConfig(process.env);
+const config = loadConfig(environmentOf("migrate", process.env));
 const database = openDatabase(config.secrets.databaseUrl, {
   maxConnections: 2,
   applicationName: "gallery-migrate",

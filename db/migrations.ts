@@ -2,14 +2,14 @@ import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { sql } from "drizzle-orm";
 import type { Database, Db } from "./client";
-import { fillSearch } from "./search-backfill";
+import { fillSearch } from "./search/search-backfill";
 
 const folder = new URL("./migrations", import.meta.url).pathname;
 
-// Any number, the same for all: two processes that start together migrate one after the other.
+// An arbitrary number that all processes share: two that start at once migrate one after the other.
 const migrationLock = 7_361_201;
 
-/** Applies what is missing, to rows as well; safe to run twice and from two processes at once. */
+/** Applies missing migrations and fills missing search words; safe to run twice and from two processes at once. */
 export async function applyMigrations(database: Database): Promise<void> {
   await database.sql.begin(async (guard) => {
     await guard`select pg_advisory_xact_lock(${migrationLock})`;
@@ -19,7 +19,7 @@ export async function applyMigrations(database: Database): Promise<void> {
   });
 }
 
-/** How many migrations of this program the database has not seen. */
+/** How many of this program's migrations were not applied to the database. */
 export async function countMissingMigrations(db: Db): Promise<number> {
   const known = readMigrationFiles({ migrationsFolder: folder });
   const [exists] = await db.execute<{ there: boolean }>(

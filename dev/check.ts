@@ -1,10 +1,10 @@
-import { allowedEnvironment } from "./environment";
+import { allowedEnvironment } from "#stack/environment";
 import { checkMigrations } from "./migrations-in-step";
 import { runTool } from "./tool";
 
 export type CheckStep = {
   name: string;
-  /** What is wrong, for the reader; undefined: nothing. */
+  /** What is wrong, for the reader; undefined when nothing is. */
   run: (deps: {
     root: string;
     env: Record<string, string | undefined>;
@@ -20,7 +20,7 @@ const tool =
 
 const steps: CheckStep[] = [
   { name: "types", run: tool("tsc", "--project", ".") },
-  // With the import table of the folders: `no-restricted-imports` in .oxlintrc.json.
+  // Includes the import table of the folders: `no-restricted-imports` in .oxlintrc.json.
   { name: "lint", run: tool("oxlint", "--type-aware", "--deny-warnings") },
   { name: "format", run: tool("oxfmt", "--check") },
   { name: "dead code", run: tool("knip", "--no-progress", "--treat-config-hints-as-errors") },
@@ -39,7 +39,10 @@ const steps: CheckStep[] = [
   },
 ];
 
-/** `./gallery check`: runs every step, tells of each and of all that is wrong. @returns the exit status */
+/**
+ * `./gallery check`: runs every step and prints all failures.
+ * @returns the exit status
+ */
 export async function check(
   root: string,
   env: Record<string, string | undefined>,

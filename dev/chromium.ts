@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
-import { Refusal } from "./refusal";
+import { Refusal } from "#stack/refusal";
 import { runTool } from "./tool";
 
 type Environment = Record<string, string | undefined>;
@@ -13,9 +13,9 @@ const wanted =
   "A Chromium is needed. Install one (Debian: apt-get install chromium), or name its program in GALLERY_TEST_CHROMIUM.";
 
 /**
- * The browser's program: the one that GALLERY_TEST_CHROMIUM names, else one on the PATH, else Playwright's own in the
- * user's cache, which is downloaded if it has to be.
- * @throws Refusal that says what to install
+ * The browser's program: the one in GALLERY_TEST_CHROMIUM, else one on the PATH, else Playwright's own in the user's
+ * cache, which is downloaded if necessary.
+ * @throws Refusal that tells what to install
  */
 async function findChromium(env: Environment): Promise<string> {
   const named = env["GALLERY_TEST_CHROMIUM"];
@@ -46,12 +46,12 @@ async function download(env: Environment): Promise<void> {
   throw new Refusal(`${wanted}\nPlaywright could not fetch its own:\n${output.trim()}`);
 }
 
-/** Starts a Chromium without a window, that calls nobody by itself. */
+/** Starts a headless Chromium that makes no requests by itself. */
 export async function launchChromium(env: Environment): Promise<Browser> {
   return chromium.launch({
     executablePath: await findChromium(env),
     args: [
-      // Chromium's sandbox does not start for root, as in a container; it opens pages of ours only.
+      // Chromium's sandbox does not start for root, as in a container; it opens only our own pages.
       "--no-sandbox",
       "--disable-gpu",
       "--disable-quic",

@@ -2,19 +2,19 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { allowedEnvironment } from "./environment";
-import { Refusal } from "./refusal";
-import { tellVerdict } from "./test-report";
+import { allowedEnvironment } from "#stack/environment";
+import { Refusal } from "#stack/refusal";
+import { printVerdict, readCounts } from "./test-report";
 
 type Environment = Record<string, string | undefined>;
 
 const credentials = ["INVOKEAI_TOKEN", "INVOKEAI_USER", "INVOKEAI_PASSWORD"];
 
 /**
- * `./gallery test --invokeai URL [--alone]`: puts the questions of tests/conformance/invokeai to the server there,
- * and nothing else. Without `--alone` others may be using it, and what would disturb them is left out.
- * @returns the exit status; what the server cannot show is listed before the last line, `N passed, N failed`
- * @throws Refusal when no InvokeAI answers at the address, or its login is not given
+ * `./gallery test --invokeai URL [--alone]`: runs only tests/conformance/invokeai, against that server. Without
+ * `--alone`, tests that would disturb other users are left out.
+ * @returns the exit status; promises that could not be tested there are listed before the last line, `N passed, N failed`
+ * @throws Refusal when no InvokeAI answers at the address, or its login is missing
  */
 export async function runConformance(
   root: string,
@@ -23,12 +23,12 @@ export async function runConformance(
 ): Promise<number> {
   const { url, isAlone } = readOptions(args);
   const version = await findServer(url, env);
-  const who = isAlone ? "that nobody else uses" : "that others may be using";
+  const who = isAlone ? "used by this suite alone" : "possibly used by others";
   console.log(`InvokeAI ${version} at ${url}, ${who}\n`);
   const folder = await mkdtemp(join(tmpdir(), "photo-gallery-"));
   try {
     const report = join(folder, "junit.xml");
-    const unshown = join(folder, "unshown.txt");
+    const untested = join(folder, "untested.txt");
     const child = Bun.spawn(
       [
         process.execPath,
@@ -46,7 +46,7 @@ export async function runConformance(
           ...Object.fromEntries(credentials.map((name) => [name, env[name]])),
           GALLERY_TEST_INVOKEAI_URL: url,
           GALLERY_TEST_INVOKEAI_ALONE: String(isAlone),
-          GALLERY_TEST_INVOKEAI_UNSHOWN: unshown,
+          GALLERY_TEST_INVOKEAI_UNTESTED: untested,
         },
         stdin: "ignore",
         stdout: "inherit",
@@ -54,8 +54,8 @@ export async function runConformance(
       },
     );
     const code = await child.exited;
-    listUnshown(await readFile(unshown, "utf8").catch(() => ""));
-    return await tellVerdict(report, code);
+    listUntested(await readFile(untested, "utf8").catch(() => ""));
+    return printVerdict(await readCounts(report), code);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -72,18 +72,18 @@ function readOptions(args: readonly string[]): { url: string; isAlone: boolean }
     return { url: url.href.replace(/\/+$/, ""), isAlone: values.alone };
   } catch (cause) {
     throw new Refusal(
-      "It goes: ./gallery test --invokeai http://127.0.0.1:9090 [--alone]; paths and other options do not go with it.",
+      "Usage: ./gallery test --invokeai http://127.0.0.1:9090 [--alone], without paths and other options.",
       { cause },
     );
   }
 }
 
-/** The version of the server, which is the proof that it is one. */
+/** The server's version, which also proves that it is an InvokeAI. */
 async function findServer(url: string, env: Environment): Promise<string> {
   const version = await readField(`${url}/api/v1/app/version`, "version");
   if (typeof version !== "string") {
     throw new Refusal(
-      `No InvokeAI answers at ${url}: GET /api/v1/app/version has to give its version as JSON. Start it, or correct the address.`,
+      `No InvokeAI answers at ${url}: GET /api/v1/app/version has to return its version as JSON. Start it, or correct the address.`,
     );
   }
   const hasAccounts = await readField(`${url}/api/v1/auth/status`, "multiuser_enabled");
@@ -92,7 +92,7 @@ async function findServer(url: string, env: Environment): Promise<string> {
     (env["INVOKEAI_USER"] !== undefined && env["INVOKEAI_PASSWORD"] !== undefined);
   if (hasAccounts === true && !hasLogin) {
     throw new Refusal(
-      `The InvokeAI at ${url} wants a login: set INVOKEAI_USER and INVOKEAI_PASSWORD (of an admin, best), or INVOKEAI_TOKEN.`,
+      `The InvokeAI at ${url} requires a login: set INVOKEAI_USER and INVOKEAI_PASSWORD (of an admin, best), or INVOKEAI_TOKEN.`,
     );
   }
   return version;
@@ -107,9 +107,9 @@ async function readField(url: string, name: string): Promise<unknown> {
   }
 }
 
-function listUnshown(text: string): void {
+function listUntested(text: string): void {
   const lines = text.split("\n").filter(Boolean);
-  if (lines.length === 0) return console.log("\nthis server has shown all that is asked");
-  console.log(`\n${lines.length} promises that this server cannot show:`);
+  if (lines.length === 0) return console.log("\nevery promise was tested on this server");
+  console.log(`\n${lines.length} promises could not be tested on this server:`);
   for (const line of lines) console.log(`  ${line}`);
 }

@@ -9,16 +9,16 @@ const rebuild = "bun dev/database-doc.ts";
 
 const preamble = `# Database
 
-Made from \`db/schema/\` by \`${rebuild}\`; change it there, not here. What the tables mean to each other
-is told in [architecture.md](architecture.md), the words in [glossary.md](glossary.md).
+Made from \`db/schema/\` by \`${rebuild}\`; change it there, not here. The relations between
+the tables are described in [architecture.md](architecture.md), the terms in [glossary.md](glossary.md).
 
-A moment is a \`timestamp (3) with time zone\`, so that a cursor survives the trip through the driver.
-Columns without a note are what their name says.`;
+A time is a \`timestamp (3) with time zone\`, so that a cursor keeps its value in the driver.
+Columns without a note are explained by their name.`;
 
-/** Docstrings of the schema's sources: of tables by their variable, of columns by \`variable.property\`. */
+/** Docstrings of the schema's sources: of tables by their variable, of columns by `variable.property`. */
 type Notes = ReadonlyMap<string, string>;
 
-/** The Markdown of docs/database.md as the schema is now. */
+/** The Markdown of docs/database.md for the current schema. */
 async function buildDatabaseDoc(root: string): Promise<string> {
   const notes = await readNotes(join(root, "db/schema"));
   const tables = Object.entries(schema)
@@ -28,7 +28,7 @@ async function buildDatabaseDoc(root: string): Promise<string> {
   return `${[preamble, ...sections].join("\n\n")}\n`;
 }
 
-/** What is to be done when the committed document is not that of the schema; undefined when it is. */
+/** What to do when the committed document is out of date; undefined when it is current. */
 export async function checkDatabaseDoc(root: string): Promise<string | undefined> {
   const committed = await Bun.file(join(root, document))
     .text()
@@ -94,7 +94,7 @@ function defaultOf(column: PgColumn): string {
 
 const dialect = new PgDialect();
 
-/** A condition as a person writes it: without quotes and table names. */
+/** A readable condition: without quotes and table names. */
 function sqlText(value: SQL): string {
   return dialect
     .sqlToQuery(value)
@@ -103,7 +103,7 @@ function sqlText(value: SQL): string {
     .replaceAll(/\s+/g, " ");
 }
 
-/** Aligned as the formatter of this project aligns it. */
+/** Aligned in the same way as by the project's formatter. */
 function drawTable(head: string[], rows: string[][]): string {
   const widths = head.map((title, at) =>
     Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)),

@@ -6,7 +6,7 @@ import { runTool } from "./tool";
 const migrations = "db/migrations";
 const remedy = "run: bunx drizzle-kit generate --config db/drizzle.config.ts --name <what changes>";
 
-/** drizzle-kit must find nothing to add to the migrations, tried on a copy of them. */
+/** Verifies that drizzle-kit has nothing to add to a copy of the migrations. */
 export async function checkMigrations({
   root,
   env,
@@ -22,7 +22,7 @@ export async function checkMigrations({
     const schema = ["--schema", "./db/schema/index.ts"];
     const generated = await runTool(root, ["drizzle-kit", "generate", ...schema, ...options], env);
     const added = (await readdir(folder)).filter((name) => !before.includes(name));
-    // A question (was this column renamed?) cannot be answered here; it ends without one and without a file.
+    // drizzle-kit may ask a question (was this column renamed?). Without a terminal it ends without creating a file.
     const isInStep = generated.success && /No schema changes/.test(generated.output);
     if (added.length > 0 || !isInStep) {
       return `db/schema has changed without a migration; ${remedy}\n${generated.output}`;

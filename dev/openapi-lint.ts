@@ -3,14 +3,15 @@ import { createConfig, lintFromString } from "@redocly/openapi-core";
 
 const document = "docs/openapi.json";
 
-/** What the public linter finds wrong with the committed OpenAPI document, one line each; undefined: nothing. */
+/** The public linter's findings on the committed OpenAPI document, one per line; undefined when there are none. */
 export async function lintOpenApiDoc(root: string): Promise<string | undefined> {
   const config = await createConfig({
     extends: ["recommended-strict"],
     rules: {
-      // `/photos/thumbnail/{id}` beside `/photos/{id}/thumbnail`: a fixed word wins, and both are promised.
+      // `/photos/thumbnail/{id}` beside `/photos/{id}/thumbnail`: a fixed segment takes precedence, and both routes
+      // are supported.
       "no-ambiguous-paths": "off",
-      // The form of a share page answers with a redirection only.
+      // The form of a share page answers only with a redirect.
       "operation-2xx-response": "off",
     },
   });

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { createModules } from "#api/modules";
-import { buildOpenApi } from "#api/document/index";
+import { buildOpenApi } from "#api/openapi/index";
 
 const document = "docs/openapi.json";
 const rebuild = "bun --no-env-file dev/openapi.ts";
 
-/** The committed form of the OpenAPI document, as the routes are now; nothing needs to run. */
+/** The committed form of the OpenAPI document for the current routes; needs no running services. */
 async function buildOpenApiDoc(): Promise<string> {
   return `${JSON.stringify(await buildOpenApi(createModules(standIn as never)), null, 1)}\n`;
 }
 
-/** What is to be done when the committed document is not that of the routes; undefined when it is. */
+/** What to do when the committed document is out of date; undefined when it is current. */
 export async function checkOpenApiDoc(root: string): Promise<string | undefined> {
   const committed = await Bun.file(join(root, document))
     .text()
@@ -19,7 +19,7 @@ export async function checkOpenApiDoc(root: string): Promise<string | undefined>
   return `${document} is not that of the routes; run: ${rebuild}`;
 }
 
-/** In place of the api's dependencies: modules only pass them on while they are made, and no request comes. */
+/** Replaces the API's dependencies: modules only store them when created, and no request arrives. */
 const standIn: unknown = new Proxy(() => {}, {
   get: () => standIn,
   apply: () => standIn,

@@ -1,5 +1,5 @@
 import { runOnServices } from "./services-child";
-import { startTestServices } from "./test-services";
+import { startTestServices } from "#stack/test-services";
 
 /**
  * `./gallery test --schedules N [--seed N] [--lanes N] [--planted NAME]`: runs sessions under seeded random faults.

@@ -1,9 +1,10 @@
-import { signalGroup } from "./process-group";
-import type { TestServices } from "./test-services";
+import { signalGroup } from "#stack/process-group";
+import type { TestServices } from "#stack/test-services";
 
 /**
- * Runs this Bun with `args` on the services until it ends. An interrupt goes to it and all that it started; what it left
- * running ends with it. @returns its exit status
+ * Runs this Bun with `args` on the services until it ends. An interrupt is sent to it and its child processes; any that
+ * remain at its end are killed.
+ * @returns its exit status
  */
 export async function runOnServices(
   { env, guardian }: TestServices,

@@ -1,13 +1,22 @@
-import { existsSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { runOnServices } from "./services-child";
-import { tellVerdict } from "./test-report";
-import { startTestServices } from "./test-services";
+import { findTestFiles, readTestOptions, type TestRun } from "./test-files";
+import type { FileResult } from "./test-lanes";
+import { readCounts, sumCounts, printVerdict } from "./test-report";
+import { startTestServices, type TestServices } from "#stack/test-services";
 
 type Environment = Record<string, string | undefined>;
 
+/** Files below this may begin at any time: the long ones begin first. */
+const longSeconds = 3;
+const listedFiles = 12;
+/** In characters, for each file. */
+const longestFailures = 6_000;
+
 /**
- * `./gallery test [paths…] [--coverage] [options of bun test]`: starts what the tests need and runs them.
+ * `./gallery test [paths…] [--nightly] [--all-versions] [--record-seconds] [options of bun test]`: starts what the tests
+ * need and runs them.
  * @returns the exit status; the last line printed is `N passed, N failed`
  */
 export async function runTests(
@@ -16,28 +25,70 @@ export async function runTests(
   env: Environment,
   calledFrom: string,
 ): Promise<number> {
+  const run = readTestOptions(args, root, calledFrom);
   const services = await startTestServices(root, env, { durable: false });
-  const report = join(services.folder, "junit.xml");
+  if (run.allVersions) services.env["GALLERY_TEST_ALL_VERSIONS"] = "true";
   try {
-    const code = await runOnServices(services, root, [
-      "test",
-      // A bound for what hangs, not a measure of speed: a busy machine fails no test.
-      "--timeout=60000",
-      // Most of a run is waiting for other processes. More at once, and what is killed and restarted here gets too slow.
-      "--parallel=2",
-      "--reporter=junit",
-      `--reporter-outfile=${report}`,
-      ...args.map((arg) => toTestPath(arg, root, calledFrom)),
-    ]);
-    return await tellVerdict(report, code);
+    // Options of `bun test`, such as coverage, apply to all files together.
+    return await (run.others.length > 0 ? runTogether : runInLanes)(services, root, run);
   } finally {
     await services.stop();
   }
 }
 
-/** A path as the caller sees it becomes one of the project; anything else is left to `bun test`. */
-function toTestPath(arg: string, root: string, calledFrom: string): string {
-  const absolute = resolve(calledFrom, arg);
-  const isOurs = !arg.startsWith("-") && existsSync(absolute) && absolute.startsWith(`${root}/`);
-  return isOurs ? `./${relative(root, absolute)}` : arg;
+async function runInLanes(services: TestServices, root: string, run: TestRun): Promise<number> {
+  const folder = join(services.folder, "results");
+  await mkdir(folder);
+  const files = findTestFiles(root, run);
+  const code = await runOnServices(services, root, ["dev/test-lanes.ts", folder, ...files]);
+  const text = await readFile(join(folder, "results.json"), "utf8").catch(() => "[]");
+  const results = JSON.parse(text) as FileResult[];
+  if (run.recordsSeconds) await recordSeconds(root, results);
+  describeTimes(results);
+  repeatFailures(results);
+  return printVerdict(sumCounts(results), code);
+}
+
+/** What the run was made of, and the files that would make it shorter. */
+function describeTimes(results: readonly FileResult[]): void {
+  const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
+  console.log(
+    `\n${results.length} files, ${cpuSeconds.toFixed(0)} s of processor time; the longest:`,
+  );
+  const longest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, listedFiles);
+  for (const { file, seconds, cpuSeconds: cpu } of longest) {
+    console.log(
+      `${seconds.toFixed(1).padStart(7)} s, ${cpu.toFixed(1).padStart(5)} s of it at work  ${file}`,
+    );
+  }
+}
+
+/** Failures once more, at the end: a log that was cut, as a service keeps it, still has them. */
+function repeatFailures(results: readonly FileResult[]): void {
+  for (const { file, failures } of results) {
+    if (failures !== "") console.log(`\nfailed: ${file}\n${failures.slice(-longestFailures)}`);
+  }
+}
+
+async function runTogether(services: TestServices, root: string, run: TestRun): Promise<number> {
+  const report = join(services.folder, "junit.xml");
+  const code = await runOnServices(services, root, [
+    "test",
+    "--timeout=60000",
+    "--parallel=2",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...(run.nightly ? [] : ["--path-ignore-patterns=tests/nightly/**"]),
+    ...run.paths.map((path) => `./${path}`),
+    ...run.others,
+  ]);
+  return printVerdict(await readCounts(report), code);
+}
+
+async function recordSeconds(root: string, results: readonly FileResult[]): Promise<void> {
+  const long = results.filter(({ seconds }) => seconds >= longSeconds);
+  const entries = long.map(({ file, seconds }) => [file, Math.round(seconds)] as const);
+  const sorted = entries.toSorted(([a], [b]) => a.localeCompare(b));
+  const text = JSON.stringify(Object.fromEntries(sorted), null, 2);
+  await writeFile(join(root, "tests/seconds.json"), `${text}\n`);
 }

@@ -1,4 +1,4 @@
-/** Runs a command of node_modules/.bin, or a program of ours, under Bun: Node need not be there. */
+/** Runs a command of node_modules/.bin, or a program of ours, under Bun, so that Node is not needed. */
 export async function runTool(
   root: string,
   command: readonly string[],

@@ -3,11 +3,14 @@ export { generationStep } from "./generation-step/workflow";
 export {
   expireRecords,
   purgeTrash,
+  readOffers,
+  reapPods,
   reconcile,
   refreshModels,
   sweepFiles,
 } from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
+export { modelInstall } from "./model-install/workflow";
 export { photoImport } from "./photo-import/workflow";
 export { photoReproduction } from "./photo-reproduction/workflow";
 export { photoRetrieval } from "./photo-retrieval/workflow";

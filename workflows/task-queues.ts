@@ -1,2 +1,5 @@
-/** `main` carries the workflows and their short activities; `images` only work on pixels, so that its slots bound memory. */
+/**
+ * `images`: only activities that fetch, import or compare images, so that its slots limit memory. `main`: all others,
+ * and the workflows.
+ */
 export const queues = { main: "gallery-main", images: "gallery-images" } as const;

@@ -1,40 +1,71 @@
 /**
- * Every wait of the workflows, in milliseconds. They are inputs: a starter passes `timings` on, a test shortens them.
- * What is left out is as in `defaultTimings`.
+ * Every wait of the workflows, in milliseconds, and limits of their runs. They are workflow inputs, so that a test can
+ * shorten them. Missing ones are taken from `defaultTimings`.
  */
 export type Timings = {
-  /** An activity that is silent for so long is given to another worker. 15–30 s outlives a restart of the workflow service. */
+  /**
+   * After this long without a heartbeat an activity is given to another worker. 15–30 s is longer than a restart of the
+   * workflow service.
+   */
   heartbeatMs: number;
-  /** A batch whose sending ended in doubt is looked for so long after the last moment it could have been sent. */
+  /** The last part of the in-doubt period: time to arrive for a batch sent at the very end of the sender's time-outs. */
   enqueueGraceMs: number;
-  /** After so long a waiting step asks for its turn again: its first asking may have been lost with the other run. */
-  turnAskAgainMs: number;
-  /** Those in the line are told at most this often that they moved up. */
-  linePauseMs: number;
-  /** Between two looks at an InvokeAI that does not answer. */
+  /** Between two checks of a line that is not empty. */
+  lineCheckMs: number;
+  /** Between two checks of an InvokeAI that does not answer, while runs wait; also how long a check is valid. */
   backendRetryMs: number;
-  /** Between two looks at an InvokeAI that answers and that nobody waits for. */
+  /** Between two checks of InvokeAI while the line is empty. */
   backendCheckMs: number;
-  /** First pause before images are asked for again that InvokeAI was interrupted in; each next one is longer. */
+  /** First pause before interrupted images are requested again; each next one is longer. */
   interruptedPauseMs: number;
   /** First pause between two attempts to fetch an image; each next one is twice as long. */
   retrievalDelayMs: number;
   /** The longest such pause. */
   retrievalMaxDelayMs: number;
-  /** After a cancel: how long the item that InvokeAI is still working on is waited for. */
+  /** After a cancel: how long to wait for the item that InvokeAI is still working on. */
   cancelDrainMs: number;
-  /** A session nobody asks anything of is closed. */
+  /** A session without requests for this long is closed. */
   sessionIdleMs: number;
+  /**
+   * After this many signals a run continues as new: the server refuses the 10 001st without suggesting to continue as
+   * new before.
+   */
+  maxSignalsPerRun: number;
+  /** Between two checks of a pod that changes: one that is made, boots or ends. */
+  podPollMs: number;
+  /** Between two checks of a pod that is ready. */
+  podCheckMs: number;
+  /**
+   * So long after a create without a clear answer its pod may still appear in the list: the create's own time-out (90 s), and
+   * the lag of the list. As long a pod that was just made may be missing there.
+   */
+  podDoubtMs: number;
+  /** A pod on which InvokeAI does not answer for this long is ended. Mostly its image is loaded for some minutes. */
+  podBootMs: number;
+  /** How long a pod that ends waits for its images to be fetched. */
+  podDrainMs: number;
+  /** The same at the limit of a budget. */
+  podBudgetDrainMs: number;
+  /** First pause after a pod could not be rented; each next one is twice as long. */
+  podRetryMs: number;
+  /** A pod that the provider still lists so long after its end was asked for is reported. */
+  podUnconfirmedMs: number;
+  /** Bills are read so long after the end: they come late, and hour by hour. */
+  podBillMs: number;
+  /** The longest pause between two checks of a model's install; three times that while its place does not answer. */
+  installCheckMs: number;
+  /** How often open runs are compared with the rows that ask for them. */
+  reconcileEveryMs: number;
 };
 
 const second = 1_000;
+const minute = 60 * second;
 const day = 24 * 60 * 60 * second;
 
 const defaultTimings: Timings = {
   heartbeatMs: 20 * second,
   enqueueGraceMs: 10 * second,
-  turnAskAgainMs: 30 * second,
-  linePauseMs: 5 * second,
+  lineCheckMs: 30 * second,
   backendRetryMs: 5 * second,
   backendCheckMs: 60 * second,
   interruptedPauseMs: second,
@@ -42,14 +73,26 @@ const defaultTimings: Timings = {
   retrievalMaxDelayMs: 300 * second,
   cancelDrainMs: 30 * second,
   sessionIdleMs: 30 * day,
+  maxSignalsPerRun: 1_000,
+  podPollMs: 5 * second,
+  podCheckMs: 15 * second,
+  podDoubtMs: 180 * second,
+  podBootMs: 20 * minute,
+  podDrainMs: 5 * minute,
+  podBudgetDrainMs: 75 * second,
+  podRetryMs: 30 * second,
+  podUnconfirmedMs: 10 * minute,
+  podBillMs: 120 * minute,
+  installCheckMs: 5 * second,
+  reconcileEveryMs: 60 * second,
 };
 
-/** The timings in force: what the starter gave, else the defaults. */
+/** The timings in effect: those of the input, else the defaults. */
 export function timingsOf(input: { timings?: Partial<Timings> }): Timings {
   return { ...defaultTimings, ...input.timings };
 }
 
-/** The waits that the owner may set. */
+/** The waits that are configurable. */
 export function configuredTimings(config: {
   limits: { sessionIdleDays: number };
 }): Partial<Timings> {

@@ -13,7 +13,7 @@ export function timedOut(provider: Provider, cause: unknown): ProviderError {
   });
 }
 
-/** No connection, or one that broke. */
+/** No connection, or a broken one. */
 export function unreachable(provider: Provider, cause: unknown): ProviderError {
   return new ProviderError({
     provider,
@@ -24,7 +24,7 @@ export function unreachable(provider: Provider, cause: unknown): ProviderError {
   });
 }
 
-/** An answer that cannot be what was asked for; `what` says so without quoting it. */
+/** An unusable answer; `what` describes it without quoting it. */
 export function broken(
   provider: Provider,
   what: string,
@@ -41,15 +41,15 @@ export function broken(
 }
 
 /**
- * What a status other than 2xx means. `detail` becomes the cause: for a log, never for a client.
- * A 404 counts as `missing` only when the service itself says so: a proxy without a service behind
- * it answers 404 with a page of its own.
+ * The error for a status other than 2xx. `detail` becomes the cause: for a log, never for a client.
+ * A 404 counts as `missing` only if it is the service's own JSON: a proxy whose service is down answers 404 with an HTML
+ * page.
  */
 export function refused(
   provider: Provider,
-  answer: { status: number; headers: Headers; isJson: boolean; detail?: string },
+  answer: { status: number; isJson: boolean; detail?: string; retryAfterMs?: number },
 ): ProviderError {
-  const { status, headers, isJson, detail } = answer;
+  const { status, isJson, detail, retryAfterMs } = answer;
   const name = names[provider];
   const common = {
     provider,
@@ -67,7 +67,6 @@ export function refused(
     return new ProviderError({ ...common, fault: "missing", message, retryable: false });
   }
   if ([408, 425, 429, 502, 503, 504, 524].includes(status)) {
-    const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
     const message = `${name} is busy or starting.`;
     return new ProviderError({ ...common, fault: "busy", message, retryable: true, retryAfterMs });
   }
@@ -82,7 +81,7 @@ export function refused(
 }
 
 /** `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3), at most an hour. */
-function parseRetryAfter(value: string | null): number | undefined {
+export function parseRetryAfter(value: string | null): number | undefined {
   if (value === null || value.trim() === "") return undefined;
   const seconds = Number(value);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();

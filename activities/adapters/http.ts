@@ -1,48 +1,52 @@
 import type { Provider, ProviderError } from "#errors";
-import { broken, refused, timedOut, unreachable } from "./http-failures";
+import { broken, parseRetryAfter, refused, timedOut, unreachable } from "./http-failures";
 
 export type HttpOptions = {
   provider: Provider;
-  /** May end in a path; requests are appended to it. */
+  /** May end in a path; the paths of requests are appended to it. */
   baseUrl: string;
   connectionTimeoutMs: number;
   readTimeoutMs: number;
   headers?: Readonly<Record<string, string>>;
   /** For a service with accounts. */
   login?: HttpLogin;
-  /** Picks from the body of a refusal what may stand in a log. */
+  /** Extracts from the body of a refusal what may be logged. */
   readDetail?: (body: unknown) => string | undefined;
+  /** How long an answer asks to wait before the next request; default: its `Retry-After`. */
+  readRetryAfterMs?: (headers: Headers) => number | undefined;
+  /** Called before each wait for an answer or its next bytes, with the limit of that wait; the previous wait has ended. */
+  onWait?: (limitMs: number) => void;
 };
 
-/** What is sent along to be let in. */
+/** Supplies the `Authorization` header. */
 export type HttpLogin = {
-  /** The `Authorization` that is at hand, at once. */
+  /** The current `Authorization`, without a request. */
   current: () => string | undefined;
-  /** The `Authorization` of the next request; may have to fetch it first. */
+  /** The `Authorization` of the next request; may log in first. */
   authorization: () => Promise<string | undefined>;
-  /** Looks at each answer for what the next request is to carry. */
+  /** Reads from each answer a refreshed token for the next request. */
   take: (answer: Headers) => void;
-  /** After a 401 to a request that carried this: whether another one may be let in. */
+  /** Called after a 401 to a request that carried `sent`: whether a retry may be accepted. */
   renew: (sent: string | undefined) => boolean;
-  /** What a 401 for good means. */
+  /** The error for a 401 that a retry does not resolve. */
   refusal: () => ProviderError;
 };
 
 export type HttpRequest = {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Starts with a slash; variable parts are encoded already. */
+  /** Starts with a slash; variable parts are already encoded. */
   path: string;
   query?: Readonly<Record<string, string | number | boolean>>;
   json?: unknown;
   form?: FormData;
-  /** Size of `form` in bytes: a slow line gets the time to send it. */
+  /** Size of `form` in bytes: extends the time-out for a slow connection. */
   formBytes?: number;
-  /** Time until the head of the answer; default: connection and read time-out together. */
+  /** Time until the answer's headers; default: connection and read time-out together. */
   answerWithinMs?: number;
   maxBytes?: number;
   /**
-   * Either it leaves now or never: on a connection of its own, not a kept one that the server may just be closing,
-   * and neither after a login nor again after one.
+   * Sent now or never: on a new connection, since the server may be closing a kept-alive one, without a login before and
+   * without a retry after a 401.
    */
   isSentOnce?: boolean;
 };
@@ -55,26 +59,31 @@ export type Http = ReturnType<typeof createHttp>;
 const defaultMaxBytes = 8 * 1024 * 1024;
 const maxRefusalBytes = 1024 * 1024;
 const slowestUploadBytesPerMs = 64;
+/** 16 kB/s: an image of 2 MB may take two minutes more than a small answer. */
+const slowestAnswerBytesPerMs = 16;
+const longestAnswerMs = 20 * 60_000;
 
 /**
- * HTTP to one service. Every failure is a ProviderError, but two pass unchanged: the reason of the
- * caller's own signal, and what a sink throws. Redirects are not followed (headers may be secret).
+ * HTTP to one service. Every failure is a ProviderError, except two that pass unchanged: the reason of the caller's
+ * signal, and errors of a sink. Redirects are not followed (headers may be secret).
  *
- * fetch does not tell when a connection stands, so one watch covers connecting and waiting for the
- * head of the answer (connection + read time-out); after that each further byte must arrive within
- * the read time-out.
+ * fetch does not report when it is connected, so one time-out (connection + read) covers connecting and waiting for the
+ * headers. After that, the next bytes must arrive within the read time-out, and the whole body within both time-outs plus
+ * the time that its bytes take at 16 kB/s, at most 20 minutes: this also ends an answer that trickles. Time that a slow
+ * sink takes does not count.
  */
 export function createHttp(options: HttpOptions) {
   const { provider, readTimeoutMs } = options;
+  const bothTimeoutsMs = options.connectionTimeoutMs + readTimeoutMs;
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
 
-  async function send(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
+  async function send(request: HttpRequest, watchdog: Watchdog, headers: Record<string, string>) {
     const { login } = options;
-    if (!login) return exchange(request, watch, headers);
+    if (!login) return exchange(request, watchdog, headers);
     const { isSentOnce = false } = request;
     for (let tries = 1; ; tries += 1) {
       const authorization = isSentOnce ? login.current() : await login.authorization();
-      const response = await exchange(request, watch, {
+      const response = await exchange(request, watchdog, {
         ...headers,
         ...(authorization !== undefined && { Authorization: authorization }),
       });
@@ -82,22 +91,24 @@ export function createHttp(options: HttpOptions) {
         login.take(response.headers);
         return response;
       }
-      watch.rest();
+      watchdog.stop();
       await response.body?.cancel();
       const isRenewable = login.renew(authorization);
       if (tries > 1 || !isRenewable || isSentOnce) throw login.refusal();
     }
   }
 
-  async function exchange(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
+  async function exchange(
+    request: HttpRequest,
+    watchdog: Watchdog,
+    headers: Record<string, string>,
+  ) {
     const query = new URLSearchParams(
       Object.entries(request.query ?? {}).map(([name, value]) => [name, String(value)]),
     ).toString();
     const uploadMs = (request.formBytes ?? 0) / slowestUploadBytesPerMs;
-    watch.expectWithin(
-      (request.answerWithinMs ?? options.connectionTimeoutMs + readTimeoutMs) + uploadMs,
-    );
-    return watch.guard(() =>
+    watchdog.expectWithin((request.answerWithinMs ?? bothTimeoutsMs) + uploadMs);
+    return watchdog.guard(() =>
       fetch(`${baseUrl}${request.path}${query === "" ? "" : `?${query}`}`, {
         method: request.method ?? "GET",
         headers: {
@@ -108,46 +119,52 @@ export function createHttp(options: HttpOptions) {
         body: request.json === undefined ? request.form : JSON.stringify(request.json),
         redirect: "manual",
         keepalive: request.isSentOnce !== true,
-        signal: watch.signal,
-        // The watch rules alone: Bun's own limit of five idle minutes may be below it.
+        signal: watchdog.signal,
+        // Only the watchdog's time-outs apply: Bun's own limit of five idle minutes may be shorter.
         timeout: false,
       }),
     );
   }
 
-  async function sendSoundly(request: HttpRequest, watch: Watch, headers: Record<string, string>) {
-    const response = await send(request, watch, headers);
-    if (!response.ok) throw await readRefusal(response, watch);
+  async function sendOk(request: HttpRequest, watchdog: Watchdog, headers: Record<string, string>) {
+    const response = await send(request, watchdog, headers);
+    if (!response.ok) throw await readRefusal(response, watchdog);
     return response;
   }
 
-  async function readRefusal(response: Response, watch: Watch) {
+  async function readRefusal(response: Response, watchdog: Watchdog) {
     const { status, headers } = response;
     const isJson = isJsonType(headers);
     let detail: string | undefined;
     if (isJson && options.readDetail) {
       try {
-        detail = options.readDetail(parseJson(await readText(response, watch, maxRefusalBytes)));
+        detail = options.readDetail(parseJson(await readText(response, watchdog, maxRefusalBytes)));
       } catch {
-        // The status alone decides; a body that cannot be read takes nothing from it.
-        watch.throwIfCallerAborted();
+        // The status alone decides; an unreadable body changes nothing.
+        watchdog.throwIfCallerAborted();
       }
     }
-    return refused(provider, { status, headers, isJson, detail });
+    const { readRetryAfterMs = (from) => parseRetryAfter(from.get("retry-after")) } = options;
+    return refused(provider, { status, isJson, detail, retryAfterMs: readRetryAfterMs(headers) });
   }
 
   async function readChunks(
     response: Response,
-    watch: Watch,
+    watchdog: Watchdog,
     maxBytes: number,
     take: (chunk: Uint8Array) => Promise<void> | void,
   ): Promise<number> {
     const reader = response.body?.getReader();
     let bytes = 0;
+    let waitedMs = 0;
     while (reader) {
-      watch.expectWithin(readTimeoutMs);
-      const { done, value } = await watch.guard(() => reader.read());
-      watch.rest();
+      const allowedMs = bothTimeoutsMs + bytes / slowestAnswerBytesPerMs;
+      const leftMs = Math.min(allowedMs, longestAnswerMs) - waitedMs;
+      const since = performance.now();
+      watchdog.expectWithin(Math.min(readTimeoutMs, leftMs));
+      const { done, value } = await watchdog.guard(() => reader.read());
+      watchdog.stop();
+      waitedMs += performance.now() - since;
       if (done) break;
       bytes += value.byteLength;
       if (bytes > maxBytes) {
@@ -158,10 +175,14 @@ export function createHttp(options: HttpOptions) {
     return bytes;
   }
 
-  async function readText(response: Response, watch: Watch, maxBytes: number): Promise<string> {
+  async function readText(
+    response: Response,
+    watchdog: Watchdog,
+    maxBytes: number,
+  ): Promise<string> {
     const decoder = new TextDecoder();
     let text = "";
-    await readChunks(response, watch, maxBytes, (chunk) => {
+    await readChunks(response, watchdog, maxBytes, (chunk) => {
       text += decoder.decode(chunk, { stream: true });
     });
     return text + decoder.decode();
@@ -170,15 +191,15 @@ export function createHttp(options: HttpOptions) {
   return {
     /** The parsed JSON of a 2xx answer; undefined for 204. */
     async readJson(request: HttpRequest, signal?: AbortSignal): Promise<unknown> {
-      using watch = createWatch(provider, signal);
-      const response = await sendSoundly(request, watch, { Accept: "application/json" });
+      using watchdog = createWatchdog(options, signal);
+      const response = await sendOk(request, watchdog, { Accept: "application/json" });
       if (response.status === 204) return undefined;
       if (!isJsonType(response.headers)) {
         throw broken(provider, "answered with something else than JSON", {
           status: response.status,
         });
       }
-      const text = await readText(response, watch, request.maxBytes ?? defaultMaxBytes);
+      const text = await readText(response, watchdog, request.maxBytes ?? defaultMaxBytes);
       const body = parseJson(text);
       if (body === undefined) {
         throw broken(provider, "answered with broken JSON", { status: response.status });
@@ -196,9 +217,9 @@ export function createHttp(options: HttpOptions) {
       sink: Sink,
       signal?: AbortSignal,
     ): Promise<{ bytes: number }> {
-      using watch = createWatch(provider, signal);
-      // Pictures are packed already; and Content-Length would tell the length of something else.
-      const response = await sendSoundly(request, watch, {
+      using watchdog = createWatchdog(options, signal);
+      // Images are already compressed, and with an encoding Content-Length would not be the image's length.
+      const response = await sendOk(request, watchdog, {
         Accept: request.accept,
         "Accept-Encoding": "identity",
       });
@@ -208,7 +229,7 @@ export function createHttp(options: HttpOptions) {
           status: response.status,
         });
       }
-      const bytes = await readChunks(response, watch, request.maxBytes, (chunk) =>
+      const bytes = await readChunks(response, watchdog, request.maxBytes, (chunk) =>
         sink.write(chunk),
       );
       return { bytes };
@@ -228,10 +249,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-type Watch = ReturnType<typeof createWatch>;
+type Watchdog = ReturnType<typeof createWatchdog>;
 
-/** Ends one exchange when the caller aborts it or an expected byte does not come. */
-function createWatch(provider: Provider, caller: AbortSignal | undefined) {
+/** Aborts one exchange when the caller aborts it or expected bytes do not arrive in time. */
+function createWatchdog(
+  { provider, onWait }: Pick<HttpOptions, "provider" | "onWait">,
+  caller: AbortSignal | undefined,
+) {
   caller?.throwIfAborted();
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -242,13 +266,14 @@ function createWatch(provider: Provider, caller: AbortSignal | undefined) {
   return {
     signal: controller.signal,
     expectWithin(ms: number) {
+      onWait?.(ms);
       clearTimeout(timer);
       timer = setTimeout(() => {
         isExpired = true;
         controller.abort();
       }, ms);
     },
-    rest: () => clearTimeout(timer),
+    stop: () => clearTimeout(timer),
     throwIfCallerAborted: () => caller?.throwIfAborted(),
     async guard<T>(exchange: () => Promise<T>): Promise<T> {
       try {

@@ -8,25 +8,25 @@ export type AlbumPage = {
   base: string;
   title: string | null;
   description: string | null;
-  /** Of this page. */
+  /** The photos of this page. */
   photos: PagePhoto[];
-  /** Of all pages. */
+  /** The number of photos on all pages. */
   total: number;
-  /** ISO 8601; null: the link does not end. */
+  /** ISO 8601; null: the link does not expire. */
   expiresAt: string | null;
   hasOriginals: boolean;
-  /** Whether the page of a photo tells more of it than it shows. */
+  /** Whether the page of a photo lists facts about it. */
   hasDetails: boolean;
-  /** Everything in one file; null: originals are not handed out. */
+  /** A zip of all originals; null: the link does not allow downloads. */
   downloadUrl: string | null;
   pages: { number: number; count: number; earlierUrl: string | null; furtherUrl: string | null };
   social: SocialPreview | null;
 };
 
-/** How many tiles stand in the first window of most screens. */
-const likelySeen = 12;
+/** The number of tiles that most screens show without scrolling; those below are loaded lazily. */
+const tilesAboveFold = 12;
 
-/** An album as rows of equal height, each picture in its own shape. */
+/** An album as rows of equal height; each picture keeps its aspect ratio. */
 export function renderAlbumPage(page: AlbumPage): VNode {
   const heading = page.title ?? usualTitle;
   const where = page.pages.number > 1 ? ` (page ${page.pages.number})` : "";
@@ -54,11 +54,11 @@ export function renderAlbumPage(page: AlbumPage): VNode {
           data-details={page.hasDetails ? "" : undefined}
         >
           {page.photos.map((photo, at) => (
-            <Tile photo={photo} total={page.total} isBelow={at >= likelySeen} />
+            <Tile photo={photo} total={page.total} isBelow={at >= tilesAboveFold} />
           ))}
         </ul>
       )}
-      <Turns pages={page.pages} />
+      <Pager pages={page.pages} />
     </Document>
   );
 }
@@ -89,10 +89,10 @@ function Expiry({ at }: { at: string }) {
   );
 }
 
-function Turns({ pages }: Pick<AlbumPage, "pages">) {
+function Pager({ pages }: Pick<AlbumPage, "pages">) {
   if (pages.count < 2 && pages.number === 1) return null;
   return (
-    <nav class="turns" aria-label="Pages">
+    <nav class="pager" aria-label="Pages">
       {pages.earlierUrl ? (
         <a href={pages.earlierUrl} rel="prev">
           ← Earlier

@@ -1,22 +1,22 @@
 import type { ComponentChildren, VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
 
-/** What a messenger shows of a link that is sent. Addresses are absolute. */
+/** The preview that a messenger shows for a link. URLs are absolute. */
 export type SocialPreview = {
   title: string;
-  /** null: there is nothing to show yet. */
+  /** null: there is no photo to show yet. */
   image: { url: string; width: number; height: number } | null;
 };
 
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%23456'/%3E%3Cpath d='M2 13l4-6 3 4 2-2 3 4z' fill='%23fff'/%3E%3C/svg%3E";
 
-/** The frame of every page below a link's own address, `base`, where its style and its script are. */
+/** The frame of every page of a link. `base` is the link's path; style and script are below it. */
 export function Document(props: {
   base: string;
   title: string;
-  /** What stands round the content: a form needs less room than photos. */
-  kind: "photos" | "door";
+  /** The layout: a form is narrower than photos. */
+  kind: "photos" | "form";
   social?: SocialPreview | null;
   children: ComponentChildren;
 }): VNode {
@@ -36,7 +36,7 @@ export function Document(props: {
   );
 }
 
-/** What every page says of itself, one that may load nothing too. */
+/** The `head` elements of every page; they load nothing from the server. */
 export function Head({ title }: { title: string }) {
   return (
     <>
@@ -68,7 +68,7 @@ function SocialTags({ title, image }: SocialPreview) {
   );
 }
 
-/** The finished page as text. Every text and attribute in it was escaped on its way. */
+/** Renders a page; all texts and attributes are escaped. */
 export function renderPage(page: VNode): string {
   return `<!doctype html>\n${renderToString(page)}\n`;
 }

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { Head } from "./document";
 
-/** Free of what would have to be escaped, as the policy of the page names it by its hash. */
+/** Holds no characters that would be escaped: the page's CSP names it by its hash. */
 export const goneStyle =
   ":root{color-scheme:light dark}" +
   "body{margin:0;min-height:100vh;display:grid;place-content:center;padding:2rem;text-align:center;" +
@@ -9,7 +9,7 @@ export const goneStyle =
   "h1{font-size:1.5rem;font-weight:600;letter-spacing:-.02em;margin:0 0 .5rem}" +
   "p{margin:0;color:light-dark(#5f6167,#a3a5ab)}";
 
-/** The same for every reason there is. It loads nothing: there is nothing below such an address. */
+/** The same page for every reason. It loads nothing, as all URLs below an invalid link answer 404. */
 export function renderGonePage(): VNode {
   return (
     <html lang="en">

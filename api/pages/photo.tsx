@@ -8,26 +8,26 @@ export type PhotoPage = {
   base: string;
   photo: PagePhoto;
   total: number;
-  /** Of the link or its album; null: it has none. */
+  /** The title of the link or its album; null: none. */
   title: string | null;
-  /** What else is told of the photo, by name. */
+  /** Other facts about the photo, to be listed below it. */
   facts: { name: string; value: string }[];
-  /** Of an album; null for a link to one photo, which has nothing round it. */
+  /** The links to the album and to its neighbours; null for a link to one photo. */
   around: { albumUrl: string; earlierUrl: string | null; furtherUrl: string | null } | null;
   social: SocialPreview | null;
 };
 
-/** Smaller ones are shown as large as they are. */
+/** Pixels of the longer side; smaller photos are shown in their own size, without a frame. */
 const framedFrom = 800;
 
-/** One photo, as large as there is room. */
+/** One photo, as large as the screen allows. */
 export function renderPhotoPage(page: PhotoPage): VNode {
   const { photo, around } = page;
   const place = page.total === 1 ? usualTitle : `Photo ${photo.number} of ${page.total}`;
   const heading = around ? (photo.title ?? place) : (page.title ?? photo.title ?? usualTitle);
   return (
     <Document base={page.base} title={heading} kind="photos" social={page.social}>
-      {around && <Turns around={around} title={page.title ?? usualTitle} />}
+      {around && <Pager around={around} title={page.title ?? usualTitle} />}
       <Picture photo={photo} total={page.total} />
       <header class="beneath">
         <h1>{heading}</h1>
@@ -69,9 +69,9 @@ function Picture({ photo, total }: { photo: PagePhoto; total: number }) {
   );
 }
 
-function Turns({ around, title }: { around: NonNullable<PhotoPage["around"]>; title: string }) {
+function Pager({ around, title }: { around: NonNullable<PhotoPage["around"]>; title: string }) {
   return (
-    <nav class="turns" aria-label="Photos">
+    <nav class="pager" aria-label="Photos">
       <a href={around.albumUrl} class="up">
         ↑ {title}
       </a>

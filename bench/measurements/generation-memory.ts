@@ -1,5 +1,5 @@
-import { createApiClient } from "#dev/demo/client";
-import { chooseModel } from "#dev/demo/steps";
+import { createApiClient } from "#stack/demo/client";
+import { chooseModel } from "#stack/demo/steps";
 import { openSession, runStep } from "../generation-steps";
 import { readMemory } from "../memory";
 import type { MeasureOptions } from "../options";
@@ -9,7 +9,7 @@ import type { Row } from "../table";
 
 const atOnce = 4;
 
-/** What the worker holds while step follows step: the last fifth of them beside the second one, in which all caches are filled. */
+/** The worker's memory over many steps: the last fifth against the second fifth, when all caches are filled. */
 export async function measureMemory(
   stack: BenchStack,
   { isShort }: MeasureOptions,
@@ -36,7 +36,7 @@ export async function measureMemory(
       what: `the worker's memory in the last fifth of ${steps} steps`,
       ours: median(held.slice(-fifth)),
       unit: "MB",
-      beside: { what: "in the second fifth", value: median(held.slice(fifth, 2 * fifth)) },
+      baseline: { what: "in the second fifth", value: median(held.slice(fifth, 2 * fifth)) },
       aim: { atMost: 1.1 },
     },
   ];

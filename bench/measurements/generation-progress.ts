@@ -3,25 +3,29 @@ import {
   createProgressReader,
   type InvocationEvent,
 } from "#activities/adapters/invokeai/progress-reader";
-import { createApiClient } from "#dev/demo/client";
-import { chooseModel } from "#dev/demo/steps";
-import { createSimulatorControl } from "#dev/simulators/invokeai/control-client";
+import { createApiClient } from "#stack/demo/client";
+import { chooseModel } from "#stack/demo/steps";
+import { createSimulatorControl } from "#simulators/invokeai/control-client";
 import type { BenchStack } from "../stack";
 import type { Row } from "../table";
 
 const batchSize = 8;
 const denoisingSteps = 30;
-/** A fast card, and one that leaves a pause between any two changes. */
+/** A fast GPU, and a slow one with a pause between changes. */
 const stepDelays = [70, 300] as const;
 const aimMs = 250;
 
-type Word = { at: number; name: InvocationEvent; payload: { item_id: number; batch_id: string } };
+type TimedEvent = {
+  at: number;
+  name: InvocationEvent;
+  payload: { item_id: number; batch_id: string };
+};
 type Shown = { at: number; progress: number };
 
 /**
- * From a word on InvokeAI's socket to the client of an event stream who sees it, or what came of it since: each word that
- * moves a batch on is timed until the first `step.progress` that has got at least as far. Words that are gathered up
- * because changes are 200 ms apart count with their whole wait.
+ * Latency from an event on InvokeAI's socket to the client of an event stream: from each event that advances a batch
+ * to the first `step.progress` with at least that progress. Events that are merged, because changes are sent 200 ms
+ * apart, count with their full delay.
  */
 export async function measureProgress(stack: BenchStack): Promise<Row[]> {
   const api = createApiClient(stack.url, {});
@@ -30,7 +34,7 @@ export async function measureProgress(stack: BenchStack): Promise<Row[]> {
   const rows: Row[] = [];
   for (const stepDelayMs of stepDelays) {
     await control.setStepDelay(stepDelayMs);
-    const latencies = await timeWords(stack, () => runStep(api, model.key));
+    const latencies = await timeEvents(stack, () => runStep(api, model.key));
     const what = `InvokeAI's socket → client of the event stream, a step each ${stepDelayMs} ms`;
     rows.push({ what: `${what}, p50`, ours: share(latencies, 0.5), unit: "ms" });
     const p95 = share(latencies, 0.95);
@@ -70,20 +74,20 @@ async function runStep(
   }
 }
 
-/** Listens on both ends while a step runs; the delay of each word, in ms. */
-async function timeWords(
+/** Listens on both ends while a step runs; returns the delay of each event in ms. */
+async function timeEvents(
   stack: BenchStack,
   run: () => Promise<{ batchId: string }>,
 ): Promise<number[]> {
-  const words: Word[] = [];
+  const events: TimedEvent[] = [];
   const socket = io(stack.simulatorUrl, { path: "/ws/socket.io", transports: ["websocket"] });
   for (const name of [
     "invocation_started",
     "invocation_progress",
     "invocation_complete",
   ] as const) {
-    socket.on(name, (payload: Word["payload"]) =>
-      words.push({ at: performance.now(), name, payload }),
+    socket.on(name, (payload: TimedEvent["payload"]) =>
+      events.push({ at: performance.now(), name, payload }),
     );
   }
   await new Promise<void>((resolve) => {
@@ -95,30 +99,32 @@ async function timeWords(
   const client = await openStream(`${stack.url}/api/v1/events`);
   try {
     const { batchId } = await run();
-    return delays(movesOf(words, batchId), client.seen);
+    return delays(advancesOf(events, batchId), client.seen);
   } finally {
     socket.disconnect();
     client.close();
   }
 }
 
-/** The words that move a batch on, with how far it then is. */
-function movesOf(words: readonly Word[], batchId: string): Shown[] {
+/** The events that advance a batch, with its progress then. */
+function advancesOf(events: readonly TimedEvent[], batchId: string): Shown[] {
   const reader = createProgressReader(batchId);
   const order = [
-    ...new Set(words.filter((w) => w.payload.batch_id === batchId).map((w) => w.payload.item_id)),
+    ...new Set(events.filter((w) => w.payload.batch_id === batchId).map((w) => w.payload.item_id)),
   ].toSorted((a, b) => a - b);
-  return words.flatMap(({ at, name, payload }) => {
+  return events.flatMap(({ at, name, payload }) => {
     const item = reader.takeInvocation(name, payload);
     return item ? [{ at, progress: (order.indexOf(item.itemId) + item.fraction) / batchSize }] : [];
   });
 }
 
-/** A word that nobody showed counts as endless. */
-function delays(moves: readonly Shown[], shown: readonly Shown[]): number[] {
-  // The column holds single precision.
+/** An event that was never shown counts as infinite. */
+function delays(advances: readonly Shown[], shown: readonly Shown[]): number[] {
+  // The column has single precision.
   const isReached = (move: Shown) => (seen: Shown) => seen.progress >= move.progress - 1e-4;
-  return moves.map((move) => Math.max(0, (shown.find(isReached(move))?.at ?? Infinity) - move.at));
+  return advances.map((move) =>
+    Math.max(0, (shown.find(isReached(move))?.at ?? Infinity) - move.at),
+  );
 }
 
 async function openStream(url: string): Promise<{ seen: Shown[]; close: () => void }> {

@@ -1,5 +1,5 @@
-import { createApiClient } from "#dev/demo/client";
-import { chooseModel } from "#dev/demo/steps";
+import { createApiClient } from "#stack/demo/client";
+import { chooseModel } from "#stack/demo/steps";
 import { openSession, runStep } from "../generation-steps";
 import type { MeasureOptions } from "../options";
 import { median } from "../rounds";
@@ -9,13 +9,13 @@ import type { Row } from "../table";
 
 const images = 2;
 
-/** A step on a real InvokeAI, with its images on disk here, beside the same batch sent and asked for by a bare script. */
+/** A step on a real InvokeAI until its images are on disk here, against the same batch sent and polled by a script. */
 export async function measureReal(
   stack: BenchStack,
   { isShort, invokeaiUrl }: MeasureOptions,
 ): Promise<Row[]> {
   if (invokeaiUrl === undefined) {
-    process.stderr.write("left out: name a real InvokeAI with --invokeai URL … ");
+    process.stderr.write("skipped: it needs a real InvokeAI, --invokeai URL … ");
     return [];
   }
   const api = createApiClient(stack.url, {});
@@ -25,15 +25,15 @@ export async function measureReal(
     const { key, name } = await chooseModel(api);
     const asked = { model_key: key, batch_size: images, steps: 10 };
     const session = await openSession(api);
-    // The first one has the model loaded.
+    // The first one loads the model.
     await runStep(api, session, asked);
     const ours: number[] = [];
-    const bare: number[] = [];
+    const plain: number[] = [];
     for (let pair = 0; pair < (isShort ? 1 : 12); pair += 1) {
       const run = await runStep(api, session, asked);
       ours.push(run.endedAt - run.requestedAt);
-      bare.push(
-        await runScript<number>("bare-batch", { invokeaiUrl, batchId: run.batchId, images }),
+      plain.push(
+        await runScript<number>("baseline-batch", { invokeaiUrl, batchId: run.batchId, images }),
       );
     }
     return [
@@ -41,7 +41,7 @@ export async function measureReal(
         what: `a step of ${images} images on a real InvokeAI, ${name}`,
         ours: median(ours) / 1_000,
         unit: "s",
-        beside: { what: "the batch alone, bare script", value: median(bare) / 1_000 },
+        baseline: { what: "the batch alone, plain script", value: median(plain) / 1_000 },
         aim: { atMost: 1.15 },
       },
     ];

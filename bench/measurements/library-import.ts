@@ -2,29 +2,29 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { addPngText } from "#dev/simulators/invokeai/png-text";
+import { addPngText } from "#simulators/invokeai/png-text";
 import { readMemory } from "../memory";
 import { paintPictures } from "../pictures";
 import { runScript } from "../script";
 import type { BenchStack } from "../stack";
 import type { Row } from "../table";
 
-/** Of fifty files one is large. */
+/** One of this many files is large. */
 const largeShare = 50;
 const largeBytes = 10_000_000;
 const lookEveryMs = 1_000;
 
-/** A folder of distinct pictures, beside the same derivatives of the same files in a bare loop. */
+/** A folder of distinct pictures, against the same derivatives of the same files in a plain loop. */
 export const measureImportOf =
   (files: number) =>
   async (stack: BenchStack): Promise<Row[]> => {
     const folder = join(stack.folder, "import");
     const paths = await writeFolder(folder, files);
     const { pid } = stack.worker;
-    // The first pictures of a process pay for its start.
+    // The first pictures include the cost of the process's start.
     await importFolder(stack, await warmUpFolder(stack, paths));
-    // Half of it before and half after, so that what else this machine does strikes both alike.
-    const before = await bareLoop(paths.filter((_, at) => at % 4 < 2));
+    // Half of it before and half after, so that other load on the machine affects both equally.
+    const before = await deriveInLoop(paths.filter((_, at) => at % 4 < 2));
     const memory: number[] = [];
     const looking = setInterval(async () => {
       const seen = await readMemory(pid);
@@ -35,8 +35,8 @@ export const measureImportOf =
     clearInterval(looking);
     const ours = files / ((performance.now() - startedAt) / 1_000);
     if (done.imported !== files) throw new Error(`imported ${done.imported} of ${files} files`);
-    const after = await bareLoop(paths.filter((_, at) => at % 4 >= 2));
-    const bare = 2 / (1 / before + 1 / after);
+    const after = await deriveInLoop(paths.filter((_, at) => at % 4 >= 2));
+    const plain = 2 / (1 / before + 1 / after);
     await rm(folder, { recursive: true });
     const third = Math.max(1, Math.floor(memory.length / 3));
     const most = (list: number[]) => Math.max(0, ...list);
@@ -45,22 +45,25 @@ export const measureImportOf =
         what: `import of ${files} files, one in ${largeShare} of 10 MB or more`,
         ours,
         unit: "/s",
-        beside: { what: "bare sharp loop", value: bare },
+        baseline: { what: "plain sharp loop", value: plain },
         aim: { atLeast: 0.6 },
       },
       {
         what: "the worker's memory in the last third of it, at most",
         ours: most(memory.slice(-third)),
         unit: "MB",
-        beside: { what: "in the first third", value: most(memory.slice(0, third)) },
+        baseline: { what: "in the first third", value: most(memory.slice(0, third)) },
         aim: { atMost: 1.2 },
       },
     ];
   };
 
 /** Files per second. */
-function bareLoop(files: readonly string[]): Promise<number> {
-  return runScript<number>("bare-derive", { files, atOnce: Math.min(2, availableParallelism()) });
+function deriveInLoop(files: readonly string[]): Promise<number> {
+  return runScript<number>("baseline-derive", {
+    files,
+    atOnce: Math.min(2, availableParallelism()),
+  });
 }
 
 async function importFolder({ url }: BenchStack, path: string): Promise<{ imported: number }> {
@@ -90,11 +93,11 @@ async function warmUpFolder(stack: BenchStack, paths: readonly string[]): Promis
   return folder;
 }
 
-/** The same few pictures again and again to the eye, each file with bytes of its own. */
+/** Pictures that look the same, but each file has different bytes. */
 async function writeFolder(folder: string, files: number): Promise<string[]> {
   await mkdir(folder);
   const painted = await paintPictures(12);
-  // As many cameras' sizes as patience allows: a quarter of the pixels, so that ten thousand fit on a disk.
+  // As many sizes as is practical: a quarter of a camera's pixels, so that ten thousand files fit on a disk.
   const small = await Promise.all(
     painted.map((png) => sharp(png).resize(512, 512).png({ compressionLevel: 3 }).toBuffer()),
   );

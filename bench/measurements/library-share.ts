@@ -6,11 +6,11 @@ import type { Row } from "../table";
 const photos = 500;
 const rounds = 200;
 
-/** The page of a shared album, to its first byte and by its weight, without its pictures. */
+/** The page of a shared album: time to first byte and size, without its pictures. */
 export async function measureSharePage(stack: BenchStack): Promise<Row[]> {
   const path = await shareAlbum(stack);
   const page = `${stack.url}${path}`;
-  // One that nobody has seen: its placeholders have yet to be made.
+  // A page that was not requested before, so its placeholders are not cached.
   const unseen = await timeToFirstByte(`${page}?page=2`);
   const seen: number[] = [];
   for (let round = 0; round < rounds; round += 1) seen.push(await timeToFirstByte(page));
@@ -44,7 +44,10 @@ async function timeToFirstByte(url: string): Promise<number> {
 
 const bytesOf = async (url: string) => (await (await fetch(url)).arrayBuffer()).byteLength;
 
-/** An album of rows without files, each with a thumbhash of its own. @returns the path of its page */
+/**
+ * An album of rows without files, each with a unique thumbhash.
+ * @returns the path of its page
+ */
 async function shareAlbum({ database: { sql }, url }: BenchStack): Promise<string> {
   const albumId = crypto.randomUUID();
   await sql`insert into albums (id, name) values (${albumId}, 'Shared')`;
@@ -71,7 +74,7 @@ async function shareAlbum({ database: { sql }, url }: BenchStack): Promise<strin
   return `/s/${((await answer.json()) as { access_key: string }).access_key}/`;
 }
 
-/** Of a small picture with some light and some colour. */
+/** The thumbhash of a small picture with some light and colour. */
 function thumbhashOf(seed: number): string {
   const [width, height] = [24, 18];
   const rgba = Uint8Array.from({ length: width * height * 4 }, (_, at) =>

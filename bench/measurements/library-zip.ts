@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { originalKey } from "#media/keys";
+import { originalKey } from "#media/storage/keys";
 import { readMemory } from "../memory";
 import { measureInTurn } from "../rounds";
 import { runScript } from "../script";
@@ -13,21 +13,21 @@ const rounds = 5;
 
 type Download = { perSecond: number; megabytes: number; peak: number };
 
-/** An album of 2 GB as a zip, beside its files written to a socket as they are; and what that does to memory. */
+/** An album of 2 GB as a zip, against its files written to a socket, and the effect on memory. */
 export async function measureZip(stack: BenchStack): Promise<Row[]> {
   const { path, ids } = await fillAlbum(stack);
-  const bare = await stack.startServer("bare-stream", {
+  const plain = await stack.startServer("baseline-stream", {
     command: [
       process.execPath,
       "--no-env-file",
-      join(import.meta.dir, "../bare-stream.ts"),
+      join(import.meta.dir, "../baseline-stream.ts"),
       join(stack.folder, "data/photos/uploaded"),
     ],
     env: { PATH: process.env["PATH"] },
   });
   const { pid } = stack.api;
   const read = (url: string) => runScript<Download>("load-download", { url, pid });
-  // The first answers of a process pay for its start.
+  // The first responses include the cost of the process's start.
   await read(`${stack.url}${path}`);
   const before = (await readMemory(pid))?.now ?? 0;
   let peak = 0;
@@ -39,9 +39,9 @@ export async function measureZip(stack: BenchStack): Promise<Row[]> {
       megabytes = done.megabytes;
       return done.perSecond;
     },
-    bare: async () => (await read(`${bare.url}/`)).perSecond,
+    plain: async () => (await read(`${plain.url}/`)).perSecond,
   });
-  await bare.stop();
+  await plain.stop();
   await rm(join(stack.folder, "data/photos/uploaded"), { recursive: true });
   await stack.database.sql`delete from photos where id in ${stack.database.sql(ids)}`;
   return [
@@ -49,7 +49,7 @@ export async function measureZip(stack: BenchStack): Promise<Row[]> {
       what: `an album of ${(megabytes / 1_000).toFixed(1)} GB as a zip`,
       ours: seen.ours,
       unit: "MB/s",
-      beside: { what: "the same files to the same socket", value: seen.bare },
+      baseline: { what: "the same files to the same socket", value: seen.plain },
       aim: { atLeast: 0.5 },
     },
     {
@@ -61,7 +61,7 @@ export async function measureZip(stack: BenchStack): Promise<Row[]> {
   ];
 }
 
-/** Rows and files without pictures in them: what is measured does not look. */
+/** Rows and files without pictures; the measured code does not decode them. */
 async function fillAlbum({ database: { sql }, folder }: BenchStack) {
   const albumId = crypto.randomUUID();
   await sql`insert into albums (id, name) values (${albumId}, 'Zip')`;

@@ -1,14 +1,16 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { allowedEnvironment } from "#dev/environment";
+import { allowedEnvironment } from "#stack/environment";
 import { readMemory } from "../memory";
 import type { Row } from "../table";
 
-/** After this long the first requests, the reconciling and the reading of models are over. */
+/** After this time the first requests, the reconciliation and the reading of models are over. */
 const settleMs = 10_000;
 
-/** `up` in a folder that it has used before: time until it says that it is ready, and what api and worker hold then. */
+/**
+ * `up` in a folder that it has used before: the time until it is ready, and the memory of API and worker afterwards.
+ */
 export async function measureStart(root: string): Promise<Row[]> {
   const dataDir = await mkdtemp(join(tmpdir(), "photo-gallery-start-"));
   try {
@@ -31,7 +33,7 @@ export async function measureStart(root: string): Promise<Row[]> {
   }
 }
 
-/** Starts `up`, does `work` once it is ready, stops it. Without `.env`: it may name the owner's database. */
+/** Starts `up`, runs `work` once it is ready, and stops it. Without `.env`, which may name the owner's database. */
 async function runUp<T>(
   root: string,
   dataDir: string,
@@ -42,7 +44,7 @@ async function runUp<T>(
     [
       process.execPath,
       "--no-env-file",
-      join(root, "dev/main.ts"),
+      join(root, "cli.ts"),
       "up",
       "--port",
       "0",

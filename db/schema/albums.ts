@@ -29,7 +29,7 @@ export const albumPhotos = pgTable(
     photoId: uuid("photo_id")
       .notNull()
       .references(() => photos.id, { onDelete: "cascade" }),
-    /** Manual order: wide gaps, so that a move writes one row. */
+    /** Manual order. The gaps are wide, so that moving a photo writes one row. */
     rank: bigint("rank", { mode: "number" }).notNull(),
     addedAt: moment("added_at").notNull().defaultNow(),
   },

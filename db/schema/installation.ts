@@ -2,13 +2,16 @@ import { sql } from "drizzle-orm";
 import { boolean, check, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
-/** One row: who this installation is. The data folder's marker file holds the same id. */
+/** One row: the id of this installation. The marker file in the data folder holds the same id. */
 export const installation = pgTable(
   "installation",
   {
     only: boolean("only").primaryKey().default(true),
     id: uuid("id").notNull().defaultRandom(),
-    /** Keys the cookies of unlocked share links; base64url of 32 random bytes. */
+    /**
+     * Base64url of 32 random bytes. Keys are derived from it for the owner's cookie, for unlocked share links, and for ids
+     * made from an Idempotency-Key.
+     */
     cookieSecret: text("cookie_secret").notNull(),
     createdAt: moment("created_at").notNull().defaultNow(),
   },

@@ -1,4 +1,6 @@
-import { boolean, index, jsonb, pgTable, text } from "drizzle-orm/pg-core";
+import { boolean, index, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import type { AcceptedOptions } from "#generation-parameters";
+import { backends } from "./backends";
 import { moment } from "./columns";
 
 export type ModelDefaults = {
@@ -8,36 +10,35 @@ export type ModelDefaults = {
   cfgScale: number;
   scheduler: string;
   guidance?: number;
-  /** Those that belong to the model itself or were set for it in InvokeAI; the others are its base's. Missing in rows of earlier versions. */
+  /** Which of these are the model's own or were set for it in InvokeAI; the others are its base's. Older rows lack it. */
   own?: ("width" | "height" | "steps" | "cfgScale" | "scheduler" | "guidance")[];
-  /** The VAE that was set for the model in InvokeAI in place of the one it brings along. */
+  /** The VAE set for the model in InvokeAI in place of its built-in one. */
   vaeKey?: string;
 };
 
-/** What a request for this model may hold; written by the side that builds the graphs, read by the side that takes requests. */
-export type ModelAccepts = {
+/** What a request for this model may hold: written by the worker, which builds the graphs; checked by the API. */
+export type ModelAccepts = AcceptedOptions & {
   sizeMultiple: number;
   minSize: number;
   maxSize: number;
   schedulers: string[];
-  /** Whether cfg_scale is a choice; where it is none it is 1. Missing in rows of earlier versions: it is. */
+  /** The fewest steps that a scheduler works with, where it is more than one. Older rows lack it. */
+  minSteps?: Record<string, number>;
+  /** Whether cfg_scale can be chosen; if false it must be 1. Older rows lack it, which means true. */
   cfgScale?: boolean;
   negativePrompt: boolean;
-  /** The highest number of skipped layers; 0: none may be skipped. */
-  maxClipSkip: number;
-  guidance: boolean;
-  /** Models that must be there beside it. Missing in rows of earlier versions: none. */
+  /** Other models that it requires. Older rows lack it, which means none. */
   needs?: NeededModel[];
 };
 
 export type NeededModel = {
   type: "vae" | "t5_encoder" | "clip_embed";
   base: string;
-  /** Where InvokeAI tells kinds of this type apart: the one that fits. */
+  /** The required variant, for types that have variants in InvokeAI. */
   variant?: string;
 };
 
-/** InvokeAI's models as last seen. One that is gone stays, marked. */
+/** All models that any InvokeAI of this gallery has or had. `model_places` has a row for each place where one is now. */
 export const models = pgTable(
   "models",
   {
@@ -47,13 +48,12 @@ export const models = pgTable(
     type: text("type").notNull(),
     base: text("base").notNull(),
     format: text("format").notNull(),
-    /** What InvokeAI tells apart within a base: `dev`, `schnell`, `inpaint` and others. */
+    /** InvokeAI's variant within a base: `dev`, `schnell`, `inpaint` and others. */
     variant: text("variant"),
     description: text("description"),
-    /** null: not a model that pictures are made with, or of a base that no graph is built for. */
+    /** null: not a model for generation, or of an unsupported base. */
     defaults: jsonb("defaults").$type<ModelDefaults>(),
     accepts: jsonb("accepts").$type<ModelAccepts>(),
-    isAvailable: boolean("is_available").notNull().default(true),
     isFavorite: boolean("is_favorite").notNull().default(false),
     lastUsedAt: moment("last_used_at"),
   },
@@ -63,4 +63,24 @@ export const models = pgTable(
   ],
 );
 
-export type Model = typeof models.$inferSelect;
+/** Which models each place has, as of its last sync. Kept while the place is not running. */
+export const modelPlaces = pgTable(
+  "model_places",
+  {
+    /** A place's `model_list`. */
+    place: text("place")
+      .notNull()
+      .references(() => backends.ref, { onDelete: "cascade" }),
+    key: text("key")
+      .notNull()
+      .references(() => models.key, { onDelete: "cascade" }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.place, table.key] }),
+    index("model_places_key").on(table.key),
+  ],
+);
+
+export type ModelRow = typeof models.$inferSelect;
+/** `isAvailable`: at the place in force, or at the one that a query names. */
+export type Model = ModelRow & { isAvailable: boolean };

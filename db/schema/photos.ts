@@ -5,6 +5,7 @@ import {
   boolean,
   check,
   customType,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -16,18 +17,27 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import { moment } from "./columns";
+import type { Options } from "#generation-parameters";
+import { among, moment } from "./columns";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
 
-/** Words to be found by, made in code: accents are folded there. */
+/** Search words. The program computes them, as SQL cannot fold accents. */
 const words = customType<{ data: string }>({ dataType: () => "tsvector" });
 
-export type PhotoKind = "uploaded" | "generated";
-export type RetrievalStatus = "pending" | "processing" | "completed" | "failed";
+export const photoKinds = ["uploaded", "generated"] as const;
+export type PhotoKind = (typeof photoKinds)[number];
+/**
+ * Where `takenAt` was found: EXIF, XMP or IPTC; `exif_modified`: EXIF's time of the last change; `sidecar`: a file beside
+ * the picture; `file`: the file's modification time.
+ */
+export const takenAtSources = ["exif", "xmp", "iptc", "exif_modified", "sidecar", "file"] as const;
+export type TakenAtSource = (typeof takenAtSources)[number];
+export const retrievalStatuses = ["pending", "processing", "completed", "failed"] as const;
+export type RetrievalStatus = (typeof retrievalStatuses)[number];
 
-/** What a generated picture was made with. Absent fields are unknown, not default. */
-export type GenerationMetadata = {
+/** The parameters of a generated picture. An absent field is unknown, not default. */
+export type GenerationMetadata = Options & {
   prompt?: string;
   negativePrompt?: string;
   modelKey?: string;
@@ -43,29 +53,39 @@ export type GenerationMetadata = {
   vaeKey?: string;
   t5EncoderKey?: string;
   clipEmbedKey?: string;
-  clipSkip?: number;
-  guidance?: number;
-  /** By InvokeAI's key, or for a picture made elsewhere by the name that was written there. */
+  /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
   loras?: { modelKey?: string; name?: string; weight: number }[];
 };
 
-/** Why a picture could not be made again, or why another one came of it. */
-export type ReproductionReason =
-  | "no_recorded_graph"
-  | "graph_unknown"
-  | "graph_refused"
-  | "model_gone"
-  | "model_differs"
-  | "version_differs"
-  | "source_gone"
-  | "out_of_memory"
-  | "interrupted"
-  | "failed";
+/** What the sidecars of a picture record. An absent field is unknown. */
+export type SidecarRecord = {
+  /** Degrees, south and west negative; metres above the sea. */
+  place?: { latitude: number; longitude: number; altitudeM?: number };
+  description?: string;
+};
 
-/** What came of running a photo's recorded graph again. */
+/** Why a picture could not be reproduced, or why the result differs. */
+export const reproductionReasons = [
+  "no_recorded_graph",
+  "graph_unknown",
+  "graph_refused",
+  "model_gone",
+  "model_differs",
+  "version_differs",
+  "source_gone",
+  "out_of_memory",
+  "interrupted",
+  "failed",
+] as const;
+export type ReproductionReason = (typeof reproductionReasons)[number];
+
+export const verdicts = ["identical", "near", "different", "impossible"] as const;
+type Verdict = (typeof verdicts)[number];
+
+/** The result of running a photo's recorded graph again. */
 export type Reproduction = {
-  verdict: "identical" | "near" | "different" | "impossible";
-  /** Mean difference of a channel, 0 to 255; where both pictures are of one size. */
+  verdict: Verdict;
+  /** Mean difference per channel, 0 to 255; absent when the sizes differ. */
   distance?: number;
   reason?: ReproductionReason;
   /** ISO 8601. */
@@ -88,28 +108,30 @@ export const photos = pgTable(
     /** The camera's wall clock, which has no zone. */
     takenAt: timestamp("taken_at", { precision: 3, mode: "string" }),
     takenAtOffsetMinutes: smallint("taken_at_offset_minutes"),
-    /** By which moment the picture is shown: the camera's, else when it came here. */
+    /** Also null for photos older than this column. */
+    takenAtSource: text("taken_at_source").$type<TakenAtSource>(),
+    /** For sorting: the camera's time, or the time of creation in UTC if there is none. */
     shownAt: timestamp("shown_at", { precision: 3, mode: "string" }).generatedAlwaysAs(
       sql`coalesce("taken_at", "created_at" at time zone 'UTC')`,
     ),
     title: text("title"),
     tags: text("tags").array().notNull().default([]),
-    /** The tags as they are compared: without case. */
+    /** The tags as compared: lower case. */
     tagKeys: text("tag_keys").array().notNull().default([]),
-    /** Folded words of prompt, negative prompt, title, filename and tags; empty: not made yet. */
+    /** Folded words of prompt, negative prompt, title, filename and tags; empty: not computed yet. */
     search: words("search").notNull().default(""),
     isFavorite: boolean("is_favorite").notNull().default(false),
     rating: smallint("rating"),
     deletedAt: moment("deleted_at"),
-    /** Files and content are gone for good; the row stays while a lineage needs it. */
+    /** Files and content were deleted permanently; the row stays while a lineage needs it. */
     purgedAt: moment("purged_at"),
 
     retrievalStatus: text("retrieval_status").$type<RetrievalStatus>().notNull(),
     retrievalAttempts: integer("retrieval_attempts").notNull().default(0),
     retrievalError: text("retrieval_error"),
-    /** Which InvokeAI holds the image: `local`, or a pod's session. */
+    /** The place that holds the image. */
     backend: text("backend"),
-    /** The image's name there. */
+    /** The image's name in InvokeAI. */
     invokeId: text("invoke_id"),
 
     sessionId: uuid("session_id").references((): AnyPgColumn => sessions.id, {
@@ -121,18 +143,18 @@ export const photos = pgTable(
       onDelete: "set null",
     }),
     generation: jsonb("generation").$type<GenerationMetadata>(),
-    /** SHA-256 of the prompt, hex: the same prompt, the same value. */
+    /** SHA-256 of the prompt, hex; for finding photos with the same prompt. */
     promptHash: text("prompt_hash"),
     costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
-    /** The last verdict on running its graph again. */
+    /** From its sidecars at import; date and title have columns of their own. */
+    sidecar: jsonb("sidecar").$type<SidecarRecord>(),
+    /** The latest verdict on running its graph again. */
     reproduction: jsonb("reproduction").$type<Reproduction>(),
   },
   (table) => [
-    check("photos_kind", sql`${table.kind} in ('uploaded', 'generated')`),
-    check(
-      "photos_retrieval_status",
-      sql`${table.retrievalStatus} in ('pending', 'processing', 'completed', 'failed')`,
-    ),
+    check("photos_kind", among(table.kind, photoKinds)),
+    check("photos_taken_at_source", among(table.takenAtSource, takenAtSources)),
+    check("photos_retrieval_status", among(table.retrievalStatus, retrievalStatuses)),
     check(
       "photos_completed_has_bytes",
       sql`${table.retrievalStatus} <> 'completed' or ${table.purgedAt} is not null or (${table.mimeType} is not null and ${table.width} > 0 and ${table.height} > 0 and ${table.fileSize} > 0 and ${table.contentHash} ~ '^[0-9a-f]{64}$')`,
@@ -146,10 +168,13 @@ export const photos = pgTable(
       sql`${table.purgedAt} is null or ${table.deletedAt} is not null`,
     ),
     check("photos_rating", sql`${table.rating} between 0 and 5`),
-    // Two generated images may have equal bytes; two uploads are then one photo.
+    // Uploads with equal bytes are one photo; generated images may have equal bytes.
     uniqueIndex("photos_upload_once")
       .on(table.contentHash)
       .where(sql`${table.kind} = 'uploaded'`),
+    index("photos_generated_bytes")
+      .on(table.contentHash)
+      .where(sql`${table.kind} = 'generated' and ${table.contentHash} is not null`),
     uniqueIndex("photos_slot_once")
       .on(table.stepId, table.slotIndex)
       .where(sql`${table.stepId} is not null`),
@@ -160,7 +185,7 @@ export const photos = pgTable(
     index("photos_newest")
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
-    // What an album counts: its rows are spread over all of the table, and need not be read for it.
+    // Photos of an album are spread over the whole table; counting them reads only this index.
     index("photos_present")
       .on(table.id, table.retrievalStatus)
       .where(sql`${table.deletedAt} is null`),
@@ -188,7 +213,7 @@ export const photos = pgTable(
       .where(sql`${table.promptHash} is not null and ${table.deletedAt} is null`),
     index("photos_tags").using("gin", table.tagKeys),
     index("photos_search").using("gin", table.search),
-    // Hardly ever holds a row: those whose words are still to be made.
+    // Photos without search words; almost always empty.
     index("photos_unsearched")
       .on(table.id)
       .where(sql`${table.search} = '' and ${table.purgedAt} is null`),
@@ -198,7 +223,7 @@ export const photos = pgTable(
     index("photos_live_retrievals")
       .on(table.id)
       .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),
-    // A completed photo says nothing; what is left is little.
+    // Nearly all photos are completed; leaving them out keeps the index small.
     index("photos_by_retrieval")
       .on(table.retrievalStatus, table.createdAt, table.id)
       .where(sql`${table.retrievalStatus} <> 'completed' and ${table.deletedAt} is null`),
@@ -214,6 +239,25 @@ export const photos = pgTable(
   ],
 );
 
+/** The exclusive right to fetch a photo's image now. Unlogged: a crash of Postgres empties the table, which is harmless. */
+export const retrievalClaims = pgTable(
+  "retrieval_claims",
+  {
+    photoId: uuid("photo_id").primaryKey(),
+    /** A new one for each attempt. */
+    holder: uuid("holder").notNull(),
+    /** By the clock of the database; extended while the image is fetched. */
+    expiresAt: moment("expires_at").notNull(),
+  },
+  (table) => [
+    foreignKey({
+      columns: [table.photoId],
+      foreignColumns: [photos.id],
+      name: "retrieval_claims_photo",
+    }).onDelete("cascade"),
+  ],
+);
+
 const {
   search: _search,
   tagKeys: _tagKeys,
@@ -221,8 +265,20 @@ const {
   ...columns
 } = getTableColumns(photos);
 
-/** The columns of a `Photo`: without what it is only found by, which can be larger than all the rest. */
+/** The columns of a `Photo`: without those that only serve searching, which can be larger than all others. */
 export const photoColumns = columns;
 
+const {
+  purgedAt: _purgedAt,
+  backend: _backend,
+  slotIndex: _slotIndex,
+  sidecar: _sidecar,
+  ...listed
+} = columns;
+
+/** The columns of a photo that lists display or sort by. */
+export const listedColumns = listed;
+
 export type Photo = Omit<typeof photos.$inferSelect, "search" | "tagKeys" | "promptHash">;
+export type ListedPhoto = Pick<Photo, keyof typeof listedColumns>;
 export type NewPhoto = typeof photos.$inferInsert;

@@ -3,7 +3,7 @@ import { index, pgTable, smallint, text, uniqueIndex, uuid } from "drizzle-orm/p
 import { moment } from "./columns";
 import { photos } from "./photos";
 
-/** A request to run a photo's recorded graph again, and how far it is. */
+/** A request to run a photo's recorded graph again, and its state. */
 export const reproductions = pgTable(
   "reproductions",
   {
@@ -11,18 +11,18 @@ export const reproductions = pgTable(
     photoId: uuid("photo_id")
       .notNull()
       .references(() => photos.id, { onDelete: "cascade" }),
-    /** How many batches were opened for it; more than one when InvokeAI was interrupted. */
+    /** Batches opened so far; more than one after an interruption of InvokeAI. */
     batches: smallint("batches").notNull().default(0),
-    /** `<id>-<number>` of the open one, also InvokeAI's batch id and destination; null: none is open. */
+    /** `<id>-<number>` of the open batch, also InvokeAI's batch id and destination; null: no batch is open. */
     batchId: text("batch_id"),
     backend: text("backend"),
-    /** What InvokeAI calls the picture that the graph starts from. */
+    /** InvokeAI's name of the graph's source image. */
     sourceImageName: text("source_image_name"),
-    /** Set by whoever may send the batch. Found set by anybody else, the outcome is unknown. */
+    /** Set by the caller that wins the right to send the batch. One that finds it set must treat the outcome as unknown. */
     postedAt: moment("posted_at"),
     /** The batch was seen on the server. */
     acceptedAt: moment("accepted_at"),
-    /** The picture that was made to be compared; null before it is there, and again when it was deleted there. */
+    /** InvokeAI's name of the new picture; null before it exists and after it was deleted there. */
     imageName: text("image_name"),
     createdAt: moment("created_at").notNull().defaultNow(),
     /** When the verdict was written to the photo. */

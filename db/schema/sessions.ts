@@ -1,10 +1,12 @@
 import { sql } from "drizzle-orm";
 import { type AnyPgColumn, boolean, check, index, pgTable, text, uuid } from "drizzle-orm/pg-core";
-import { moment } from "./columns";
+import { among, moment } from "./columns";
 import { photos } from "./photos";
 
-export type EntryType = "scratch" | "refinement";
-export type SessionStatus = "active" | "completed" | "abandoned";
+export const entryTypes = ["scratch", "refinement"] as const;
+export type EntryType = (typeof entryTypes)[number];
+export const sessionStatuses = ["active", "completed", "abandoned"] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
 
 export const sessions = pgTable(
   "sessions",
@@ -16,16 +18,16 @@ export const sessions = pgTable(
     }),
     title: text("title"),
     status: text("status").$type<SessionStatus>().notNull().default("active"),
-    /** Asked for when the session was abandoned: images nobody chose go to the trash once its steps have ended. */
+    /** Requested when the session was abandoned: images that were not selected go to the trash once all steps have ended. */
     discardUnselected: boolean("discard_unselected").notNull().default(false),
-    /** Deleted by the owner: hidden from then on, its row goes once its steps have ended. */
+    /** When the owner deleted it. It is hidden at once; its row is deleted once all steps have ended. */
     deletedAt: moment("deleted_at"),
     startedAt: moment("started_at").notNull().defaultNow(),
     completedAt: moment("completed_at"),
   },
   (table) => [
-    check("sessions_entry_type", sql`${table.entryType} in ('scratch', 'refinement')`),
-    check("sessions_status", sql`${table.status} in ('active', 'completed', 'abandoned')`),
+    check("sessions_entry_type", among(table.entryType, entryTypes)),
+    check("sessions_status", among(table.status, sessionStatuses)),
     check("sessions_end", sql`(${table.status} = 'active') = (${table.completedAt} is null)`),
     check(
       "sessions_deleted_is_closed",

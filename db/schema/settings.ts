@@ -1,7 +1,7 @@
 import { jsonb, pgTable, text } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
-/** What the owner changed; a setting without a row has its default. */
+/** Settings that the owner changed; a setting without a row has its default. */
 export const settings = pgTable("settings", {
   /** `group.name`, such as `library.trash_retention_days`. */
   name: text("name").primaryKey(),

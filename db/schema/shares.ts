@@ -17,7 +17,7 @@ export const shareLinks = pgTable(
   "share_links",
   {
     id: uuid("id").primaryKey(),
-    /** SHA-256 of the access key, hex; the key itself is kept nowhere. */
+    /** SHA-256 of the access key, hex; the key itself is not stored. */
     keyHash: text("key_hash").notNull(),
     photoId: uuid("photo_id").references(() => photos.id, { onDelete: "cascade" }),
     albumId: uuid("album_id").references(() => albums.id, { onDelete: "cascade" }),
@@ -25,7 +25,7 @@ export const shareLinks = pgTable(
     expiresAt: moment("expires_at"),
     /** argon2id. */
     passwordHash: text("password_hash"),
-    /** Part of every unlock cookie and token: a new password voids the old ones. */
+    /** Part of every unlock cookie and token: a new password invalidates them. */
     passwordVersion: integer("password_version").notNull().default(0),
     allowDownload: boolean("allow_download").notNull().default(false),
     showMetadata: boolean("show_metadata").notNull().default(false),

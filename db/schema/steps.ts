@@ -16,14 +16,18 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import { moment } from "./columns";
+import type { Options } from "#generation-parameters";
+import { among, moment } from "./columns";
 import { photos } from "./photos";
 import { sessions } from "./sessions";
 
-export type StepStatus = "pending" | "processing" | "completed" | "failed" | "cancelled";
+export const liveStatuses = ["pending", "processing"] as const;
+export const endStatuses = ["completed", "failed", "cancelled"] as const;
+export const stepStatuses = [...liveStatuses, ...endStatuses] as const;
+export type StepStatus = (typeof stepStatuses)[number];
 
-/** Everything a graph is built from; complete: what the request left open was filled in before the row was written. */
-export type StepParameters = {
+/** Everything that a graph is built from. Complete: defaults are filled in before the row is written. */
+export type StepParameters = Options & {
   modelKey: string;
   modelHash: string;
   width: number;
@@ -36,16 +40,14 @@ export type StepParameters = {
   /** Image to image only, 0–1. */
   strength?: number;
   vaeKey?: string;
-  /** Of models that bring no text encoders along. */
+  /** For models without built-in text encoders. */
   t5EncoderKey?: string;
   clipEmbedKey?: string;
   loras?: { modelKey: string; weight: number }[];
-  clipSkip?: number;
-  guidance?: number;
 };
 
-/** A failure in words for a person. */
-export type StepError = { code: string; message: string; suggestion: string };
+/** A failure as text for the user; `details`: InvokeAI's own message when the failure has no specific code. */
+export type StepError = { code: string; message: string; suggestion: string; details?: string };
 
 export const steps = pgTable(
   "steps",
@@ -56,7 +58,7 @@ export const steps = pgTable(
       .references((): AnyPgColumn => sessions.id, { onDelete: "cascade" }),
     position: integer("position").notNull(),
     parentId: uuid("parent_id").references((): AnyPgColumn => steps.id, { onDelete: "set null" }),
-    /** Resolved when the step was requested: its own, else the parent's selected image, else the session's. */
+    /** Resolved when the step was requested: its own, or the parent's selected image, or the session's. */
     sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
@@ -70,8 +72,6 @@ export const steps = pgTable(
     batchSize: smallint("batch_size").notNull(),
     status: text("status").$type<StepStatus>().notNull().default("pending"),
     progressMessage: text("progress_message"),
-    /** Of a pending step that waits for its turn: its place in the line, from 1. */
-    turnPlace: integer("turn_place"),
     error: jsonb("error").$type<StepError>(),
     selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
@@ -83,20 +83,15 @@ export const steps = pgTable(
     costUsd: numeric("cost_usd", { precision: 12, scale: 6, mode: "number" }),
   },
   (table) => [
-    check(
-      "steps_status",
-      sql`${table.status} in ('pending', 'processing', 'completed', 'failed', 'cancelled')`,
-    ),
+    check("steps_status", among(table.status, stepStatuses)),
     check("steps_batch_size", sql`${table.batchSize} between 1 and 100`),
     check(
       "steps_end",
-      sql`(${table.status} in ('completed', 'failed', 'cancelled')) = (${table.completedAt} is not null)`,
+      sql`(${among(table.status, endStatuses)}) = (${table.completedAt} is not null)`,
     ),
     uniqueIndex("steps_order").on(table.sessionId, table.position),
-    index("steps_live")
-      .on(table.createdAt, table.id)
-      .where(sql`${table.status} in ('pending', 'processing')`),
-    // How long such a picture took before: see db/queries/pace.ts.
+    index("steps_live").on(table.createdAt, table.id).where(among(table.status, liveStatuses)),
+    // For the time that earlier batches of this kind took: db/queries/generation/pace.ts.
     index("steps_pace")
       .on(
         table.modelHash,
@@ -110,10 +105,11 @@ export const steps = pgTable(
   ],
 );
 
-/** `lost`: InvokeAI made the image, and had it no longer when it was to be fetched. */
-export type SlotStatus = "open" | "filled" | "failed" | "lost";
+/** `lost`: InvokeAI generated the image, but no longer had it when it was fetched. */
+export const slotStatuses = ["open", "filled", "failed", "lost"] as const;
+export type SlotStatus = (typeof slotStatuses)[number];
 
-/** One requested image; made before anything is queued and filled at most once. */
+/** One requested image. Created before anything is queued, filled at most once. */
 export const slots = pgTable(
   "slots",
   {
@@ -125,12 +121,12 @@ export const slots = pgTable(
     status: text("status").$type<SlotStatus>().notNull().default("open"),
     photoId: uuid("photo_id").references((): AnyPgColumn => photos.id, { onDelete: "set null" }),
     error: jsonb("error").$type<StepError>(),
-    /** How often its item has failed since it was asked for. */
+    /** How often its item has failed since the step was requested or retried. */
     failures: smallint("failures").notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.stepId, table.index] }),
-    check("slots_status", sql`${table.status} in ('open', 'filled', 'failed', 'lost')`),
+    check("slots_status", among(table.status, slotStatuses)),
     check("slots_seed", sql`${table.seed} between 0 and 4294967295`),
     uniqueIndex("slots_photo_once")
       .on(table.photoId)
@@ -140,9 +136,10 @@ export const slots = pgTable(
 
 export type Slot = typeof slots.$inferSelect;
 
-export type AttemptOutcome = "finished" | "interrupted" | "cancelled" | "refused";
+const attemptOutcomes = ["finished", "interrupted", "cancelled", "refused"] as const;
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
-/** One batch sent to InvokeAI for the slots of a step that were still open. */
+/** One batch sent to InvokeAI for the open slots of a step. */
 export const attempts = pgTable(
   "attempts",
   {
@@ -154,9 +151,9 @@ export const attempts = pgTable(
     batchId: text("batch_id").notNull(),
     backend: text("backend").notNull(),
     slotIndexes: smallint("slot_indexes").array().notNull(),
-    /** The uploaded source's name on that backend. */
+    /** The uploaded source's name on the backend. */
     sourceImageName: text("source_image_name"),
-    /** Set by whoever may send the batch. Found set by anybody else, the outcome is unknown. */
+    /** Set by the caller that wins the right to send the batch. One that finds it set must treat the outcome as unknown. */
     postedAt: moment("posted_at"),
     /** The batch was seen on the server. */
     acceptedAt: moment("accepted_at"),
@@ -167,31 +164,28 @@ export const attempts = pgTable(
   (table) => [
     primaryKey({ columns: [table.stepId, table.number] }),
     uniqueIndex("attempts_batch").on(table.batchId),
-    // A step has one batch in flight, never two.
+    // A step has at most one batch in flight.
     uniqueIndex("attempts_one_open")
       .on(table.stepId)
       .where(sql`${table.settledAt} is null`),
-    check(
-      "attempts_outcome",
-      sql`${table.outcome} in ('finished', 'interrupted', 'cancelled', 'refused')`,
-    ),
+    check("attempts_outcome", among(table.outcome, attemptOutcomes)),
     check("attempts_end", sql`(${table.settledAt} is null) = (${table.outcome} is null)`),
   ],
 );
 
 export type Attempt = typeof attempts.$inferSelect;
 
-/** The present progress of a running step; unlogged, overwritten in place, worth nothing after a crash. */
+/** The current progress of a running step. Unlogged: a crash of Postgres empties the table, which is harmless. */
 export const stepProgress = pgTable(
   "step_progress",
   {
     stepId: uuid("step_id").primaryKey(),
     /** 0–1 over the whole batch. */
     progress: real("progress").notNull(),
-    /** 0–1 of the image that is being made; null between two. */
+    /** 0–1 of the current image; null between two images. */
     imageProgress: real("image_progress"),
     message: text("message"),
-    /** A small picture as data URL, at most 32 KiB. */
+    /** A small picture as a data URL, at most 32 KiB. */
     preview: text("preview"),
     estimatedCompletion: moment("estimated_completion"),
     updatedAt: moment("updated_at").notNull().defaultNow(),

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { boolean, check, index, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
-/** Prompts kept to be used again. */
+/** Prompts saved for reuse. */
 export const templates = pgTable(
   "templates",
   {

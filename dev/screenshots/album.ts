@@ -1,8 +1,8 @@
 import sharp from "sharp";
-import { type ApiClient } from "../demo/client";
-import { paint } from "../simulators/invokeai/paint";
+import { type ApiClient } from "#stack/demo/client";
+import { paint } from "#simulators/invokeai/paint";
 
-/** What each picture shows, and its shape. */
+/** The subject of each picture, and its size. */
 const scenes: [string, number, number][] = [
   ["a lake in the mountains at dawn", 1500, 1000],
   ["evening above the sea", 1000, 1400],
@@ -24,7 +24,10 @@ const scenes: [string, number, number][] = [
   ["fire of an evening sky", 1900, 900],
 ];
 
-/** Paints an album and puts it into the gallery. @returns its id */
+/**
+ * Paints an album and uploads it.
+ * @returns its id
+ */
 export async function uploadAlbum(api: ApiClient): Promise<string> {
   const ids: string[] = [];
   for (const [at, [prompt, width, height]] of scenes.entries()) {

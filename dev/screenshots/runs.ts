@@ -1,14 +1,17 @@
 import type { Page } from "playwright-core";
-import { createSimulatorControl } from "#dev/simulators/invokeai/control-client";
+import { createSimulatorControl } from "#simulators/invokeai/control-client";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
-import type { ApiClient } from "../demo/client";
-import { chooseModel, runStep } from "../demo/steps";
+import type { ApiClient } from "#stack/demo/client";
+import { chooseModel, runStep } from "#stack/demo/steps";
 import type { Shot } from "./shots";
 
 type Session = { id: string; workflow_id: string; workflow_url: string };
 
-/** Makes a step whose images all came, one of them at the third attempt, and tells where Temporal's web UI shows both. */
+/**
+ * Generates a step whose images all arrive, one of them at the third attempt, and returns the addresses of both runs
+ * in Temporal's web UI.
+ */
 export async function makeRuns(api: ApiClient): Promise<(Shot & { url: string })[]> {
   const { url: simulatorUrl } = await api.call<{ url: string }>("GET", "/backend/status");
   const { key } = await chooseModel(api);
@@ -33,7 +36,7 @@ export async function makeRuns(api: ApiClient): Promise<(Shot & { url: string })
   ];
 }
 
-/** Until the history is drawn: what comes before is a frame with nothing in it. */
+/** Waits until the history is drawn; before that the frame is empty. */
 async function showHistory(page: Page): Promise<void> {
   await page.getByText("Event History").first().waitFor({ timeout: 60_000 });
   await page.waitForLoadState("networkidle");

@@ -1,6 +1,6 @@
 import type { BrowserContextOptions, Page } from "playwright-core";
 
-/** One picture of the documents: the window it is taken in, and what is done before. */
+/** One picture in the documents: its window size, and the actions before it is taken. */
 export type Shot = {
   name: string;
   window: BrowserContextOptions;
@@ -15,7 +15,7 @@ const phone = {
   hasTouch: true,
 };
 
-/** Opens a photo over the album, and waits until it is there. */
+/** Opens a photo over the album, and waits until it has loaded. */
 const open = (number: number) => async (page: Page) => {
   await page
     .locator(".grid a")

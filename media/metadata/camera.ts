@@ -1,7 +1,7 @@
 import type { ExifTags } from "./exif-tags";
 import { plainText } from "./plain-text";
 
-/** With what a picture was taken, and how; what is not told is undefined. */
+/** The camera and its settings; an unknown value is undefined. */
 export type Camera = Readonly<{
   make: string | undefined;
   model: string | undefined;
@@ -12,7 +12,7 @@ export type Camera = Readonly<{
   focalLengthMm: number | undefined;
 }>;
 
-/** Degrees, south and west negative; metres above the sea. */
+/** Degrees, negative for south and west; metres above sea level. */
 export type Place = Readonly<{
   latitude: number;
   longitude: number;
@@ -20,10 +20,10 @@ export type Place = Readonly<{
 }>;
 
 const maxNameLength = 200;
-/** ComfyUI writes its graphs into the names of camera and maker. */
-const graphs = /^(?:prompt|workflow):\{/;
+/** Image generators write graphs and settings into the camera's make and model. */
+const json = /^\s*(?:[\w -]{1,40}:\s*)?[[{]/;
 
-/** null when the block tells nothing of a camera. */
+/** null when the block names no camera data. */
 export function cameraOf({ tags }: ExifTags): Camera | null {
   const camera: Camera = {
     make: nameOf(tags.Make),
@@ -37,10 +37,12 @@ export function cameraOf({ tags }: ExifTags): Camera | null {
   return Object.values(camera).every((fact) => fact === undefined) ? null : camera;
 }
 
-/** null unless the block names a point on Earth. */
+/** null unless the block has valid coordinates. */
 export function placeOf({ gps }: ExifTags): Place | null {
   const { Latitude: latitude, Longitude: longitude, Altitude: altitude } = gps;
   if (!isWithin(latitude, 90) || !isWithin(longitude, 180)) return null;
+  // Phones write zeros without a GPS fix.
+  if (latitude === 0 && longitude === 0) return null;
   return { latitude, longitude, altitudeM: isWithin(altitude, 100_000) ? altitude : undefined };
 }
 
@@ -50,11 +52,11 @@ function isWithin(value: number | undefined, bound: number): value is number {
 
 function nameOf(value: unknown): string | undefined {
   const [text] = Array.isArray(value) ? value : [value];
-  if (typeof text === "string" && graphs.test(text)) return undefined;
+  if (typeof text === "string" && json.test(text)) return undefined;
   return plainText(text, maxNameLength);
 }
 
-/** A count, or a fraction as numerator and denominator; undefined unless it is above zero. */
+/** Reads a number, or a fraction as numerator and denominator; undefined unless above zero. */
 function amountOf(value: unknown): number | undefined {
   const [first, second = 1] = Array.isArray(value) ? value : [value];
   const amount = Number(first) / Number(second);

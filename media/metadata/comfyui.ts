@@ -1,135 +1,136 @@
-import { type ComfyGraph, type ComfyNode, readComfyGraph } from "./comfyui-graph";
-import type { SaidGeneration } from "./generation";
-import { isObject, type JsonObject } from "./json-object";
+import {
+  type ComfyGraph,
+  type ComfyNode,
+  inputOf,
+  isEdge,
+  readComfyGraph,
+  soleEdge,
+} from "./comfyui-graph";
+import { lorasOf, modelName } from "./comfyui-models";
+import { firstSamplers, isSampler, latentNames, partsOf } from "./comfyui-samplers";
+import { createTextReader } from "./comfyui-texts";
+import { valueOf } from "./comfyui-values";
+import type { UncheckedGeneration } from "./generation";
+import { isObject, type JsonObject, parseObject } from "./json-object";
 import { schedulerNamed } from "./schedulers";
 
+const positives = ["positive", "conditioning", "cond1", "cond_1", "cond", "conditioning1"];
+const negatives = ["negative", "neg_conditioning", "uncond"];
+
 /**
- * ComfyUI's `prompt`, the graph that was run. It is read backwards from the sampler: to the texts of its two
- * prompts, through its model's LoRAs to the checkpoint, and to the size of its empty picture. Where there are
- * several samplers, the one that began counts. undefined when there is none.
+ * Reads ComfyUI's `prompt`, the graph that was run. Starts at the first sampler and follows its inputs upstream: to
+ * the texts of both prompts, through the model's LoRAs to the checkpoint, and to the size of the empty latent. With
+ * several parallel samplers only their common values are kept. undefined when there is no sampler.
  */
-export function fromComfyPrompt(record: JsonObject): SaidGeneration | undefined {
-  // Some who save in other places wrap it.
-  const graph = readComfyGraph(isObject(record["prompt"]) ? record["prompt"] : record);
-  const samplers = graph?.nodes.filter(isSampler) ?? [];
-  const sampler = samplers.find((node) => graph && emptyPicture(graph, node)) ?? samplers[0];
-  if (!graph || !sampler) return undefined;
-  const guider = nodeAt(graph, sampler, "guider") ?? sampler;
-  const sigmas = nodeAt(graph, sampler, "sigmas") ?? sampler;
-  const empty = emptyPicture(graph, sampler);
-  const model = guider.inputs["model"] ?? sigmas.inputs["model"];
-  const positive = guider.inputs["positive"] ?? guider.inputs["conditioning"];
+export function fromComfyPrompt(record: JsonObject): UncheckedGeneration | undefined {
+  const graph = readComfyGraph(graphIn(record));
+  if (!graph) return undefined;
+  const readText = createTextReader(graph);
+  const said = firstSamplers(graph).map((sampler) => ofSampler(graph, sampler, readText));
+  const [first, ...others] = said;
+  if (!first) return undefined;
+  const alike = Object.entries(first).filter(([field, value]) =>
+    others.every((other) => Bun.deepEquals(other[field as keyof UncheckedGeneration], value)),
+  );
+  return Object.fromEntries(alike);
+}
+
+/** Other programs wrap the graph in an object or a string. */
+function graphIn(record: JsonObject): JsonObject {
+  const { prompt } = record;
+  if (isObject(prompt)) return prompt;
+  return (typeof prompt === "string" ? parseObject(prompt) : undefined) ?? record;
+}
+
+function ofSampler(
+  graph: ComfyGraph,
+  sampler: ComfyNode,
+  readText: ReturnType<typeof createTextReader>,
+): UncheckedGeneration {
+  const parts = partsOf(graph, sampler);
+  const input = (...names: string[]) => firstInput(parts, names);
+  const sigmas = graph.follow(
+    input("sigmas"),
+    (node) => ("steps" in node.inputs ? node : undefined),
+    (node) => node.inputs["sigmas"] ?? soleEdge(node),
+  );
+  const timed = sigmas ? [sigmas, ...parts] : parts;
+  const start = startOf(graph, sampler, parts);
+  const model = modelEdge(parts) ?? sigmas?.inputs["model"];
   return {
-    prompt: textOf(graph, positive, "positive"),
-    negativePrompt: textOf(graph, guider.inputs["negative"], "negative"),
+    prompt: readText(input(...positives), "positive"),
+    negativePrompt: readText(input(...negatives), "negative"),
     modelName: modelName(graph, model),
-    seed: seedOf(graph, sampler),
-    steps: valueOf(graph, sigmas.inputs["steps"]),
-    cfgScale: valueOf(graph, guider.inputs["cfg"]),
-    scheduler: schedulerOf(graph, sampler, sigmas),
-    width: empty && valueOf(graph, empty.inputs["width"]),
-    height: empty && valueOf(graph, empty.inputs["height"]),
-    strength: empty ? undefined : valueOf(graph, sigmas.inputs["denoise"]),
+    seed: seedOf(graph, parts),
+    steps: valueIn(graph, timed, ["steps"]),
+    cfgScale: valueIn(graph, parts, ["cfg", "cfg_conds", "cfg1", "cfg_1", "cfg_scale"]),
+    scheduler: schedulerOf(graph, parts, timed),
+    width: start?.width,
+    height: start?.height,
+    strength: start?.isPicture ? valueIn(graph, timed, ["denoise", "denoise_strength"]) : undefined,
     loras: lorasOf(graph, model),
   };
 }
 
-function isSampler({ kind, inputs }: ComfyNode): boolean {
-  return /sampler/i.test(kind) && "latent_image" in inputs;
+function firstInput(parts: readonly ComfyNode[], names: readonly string[]): unknown {
+  return parts.map((part) => inputOf(part, names)).find((value) => value !== undefined);
 }
 
-function nodeAt(graph: ComfyGraph, node: ComfyNode, input: string): ComfyNode | undefined {
-  return graph.source(node.inputs[input])?.node;
+/** The value of the first of these inputs that a part has. */
+function valueIn(
+  graph: ComfyGraph,
+  parts: readonly ComfyNode[],
+  names: readonly string[],
+): unknown {
+  for (const { inputs } of parts) {
+    const name = names.find((candidate) => inputs[candidate] !== undefined);
+    if (name !== undefined) return valueOf(graph, inputs[name], name);
+  }
+  return undefined;
 }
 
-/** What the sampler began with, where that was no picture: a node that makes an empty one of a size. */
-function emptyPicture(graph: ComfyGraph, sampler: ComfyNode): ComfyNode | undefined {
-  return graph.follow(
-    sampler.inputs["latent_image"],
-    (node) => (/empty.*latent/i.test(node.kind) ? node : undefined),
-    ({ kind, inputs }) =>
-      isSampler({ kind, inputs }) ? undefined : (inputs["samples"] ?? inputs["latent"]),
-  );
+function seedOf(graph: ComfyGraph, parts: readonly ComfyNode[]): unknown {
+  const noise = graph.source(firstInput(parts, ["noise"]));
+  return valueIn(graph, noise ? [noise, ...parts] : parts, ["seed", "noise_seed"]);
 }
 
-/** The text behind a conditioning, through what combines, guides or delays it. */
-function textOf(graph: ComfyGraph, value: unknown, side: "positive" | "negative"): unknown {
-  return graph.follow(
-    value,
-    ({ inputs }) => {
-      const text = inputs["text"] ?? inputs["text_g"] ?? inputs["t5xxl"] ?? inputs["clip_l"];
-      return text === undefined ? undefined : valueOf(graph, text);
-    },
-    ({ kind, inputs }, output) => {
-      // Its text counts for nothing: that is what it is for.
-      if (/zero.?out/i.test(kind)) return undefined;
-      // A node with both sides hands on each by its own output.
-      if ("positive" in inputs && "negative" in inputs) {
-        return inputs[output === 0 ? "positive" : output === 1 ? "negative" : side];
-      }
-      return inputs["conditioning"] ?? inputs["conditioning_1"] ?? inputs["conditioning_to"];
-    },
-  );
-}
-
-/** A value as it is, or from the node that only holds it. */
-function valueOf(graph: ComfyGraph, value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  const names = ["value", "text", "string", "prompt", "int", "float", "number", "seed"];
-  const held = ({ inputs }: ComfyNode) => names.map((name) => inputs[name]);
-  return graph.follow(
-    value,
-    (node) => held(node).find((inner) => typeof inner === "string" || typeof inner === "number"),
-    (node) => held(node).find((inner) => Array.isArray(inner)),
-  );
-}
-
-function seedOf(graph: ComfyGraph, sampler: ComfyNode): unknown {
-  const holder = nodeAt(graph, sampler, "noise") ?? sampler;
-  return valueOf(graph, holder.inputs["seed"] ?? holder.inputs["noise_seed"]);
-}
-
-function schedulerOf(graph: ComfyGraph, sampler: ComfyNode, sigmas: ComfyNode): unknown {
-  const holder = nodeAt(graph, sampler, "sampler") ?? sampler;
-  const name = valueOf(graph, holder.inputs["sampler_name"]);
-  const schedule = valueOf(graph, sigmas.inputs["scheduler"]);
+function schedulerOf(
+  graph: ComfyGraph,
+  parts: readonly ComfyNode[],
+  timed: readonly ComfyNode[],
+): unknown {
+  const select = graph.source(firstInput(parts, ["sampler"]));
+  const name = valueIn(graph, select ? [select, ...parts] : parts, ["sampler_name"]);
+  const schedule = valueIn(graph, timed, ["scheduler"]);
   if (typeof name !== "string") return undefined;
   const noise = typeof schedule === "string" ? schedule : undefined;
   return schedulerNamed(name, noise) ?? [name, noise].filter(Boolean).join(" ");
 }
 
-function modelName(graph: ComfyGraph, model: unknown): string | undefined {
-  const file = graph.follow(
-    model,
-    ({ inputs }) => inputs["ckpt_name"] ?? inputs["unet_name"] ?? inputs["model_name"],
-    ({ inputs }) => inputs["model"],
-  );
-  return fileStem(file);
+/** The edge to the model; some loaders also make the prompts and have no edge for it. */
+function modelEdge(parts: readonly ComfyNode[]): unknown {
+  const model = firstInput(parts, ["model", "model1", "model_1"]);
+  if (model !== undefined) return model;
+  const loader = parts.find(({ inputs }) => "ckpt_name" in inputs || "base_ckpt_name" in inputs);
+  return loader && [loader.id, 0];
 }
 
-function lorasOf(graph: ComfyGraph, model: unknown): { name: unknown; weight: unknown }[] {
-  const loras: { name: unknown; weight: unknown }[] = [];
-  graph.follow(
-    model,
-    ({ inputs }) => {
-      if (inputs["lora_name"] !== undefined && loras.length < maxLoras) {
-        loras.unshift({ name: fileStem(inputs["lora_name"]), weight: inputs["strength_model"] });
-      }
-      return undefined;
-    },
-    ({ inputs }) => inputs["model"],
+/** What a sampler started from: an empty latent with its size, or a picture; undefined when unknown. */
+function startOf(graph: ComfyGraph, sampler: ComfyNode, parts: readonly ComfyNode[]) {
+  const start = (node: ComfyNode) => {
+    const { kind, inputs } = node;
+    const size = (name: string) => {
+      const own = ["empty_latent_", ""].map((prefix) => prefix + name);
+      return valueIn(graph, [node], own);
+    };
+    const isEmpty = /empty.*latent|latent.*empty/i.test(kind) || "empty_latent_width" in inputs;
+    if (isEmpty) return { isPicture: false, width: size("width"), height: size("height") };
+    const isPicture = isEdge(inputs["pixels"]) || (/encode/i.test(kind) && isEdge(inputs["image"]));
+    return isPicture ? { isPicture: true, width: undefined, height: undefined } : undefined;
+  };
+  const latent = inputOf(sampler, latentNames);
+  if (latent === undefined) return parts.map(start).find((found) => found !== undefined);
+  return graph.follow(latent, start, (node) =>
+    isSampler(node) ? undefined : (inputOf(node, latentNames) ?? soleEdge(node)),
   );
-  return loras;
-}
-
-/** More than any picture is made with; a cycle would give the same for ever. */
-const maxLoras = 20;
-
-/** `sdxl/base_1.0.safetensors` → `base_1.0`: folders and kind of file are no part of a model's name. */
-function fileStem(file: unknown): string | undefined {
-  if (typeof file !== "string") return undefined;
-  return file
-    .slice(0, 1_000)
-    .replace(/^.*[/\\]/s, "")
-    .replace(/\.(?:safetensors|sft|ckpt|pt|pth|bin|gguf)$/i, "");
 }

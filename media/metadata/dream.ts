@@ -1,9 +1,9 @@
-import type { SaidGeneration } from "./generation";
+import type { UncheckedGeneration } from "./generation";
 import { oldScheduler } from "./invokeai";
 import { maxTextLength } from "./json-object";
 
-/** `Dream` of InvokeAI 1 and 2: the prompt in quotes, then switches as on a command line. */
-export function fromDreamText(text: string): SaidGeneration | undefined {
+/** Parses `Dream` of InvokeAI 1 and 2: the prompt in quotes, then switches as on a command line. */
+export function fromDreamText(text: string): UncheckedGeneration | undefined {
   if (text.length > maxTextLength) return undefined;
   const end = text.lastIndexOf('" -');
   if (!text.startsWith('"') || end < 1) return undefined;

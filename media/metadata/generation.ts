@@ -1,69 +1,59 @@
+import { eachOption } from "#generation-parameters";
 import { isObject } from "./json-object";
 import { plainText } from "./plain-text";
-
-/** What a file says it was made with; an absent field is unknown. Checked: it may be stored as it is. */
-export type RecordedGeneration = {
-  prompt?: string;
-  negativePrompt?: string;
-  /** InvokeAI's own, where InvokeAI made the picture. */
-  modelKey?: string;
-  modelHash?: string;
-  modelName?: string;
-  seed?: number;
-  steps?: number;
-  cfgScale?: number;
-  /** In InvokeAI's spelling, where it has the same one; else as the file has it. */
-  scheduler?: string;
-  width?: number;
-  height?: number;
-  /** How far from its source a picture was to go, 0 to 1. */
-  strength?: number;
-  vaeKey?: string;
-  t5EncoderKey?: string;
-  clipEmbedKey?: string;
-  /** Layers left out, as InvokeAI counts them. */
-  clipSkip?: number;
-  /** Of FLUX. */
-  guidance?: number;
-  loras?: RecordedLora[];
-};
-
-type RecordedLora = { modelKey?: string; name?: string; weight: number };
-
-/** The same as some program wrote it: nothing is known of any value. */
-export type SaidGeneration = Readonly<{ [Field in keyof RecordedGeneration]?: unknown }>;
 
 const maxPromptLength = 10_000;
 const maxNameLength = 200;
 const maxLoras = 20;
 const maxLoraWeight = 10;
 
+/** What is kept of each field. Seeds up to 2⁵³ − 1: other programs draw from more than 2³². */
+const fields = {
+  prompt: text(maxPromptLength),
+  negativePrompt: text(maxPromptLength),
+  /** InvokeAI's own, where InvokeAI made the picture. */
+  modelKey: text(maxNameLength),
+  modelHash: text(maxNameLength),
+  modelName: text(maxNameLength),
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+  steps: whole(1, 500),
+  cfgScale: amount(0, 200),
+  /** In InvokeAI's spelling, where it has the same one; else as the file has it. */
+  scheduler: text(maxNameLength),
+  width: whole(1, 30_000),
+  height: whole(1, 30_000),
+  /** How far from its source a picture was to go, 0 to 1. */
+  strength: amount(0, 1),
+  vaeKey: text(maxNameLength),
+  t5EncoderKey: text(maxNameLength),
+  clipEmbedKey: text(maxNameLength),
+  loras: boundLoras,
+  ...eachOption((_name, { isWhole, recorded: { min, max } }) =>
+    (isWhole ? whole : amount)(min, max),
+  ),
+};
+type Fields = typeof fields;
+
+/** What a file says it was made with; an absent field is unknown. Checked: it may be stored as it is. */
+export type RecordedGeneration = {
+  [Name in keyof Fields]?: NonNullable<ReturnType<NonNullable<Fields[Name]>>>;
+};
+
+type RecordedLora = { modelKey?: string; name?: string; weight: number };
+
+/** The same as read from a file: no value has been checked. */
+export type UncheckedGeneration = Readonly<{ [Name in keyof Fields]?: unknown }>;
+
 /**
- * Keeps of what a file says what can be true, within the bounds of a request for a generation; but seeds up to
- * 2⁵³ − 1, as other programs draw from more than 2³². A prompt that is longer is cut, another value
- * out of bounds is left out. undefined when nothing is left.
+ * Keeps the values that are plausible, within the limits of a generation request; but allows seeds up to 2⁵³ − 1,
+ * because other programs use more than 2³² seeds. A prompt that is too long is cut; any other value out of bounds is
+ * left out. undefined when nothing is left.
  */
-export function boundGeneration(said: SaidGeneration): RecordedGeneration | undefined {
-  const kept = withoutUnknown({
-    prompt: plainText(said.prompt, maxPromptLength),
-    negativePrompt: plainText(said.negativePrompt, maxPromptLength),
-    modelKey: plainText(said.modelKey, maxNameLength),
-    modelHash: plainText(said.modelHash, maxNameLength),
-    modelName: plainText(said.modelName, maxNameLength),
-    seed: whole(said.seed, 0, Number.MAX_SAFE_INTEGER),
-    steps: whole(said.steps, 1, 500),
-    cfgScale: amount(said.cfgScale, 0, 200),
-    scheduler: plainText(said.scheduler, maxNameLength),
-    width: whole(said.width, 1, 30_000),
-    height: whole(said.height, 1, 30_000),
-    strength: amount(said.strength, 0, 1),
-    vaeKey: plainText(said.vaeKey, maxNameLength),
-    t5EncoderKey: plainText(said.t5EncoderKey, maxNameLength),
-    clipEmbedKey: plainText(said.clipEmbedKey, maxNameLength),
-    clipSkip: whole(said.clipSkip, 0, 24),
-    guidance: amount(said.guidance, 0, 100),
-    loras: boundLoras(said.loras),
-  });
+export function boundGeneration(said: UncheckedGeneration): RecordedGeneration | undefined {
+  const names = Object.keys(fields) as (keyof Fields)[];
+  const kept: RecordedGeneration = withoutUnknown(
+    Object.fromEntries(names.map((name) => [name, fields[name]?.(said[name])])),
+  );
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
@@ -73,19 +63,25 @@ function boundLoras(said: unknown): RecordedLora[] | undefined {
     if (!isObject(lora)) return [];
     const modelKey = plainText(lora["modelKey"], maxNameLength);
     const name = plainText(lora["name"], maxNameLength);
-    const weight = amount(lora["weight"], -maxLoraWeight, maxLoraWeight);
+    const weight = amount(-maxLoraWeight, maxLoraWeight)(lora["weight"]);
     if ((modelKey ?? name) === undefined || weight === undefined) return [];
     return [{ ...withoutUnknown({ modelKey, name }), weight }];
   });
   return loras.length === 0 ? undefined : loras;
 }
 
-function amount(value: unknown, min: number, max: number): number | undefined {
-  return typeof value === "number" && value >= min && value <= max ? value : undefined;
+function text(maxLength: number) {
+  return (said: unknown) => plainText(said, maxLength);
 }
 
-function whole(value: unknown, min: number, max: number): number | undefined {
-  return Number.isInteger(value) ? amount(value, min, max) : undefined;
+function amount(min: number, max: number) {
+  return (said: unknown) =>
+    typeof said === "number" && said >= min && said <= max ? said : undefined;
+}
+
+function whole(min: number, max: number) {
+  const bounded = amount(min, max);
+  return (said: unknown) => (Number.isInteger(said) ? bounded(said) : undefined);
 }
 
 type Known<T> = { [Field in keyof T]?: Exclude<T[Field], undefined> };

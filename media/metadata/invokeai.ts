@@ -1,8 +1,9 @@
+import { eachOption } from "#generation-parameters";
 import { isObject, type JsonObject } from "./json-object";
-import type { SaidGeneration } from "./generation";
+import type { UncheckedGeneration } from "./generation";
 
-/** What InvokeAI records since version 3 (`core_metadata`; models by name alone before version 4). */
-export function fromInvokeMetadata(record: JsonObject): SaidGeneration {
+/** Reads InvokeAI's metadata since version 3 (`core_metadata`; before version 4 models have only a name). */
+export function fromInvokeMetadata(record: JsonObject): UncheckedGeneration {
   const model = objectOr(record["model"]);
   return {
     prompt: record["positive_prompt"],
@@ -20,8 +21,7 @@ export function fromInvokeMetadata(record: JsonObject): SaidGeneration {
     vaeKey: objectOr(record["vae"])["key"],
     t5EncoderKey: objectOr(record["t5_encoder"])["key"],
     clipEmbedKey: objectOr(record["clip_embed_model"])["key"],
-    clipSkip: record["clip_skip"],
-    guidance: record["guidance"],
+    ...eachOption((_name, { wire }) => record[wire]),
     loras: listOr(record["loras"]).map((entry) => {
       const said = objectOr(entry);
       const lora = objectOr(said["model"] ?? said["lora"]);
@@ -34,8 +34,8 @@ export function fromInvokeMetadata(record: JsonObject): SaidGeneration {
   };
 }
 
-/** `sd-metadata` of InvokeAI 2: one object for the program, and in it one for the picture. */
-export function fromOldInvokeMetadata(record: JsonObject): SaidGeneration {
+/** Reads `sd-metadata` of InvokeAI 2: an object for the program, which contains one for the picture. */
+export function fromOldInvokeMetadata(record: JsonObject): UncheckedGeneration {
   const image = objectOr(record["image"]);
   const prompts = listOr(image["prompt"]).map((part) => objectOr(part)["prompt"]);
   return {
@@ -52,7 +52,7 @@ export function fromOldInvokeMetadata(record: JsonObject): SaidGeneration {
   };
 }
 
-/** A sampler of InvokeAI 2 as it is called now. */
+/** Maps a sampler name of InvokeAI 2 to its current name. */
 export function oldScheduler(sampler: unknown): unknown {
   return typeof sampler === "string" ? (renamed.get(sampler) ?? sampler) : undefined;
 }

@@ -1,13 +1,13 @@
 type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export type JsonObject = { [key: string]: JsonValue };
 
-/** The longest text out of a file that is looked into. */
+/** The longest text from a file that is parsed. */
 export const maxTextLength = 1_048_576;
 const maxDepth = 32;
 
 /**
- * The object that a text out of a file holds; undefined when it is none. Untrusted: a person can write
- * anything there. At most 1 MiB and 32 levels.
+ * Parses a text from a file as a JSON object; undefined when it is not one. Untrusted: anybody can write anything
+ * there. At most 1 MiB and 32 levels.
  */
 export function parseObject(text: string): JsonObject | undefined {
   if (text.length > maxTextLength || !text.trimStart().startsWith("{")) return undefined;
@@ -19,14 +19,14 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-// Python writes them as they are, ComfyUI's graphs are full of them, and no JSON parser takes them.
+// Python writes NaN and Infinity unquoted, which JSON forbids; ComfyUI's graphs often contain them.
 const pythonNumbers = /(?<=[[,:] ?)(?:NaN|-?Infinity)(?=[,\]}])/g;
 
 function parseJson(text: string): JsonValue | undefined {
   try {
     return JSON.parse(text) as JsonValue;
   } catch {
-    // Not JSON: a text of somebody else under the same name.
+    // Not JSON: another program's text under the same name.
     return undefined;
   }
 }

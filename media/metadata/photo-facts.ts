@@ -1,32 +1,22 @@
-import { sharp } from "../decoder";
-import { readInvokeMetadata } from "../invoke-metadata";
+import { readInvokeMetadata } from "./invoke-metadata";
+import { readBlocks } from "./blocks";
 import { type Camera, cameraOf, type Place, placeOf } from "./camera";
-import { readExifTags } from "./exif-tags";
 import type { JsonObject } from "./json-object";
 
-/** What a stored file tells of itself beyond its row. */
+/** Metadata of a stored file that its row does not hold. */
 export type PhotoFacts = Readonly<{
   camera: Camera | null;
   place: Place | null;
-  /** As InvokeAI recorded it; checked for size and depth only. */
+  /** As recorded by InvokeAI; only size and depth are checked. */
   invokeai: JsonObject | null;
 }>;
 
-/** Reads the file's head and texts, not its pixels. What cannot be read counts as absent. */
+/** Reads the file's header and texts, not its pixels. Unreadable data counts as absent. */
 export async function readPhotoFacts(path: string, mimeType: string): Promise<PhotoFacts> {
-  const exif = readExifTags(await exifBlockOf(path));
+  const { exif } = await readBlocks(path, mimeType);
   return {
     camera: cameraOf(exif),
     place: placeOf(exif),
     invokeai: (mimeType === "image/png" && (await readInvokeMetadata(path))) || null,
   };
-}
-
-async function exifBlockOf(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return (await sharp(path, { limitInputPixels: false }).metadata()).exif;
-  } catch {
-    // It was decoded once, when it came. Should it be broken since, its row is still worth an answer.
-    return undefined;
-  }
 }

@@ -1,71 +1,103 @@
-import type { InspectedImage } from "../inspect";
-import { readPngTexts } from "../png-text";
-import { fromParametersText } from "./a1111";
+import type { InspectedImage } from "../pictures/inspect";
+import { readPngTexts } from "../pictures/png-text";
+import { type Blocks, readBlocks } from "./blocks";
 import { fromComfyPrompt } from "./comfyui";
 import { fromDreamText } from "./dream";
-import { type ExifTags, readExifTags } from "./exif-tags";
-import { boundGeneration, type RecordedGeneration, type SaidGeneration } from "./generation";
+import { type EmbeddedTexts, embeddedTextsOf } from "./embedded-texts";
+import { boundGeneration, type RecordedGeneration, type UncheckedGeneration } from "./generation";
 import { fromInvokeMetadata, fromOldInvokeMetadata } from "./invokeai";
 import { type JsonObject, maxTextLength, parseObject } from "./json-object";
+import { fromNovelAi } from "./novelai";
+import { fromAnyText } from "./recorded-text";
 import { type TakenAt, takenAtOf } from "./taken-at";
 import { userCommentOf } from "./user-comment";
 
-/** What a file tells of itself that a photo's row keeps. */
+/** Metadata of a file that a photo's row keeps. */
 export type Recorded = Readonly<{
   takenAt: TakenAt | undefined;
-  /** Of a picture that was made by a program which says how. */
+  /** Only for pictures whose program recorded its settings. */
   generation: RecordedGeneration | undefined;
+  /** Title and keywords. */
+  texts: EmbeddedTexts;
 }>;
 
 /**
- * Reads it without ever failing for what is written there: a broken block counts as absent.
+ * Reads the metadata. Never fails because of its content: a broken block counts as absent.
  * @throws AppError when the file cannot be read
  */
 export async function readRecorded(path: string, image: InspectedImage): Promise<Recorded> {
-  const exif = readExifTags(image.exif);
-  const said = (image.mimeType === "image/png" && (await inPngTexts(path))) || inExif(exif);
-  return { takenAt: takenAtOf(exif), generation: said && boundGeneration(said) };
+  const { mimeType } = image;
+  const blocks = await readBlocks(path, mimeType);
+  const said = (mimeType === "image/png" && (await inPngTexts(path))) || inBlocks(blocks);
+  const generation = said && boundGeneration(said);
+  return {
+    takenAt: takenAtOf(blocks),
+    generation,
+    texts: embeddedTextsOf(blocks, generation !== undefined),
+  };
 }
 
-/** Where several programs wrote, the one counts that says most plainly what it did. */
-async function inPngTexts(path: string): Promise<SaidGeneration | undefined> {
+/** When several programs wrote settings, the most explicit ones count. */
+async function inPngTexts(path: string): Promise<UncheckedGeneration | undefined> {
   const texts = await readPngTexts(
     path,
-    ["invokeai_metadata", "sd-metadata", "Dream", "parameters", "prompt"],
+    [
+      "invokeai_metadata",
+      "sd-metadata",
+      "Dream",
+      "parameters",
+      "Comment",
+      "Description",
+      "Source",
+      "prompt",
+      "workflow",
+    ],
     maxTextLength,
   );
+  const beside = { description: texts.Description, source: texts.Source };
   return (
     fromObject(texts.invokeai_metadata, fromInvokeMetadata) ??
     fromObject(texts["sd-metadata"], fromOldInvokeMetadata) ??
     fromText(texts.Dream, fromDreamText) ??
-    fromText(texts.parameters, fromParametersText) ??
-    fromObject(texts.prompt, fromComfyPrompt)
+    fromAnyText(texts.parameters) ??
+    fromObject(texts.Comment, (record) => fromNovelAi(record, beside)) ??
+    fromObject(texts.prompt, fromComfyPrompt) ??
+    fromAnyText(texts.Comment) ??
+    // Some programs save the executed graph under this name.
+    fromObject(texts.workflow, fromComfyPrompt)
   );
 }
 
-/** JPEG and WebP have no texts of their own: programs write into EXIF's comment, ComfyUI into the camera's name. */
-function inExif({ tags }: ExifTags): SaidGeneration | undefined {
-  const comment = userCommentOf(tags.UserComment);
-  const [model] = Array.isArray(tags.Model) ? tags.Model : [];
-  const named = typeof model === "string" && model.startsWith("prompt:") ? model : undefined;
-  return (
-    fromText(comment, fromParametersText) ??
-    fromObject(comment, fromComfyPrompt) ??
-    fromObject(named?.slice("prompt:".length), fromComfyPrompt)
-  );
+/** Other formats have no text chunks: programs use EXIF's comment, make, model and description, and XMP. */
+function inBlocks({ exif: { tags, comment }, xmp }: Blocks): UncheckedGeneration | undefined {
+  const texts = [
+    userCommentOf(comment),
+    ...xmp.textsOf("exif:UserComment"),
+    tags.Model,
+    tags.Make,
+    tags.ImageDescription,
+    ...xmp.textsOf("dc:description"),
+  ];
+  for (const text of texts.slice(0, maxPlaces)) {
+    const said = typeof text === "string" ? fromAnyText(text) : undefined;
+    if (said) return said;
+  }
+  return undefined;
 }
+
+const maxPlaces = 12;
 
 function fromText(
   text: string | undefined,
-  read: (text: string) => SaidGeneration | undefined,
-): SaidGeneration | undefined {
+  read: (text: string) => UncheckedGeneration | undefined,
+): UncheckedGeneration | undefined {
   return text === undefined ? undefined : read(text);
 }
 
 function fromObject(
   text: string | undefined,
-  read: (record: JsonObject) => SaidGeneration | undefined,
-): SaidGeneration | undefined {
+  read: (record: JsonObject) => UncheckedGeneration | undefined,
+): UncheckedGeneration | undefined {
   const record = text === undefined ? undefined : parseObject(text);
   return record && read(record);
 }

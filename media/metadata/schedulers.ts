@@ -1,19 +1,19 @@
 /**
- * InvokeAI's name for a sampler and its noise schedule, as AUTOMATIC1111 ("DPM++ 2M", "Karras") or ComfyUI
- * ("dpmpp_2m", "karras") call them; undefined where InvokeAI has no such pair.
+ * Maps a sampler and its noise schedule, as named by AUTOMATIC1111 ("DPM++ 2M", "Karras") or ComfyUI ("dpmpp_2m",
+ * "karras"), to InvokeAI's scheduler name; undefined when InvokeAI has no equivalent.
  */
 export function schedulerNamed(sampler: string, schedule: string | undefined): string | undefined {
   const named = sampler.toLowerCase();
-  // Older files have both in one name.
-  const name = named.replace(/ karras$/, "");
-  const noise = name === named ? (schedule?.toLowerCase() ?? "automatic") : "karras";
+  // Older files, and ComfyUI nodes that write this format, have both in one name.
+  const [, name = named, own] = /^(.*)[ _](karras|normal|simple)$/.exec(named) ?? [];
+  const noise = own ?? schedule?.toLowerCase() ?? "automatic";
   const entry = known.get(name);
   if (!entry) return undefined;
   if (usual.includes(noise)) return entry.plain;
   return noise === "karras" && entry.hasKarras ? `${entry.plain}_k` : undefined;
 }
 
-/** Schedules that are the sampler's own. */
+/** Schedules that mean the sampler's default. */
 const usual = ["automatic", "normal", "simple", "uniform"];
 
 const withKarras: readonly (readonly [plain: string, ...names: string[]])[] = [

@@ -1,38 +1,29 @@
 import { isUtf8 } from "node:buffer";
+import { decodeBytes, decodeUtf16, withoutPadding } from "./text-bytes";
 
 const markBytes = 8;
 
 /**
- * The text of EXIF's UserComment, whose first eight bytes name its encoding (CIPA DC-008, 4.6.5); undefined
- * where there is none. The standard leaves the order of UTF-16's bytes open, and writers differ.
+ * The text of EXIF's UserComment, whose first eight bytes name its encoding (CIPA DC-008, 4.6.5); undefined when there
+ * is none. The standard does not define the byte order of UTF-16, and writers differ.
  */
-export function userCommentOf(value: unknown): string | undefined {
-  return Array.isArray(value) ? decode(Buffer.from(value)).replace(/\0+$/, "") : undefined;
+export function userCommentOf(bytes: Buffer | undefined): string | undefined {
+  return bytes && withoutPadding(decode(bytes));
 }
 
 function decode(bytes: Buffer): string {
   const mark = bytes.toString("latin1", 0, markBytes).replace(/\0+$/, "").toUpperCase();
   const body = bytes.subarray(markBytes);
-  if (mark === "UNICODE") return new TextDecoder(utf16Of(body)).decode(body);
+  if (mark === "UNICODE") return looksLikeUtf8(body) ? body.toString("utf8") : decodeUtf16(body);
   if (mark === "JIS") return new TextDecoder("iso-2022-jp").decode(body);
-  if (mark === "ASCII" || mark === "") return plain(body);
-  // No mark at all, though there should be one.
-  return plain(bytes);
+  if (mark === "ASCII" || mark === "") return decodeBytes(body);
+  // The encoding marker is missing, against the standard.
+  return decodeBytes(bytes);
 }
 
-/** A byte order mark says it; else the zeros do: of letters it is the higher byte. */
-function utf16Of(body: Buffer): "utf-16be" | "utf-16le" {
-  if (body[0] === 0xfe && body[1] === 0xff) return "utf-16be";
-  if (body[0] === 0xff && body[1] === 0xfe) return "utf-16le";
-  let even = 0;
-  let odd = 0;
-  for (let at = 0; at + 1 < Math.min(body.length, 1024); at += 2) {
-    if (body[at] === 0) even += 1;
-    if (body[at + 1] === 0) odd += 1;
-  }
-  return even >= odd ? "utf-16be" : "utf-16le";
-}
-
-function plain(bytes: Buffer): string {
-  return bytes.toString(isUtf8(bytes) ? "utf8" : "latin1");
+/**
+ * Some writers store UTF-8 under the UNICODE marker. In UTF-16 each Latin letter and each line break has a zero byte.
+ */
+function looksLikeUtf8(body: Buffer): boolean {
+  return isUtf8(body) && !withoutPadding(body.toString("utf8")).includes("\0");
 }

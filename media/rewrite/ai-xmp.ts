@@ -1,6 +1,6 @@
-/** What an image says of how it was made. */
+/** The facts about how an image was made. */
 export type AiOrigin = Readonly<{
-  /** Something of a photo or drawing of a person's own went into it. */
+  /** Whether a person's own photo or drawing was used as input. */
   isComposite: boolean;
   prompt?: string | undefined;
   negativePrompt?: string | undefined;
@@ -8,13 +8,13 @@ export type AiOrigin = Readonly<{
 }>;
 
 const sourceTypes = "http://cv.iptc.org/newscodes/digitalsourcetype";
-/** What XML 1.0 cannot say, escaped or not. */
+/** Characters that XML 1.0 does not allow, escaped or not. */
 // oxlint-disable-next-line no-control-regex -- these are the characters that must not be there
 const unspeakable = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
 
 /**
- * An XMP packet by which programs and sites tell that a picture is generated, and how (IPTC Photo Metadata Standard
- * 2025.1: Digital Source Type, AI Prompt Information, AI System Used).
+ * Builds an XMP packet that marks a picture as AI-generated (IPTC Photo Metadata Standard 2025.1: Digital Source Type,
+ * AI Prompt Information, AI System Used).
  */
 export function aiXmp(origin: AiOrigin): string {
   const type = origin.isComposite

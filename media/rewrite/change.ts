@@ -1,15 +1,14 @@
 /**
- * What is different in a copy; its pixels never are.
- * `strip`: only what the pixels need to look right stays, which is the colour profile and this orientation (1 to 8).
- * `stamp`: everything stays, and this XMP packet takes the place of the one that was there.
+ * How a copy's metadata differs; its pixels stay the same. `strip` keeps only what correct display needs: the colour
+ * profile and this orientation (1 to 8). `stamp` keeps everything, but replaces the XMP packet with this one.
  */
 export type Change =
   | Readonly<{ kind: "strip"; orientation: number }>
   | Readonly<{ kind: "stamp"; xmp: string }>;
 
 /**
- * EXIF that says how a picture is turned, and nothing else; undefined for one that stands upright.
- * TIFF 6.0: header, one directory of one entry (0x0112, SHORT), no next one.
+ * EXIF that holds only the orientation; undefined for an upright picture. TIFF 6.0: header, one directory of one entry
+ * (0x0112, SHORT), no next one.
  */
 export function orientationExif(orientation: number): Buffer | undefined {
   if (orientation === 1) return undefined;

@@ -1,14 +1,17 @@
-import type { ImageMimeType } from "../formats";
+import type { ImageMimeType } from "../pictures/formats";
 import type { Change } from "./change";
+import { rewriteGif } from "./gif";
 import { rewriteJpeg } from "./jpeg";
-import { NotUnderstood, type Piece, streamPieces, sumBytes } from "./pieces";
+import { UnsupportedStructure, type Piece, sumBytes } from "./pieces";
 import { rewritePng } from "./png";
 import { createReader, type Reader } from "./reader";
+import { streamPieces } from "./stream";
 import { rewriteWebp } from "./webp";
 
-/** A copy that is made while it is read: nothing of it is stored, and a chunk of it in memory. */
+/** A copy that is generated while it is read: it is not stored, and only one chunk is in memory. */
 export type RewrittenImage = Readonly<{
   bytes: number;
+  pieces: readonly Piece[];
   /** From `start` to `end`, exclusive. */
   stream(start: number, end: number): ReadableStream<Uint8Array<ArrayBuffer>>;
 }>;
@@ -19,11 +22,17 @@ const rewrites: Partial<Record<ImageMimeType, Rewrite>> = {
   "image/jpeg": rewriteJpeg,
   "image/png": rewritePng,
   "image/webp": rewriteWebp,
+  "image/gif": rewriteGif,
 };
 
+/** Whether files of this type can be copied with identical coded pixels, if they follow their format. */
+export function isRewritable(mimeType: ImageMimeType): boolean {
+  return rewrites[mimeType] !== undefined;
+}
+
 /**
- * A copy of a JPEG, PNG or WebP with other metadata and the very same coded pixels. undefined for other types, and
- * for a file that does not follow its format to the end, which may hide anything anywhere.
+ * Copies a JPEG, PNG, WebP or GIF with other metadata and identical coded pixels. undefined for other types, and for a
+ * file that violates its format, because it may hide data anywhere.
  */
 export async function rewriteImage(
   source: Blob,
@@ -33,13 +42,18 @@ export async function rewriteImage(
   const rewrite = rewrites[mimeType];
   if (!rewrite) return undefined;
   try {
-    const pieces = await rewrite(createReader(source), change);
-    return {
-      bytes: sumBytes(pieces),
-      stream: (start, end) => streamPieces(source, pieces, start, end),
-    };
+    return imageOf(source, await rewrite(createReader(source), change));
   } catch (error) {
-    if (error instanceof NotUnderstood) return undefined;
+    if (error instanceof UnsupportedStructure) return undefined;
     throw error;
   }
+}
+
+/** The copy made of these pieces of the file. */
+export function imageOf(source: Blob, pieces: readonly Piece[]): RewrittenImage {
+  return {
+    bytes: sumBytes(pieces),
+    pieces,
+    stream: (start, end) => streamPieces(source, pieces, start, end),
+  };
 }

@@ -1,11 +1,12 @@
 import { crc32 } from "node:zlib";
+import { type PngChunk, signatureBytes, walkPngChunks } from "../pictures/png-chunks";
 import { type Change, orientationExif } from "./change";
-import { createPieces, NotUnderstood, type Piece } from "./pieces";
+import { createPieces, UnsupportedStructure, type Piece, type Pieces } from "./pieces";
 import type { Reader } from "./reader";
 
 /**
- * Chunks that decide how pixels look, with the most bytes each may hold (PNG specification 3, 11.2 and 11.3; APNG's
- * own are part of it): whatever is longer carries something else.
+ * Chunks that affect how pixels look, with their maximum length (PNG specification 3, 11.2 and 11.3, including APNG):
+ * a longer one carries other data.
  */
 const looks: Record<string, number> = {
   tRNS: 256,
@@ -23,26 +24,20 @@ const looks: Record<string, number> = {
   fdAT: Infinity,
 };
 const pixels: Record<string, number> = { IHDR: 13, PLTE: 768, IDAT: Infinity };
-const signatureBytes = 8;
-/** A profile comes with a name of its author's choice in front, and is read whole to be given another. */
-const maxProfileBytes = 16 * 1024 * 1024;
+const blockBytes = 256 * 1024;
 const xmpKeyword = "XML:com.adobe.xmp\0";
 
 /**
- * A PNG's copy. Stripped, text, EXIF, times, chunks nobody knows and what follows the end are left out; the frames of
- * an animation stay.
- * @throws NotUnderstood where it does not follow the format to its end
+ * Copies a PNG. Stripping removes text, EXIF, times, unknown chunks and data after the end; the frames of an animation
+ * stay.
+ * @throws UnsupportedStructure when it violates the format
  */
 export async function rewritePng(reader: Reader, change: Change): Promise<readonly Piece[]> {
   const pieces = createPieces();
   pieces.keep(0, signatureBytes);
   let isAdded = false;
-  for (let from = signatureBytes; ;) {
-    const head = await reader.exactly(from, 8);
-    const bytes = head.readUInt32BE(0);
-    const type = head.toString("latin1", 4, 8);
-    const to = from + 12 + bytes;
-    if (to > reader.bytes) throw new NotUnderstood("ends too early");
+  const walked = await walkPngChunks(reader, (chunk) => {
+    const { type, bytes, from, to } = chunk;
     if (type === "IDAT" && !isAdded) {
       const added = addition(change);
       if (added) pieces.add(added);
@@ -51,23 +46,24 @@ export async function rewritePng(reader: Reader, change: Change): Promise<readon
     if (type === "IEND") {
       if (change.kind === "strip") pieces.add(chunkOf("IEND", Buffer.alloc(0)));
       else pieces.keep(from, reader.bytes);
-      return pieces.list;
-    }
-    if (change.kind === "strip") {
-      if (isKept(type, bytes)) pieces.keep(from, to);
-      else if (type === "iCCP") pieces.add(await namelessProfile(reader, from + 8, bytes));
-    } else if (!(await isXmp(reader, type, from + 8, bytes))) {
+    } else if (change.kind === "stamp") {
+      if (!isXmp(chunk)) pieces.keep(from, to);
+    } else if (isKept(type, bytes)) {
       pieces.keep(from, to);
+    } else if (type === "iCCP") {
+      return keepNamelessProfile(pieces, reader, chunk).then(() => true);
     }
-    from = to;
-  }
+    return true;
+  });
+  if (walked !== "to the end") throw new UnsupportedStructure("no end found");
+  return pieces.list;
 }
 
 function isKept(type: string, bytes: number): boolean {
   const most = pixels[type];
   if (most !== undefined && bytes <= most) return true;
-  // An upper-case letter first: decoding it wrongly without is certain.
-  if (/^[A-Z]/.test(type)) throw new NotUnderstood("a critical chunk");
+  // An upper-case first letter marks a critical chunk: without it, decoding goes wrong.
+  if (/^[A-Z]/.test(type)) throw new UnsupportedStructure("a critical chunk");
   return Object.hasOwn(looks, type) && bytes <= looks[type]!;
 }
 
@@ -80,17 +76,26 @@ function addition(change: Change): Buffer | undefined {
   return exif && chunkOf("eXIf", exif);
 }
 
-async function namelessProfile(reader: Reader, at: number, bytes: number): Promise<Buffer> {
-  if (bytes > maxProfileBytes) throw new NotUnderstood("a huge profile");
-  const data = await reader.exactly(at, bytes);
-  const nameEnd = data.indexOf(0);
-  if (nameEnd === -1 || nameEnd > 79) throw new NotUnderstood("a profile without a name");
-  return chunkOf("iCCP", Buffer.concat([Buffer.from("ICC"), data.subarray(nameEnd)]));
+/** Keeps the profile itself, however large, and removes its name; so its checksum is recomputed. */
+async function keepNamelessProfile(pieces: Pieces, reader: Reader, chunk: PngChunk): Promise<void> {
+  const nameEnd = chunk.peek.indexOf(0);
+  if (nameEnd === -1) throw new UnsupportedStructure("a profile without a name");
+  const [from, to] = [chunk.from + 8 + nameEnd, chunk.from + 8 + chunk.bytes];
+  const head = Buffer.from("\0\0\0\0iCCPICC", "latin1");
+  head.writeUInt32BE("ICC".length + to - from, 0);
+  let crc = crc32(head.subarray(4));
+  for (let part = from; part < to; part += blockBytes) {
+    crc = crc32(await reader.exactly(part, Math.min(blockBytes, to - part)), crc);
+  }
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32BE(crc);
+  pieces.add(head);
+  pieces.keep(from, to);
+  pieces.add(checksum);
 }
 
-async function isXmp(reader: Reader, type: string, at: number, bytes: number): Promise<boolean> {
-  if (type !== "iTXt" || bytes < xmpKeyword.length) return false;
-  return (await reader.exactly(at, xmpKeyword.length)).toString("latin1") === xmpKeyword;
+function isXmp({ type, peek }: PngChunk): boolean {
+  return type === "iTXt" && peek.toString("latin1", 0, xmpKeyword.length) === xmpKeyword;
 }
 
 function chunkOf(type: string, data: Buffer): Buffer {

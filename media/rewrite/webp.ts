@@ -1,25 +1,24 @@
 import { type Change, orientationExif } from "./change";
-import { createPieces, NotUnderstood, type Piece, sumBytes } from "./pieces";
+import { createPieces, UnsupportedStructure, type Piece, sumBytes } from "./pieces";
 import type { Reader } from "./reader";
 
 /** RFC 9649, 2.7: flags of the extended header. */
 const flag = { animation: 0x02, xmp: 0x04, exif: 0x08, alpha: 0x10, icc: 0x20 };
 const pictures = new Set(["VP8 ", "VP8L", "ALPH"]);
 const headBytes = 12;
-/** Place, size, duration and manner of a frame, before its own chunks. */
+/** Position, size, duration and flags of a frame, before its own chunks. */
 const frameHeadBytes = 16;
 
 type Chunk = { type: string; from: number; dataFrom: number; dataTo: number; to: number };
 
 /**
- * A WebP's copy. Stripped, EXIF, XMP, chunks nobody knows, also those within the frames of an animation, and what
- * follows the end are left out.
- * @throws NotUnderstood where it does not follow the format to its end
+ * Copies a WebP. Stripping removes EXIF, XMP, unknown chunks (also in frames of an animation) and data after the end.
+ * @throws UnsupportedStructure when it violates the format
  */
 export async function rewriteWebp(reader: Reader, change: Change): Promise<readonly Piece[]> {
   const riffEnd = 8 + (await reader.exactly(4, 4)).readUInt32LE(0);
-  // A last chunk without its padding is a common slip.
-  if (riffEnd > reader.bytes + 1) throw new NotUnderstood("ends too early");
+  // Missing padding after the last chunk is a common mistake.
+  if (riffEnd > reader.bytes + 1) throw new UnsupportedStructure("ends too early");
   const chunks = await readChunks(reader, headBytes, Math.min(riffEnd, reader.bytes));
   const body = createPieces();
   const exif = change.kind === "strip" ? orientationExif(change.orientation) : undefined;
@@ -35,7 +34,7 @@ export async function rewriteWebp(reader: Reader, change: Change): Promise<reado
     } else if (type === "ANIM") {
       body.add(chunkOf(type, await reader.exactly(dataFrom, 6)));
     } else if (type === "ANMF") {
-      for (const piece of await bareFrame(reader, dataFrom, dataTo)) {
+      for (const piece of await strippedFrame(reader, dataFrom, dataTo)) {
         if ("to" in piece) body.keep(piece.from, piece.to);
         else body.add(piece);
       }
@@ -59,22 +58,22 @@ async function readChunks(reader: Reader, start: number, end: number): Promise<C
     const head = await reader.exactly(from, 8);
     const dataFrom = from + 8;
     const dataTo = dataFrom + head.readUInt32LE(4);
-    if (dataTo > end) throw new NotUnderstood("ends too early");
+    if (dataTo > end) throw new UnsupportedStructure("ends too early");
     const to = Math.min(dataTo + ((dataTo - dataFrom) % 2), end);
     chunks.push({ type: head.toString("latin1", 0, 4), from, dataFrom, dataTo, to });
-    if (chunks.length > 10_000) throw new NotUnderstood("too many chunks");
+    if (chunks.length > 10_000) throw new UnsupportedStructure("too many chunks");
     from = to;
   }
   return chunks;
 }
 
-/** With a padding of ours: what stands in a file's own is nobody's business. */
+/** Writes new padding, because the file's own padding may hide data. */
 function keepChunk(pieces: ReturnType<typeof createPieces>, { from, dataFrom, dataTo }: Chunk) {
   pieces.keep(from, dataTo);
   if ((dataTo - dataFrom) % 2 === 1) pieces.add(Buffer.alloc(1));
 }
 
-async function bareFrame(reader: Reader, from: number, to: number): Promise<readonly Piece[]> {
+async function strippedFrame(reader: Reader, from: number, to: number): Promise<readonly Piece[]> {
   const inner = createPieces();
   for (const chunk of await readChunks(reader, from + frameHeadBytes, to)) {
     if (pictures.has(chunk.type)) keepChunk(inner, chunk);
@@ -85,14 +84,14 @@ async function bareFrame(reader: Reader, from: number, to: number): Promise<read
   return [head, ...inner.list];
 }
 
-/** As the chunks now are; a simple file gets one where it now has metadata. */
+/** The header for the chunks that are kept; a simple file gets one when metadata is added. */
 async function extendedHeader(
   reader: Reader,
   chunks: Chunk[],
   { exif, xmp, change }: { exif?: Buffer | undefined; xmp?: Buffer | undefined; change: Change },
 ): Promise<Buffer | undefined> {
   const [first] = chunks;
-  if (!first) throw new NotUnderstood("no chunks");
+  if (!first) throw new UnsupportedStructure("no chunks");
   const has = (type: string) => chunks.some((chunk) => chunk.type === type);
   const isExtended = first.type === "VP8X";
   if (!isExtended && !exif && !xmp) return undefined;
@@ -121,7 +120,7 @@ async function readSimpleHeader(reader: Reader, { type, dataFrom }: Chunk) {
     const width = head.readUInt16LE(6) & 0x3fff;
     return { width, height: head.readUInt16LE(8) & 0x3fff, hasAlpha: false };
   }
-  if (type !== "VP8L") throw new NotUnderstood("no picture first");
+  if (type !== "VP8L") throw new UnsupportedStructure("the picture does not come first");
   const bits = head.readUInt32LE(1);
   const width = (bits & 0x3fff) + 1;
   return { width, height: ((bits >>> 14) & 0x3fff) + 1, hasAlpha: ((bits >>> 28) & 1) === 1 };

@@ -35,7 +35,7 @@ const known: [string, string, FailureReason][] = [
   ["", "", "unknown"],
 ];
 
-test("each known failure of an item has its reason, and none of InvokeAI's words", () => {
+test("each known failure of an item has its reason, and none of InvokeAI's own message", () => {
   for (const [type, message, reason] of known) {
     const failure = readItemFailure(type, message);
     expect({ type, message, reason: failure.reason }).toEqual({ type, message, reason });
@@ -47,10 +47,10 @@ test("each known failure of an item has its reason, and none of InvokeAI's words
 const errorOf = (fault: ProviderFault, status?: number) =>
   new ProviderError({ provider: "invokeai", fault, status, message: "", retryable: false });
 
-test("only an answer that says no makes the outcome of an enqueue known", () => {
-  const told = [errorOf("rejected", 422), errorOf("missing", 404)];
-  expect(told.map(isOutcomeUnknown)).toEqual([false, false]);
-  const open = [
+test("the outcome of an enqueue is known only after a refusal", () => {
+  const refusals = [errorOf("rejected", 422), errorOf("missing", 404)];
+  expect(refusals.map(isOutcomeUnknown)).toEqual([false, false]);
+  const others = [
     errorOf("timeout"),
     errorOf("unreachable"),
     errorOf("broken", 500),
@@ -59,16 +59,16 @@ test("only an answer that says no makes the outcome of an enqueue known", () => 
     errorOf("busy", 503),
     new DOMException("", "AbortError"),
   ];
-  expect(open.map(isOutcomeUnknown)).toEqual(open.map(() => true));
+  expect(others.map(isOutcomeUnknown)).toEqual(others.map(() => true));
 });
 
-test("a refused graph and a server that is away are told apart for the person", () => {
+test("a refused graph and an unreachable server have different error codes", () => {
   expect(readCallFailure(errorOf("rejected", 422)).code).toBe("invokeai_graph_error");
   expect(readCallFailure(errorOf("rejected", 401)).code).toBe("invokeai_connection_error");
   expect(readCallFailure(errorOf("unreachable")).code).toBe("invokeai_connection_error");
 });
 
-test("an image is asked for again only where that can help by itself, and never without end", () => {
+test("an image is requested again only where a retry can succeed, and a limited number of times", () => {
   const tries = (type: string, message = "") => readItemFailure(type, message).maxTries;
   const hopeless = [
     "UnknownModelException",
@@ -78,5 +78,30 @@ test("an image is asked for again only where that can help by itself, and never 
   ];
   expect(hopeless.map((type) => tries(type))).toEqual([1, 1, 1, 1]);
   expect(tries("ImageRecordNotFoundException")).toBe(3);
-  expect(tries("RuntimeError", "something that nobody knows")).toBe(3);
+  expect(tries("RuntimeError", "an unknown error")).toBe(3);
+});
+
+test("an unknown failure keeps InvokeAI's error class and message, in one short line without paths", () => {
+  const details = (message: string, type = "RuntimeError") =>
+    readItemFailure(type, message).details;
+  expect(details("the moon\n is  in the way")).toBe("RuntimeError: the moon is in the way");
+  for (const path of [
+    "/home/me/invokeai/models/a b.safetensors",
+    "/opt/x",
+    "C:\\Users\\me\\models\\x.ckpt",
+    "~/invokeai/outputs/1.png",
+    "\\\\nas\\share\\x.ckpt",
+    "file:///home/me/x",
+    "http://10.0.0.7:9090/x?token=1",
+  ]) {
+    for (const message of [`cannot read '${path}' now`, `cannot read ${path.replace(" ", "")}`]) {
+      expect(details(message)).toStartWith("RuntimeError: cannot read ");
+      expect(details(message)).not.toMatch(/home|Users|opt|models|nas|outputs|10\.0|token/);
+    }
+  }
+  expect(details("and/or, 3/4 of it")).toBe("RuntimeError: and/or, 3/4 of it");
+  expect(Array.from(details("🌊 ".repeat(500)) ?? "").length).toBeLessThanOrEqual(200);
+  expect(details("")).toBe("RuntimeError");
+  expect(readItemFailure("", "").details).toBeUndefined();
+  expect(readItemFailure("OutOfMemoryError", "of /home").details).toBeUndefined();
 });

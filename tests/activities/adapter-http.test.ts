@@ -8,14 +8,14 @@ afterAll(() => {
   for (const stop of stops) stop();
 });
 
-/** A service that answers each request as told. */
+/** Starts a server that answers each request with `answer`. */
 function serve(answer: (request: Request) => Response | Promise<Response>): string {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
   stops.push(() => void server.stop(true));
   return `http://127.0.0.1:${server.port}`;
 }
 
-/** A service that speaks for itself once a request is there; for answers no library would send. */
+/** Starts a TCP server whose `talk` writes the answer itself, for answers that no HTTP library sends. */
 async function serveRaw(talk: (socket: Socket, request: string) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -60,7 +60,7 @@ const collect = () => {
 };
 const png = { path: "/a.png", accept: "image/png", maxBytes: 1000 };
 
-test("statuses become faults that say whether another try can help", async () => {
+test("statuses are mapped to faults and to whether a retry can help", async () => {
   const url = serve((request) =>
     json({ detail: "secret" }, { status: Number(new URL(request.url).pathname.slice(1)) }),
   );
@@ -82,7 +82,7 @@ test("statuses become faults that say whether another try can help", async () =>
   }
 });
 
-test("Retry-After is taken as seconds, as a date and not at all when it is nonsense", async () => {
+test("Retry-After is read as seconds or as a date, and ignored when it is invalid", async () => {
   let value = "7";
   const url = serve(() => json({}, { status: 503, headers: { "Retry-After": value } }));
   const read = async () =>
@@ -94,7 +94,7 @@ test("Retry-After is taken as seconds, as a date and not at all when it is nonse
   expect(await read()).toBeUndefined();
 });
 
-test("a page is never an answer, whatever its status", async () => {
+test("an HTML page is a broken answer, whatever its status", async () => {
   const page = (status: number) =>
     new Response("<!doctype html><title>hello</title>", {
       status,
@@ -103,17 +103,17 @@ test("a page is never an answer, whatever its status", async () => {
   const url = serve((request) => page(Number(new URL(request.url).pathname.slice(1))));
   const ok = await providerErrorOf(httpTo(url).readJson({ path: "/200" }));
   expect(ok).toMatchObject({ fault: "broken", status: 200, retryable: true });
-  // A proxy with nothing behind it, not the service telling that a thing is gone.
+  // From a proxy without a backend, not from InvokeAI.
   const gone = await providerErrorOf(httpTo(url).readJson({ path: "/404" }));
   expect(gone).toMatchObject({ fault: "broken", status: 404, retryable: true });
 });
 
-test("what calls itself a page is not read as JSON", async () => {
+test("an answer with the content type of HTML is not read as JSON", async () => {
   const url = serve(() => new Response("{}", { headers: { "Content-Type": "text/html" } }));
   expect((await providerErrorOf(httpTo(url).readJson({ path: "/" }))).fault).toBe("broken");
 });
 
-test("JSON that does not parse, and JSON without end, are broken answers", async () => {
+test("invalid JSON and JSON above the size limit are broken answers", async () => {
   const url = serve((request) =>
     new URL(request.url).pathname === "/half"
       ? new Response('{"a":', { headers: { "Content-Type": "application/json" } })
@@ -139,7 +139,7 @@ test("a redirect is not followed", async () => {
   expect(followed).toBe(0);
 });
 
-test("a server that takes the request and says nothing is given up after both time-outs", async () => {
+test("a request without an answer fails after the sum of both time-outs", async () => {
   const url = await serveRaw(() => {});
   const http = httpTo(url, { connectionTimeoutMs: 60, readTimeoutMs: 90 });
   const start = performance.now();
@@ -148,7 +148,7 @@ test("a server that takes the request and says nothing is given up after both ti
   expect(performance.now() - start).toBeGreaterThan(140);
 });
 
-test("a body that stalls is given up, one that only takes long is not", async () => {
+test("a body that stalls fails, a slow one does not", async () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n";
   const timeouts = { connectionTimeoutMs: 5_000, readTimeoutMs: 700 };
   const stalled = await serveRaw((socket) => socket.write(`${head}{"a"`));
@@ -164,7 +164,30 @@ test("a body that stalls is given up, one that only takes long is not", async ()
   expect(await httpTo(slow, timeouts).readJson({ path: "/" })).toEqual({ a: 1 });
 });
 
-test("the reason of the caller's signal comes back as it is", async () => {
+/** Sends the headers at once, then a byte every 30 ms without end. */
+const drip = (type: string) =>
+  serveRaw((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: 100000\r\n\r\n`);
+    const timer = setInterval(() => socket.write("["), 30);
+    socket.on("close", () => clearInterval(timer));
+  });
+
+test("an answer that trickles in fails after a total time limit, whether JSON or a picture", async () => {
+  const timeouts = { connectionTimeoutMs: 200, readTimeoutMs: 300 };
+  const http = httpTo(await drip("application/json"), timeouts);
+  const pictures = httpTo(await drip("image/png"), timeouts);
+  const calls = [
+    () => http.readJson({ path: "/" }),
+    () => pictures.download({ ...png, maxBytes: 1_000_000 }, collect()),
+  ];
+  for (const call of calls) {
+    const began = performance.now();
+    expect(await providerErrorOf(call())).toMatchObject({ fault: "timeout", retryable: true });
+    expect(performance.now() - began).toBeLessThan(4_000);
+  }
+});
+
+test("an abort rejects with the reason of the caller's signal", async () => {
   let isAsked!: () => void;
   const asked = new Promise<void>((resolve) => (isAsked = resolve));
   const url = await serveRaw(() => isAsked());
@@ -177,7 +200,7 @@ test("the reason of the caller's signal comes back as it is", async () => {
   expect(await failureOf(httpTo(url).readJson({ path: "/" }, controller.signal))).toBe(reason);
 });
 
-test("nobody listening and a cut connection are both unreachable", async () => {
+test("a closed port and a cut connection are both unreachable", async () => {
   const cut = await serveRaw((socket) => socket.destroy());
   expect((await providerErrorOf(httpTo(cut).readJson({ path: "/" }))).fault).toBe("unreachable");
   const closed = serve(() => json({}));
@@ -187,7 +210,7 @@ test("nobody listening and a cut connection are both unreachable", async () => {
   expect(error.message).not.toContain("127.0.0.1");
 });
 
-test("a POST whose kept connection is cut reaches the server once", async () => {
+test("a POST whose keep-alive connection is cut reaches the server once", async () => {
   let posts = 0;
   const url = await serveRaw((socket, request) => {
     if (request.startsWith("POST")) {
@@ -206,7 +229,7 @@ test("a POST whose kept connection is cut reaches the server once", async () => 
   expect(posts).toBe(1);
 });
 
-test("a download asks for plain bytes and arrives whole", async () => {
+test("a download requests no content encoding, and arrives complete", async () => {
   const bytes = new Uint8Array(900).fill(7);
   const encodings: (string | null)[] = [];
   const url = serve((request) => {
@@ -219,7 +242,7 @@ test("a download asks for plain bytes and arrives whole", async () => {
   expect(encodings).toEqual(["identity"]);
 });
 
-test("a download that a proxy has packed all the same is unpacked", async () => {
+test("a download that a proxy compressed anyway is decompressed", async () => {
   const bytes = new Uint8Array(900).fill(7);
   const url = serve(
     () =>
@@ -232,7 +255,7 @@ test("a download that a proxy has packed all the same is unpacked", async () => 
   expect(Buffer.concat(sink.chunks)).toEqual(Buffer.from(bytes));
 });
 
-test("a download of another type, of too many bytes or cut short is refused", async () => {
+test("a download of another type, of too many bytes, or a truncated one fails", async () => {
   const page = serve(() => new Response("<p>", { headers: { "Content-Type": "text/html" } }));
   expect((await providerErrorOf(httpTo(page).download(png, collect()))).fault).toBe("broken");
 
@@ -251,7 +274,7 @@ test("a download of another type, of too many bytes or cut short is refused", as
   expect(short.retryable).toBe(true);
 });
 
-test("what a sink throws is not blamed on the server", async () => {
+test("an error of the sink is thrown as it is, not as a fault of the server", async () => {
   const url = serve(
     () => new Response(new Uint8Array(10), { headers: { "Content-Type": "image/png" } }),
   );
@@ -260,7 +283,7 @@ test("what a sink throws is not blamed on the server", async () => {
   expect(await failureOf(httpTo(url).download(png, sink))).toBe(full);
 });
 
-test("a slow sink does not count as a silent server", async () => {
+test("a slow sink does not cause a time-out of the server", async () => {
   const bytes = 4_000_000;
   const url = serve(
     () => new Response(new Uint8Array(bytes), { headers: { "Content-Type": "image/png" } }),
@@ -277,7 +300,7 @@ test("a slow sink does not count as a silent server", async () => {
   expect(writes).toBeGreaterThan(1);
 });
 
-test("a base address may end in a path", async () => {
+test("a base URL may contain a path", async () => {
   const url = serve((request) => json({ path: new URL(request.url).pathname }));
   const answer = await httpTo(`${url}/invoke/`).readJson({ path: "/api/v1/app/version" });
   expect(answer).toEqual({ path: "/invoke/api/v1/app/version" });

@@ -9,7 +9,7 @@ import {
 } from "#activities/adapters/invokeai/graphs/index";
 import { parseItem } from "#activities/adapters/invokeai/items";
 import type { BatchItem, InvokeAiModel } from "#activities/adapters/invokeai/types";
-import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import { type Simulator, startSimulator } from "#simulators/invokeai/start";
 import { AppError, ProviderError } from "#errors";
 import { plain } from "#tests/fixtures/pictures";
 import { graphRequest } from "#tests/support/graph-request";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await simulator.control.clearFaults();
-  // A batch that still runs would take the next test's fault.
+  // A batch that still runs would be hit by the next test's fault.
   await simulator.control.until(({ queue }) => queue.pending + queue.inProgress === 0);
 });
 afterAll(() => simulator.stop());
@@ -41,7 +41,7 @@ function modelNamed(name: string): InvokeAiModel {
 }
 
 function graphOf(overrides: Partial<GraphRequest> = {}): Graph {
-  // Never the same twice: the server would take its latents from the cache, without a step to stop at.
+  // A new prompt each time: the server would take known latents from its cache, without steps to hold.
   const prompt = `a red boat, number ${crypto.randomUUID()}`;
   return buildGraph(graphRequest(modelNamed("Inkwell Diffusion"), { prompt, ...overrides }));
 }
@@ -95,7 +95,7 @@ async function providerErrorOf(call: Promise<unknown>): Promise<ProviderError> {
   return error;
 }
 
-test("the version tells that InvokeAI is there, a page that it is not", async () => {
+test("an InvokeAI that answers has a version; an HTML page is a broken answer", async () => {
   expect(await client.getVersion()).toMatch(/^6\./);
   await simulator.control.addFault({ kind: "status_200_html", route: "version" });
   expect(await providerErrorOf(client.getVersion())).toMatchObject({
@@ -104,7 +104,7 @@ test("the version tells that InvokeAI is there, a page that it is not", async ()
   });
 });
 
-test("models of every type are listed with what their owner set", () => {
+test("models of every type are listed with their default settings", () => {
   expect(modelNamed("Meadowlight v4")).toMatchObject({
     base: "sd-1",
     type: "main",
@@ -144,7 +144,7 @@ test("a batch becomes one image per slot, matched by slot and seed", async () =>
   });
 });
 
-test("an image is described and comes down as a whole PNG", async () => {
+test("an image has its metadata and is downloaded as a complete PNG", async () => {
   const { items } = await finishedBatch();
   const { imageName, sessionId } = items[0]!;
   const image = await client.getImage(imageName!);
@@ -159,7 +159,7 @@ test("an image is described and comes down as a whole PNG", async () => {
   expect(data.subarray(1, 4).toString()).toBe("PNG");
 });
 
-test("an uploaded picture is the source of another, brought to its size, with VAE and LoRA", async () => {
+test("an uploaded picture is resized and used as the source of an image, with VAE and LoRA", async () => {
   const bytes = new Blob([new Uint8Array(await plain(96, 64, "#aa3300").png().toBuffer())]);
   const imageName = await client.uploadImage({ bytes, filename: "s.png", mimeType: "image/png" });
   expect(await client.getImage(imageName)).toMatchObject({ width: 96, isIntermediate: true });
@@ -174,7 +174,7 @@ test("an uploaded picture is the source of another, brought to its size, with VA
   expect(items.map(({ status }) => status)).toEqual(["completed", "completed"]);
 });
 
-test("a batch whose answer was lost is there all the same, once", async () => {
+test("a batch whose enqueue lost its answer exists, once", async () => {
   const fault = await simulator.control.addFault({ kind: "answer_lost", route: "enqueueBatch" });
   const batchId = newBatchId();
   const error = await failureOf(client.enqueueBatch({ batchId, graph: graphOf(), slots }));
@@ -185,7 +185,7 @@ test("a batch whose answer was lost is there all the same, once", async () => {
   expect(enqueues.filter((enqueue) => enqueue.batchId === batchId)).toHaveLength(1);
 });
 
-test("a held answer, a 500, a 502 and a page leave open whether the batch is there", async () => {
+test("after a held answer, a 500, a 502 or an HTML page it is unknown whether the batch exists", async () => {
   const hasty = clientTo(simulator.url, 150);
   for (const kind of [
     "answer_held",
@@ -202,7 +202,7 @@ test("a held answer, a 500, a 502 and a page leave open whether the batch is the
   }
 });
 
-test("an enqueue given up by its caller leaves open whether the batch is there", async () => {
+test("after an aborted enqueue it is unknown whether the batch exists", async () => {
   await simulator.control.addFault({ kind: "answer_held", route: "enqueueBatch" });
   const controller = new AbortController();
   const batch = { batchId: newBatchId(), graph: graphOf(), slots };
@@ -215,7 +215,7 @@ test("an enqueue given up by its caller leaves open whether the batch is there",
   expect(isOutcomeUnknown(error)).toBe(true);
 });
 
-test("a refused graph was not taken, and of the refusal only places and reasons remain", async () => {
+test("a refused graph is not enqueued, and the error keeps only locations and reasons of the refusal", async () => {
   const graph = graphOf({ prompt: "a secret prompt" });
   graph.nodes.out!.type = "zzz";
   const batchId = newBatchId();
@@ -229,7 +229,7 @@ test("a refused graph was not taken, and of the refusal only places and reasons 
   expect((await client.getBatchStatus(batchId)).total).toBe(0);
 });
 
-test("a full queue takes a part of the batch, or nothing, and says so", async () => {
+test("a full queue accepts a part of the batch or nothing, and reports how many items", async () => {
   await simulator.control.addFault({ kind: "processor_paused" });
   await simulator.control.addFault({ kind: "queue_full", maxQueueSize: 1 });
   const first = await client.enqueueBatch({ batchId: newBatchId(), graph: graphOf(), slots });
@@ -239,7 +239,7 @@ test("a full queue takes a part of the batch, or nothing, and says so", async ()
   expect(await client.getQueueStatus()).toMatchObject({ pending: 1, isProcessorRunning: false });
 });
 
-test("nothing but whole numbers in range is sent as data of a batch", async () => {
+test("only integers in range are sent as data of a batch", async () => {
   const isSent = async (seed: number, index: number) => {
     let data: unknown;
     using server = Bun.serve({
@@ -263,7 +263,7 @@ test("nothing but whole numbers in range is sent as data of a batch", async () =
     expect(await isSent(wrong, 0)).toBeUndefined();
     expect(await isSent(1, wrong)).toBeUndefined();
   }
-  // One group of two lists, so that they run side by side.
+  // One group of two lists, so that InvokeAI zips them instead of combining all values.
   expect(await isSent(2 ** 32 - 1, 7)).toEqual([
     [
       { node_path: "seed", field_name: "value", items: [2 ** 32 - 1] },
@@ -282,7 +282,7 @@ test("an unknown batch has no items, an unknown item and image are missing", asy
   expect((await providerErrorOf(download("none.png"))).fault).toBe("missing");
 });
 
-test("a failed item tells why in our words, the others of its batch have their images", async () => {
+test("a failed item has a reason in our words, the others of its batch have their images", async () => {
   await simulator.control.addFault({
     kind: "item_failure",
     item: 0,
@@ -299,7 +299,7 @@ test("a failed item tells why in our words, the others of its batch have their i
   expect(JSON.stringify(items)).not.toContain("secret");
 });
 
-test("a model that is gone shows at the run, as a fault of the model", async () => {
+test("an item whose model is missing fails with a model error", async () => {
   const gone = { ...modelNamed("Inkwell Diffusion"), key: "gone" };
   const { items } = await finishedBatch(graphOf({ model: gone }));
   expect(items[0]?.failure).toMatchObject({
@@ -309,7 +309,7 @@ test("a model that is gone shows at the run, as a fault of the model", async () 
   });
 });
 
-test("a cancelled batch ends its running and its pending items, and again does no harm", async () => {
+test("cancelling a batch cancels its running and pending items; a second cancel changes nothing", async () => {
   await simulator.control.holdStep({ item: 1, step: 1 });
   const batchId = newBatchId();
   const three = [...slots, { index: 4, seed: 9 }];
@@ -323,10 +323,10 @@ test("a cancelled batch ends its running and its pending items, and again does n
   expect((await client.getBatchStatus(batchId)).cancelled).toBe(2);
 });
 
-test("an image saved just before a restart, which no item names, is found by the mark of its batch", async () => {
+test("an image saved just before a restart, without an item that names it, is found by its batch id", async () => {
   await simulator.control.holdStep({ item: 0, step: "saved" });
   const batchId = newBatchId();
-  // Its resizing saves an image of the same session, which is not the one.
+  // Resizing the source saves another image of the same InvokeAI session, which must not be found.
   const bytes = new Blob([new Uint8Array(await plain(96, 64, "#224488").png().toBuffer())]);
   const imageName = await client.uploadImage({ bytes, filename: "s.png", mimeType: "image/png" });
   const sourced = graphOf({ source: { imageName, width: 96, height: 64, strength: 0.5 } });
@@ -343,11 +343,11 @@ test("an image saved just before a restart, which no item names, is found by the
   expect(await client.findBatchImages(newBatchId())).toEqual([]);
 });
 
-test("an item that the server cannot load is counted, and the readable ones are still listed", async () => {
+test("an item that the server cannot load is counted, and the others are listed", async () => {
   const batchId = newBatchId();
   await client.enqueueBatch({ batchId, graph: graphOf(), slots });
   await itemsWhen(batchId, ended);
-  // Under the same id, what our client never sends.
+  // An invalid item under the same batch id, as our client never sends it.
   const response = await fetch(`${simulator.url}/api/v1/queue/default/enqueue_batch`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -366,13 +366,13 @@ test("an item that the server cannot load is counted, and the readable ones are 
   const { items, unreadable } = await client.listBatchItems(batchId);
   expect(items.map(({ seed }) => seed)).toEqual(slots.map(({ seed }) => seed));
   expect(unreadable).toBe(1);
-  // The way out, without which nothing behind it runs.
+  // Without the cancel no later item would run.
   await client.cancelBatch(batchId);
   const { items: others } = await finishedBatch();
   expect(others).toHaveLength(2);
 });
 
-test("half a download, a wrong length and a wrong type are broken, and worth another try", async () => {
+test("a truncated download, a wrong length and a wrong type are retryable errors", async () => {
   const { items } = await finishedBatch();
   const { imageName } = items[0]!;
   for (const kind of ["truncated_body", "wrong_length", "wrong_content_type"] as const) {
@@ -384,7 +384,7 @@ test("half a download, a wrong length and a wrong type are broken, and worth ano
   expect((await download(imageName!)).length).toBeGreaterThan(0);
 });
 
-test("a download that stalls is given up, one beyond its limit is not finished", async () => {
+test("a stalled download times out, one above the size limit fails", async () => {
   const { items } = await finishedBatch();
   const { imageName } = items[0]!;
   await simulator.control.addFault({ kind: "stalled_body", route: "imageFull", times: 1 });
@@ -398,7 +398,7 @@ test("a download that stalls is given up, one beyond its limit is not finished",
   });
 });
 
-test("an answer of another shape is broken, not believed", async () => {
+test("an answer that does not match its schema is broken", async () => {
   using server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -422,7 +422,7 @@ test("an answer of another shape is broken, not believed", async () => {
   }
 });
 
-test("the server's times are UTC, wherever the worker runs", async () => {
+test("the server's times are read as UTC in any time zone of the worker", async () => {
   const wire = Bun.resolveSync("#activities/adapters/invokeai/wire", import.meta.dir);
   const script = `import { parseMoment } from ${JSON.stringify(wire)};
     console.log(parseMoment("2026-08-19 10:00:00.120").toISOString(), new Date(0).getHours());`;
@@ -433,7 +433,7 @@ test("the server's times are UTC, wherever the worker runs", async () => {
   expect(await new Response(worker.stdout).text()).toBe("2026-08-19T10:00:00.120Z 9\n");
 });
 
-test("a state of an item that is not known is not taken for an end", () => {
+test("an unknown state of an item counts as in progress", () => {
   const item = {
     item_id: 1,
     batch_id: "b",
@@ -446,7 +446,7 @@ test("a state of an item that is not known is not taken for an end", () => {
   expect(parseItem({ ...item, status: "canceled" }).status).toBe("cancelled");
 });
 
-test("an item that is done but names no image has failed", () => {
+test("a completed item that names no valid image counts as failed", () => {
   const item = parseItem({
     item_id: 1,
     batch_id: "b",

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
 import type { Credentials } from "#activities/adapters/invokeai/login";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
-import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import { type Simulator, startSimulator } from "#simulators/invokeai/start";
 import { ProviderError } from "#errors";
 import { graphRequest } from "#tests/support/graph-request";
 
@@ -37,17 +37,17 @@ async function faultOf(work: Promise<unknown>): Promise<ProviderError> {
   return error;
 }
 
-async function draw(client: ReturnType<typeof connect>, batchId: string): Promise<void> {
+async function enqueueOne(client: ReturnType<typeof connect>, batchId: string): Promise<void> {
   const model = (await client.listModels()).find(({ name }) => name === "Inkwell Diffusion");
   if (!model) throw new Error("no model");
   const graph = buildGraph(graphRequest(model, { prompt: batchId, steps: 2 }));
   await client.enqueueBatch({ batchId, graph, slots: [{ index: 0, seed: 1 }] });
 }
 
-async function until<T>(look: () => Promise<T>, isDone: (seen: T) => boolean): Promise<T> {
+async function until<T>(check: () => Promise<T>, isDone: (seen: T) => boolean): Promise<T> {
   const deadline = Date.now() + 20_000;
   for (;;) {
-    const seen = await look();
+    const seen = await check();
     if (isDone(seen)) return seen;
     if (Date.now() > deadline) throw new Error("not reached");
     await Bun.sleep(10);
@@ -55,23 +55,23 @@ async function until<T>(look: () => Promise<T>, isDone: (seen: T) => boolean): P
 }
 
 test.each(["6.13", "6.14"] as const)(
-  "a user is logged in once for everything: queue, socket, upload and picture of %s",
+  "one login serves queue, socket, upload and download, with API %s",
   async (api) => {
     const simulator = await start(api);
     const client = connect(simulator.url, { user: email, password });
-    const heard: number[] = [];
+    const fractions: number[] = [];
     const listening = new AbortController();
     stops.push(async () => listening.abort());
     const connected = Promise.withResolvers<void>();
     client.subscribeProgress({
       batchId: "b1",
-      onProgress: ({ fraction }) => heard.push(fraction),
+      onProgress: ({ fraction }) => fractions.push(fraction),
       onChange: connected.resolve,
       signal: listening.signal,
     });
     await connected.promise;
     await Promise.all([client.getQueueStatus(), client.getQueueStatus(), client.listModels()]);
-    await draw(client, "b1");
+    await enqueueOne(client, "b1");
     const { items } = await until(
       () => client.listBatchItems("b1"),
       (seen) => seen.items.every(({ status }) => status === "completed"),
@@ -88,14 +88,14 @@ test.each(["6.13", "6.14"] as const)(
     const { bytes } = await client.downloadImage({ imageName, sink, maxBytes: 1_000_000 });
     expect(bytes).toBeGreaterThan(100);
     await until(
-      async () => heard.at(-1),
+      async () => fractions.at(-1),
       (fraction) => fraction === 1,
     );
     expect(await logins(simulator)).toBe(1);
   },
 );
 
-test("a login that has run out is renewed, by one for all who ask", async () => {
+test("an expired login is renewed once for all concurrent requests", async () => {
   const simulator = await start();
   const client = connect(simulator.url, { user: email, password });
   await client.getQueueStatus();
@@ -104,7 +104,7 @@ test("a login that has run out is renewed, by one for all who ask", async () => 
   expect(await logins(simulator)).toBe(2);
 });
 
-test("a batch is not sent again after a login, which its sender could not date", async () => {
+test("an enqueue that was refused for its login is not repeated by the client", async () => {
   const simulator = await start();
   const client = connect(simulator.url, { user: email, password });
   await client.listModels();
@@ -113,18 +113,18 @@ test("a batch is not sent again after a login, which its sender could not date",
     route: "enqueueBatch",
     times: 1,
   });
-  const fault = faultOf(draw(client, "b1"));
+  const fault = faultOf(enqueueOne(client, "b1"));
   await simulator.control.until(({ held }) => held.length === 1);
   await simulator.control.changePassword();
   await simulator.control.release();
   expect((await fault).fault).toBe("locked");
   const { requests, enqueues } = await simulator.control.state();
   expect([requests.enqueueBatch, enqueues.length]).toEqual([1, 0]);
-  await draw(client, "b1");
+  await enqueueOne(client, "b1");
   expect((await simulator.control.state()).enqueues).toHaveLength(1);
 });
 
-test("a token that was given is sent along, and each that the server answers with takes its place", async () => {
+test("the configured token is sent, and each refreshed token from an answer replaces it", async () => {
   const seen: (string | null)[] = [];
   const server = Bun.serve({
     port: 0,
@@ -153,15 +153,15 @@ test("a server without accounts is never sent a password", async () => {
 });
 
 test.each([
-  ["no login", null, "InvokeAI wants a login; set INVOKEAI_USER and INVOKEAI_PASSWORD"],
+  ["no login", null, "InvokeAI requires a login; set INVOKEAI_USER and INVOKEAI_PASSWORD"],
   [
     "a wrong password",
     { user: email, password: "marker-of-another" },
     "InvokeAI refused the login",
   ],
-  ["a wrong token", { token: "marker-of-a-token" }, "InvokeAI does not take INVOKEAI_TOKEN"],
+  ["a wrong token", { token: "marker-of-a-token" }, "InvokeAI does not accept INVOKEAI_TOKEN"],
 ] as const)(
-  "%s is said in words, can be tried again, and tells no secret",
+  "%s is a retryable error with a clear message and without secrets",
   async (_, given, words) => {
     const simulator = await start();
     const client = connect(simulator.url, given);
@@ -170,7 +170,7 @@ test.each([
     expect([error.fault, error.retryable]).toEqual(["locked", true]);
     expect(inspect(error, { depth: 10 })).not.toContain("marker-of");
     await faultOf(client.listModels());
-    // The refusal holds for a while: nobody hammers at a login.
+    // A refusal is cached for a while: logins are not repeated at once.
     expect(await logins(simulator)).toBeLessThanOrEqual(1);
   },
 );

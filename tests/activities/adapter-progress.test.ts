@@ -3,7 +3,7 @@ import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { type ItemProgress, subscribeProgress } from "#activities/adapters/invokeai/progress";
 import { createProgressReader } from "#activities/adapters/invokeai/progress-reader";
-import { type Simulator, startSimulator } from "#dev/simulators/invokeai/start";
+import { type Simulator, startSimulator } from "#simulators/invokeai/start";
 import { graphRequest } from "#tests/support/graph-request";
 
 let simulator: Simulator;
@@ -11,7 +11,7 @@ let client: ReturnType<typeof createInvokeAiClient>;
 const closing = new AbortController();
 
 beforeAll(async () => {
-  // The harder of the two: nothing without a subscription, and then everything twice.
+  // The more difficult API: no events without a subscription, and each event twice with one.
   simulator = await startSimulator({ api: "6.13" });
   client = createInvokeAiClient({
     baseUrl: simulator.url,
@@ -45,7 +45,7 @@ async function enqueue(batchId: string): Promise<void> {
   await client.enqueueBatch({ batchId, graph, slots });
 }
 
-/** Listens from before the batch on, once the socket stands. */
+/** Subscribes to the progress of a batch; `changes` is 1 when the socket is connected. */
 function listen(batchId: string, baseUrl = simulator.url) {
   const seen: ItemProgress[] = [];
   const account = { seen, changes: 0 };
@@ -64,7 +64,7 @@ const isOver = async (batchId: string) => {
   return total > 0 && completed === total;
 };
 
-test("each item of a batch goes from nothing to 1, with previews, and never back", async () => {
+test("the progress of each item rises to 1 without ever falling, with previews", async () => {
   const batchId = crypto.randomUUID();
   const account = listen(batchId);
   await until(() => account.changes === 1);
@@ -79,12 +79,12 @@ test("each item of a batch goes from nothing to 1, with previews, and never back
     expect(ofItem.at(-1)?.preview).toStartWith("data:image/");
     expect(ofItem.map(({ phase }) => phase)).toContain("denoising");
   }
-  // Connected, and two states (running, completed) of each of two items: not one more, though each event comes twice.
+  // One for the connection, and two states (running, completed) of each of two items, although each event comes twice.
   await until(() => account.changes >= 5);
   expect(account.changes).toBe(5);
 });
 
-test("a dropped socket comes back by itself and says that something may have been missed", async () => {
+test("a dropped socket reconnects and reports that events may have been missed", async () => {
   const batchId = crypto.randomUUID();
   const account = listen(batchId);
   await until(() => account.changes === 1);
@@ -94,7 +94,7 @@ test("a dropped socket comes back by itself and says that something may have bee
   await until(() => account.seen.some(({ fraction }) => fraction === 1));
 });
 
-test("without a socket there is silence, no error, and the batch runs all the same", async () => {
+test("without a socket there are neither events nor errors, and the batch runs", async () => {
   const fault = await simulator.control.addFault({ kind: "unreachable", route: "socket" });
   const batchId = crypto.randomUUID();
   const account = listen(batchId);
@@ -104,7 +104,7 @@ test("without a socket there is silence, no error, and the batch runs all the sa
     if (Date.now() > deadline) throw new Error("not reached");
     await Bun.sleep(10);
   }
-  // Twice: it goes on trying.
+  // More than once: it keeps trying to connect.
   await simulator.control.until(({ faults }) =>
     faults.some(({ id, struck }) => id === fault && struck > 1),
   );
@@ -137,7 +137,7 @@ const event = (overrides: object = {}) => ({
   ...overrides,
 });
 
-test("a doubled event without picture moves nothing and erases no preview", () => {
+test("a duplicate event without a picture changes nothing and keeps the preview", () => {
   const reader = createProgressReader("b");
   const first = reader.takeInvocation("invocation_progress", event());
   expect(first).toMatchObject({ itemId: 7, preview: "data:image/jpeg;base64,AAAA" });
@@ -148,14 +148,14 @@ test("a doubled event without picture moves nothing and erases no preview", () =
   expect(reader.takeInvocation("invocation_progress", event())).toBeUndefined();
 });
 
-test("a loading model is told apart from denoising", () => {
+test("loading a model and denoising are different phases", () => {
   const reader = createProgressReader("b");
   const loading = event({ message: "Loading model tiny (unet)", percentage: null, image: null });
   expect(reader.takeInvocation("invocation_progress", loading)?.phase).toBe("loading_model");
   expect(reader.takeInvocation("invocation_progress", event())?.phase).toBe("denoising");
 });
 
-test("a state counts once, and an older one that comes late not at all", () => {
+test("a state counts once, and an older one that arrives late is ignored", () => {
   const reader = createProgressReader("b");
   const state = (status: string, status_sequence: number) =>
     reader.takeStatus({ batch_id: "b", item_id: 7, status, status_sequence });
@@ -164,7 +164,7 @@ test("a state counts once, and an older one that comes late not at all", () => {
   expect(state("in_progress", 1)).toBe(false);
 });
 
-test("other batches, nonsense and what is no small picture are left out", () => {
+test("events of other batches, invalid values, and previews that are not small pictures are ignored", () => {
   const reader = createProgressReader("b");
   const take = (payload: unknown) => reader.takeInvocation("invocation_progress", payload);
   expect(take(event({ batch_id: "other" }))).toBeUndefined();

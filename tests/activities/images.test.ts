@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { findAttempt, listSlots } from "#db/queries/attempts";
-import { findStep } from "#db/queries/steps";
+import { findAttempt, listSlots } from "#db/queries/steps/attempts";
+import { findStep } from "#db/queries/steps/steps";
 import { photos } from "#db/schema/photos";
 import type { Attempt } from "#db/schema/steps";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
@@ -12,7 +12,7 @@ let bench: ActivityBench;
 
 beforeAll(async () => {
   bench = await createActivityBench();
-}, 30_000);
+}, 60_000);
 
 afterEach(() => bench.simulator.control.clearFaults());
 
@@ -40,13 +40,13 @@ async function makePhoto(seed: number): Promise<string> {
 }
 
 describe("watching a batch", () => {
-  test("run twice, each image has one photo, told once", async () => {
+  test("run twice, each image has one photo, returned once", async () => {
     const attempt = await sendBatch([100, 101, 102]);
     await isIdle();
     const first = await bench.run("watchBatch", attempt);
     expect(first).toMatchObject({ ended: true });
     const second = await bench.run("watchBatch", attempt);
-    expect(second).toEqual({ photoIds: [], ended: true });
+    expect(second).toMatchObject({ photoIds: [], ended: true });
     const rows = await photosOf(attempt);
     expect(rows.map(({ generation }) => generation?.seed)).toEqual([100, 101, 102]);
     expect(rows.map(({ id }) => id)).toEqual(first.photoIds);
@@ -70,14 +70,14 @@ describe("watching a batch", () => {
     ]);
   });
 
-  test("while InvokeAI does not answer the step says so, and no longer when it does", async () => {
+  test("while InvokeAI does not answer, the step says so; the message is cleared when InvokeAI answers again", async () => {
     const { control } = bench.simulator;
     const attempt = await sendBatch([120]);
     await isIdle();
     await control.addFault({ kind: "status_502_html", route: "listAll" });
     const message = async () => (await findStep(bench.db, attempt.stepId))?.progressMessage;
     const watching = bench.run("watchBatch", attempt);
-    expect(await until("a word about it", message)).toContain("InvokeAI is busy or starting.");
+    expect(await until("a message about it", message)).toContain("InvokeAI is busy or starting.");
     await control.clearFaults();
     await watching;
     expect(await message()).toBeNull();
@@ -85,7 +85,7 @@ describe("watching a batch", () => {
 });
 
 describe("settling a batch", () => {
-  test("run twice, an image that no item names is adopted once", async () => {
+  test("run twice, an image without an item that names it is adopted once", async () => {
     const { control } = bench.simulator;
     await control.holdStep({ item: 0, step: "saved" });
     const attempt = await sendBatch([200]);
@@ -99,8 +99,24 @@ describe("settling a batch", () => {
     expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("finished");
   });
 
+  test.each(["recorded", "half_written"] as const)(
+    "an image that is %s when InvokeAI is killed is not adopted, and its slot stays open",
+    async (step) => {
+      const { control } = bench.simulator;
+      await control.holdStep({ item: 1, step });
+      const attempt = await sendBatch(step === "recorded" ? [210, 211] : [212, 213]);
+      await control.until(({ frozen }) => frozen !== null);
+      await control.restart();
+      await isIdle();
+      expect(await bench.invokeai.findBatchImages(attempt.batchId)).toHaveLength(2);
+      expect(await bench.run("settleAttempt", attempt)).toMatchObject({ filled: 1, open: 1 });
+      expect((await findAttempt(bench.db, attempt.batchId))?.outcome).toBe("interrupted");
+      expect(await photosOf(attempt)).toHaveLength(1);
+    },
+  );
+
   test.each(["deleted", "cancelled"] as const)(
-    "%s in InvokeAI while its image is decoded: the image is waited for, and adopted",
+    "a batch %s in InvokeAI while its image is decoded is settled after the image is saved, and adopts it",
     async (how) => {
       const { control } = bench.simulator;
       await control.holdStep({ item: 0, step: "decoding" });
@@ -108,13 +124,10 @@ describe("settling a batch", () => {
       await control.until(({ frozen }) => frozen !== null);
       if (how === "deleted") await control.vanishBatch(attempt.batchId);
       else await bench.invokeai.cancelBatch(attempt.batchId);
-      const looks = async () => (await control.state()).requests.queueStatus ?? 0;
-      const before = await looks();
+      const checks = async () => (await control.state()).requests.queueStatus ?? 0;
+      const before = await checks();
       const settling = bench.run("settleAttempt", attempt);
-      await until(
-        "two looks at what is still worked on",
-        async () => (await looks()) >= before + 2,
-      );
+      await until("two checks of the running item", async () => (await checks()) >= before + 2);
       expect(await photosOf(attempt)).toEqual([]);
       await control.release();
       expect(await settling).toMatchObject({ filled: 1, open: 0 });
@@ -122,7 +135,7 @@ describe("settling a batch", () => {
     },
   );
 
-  test("run twice, an interrupted image stays to be asked for, a failed one has its reason", async () => {
+  test("run twice, the slot of an interrupted image stays open, and a failed one has its reason", async () => {
     const { control } = bench.simulator;
     await control.addFault({
       kind: "item_failure",
@@ -165,16 +178,18 @@ describe("fetching an image", () => {
     expect(await filesOf(photoId)).toHaveLength(1);
   });
 
-  test("run by two workers at once, one file and one whole row come of it", async () => {
+  test("run by two workers at once, it is fetched once into one file and one complete row", async () => {
     const photoId = await makePhoto(310);
+    const before = await downloads();
     await Promise.all([fetchImage(photoId), fetchImage(photoId)]);
+    expect((await downloads()) - before).toBe(1);
     const [row] = await bench.db.select().from(photos).where(eq(photos.id, photoId));
     expect(row).toMatchObject({ retrievalStatus: "completed", retrievalAttempts: 0, width: 64 });
     expect(await filesOf(photoId)).toHaveLength(1);
     expect(await listUnfinished(bench.dataDir)).toEqual([]);
   });
 
-  test("a file whose row a killed worker did not write is taken as it is, not fetched again", async () => {
+  test("a file whose row a killed worker did not write is used, not fetched again", async () => {
     const photoId = await makePhoto(320);
     await fetchImage(photoId);
     const [whole] = await bench.db.select().from(photos).where(eq(photos.id, photoId));
@@ -188,7 +203,7 @@ describe("fetching an image", () => {
     expect(again).toEqual(whole);
   });
 
-  test("each failed attempt is counted, the last one ends it, and nothing is left of them", async () => {
+  test("each failed attempt is counted, the last one fails the photo, and no files are left", async () => {
     const photoId = await makePhoto(330);
     await bench.simulator.control.addFault({ kind: "truncated_png", route: "imageFull" });
     const states: string[] = [];

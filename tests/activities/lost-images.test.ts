@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { listSlots } from "#db/queries/attempts";
-import { reopenSlots } from "#db/queries/generation-requests";
+import { listSlots } from "#db/queries/steps/attempts";
+import { reopenSlots } from "#db/queries/generation/step-retries";
 import { photos } from "#db/schema/photos";
 import type { Attempt } from "#db/schema/steps";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
@@ -10,7 +10,7 @@ let bench: ActivityBench;
 
 beforeAll(async () => {
   bench = await createActivityBench();
-}, 30_000);
+}, 60_000);
 
 afterEach(() => bench.simulator.control.clearFaults());
 
@@ -39,29 +39,49 @@ const statuses = async ({ stepId }: Attempt) =>
   (await listSlots(bench.db, stepId)).map(({ status }) => status);
 const reopen = ({ stepId }: Attempt) => bench.db.transaction((tx) => reopenSlots(tx, stepId));
 
-test("an image that InvokeAI no longer has is given up at once, with the reason, and its slot is lost", async () => {
+test("an image that InvokeAI no longer has fails at once, with the reason, and its slot is lost", async () => {
   const attempt = await bench.createAttempt([10, 11]);
   const [kept, gone] = await runBatch(attempt);
   await deleteThere(gone!);
   expect(await fetchImage(kept!)).toEqual({ state: "completed" });
   expect(await fetchImage(gone!)).toMatchObject({ state: "given up", attempts: 1 });
   expect(await statuses(attempt)).toEqual(["filled", "lost"]);
-  expect((await photoOf(gone!)).retrievalError).toContain("no longer has the image");
-  expect(await bench.run("tallySlots", attempt)).toMatchObject({
+  expect((await photoOf(gone!)).retrievalError).toBe(
+    "InvokeAI no longer has the image. Run the step again to generate it anew.",
+  );
+  const { tally } = await bench.run("countImages", attempt);
+  expect(tally).toMatchObject({
     filled: 1,
     failed: 1,
-    error: { code: "invokeai_retrieval_error" },
+    error: {
+      code: "invokeai_retrieval_error",
+      message: "InvokeAI made an image of this step, but no longer has it.",
+      suggestion: "Run the step again to generate it anew.",
+    },
   });
 });
 
-test("a lost image is made again with its seed, in the same photo", async () => {
+test.each(["truncated_png", "wrong_size_png"] as const)(
+  "a broken file from InvokeAI (%s) has an error message of its own, not the one for uploads",
+  async (kind) => {
+    await bench.simulator.control.addFault({ kind, route: "imageFull", times: 1 });
+    const [photoId] = await runBatch(await bench.createAttempt([kind.length]));
+    expect(await fetchImage(photoId!)).toMatchObject({ state: "waiting", attempts: 1 });
+    expect((await photoOf(photoId!)).retrievalError).toBe(
+      "InvokeAI sent a file that is broken, or is not the image that was asked for.",
+    );
+    expect(await fetchImage(photoId!)).toEqual({ state: "completed" });
+  },
+);
+
+test("a lost image is generated again with its seed, for the same photo", async () => {
   const attempt = await bench.createAttempt([20, 21]);
   const [gone, kept] = await runBatch(attempt);
   await deleteThere(gone!);
   await fetchImage(gone!);
   const before = await photoOf(gone!);
   expect(await reopen(attempt)).toBe(1);
-  const next = await bench.run("openAttempt", { stepId: attempt.stepId, backend: "local" });
+  const next = await bench.openNext(attempt.stepId);
   expect(await runBatch(next!)).toEqual([gone!]);
   expect(await statuses(attempt)).toEqual(["filled", "filled"]);
   const after = await photoOf(gone!);
@@ -74,7 +94,42 @@ test("a lost image is made again with its seed, in the same photo", async () => 
   expect((await photoOf(kept!)).retrievalStatus).toBe("pending");
 });
 
-test("a lost image that was deleted on purpose is not missing, in the trash or for good", async () => {
+test("an image lost while its batch runs is not reported as a new one: one failure, one event", async () => {
+  const { control } = bench.simulator;
+  await control.holdStep({ item: 1, step: 1 });
+  const attempt = await bench.createAttempt([24, 25]);
+  await bench.run("enqueueBatch", { batchId: attempt.batchId, graceMs: 500 });
+  await control.until(({ frozen }) => frozen !== null);
+  const { photoIds } = await bench.run("watchBatch", attempt);
+  const [gone] = photoIds;
+  await deleteThere(gone!);
+  expect(await fetchImage(gone!)).toMatchObject({ state: "given up", attempts: 1 });
+  const watching = bench.run("watchBatch", attempt);
+  await control.release();
+  const seen = await watching;
+  expect(seen.photoIds).not.toContain(gone!);
+  await control.until(({ queue }) => queue.pending + queue.inProgress === 0);
+  await bench.run("settleAttempt", attempt);
+  expect(await statuses(attempt)).toEqual(["lost", "filled"]);
+  expect(await photoOf(gone!)).toMatchObject({ retrievalStatus: "failed", retrievalAttempts: 1 });
+  const [events] = await bench.sql`
+    select count(*)::int as amount from events where data->>'photo_id' = ${gone!}
+      and type in ('photo.retrieval_failed', 'photo.retrieval_retried')`;
+  expect(events?.amount).toBe(1);
+});
+
+test("a download that trickles in fails its attempt, and the next attempt succeeds", async () => {
+  const { control } = bench.simulator;
+  const attempt = await bench.createAttempt([28]);
+  const [photoId] = await runBatch(attempt);
+  await control.addFault({ kind: "dripped_body", route: "imageFull", everyMs: 50 });
+  expect(await fetchImage(photoId!)).toMatchObject({ state: "waiting", attempts: 1 });
+  expect((await photoOf(photoId!)).retrievalError).toContain("in time");
+  await control.clearFaults();
+  expect(await fetchImage(photoId!)).toEqual({ state: "completed" });
+}, 60_000);
+
+test("a lost image that the owner deleted, to the trash or permanently, is not generated again", async () => {
   const attempt = await bench.createAttempt([30, 31]);
   const [trashed, purged] = await runBatch(attempt);
   for (const id of [trashed!, purged!]) {
@@ -87,7 +142,7 @@ test("a lost image that was deleted on purpose is not missing, in the trash or f
   expect(await statuses(attempt)).toEqual(["lost", "lost"]);
 });
 
-test("an image that was lost and turns up again needs not be made again", async () => {
+test("a lost image that reappears fills its slot again", async () => {
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([40]);
   const [photoId] = await runBatch(attempt);
@@ -99,7 +154,7 @@ test("an image that was lost and turns up again needs not be made again", async 
   expect(await statuses(attempt)).toEqual(["filled"]);
 });
 
-test("a 404 of something else in InvokeAI's place loses nothing", async () => {
+test("a 404 from another program at InvokeAI's address does not make an image lost", async () => {
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([50]);
   const [photoId] = await runBatch(attempt);
@@ -109,7 +164,7 @@ test("a 404 of something else in InvokeAI's place loses nothing", async () => {
   expect(await fetchImage(photoId!)).toEqual({ state: "completed" });
 });
 
-test("an image whose copy there is broken counts as lost once it is given up", async () => {
+test("an image whose file in InvokeAI is broken counts as lost after the last attempt", async () => {
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([60]);
   const [photoId] = await runBatch(attempt);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { findBackend } from "#db/queries/backends";
-import { resolveModels } from "#db/queries/model-lookup";
-import { setModelFavorite, touchModel } from "#db/queries/models";
+import { findBackend } from "#db/queries/backends/backends";
+import { modelColumns } from "#db/queries/models/availability";
+import { resolveModels } from "#db/queries/models/model-lookup";
+import { findModel, setModelFavorite, touchModel } from "#db/queries/models/models";
 import { models } from "#db/schema/models";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 
@@ -14,15 +15,15 @@ afterAll(() => bench.close());
 
 const sync = () => bench.run("syncModels", {});
 const named = async (name: string) => {
-  const rows = await bench.db.select().from(models).where(eq(models.name, name));
+  const rows = await bench.db.select(modelColumns()).from(models).where(eq(models.name, name));
   const row = rows.find(({ isAvailable }) => isAvailable) ?? rows[0];
   if (!row) throw new Error(`${name} was never seen`);
   return row;
 };
-/** When each row was last written, as the database counts it. */
+/** The transaction that last wrote each row. */
 const versions = () => bench.sql`select key, xmin::text as version from models order by key`;
 
-test("models have their hash, base, format, variant, defaults and what a request may hold", async () => {
+test("models have their hash, base, format, variant, defaults and accepted parameters", async () => {
   expect(await named("Meadowlight v4")).toMatchObject({
     base: "sd-1",
     format: "diffusers",
@@ -39,19 +40,27 @@ test("models have their hash, base, format, variant, defaults and what a request
   expect(await named("Paper Lantern CV4")).toMatchObject({ defaults: null, accepts: null });
 });
 
-test("a list that has not changed writes nothing but its moment", async () => {
+test("an unchanged list writes nothing but the time of the refresh", async () => {
   const [rows, before] = [await versions(), await findBackend(bench.db, "local")];
   expect(await sync()).toEqual({ modelsCount: rows.length });
   expect(await versions()).toEqual(rows);
   const after = await findBackend(bench.db, "local");
   expect(after!.modelsSyncedAt!.getTime()).toBeGreaterThan(before!.modelsSyncedAt!.getTime());
-  // What this program knows of a base belongs to it: another digest, another writing.
+  // The digest covers this version's facts about bases: with another digest all rows are written again.
   await bench.sql`update backends set models_digest = 'of another version'`;
   await sync();
   expect(await versions()).not.toEqual(rows);
 });
 
-test("of two refreshes at once neither puts an older list over a newer one", async () => {
+test("a model whose files are gone is not available, though InvokeAI lists it", async () => {
+  const name = "XL Clear VAE";
+  expect((await named(name)).isAvailable).toBe(true);
+  await bench.simulator.control.loseModelFiles((await named(name)).key);
+  await sync();
+  expect((await named(name)).isAvailable).toBe(false);
+});
+
+test("of two concurrent refreshes neither overwrites a newer list with an older one", async () => {
   const { control } = bench.simulator;
   await control.addFault({ kind: "answer_held", route: "listModels", times: 1 });
   const slow = sync();
@@ -64,25 +73,24 @@ test("of two refreshes at once neither puts an older list over a newer one", asy
   expect((await named("Film Grain XL")).isAvailable).toBe(false);
 });
 
-test("a model that is gone stays and is marked; the same weights under a new key are found by the old one", async () => {
+test("a removed model stays as unavailable; the same weights under a new key are found by the old key", async () => {
   const { control } = bench.simulator;
   const old = await named("Woodcut Lines");
   const key = await control.rekeyModel(old.key);
   await sync();
-  const [gone] = await bench.db.select().from(models).where(eq(models.key, old.key));
-  expect(gone).toMatchObject({ isAvailable: false });
+  expect(await findModel(bench.db, old.key)).toMatchObject({ isAvailable: false });
   const found = await resolveModels(bench.db, [
     { key: old.key },
     { key: "of another InvokeAI", hash: old.hash },
     { key: "never seen", hash: "blake3:of-nothing" },
   ]);
-  expect([...found].map(([asked, model]) => [asked, model.key])).toEqual([
+  expect([...found].map(([requested, model]) => [requested, model.key])).toEqual([
     [old.key, key],
     ["of another InvokeAI", key],
   ]);
 });
 
-test("a model that is installed anew stays a favourite and was used when it was; one that no longer is one stays so", async () => {
+test("a reinstalled model keeps its favourite mark and last use; a mark that was removed stays removed", async () => {
   const { control } = bench.simulator;
   const name = "Meadowlight v4";
   const first = await named(name);
@@ -91,7 +99,7 @@ test("a model that is installed anew stays a favourite and was used when it was;
   await bench.db.transaction((tx) => touchModel(tx, { key: first.key, now: usedAt }));
   await control.removeModel(first.key);
   await sync();
-  // Nothing takes its place yet.
+  // It is not reinstalled yet.
   expect(await named(name)).toMatchObject({ key: first.key, isFavorite: true, lastUsedAt: usedAt });
 
   const second = await control.rekeyModel(first.key);

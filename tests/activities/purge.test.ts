@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { claimPurge } from "#db/queries/purge";
+import { claimPurge } from "#db/queries/photos/purge";
 import { photos } from "#db/schema/photos";
-import { originalKey, previewKey, thumbnailKey } from "#media/keys";
-import { createDiskStorage } from "#media/disk";
+import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import { createDiskStorage } from "#media/storage/disk";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 import { listFiles } from "#tests/support/library";
 import { insertPhoto } from "#tests/support/rows";
@@ -12,7 +12,7 @@ let bench: ActivityBench;
 
 beforeAll(async () => {
   bench = await createActivityBench();
-}, 30_000);
+}, 60_000);
 
 afterAll(() => bench.close());
 
@@ -49,22 +49,22 @@ const filesOf = async (id: string) =>
     .filter((path) => path.includes(id));
 
 describe("emptying the trash", () => {
-  test("purges what has lain there for the retention, and nothing else", async () => {
-    const [old, young, shown] = [
+  test("purges the photos older than the retention, and nothing else", async () => {
+    const [old, recent, kept] = [
       await storedPhoto({ deletedAt: daysAgo(31) }),
       await storedPhoto({ deletedAt: daysAgo(29) }),
       await storedPhoto({ createdAt: daysAgo(400) }),
     ];
     expect(await purge()).toEqual({ photos: 1, nodes: 0 });
     expect([await rowOf(old), await filesOf(old)]).toEqual([undefined, []]);
-    for (const id of [young, shown]) {
+    for (const id of [recent, kept]) {
       expect(await rowOf(id)).toMatchObject({ purgedAt: null, filename: "photo.png" });
       expect(await filesOf(id)).toHaveLength(3);
     }
     expect(await purge()).toEqual({ photos: 0, nodes: 0 });
   });
 
-  test("finishes what was cut off before the files went, also of a photo that was still fetched", async () => {
+  test("finishes a purge that was interrupted before its files were removed, also of a photo being fetched", async () => {
     const [first, fetching] = [
       await storedPhoto(),
       await storedPhoto({
@@ -81,7 +81,7 @@ describe("emptying the trash", () => {
     }
   });
 
-  test("goes slice by slice, and two runs at once purge each photo once", async () => {
+  test("works in slices, and two concurrent runs purge each photo once", async () => {
     const ids = await Promise.all(
       Array.from({ length: 250 }, () => insertPhoto(bench.db, { deletedAt: daysAgo(40) })),
     );
@@ -90,7 +90,7 @@ describe("emptying the trash", () => {
     expect(await bench.db.$count(photos, eq(photos.id, ids[0]!.id))).toBe(0);
   });
 
-  test("a node goes when its lineage is gone", async () => {
+  test("deletes a lineage node with its last descendant", async () => {
     const source = await storedPhoto({ deletedAt: daysAgo(40) });
     const child = await insertPhoto(bench.db, { sourceImageId: source });
     expect(await purge()).toEqual({ photos: 1, nodes: 0 });
@@ -100,7 +100,7 @@ describe("emptying the trash", () => {
     expect(await rowOf(source)).toBeUndefined();
   });
 
-  test("one photo whose files cannot be removed does not keep the others, and is told", async () => {
+  test("purges the others when the files of one photo cannot be removed, and fails with its error", async () => {
     const [odd, fine] = [
       await insertPhoto(bench.db, { mimeType: "image/unheard", deletedAt: daysAgo(40) }),
       await storedPhoto({ deletedAt: daysAgo(40) }),
@@ -125,4 +125,4 @@ test("an image that is purged while it is fetched leaves no file", async () => {
   await bench.simulator.control.release();
   await fetching;
   expect(await filesOf(photoId)).toEqual([]);
-}, 20_000);
+}, 60_000);

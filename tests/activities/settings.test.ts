@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { createGate } from "#activities/gate";
-import { createLocalInvokeAi } from "#activities/local-invokeai";
+import { createConcurrencyLimit } from "#activities/retrieval/concurrency-limit";
+import { createPlaces, findNoPod } from "#activities/backend/places";
 import { loadConfig } from "#config";
-import { saveSettings } from "#db/queries/settings";
+import { saveSettings } from "#db/queries/installation/settings";
 import { settings } from "#db/schema/settings";
 import type { SettingValues } from "#db/settings";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
@@ -12,7 +12,7 @@ let bench: ActivityBench;
 
 beforeAll(async () => {
   bench = await createActivityBench();
-}, 30_000);
+}, 60_000);
 
 afterEach(async () => {
   await bench.simulator.control.clearFaults();
@@ -24,7 +24,7 @@ afterAll(() => bench.close());
 const set = (change: Partial<SettingValues>) => saveSettings(bench.db, { change, now: new Date() });
 
 describe("a changed setting", () => {
-  test("counts at the next attempt to fetch an image", async () => {
+  test("applies to the next attempt to fetch an image", async () => {
     const attempt = await bench.createAttempt([500]);
     await bench.run("enqueueBatch", { batchId: attempt.batchId, graceMs: 500 });
     await bench.simulator.control.until(({ queue }) => queue.pending + queue.inProgress === 0);
@@ -41,15 +41,15 @@ describe("a changed setting", () => {
     });
     await set({ "retrieval.max_attempts": 3 });
     expect(await bench.run("retrieveImage", { photoId })).toMatchObject({ state: "given up" });
-  }, 30_000);
+  }, 60_000);
 
-  test("sends the next call to InvokeAI's new address", async () => {
+  test("directs the next call to InvokeAI's new address", async () => {
     const config = loadConfig({
       DATABASE_URL: "postgres://nobody@127.0.0.1/none",
       INVOKEAI_LOCAL_URL: "http://127.0.0.1:9",
     });
     const database = { db: bench.db, sql: bench.sql, close: async () => {} };
-    const { invokeai } = createLocalInvokeAi(config, database);
+    const { invokeai } = createPlaces(config, database, findNoPod);
     const before = await invokeai("local");
     await set({ "backend.local_url": bench.simulator.url });
     const after = await invokeai("local");
@@ -60,7 +60,11 @@ describe("a changed setting", () => {
 
 describe("the gate", () => {
   const running: string[] = [];
-  const open = (gate: ReturnType<typeof createGate>, name: string, signal?: AbortSignal) => {
+  const open = (
+    gate: ReturnType<typeof createConcurrencyLimit>,
+    name: string,
+    signal?: AbortSignal,
+  ) => {
     const done = Promise.withResolvers<void>();
     const passed = gate(signal ?? new AbortController().signal, async () => {
       running.push(name);
@@ -70,9 +74,9 @@ describe("the gate", () => {
     return { passed, done: done.resolve };
   };
 
-  test("lets through as many as the limit says now, in the order in which they came", async () => {
+  test("admits as many as the current limit, in order of arrival", async () => {
     let limit = 1;
-    const gate = createGate(async () => limit);
+    const gate = createConcurrencyLimit(async () => limit);
     const [a, b, c] = ["a", "b", "c"].map((name) => open(gate, name));
     await until("a", () => running.join() === "a");
     limit = 2;
@@ -83,9 +87,9 @@ describe("the gate", () => {
     await Promise.all([a!.passed, b!.passed, c!.passed]);
   });
 
-  test("one that is aborted while it waits leaves the line, and a limit that cannot be told stays as it was", async () => {
+  test("removes an aborted waiter, and keeps the last limit while it cannot be read", async () => {
     let isAway = false;
-    const gate = createGate(async () => {
+    const gate = createConcurrencyLimit(async () => {
       if (isAway) throw new Error("away");
       return 1;
     });

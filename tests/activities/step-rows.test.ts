@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { lockSession, reopenStep } from "#db/queries/generation-requests";
-import { findStep, startStep } from "#db/queries/steps";
+import { lockSession } from "#db/queries/generation/session-requests";
+import { reopenStep } from "#db/queries/generation/step-retries";
+import { findStep, startStep } from "#db/queries/steps/steps";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 import { until } from "#tests/support/wait";
 
@@ -8,7 +9,7 @@ let bench: ActivityBench;
 
 beforeAll(async () => {
   bench = await createActivityBench();
-}, 30_000);
+}, 60_000);
 
 afterAll(() => bench.close());
 
@@ -27,7 +28,7 @@ async function startedStep(): Promise<string> {
   return stepId;
 }
 
-test("an end told twice is one end, with one event", async () => {
+test("an end recorded twice counts once, with one event", async () => {
   const stepId = await startedStep();
   const input = { stepId, ending: { status: "completed" }, from: "processing" } as const;
   for (const _ of [1, 2]) await bench.run("endStep", input);
@@ -35,7 +36,7 @@ test("an end told twice is one end, with one event", async () => {
   expect(await countEvents(stepId, "step.completed")).toBe(1);
 });
 
-test("an end told a second time leaves alone a step that was put back to pending since", async () => {
+test("an end recorded again does not change a step that was reset to pending since", async () => {
   const stepId = await startedStep();
   const input = { stepId, ending: { status: "failed", error }, from: "processing" } as const;
   await bench.run("endStep", input);
@@ -45,17 +46,17 @@ test("an end told a second time leaves alone a step that was put back to pending
   expect(await countEvents(stepId, "step.failed")).toBe(1);
 });
 
-test("opening an attempt again and again, or by many at once, opens one", async () => {
+test("repeated and concurrent calls open one attempt", async () => {
   const { stepId } = await bench.createStep([1, 2]);
-  const open = () => bench.run("openAttempt", { stepId, backend: "local" });
-  // Connected before, so that they really meet.
+  const open = () => bench.openNext(stepId);
+  // Opens the connections first, so that the calls really run concurrently.
   await Promise.all(Array.from({ length: 8 }, () => bench.sql`select pg_sleep(0.1)`));
   const atOnce = await Promise.all(Array.from({ length: 8 }, open));
   const all = [...atOnce, await open()];
   expect(new Set(all.map((attempt) => attempt?.batchId))).toEqual(new Set([`${stepId}-1`]));
 });
 
-test("a run's summary is at most 60 characters of the prompt, on one line and without half a character", async () => {
+test("a run's summary is at most 60 characters of the prompt, on one line and with whole characters", async () => {
   const prompt = `a street\n\tat  night ${"x".repeat(40)}🌃🌃`;
   const { sessionId } = await bench.createStep([1], { prompt });
   const next = await bench.run("nextStep", { sessionId });
@@ -66,7 +67,7 @@ test("a run's summary is at most 60 characters of the prompt, on one line and wi
   expect(cut).toMatchObject({ summary: "x".repeat(59) });
 });
 
-test("a session is not closed as idle while a step is requested: the two meet at its row", async () => {
+test("a session is not closed as idle while a step is being requested", async () => {
   const { sessionId, stepId } = await bench.createStep([1]);
   const end = (status: string) => bench.sql`
     update steps set status = ${status}, completed_at = ${status === "pending" ? null : bench.sql`now()`}
@@ -86,7 +87,7 @@ test("a session is not closed as idle while a step is requested: the two meet at
   });
   await held.promise;
   const closing = bench.run("closeIdleSession", { sessionId });
-  await until("it waits for the row", async () => {
+  await until("the close to wait for the row's lock", async () => {
     const waiting = await bench.sql`select 1 from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock'`;
     return waiting.length > 0;

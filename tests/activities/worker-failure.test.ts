@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 import { Connection } from "@temporalio/client";
 import { NativeConnection, Worker } from "@temporalio/worker";
-import { ensureNamespace } from "#activities/namespace";
-import { whenOneFails } from "#activities/worker-failure";
+import { ensureNamespace } from "#activities/worker/namespace";
+import { whenOneFails } from "#activities/worker/worker-failure";
 import { startTemporalServer } from "#tests/support/temporal-server";
 
-test("a worker that the workflow service refuses after its database was lost is told to have failed", async () => {
+test("a worker that the workflow service refuses after the loss of its database is reported as failed", async () => {
   const server = await startTemporalServer();
   const { address } = server;
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
-  const looking = new AbortController();
+  const watching = new AbortController();
   try {
     await ensureNamespace(connection, "gallery");
     const nothing = { nothing: async () => {} };
@@ -24,10 +24,10 @@ test("a worker that the workflow service refuses after its database was lost is 
     await server.deleteDatabase();
     await server.start();
     void worker.run().catch(() => {});
-    const failure = whenOneFails([worker], looking.signal).catch(String);
+    const failure = whenOneFails([worker], watching.signal).catch(String);
     expect(await failure).toContain("The worker of images has failed.");
   } finally {
-    looking.abort();
+    watching.abort();
     await connection.close();
     await server.stop();
   }

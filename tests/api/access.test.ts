@@ -53,7 +53,7 @@ type OpenApi = { paths: Record<string, Record<string, { security?: unknown[] }>>
 const isVisitors = (name: string) => / \/(api\/v1\/share|s)\/\{key\}/.test(name);
 
 describe("every route of the document refuses", () => {
-  /** Asks at every route; gives the statuses that are not as wanted. */
+  /** Calls every route; lists those whose status is not the expected one. */
   async function walk(
     headers: Record<string, string>,
     statusOf: (route: { name: string; method: string; isPublic: boolean }) => number | undefined,
@@ -73,22 +73,22 @@ describe("every route of the document refuses", () => {
   const owners = (status: number) => (route: { isPublic: boolean }) =>
     route.isPublic ? undefined : status;
 
-  test("who has no token, but for the public ones", async () => {
+  test("a request without a token, except public routes", async () => {
     expect(await walk({}, owners(401))).toEqual([]);
   });
 
-  test("who has a wrong token, but for the public ones", async () => {
+  test("a wrong token, except public routes", async () => {
     expect(await walk({ authorization: `Bearer ${token}x` }, owners(401))).toEqual([]);
     expect(await walk({ cookie: "gallery_session=9999999999.x" }, owners(401))).toEqual([]);
   });
 
-  test("a foreign Host, public or not, with the token or without", async () => {
+  test("an unknown Host, with or without the token, including public routes", async () => {
     const host = "evil.example";
     expect(await walk({ host }, () => 403)).toEqual([]);
     expect(await walk({ host, authorization: `Bearer ${token}` }, () => 403)).toEqual([]);
   });
 
-  test("a change that a browser marks as another site's, but at a visitor's door", async () => {
+  test("a change that a browser marks as from another site, except visitors' routes", async () => {
     const authorization = `Bearer ${token}`;
     const changes = ({ name, method }: { name: string; method: string }) =>
       method === "GET" || isVisitors(name) ? undefined : 403;
@@ -107,12 +107,13 @@ describe("every route of the document refuses", () => {
   });
 });
 
-test("public are the server's pulse, a browser's session and what is behind a link's key, and no path by its beginning", async () => {
+test("only liveness, the browser session and the routes below a link's key are public; a path that merely shares their prefix is not", async () => {
   const isPublic = (await everyOperation()).filter((route) => route.isPublic);
   const ofTheOwner = isPublic.map(({ name }) => name).filter((name) => !isVisitors(name));
   expect(ofTheOwner.toSorted()).toEqual([
     "DELETE /api/v1/auth/session",
     "GET /health",
+    "GET /health/live",
     "POST /api/v1/auth/session",
   ]);
   for (const path of ["/api/v1/share/links", "/api/v1/share/create", "/health/ready"]) {
@@ -134,11 +135,11 @@ describe("token", () => {
     expect(answer.status).toBe(status);
   });
 
-  test("a path that is not there is 401 too, so that nobody learns which are", async () => {
+  test("an unknown path answers 401 too, so that it does not reveal which paths exist", async () => {
     expect((await guarded.request("/api/v1/nothing")).status).toBe(401);
   });
 
-  test("without a token set nobody is asked for one", async () => {
+  test("if no token is configured, none is required", async () => {
     expect((await open.request("/api/v1/photos")).status).toBe(200);
   });
 });
@@ -165,7 +166,7 @@ describe("cross-site", () => {
     expect(answer.status).toBe(status);
   });
 
-  test("a form of a stranger's page is let through to a public route", async () => {
+  test("a visitor's form with Origin: null is accepted by a public route", async () => {
     const path = `/s/${"k".repeat(43)}/unlock`;
     const answer = await guarded.request(path, {
       method: "POST",
@@ -175,7 +176,7 @@ describe("cross-site", () => {
     expect(answer.status).toBe(404);
   });
 
-  test("reading is not refused for its origin", async () => {
+  test("a read is not refused because of its origin", async () => {
     const answer = await open.request("/api/v1/photos", {
       headers: { origin: "http://evil.example" },
     });

@@ -37,7 +37,7 @@ async function ranksById(albumId: string): Promise<Map<string, number>> {
 
 const ranksOf = async (albumId: string) => [...(await ranksById(albumId)).values()];
 
-test("an album is made, shown, changed and deleted, and its photos stay", async () => {
+test("an album is created, read, changed and deleted, and its photos stay", async () => {
   const [status, album] = await call("POST", "", {
     name: "  Cafe\u0301 ",
     description: "by the sea",
@@ -63,7 +63,7 @@ test("an album is made, shown, changed and deleted, and its photos stay", async 
   ).toBe(200);
 });
 
-test("a name of blanks, a name too long and an unknown cover are refused", async () => {
+test("a blank name, a too long name and an unknown cover are refused", async () => {
   const answers = [
     await call("POST", "", { name: "   " }),
     await call("POST", "", { name: "x".repeat(201) }),
@@ -73,14 +73,14 @@ test("a name of blanks, a name too long and an unknown cover are refused", async
   expect(answers.map(([status]) => status)).toEqual([400, 400, 404, 400]);
 });
 
-test("the same photos added twice are in the album once, in the order of the first time", async () => {
+test("photos that are added twice are in the album once, in the order of the first addition", async () => {
   const { id, photoIds } = await makeAlbum(3);
   const [a, b, c] = photoIds;
   expect((await call("POST", `/${id}/photos`, { photo_ids: [c, a, c] }))[0]).toBe(204);
   expect(await orderOf(id)).toEqual([a!, b!, c!]);
 });
 
-test("one unknown photo among known ones: nothing is added", async () => {
+test("if one of the photos is unknown, none is added", async () => {
   const { id } = await makeAlbum();
   const known = await insertPhoto(db);
   const trashed = await insertPhoto(db, { deletedAt: new Date() });
@@ -91,7 +91,7 @@ test("one unknown photo among known ones: nothing is added", async () => {
   expect(await orderOf(id)).toEqual([]);
 });
 
-test("the cover is the one chosen, else the first photo that is not in the trash", async () => {
+test("the cover is the chosen one, else the first photo that is not in the trash", async () => {
   const { id, photoIds } = await makeAlbum(2);
   const cover = async () => (await call("GET", `/${id}`))[1].cover_photo_id;
   expect(await cover()).toBe(photoIds[0]);
@@ -123,7 +123,7 @@ test("photos are moved by writing one row, and removed without being deleted", a
   expect(await orderOf(id)).toEqual([c, b, a]);
 });
 
-test("an order without room between two photos is spread and kept", async () => {
+test("if there is no free rank between two photos, the ranks are spread and the order is kept", async () => {
   const { id, photoIds } = await makeAlbum(4);
   const [a, b, c, d] = photoIds as [string, string, string, string];
   for (const [at, photo] of [a, b, c, d].entries()) {
@@ -140,7 +140,7 @@ test("an order without room between two photos is spread and kept", async () => 
   expect(await orderOf(id)).toEqual([a, c, d, b]);
 });
 
-test("pages by cursor walk an album in its order", async () => {
+test("paging by cursor follows the album's order", async () => {
   const { id, photoIds } = await makeAlbum(5);
   const seen: string[] = [];
   let cursor: string | null = null;
@@ -155,7 +155,7 @@ test("pages by cursor walk an album in its order", async () => {
   expect(seen).toEqual(photoIds);
 });
 
-test("a photo that is deleted while it is added is in no album, and nobody gets a 500", async () => {
+test("a photo that is deleted while it is added is in no album, and no request gets a 500", async () => {
   const { id } = await makeAlbum();
   const rows = await Promise.all(Array.from({ length: 8 }, () => insertPhoto(db)));
   await call("PATCH", `/${id}`, { cover_photo_id: rows[0]!.id });
@@ -171,11 +171,11 @@ test("a photo that is deleted while it is added is in no album, and nobody gets 
   expect((await call("GET", `/${id}`))[1]).toMatchObject({ photo_count: 0 });
 });
 
-test("twenty adds at once: every photo is in the album once, no two in one place", async () => {
+test("after twenty concurrent additions every photo is in the album once, and no two have the same rank", async () => {
   const { id } = await makeAlbum();
   const made = await Promise.all(Array.from({ length: 20 }, () => insertPhoto(db)));
   const ids = made.map((photo) => photo.id);
-  // Each photo comes twice, beside another one each time.
+  // Each photo is added twice, each time together with a different one.
   const pairs = ids.map((photo, at) => [photo, ids[(at + 1) % ids.length]]);
   const answers = await Promise.all(
     pairs.map((photo_ids) => call("POST", `/${id}/photos`, { photo_ids })),
@@ -185,7 +185,7 @@ test("twenty adds at once: every photo is in the album once, no two in one place
   expect(new Set(await ranksOf(id)).size).toBe(20);
 });
 
-test("uploads into an album, all at once, take a place each", async () => {
+test("concurrent uploads into an album each get their own rank", async () => {
   const { id } = await makeAlbum();
   const answers = await Promise.all(
     Array.from({ length: 6 }, async (_, shade) =>
@@ -196,7 +196,7 @@ test("uploads into an album, all at once, take a place each", async () => {
   expect(new Set(await ranksOf(id)).size).toBe(6);
 });
 
-test("thirty moves at once leave an order of the same photos, each in a place of its own", async () => {
+test("after thirty concurrent moves the album has the same photos, each with its own rank", async () => {
   const { id, photoIds } = await makeAlbum(6);
   const moves = Array.from({ length: 30 }, (_, at) => ({
     photo: photoIds[at % 6]!,
@@ -212,7 +212,7 @@ test("thirty moves at once leave an order of the same photos, each in a place of
   expect(new Set(await ranksOf(id)).size).toBe(6);
 });
 
-test("a photo comes to stand right behind the other one, also where two stand in one place", async () => {
+test("a photo is moved directly behind the given one, also where two have the same rank", async () => {
   const { id, photoIds } = await makeAlbum(4);
   const [a, b, c, d] = photoIds.toSorted() as [string, string, string, string];
   await db.update(albumPhotos).set({ rank: 7 }).where(eq(albumPhotos.albumId, id));
@@ -221,7 +221,7 @@ test("a photo comes to stand right behind the other one, also where two stand in
   expect(await orderOf(id)).toEqual([a, d, b, c]);
 });
 
-test("a hundred moves into the same gap keep the order, and all but few write one row", async () => {
+test("a hundred moves into the same gap keep the order, and almost all write one row", async () => {
   const { id, photoIds } = await makeAlbum(3);
   const [a, ...rest] = photoIds as [string, string, string];
   let spreads = 0;
@@ -238,7 +238,7 @@ test("a hundred moves into the same gap keep the order, and all but few write on
   expect(spreads).toBeLessThan(10);
 });
 
-test("the count follows a photo into the trash, out of it and away for good", async () => {
+test("the photo count follows a photo into the trash, out of it and when it is deleted for good", async () => {
   const { id, photoIds } = await makeAlbum(3);
   const count = async () => (await call("GET", `/${id}`))[1].photo_count;
   const total = async () => (await call("GET", `/${id}/photos`))[1].total;
@@ -247,13 +247,13 @@ test("the count follows a photo into the trash, out of it and away for good", as
   expect([await count(), await total()]).toEqual([2, 2]);
   await api.request(`${photo}/restore`, { method: "POST" });
   expect([await count(), await total()]).toEqual([3, 3]);
-  // Where it was before.
+  // At its previous rank.
   expect(await orderOf(id)).toEqual(photoIds);
   await api.request(`${photo}?permanent=true`, { method: "DELETE" });
   expect([await count(), await total()]).toEqual([2, 2]);
 });
 
-test("albums are paged by cursor, each once, also those of one moment", async () => {
+test("albums are paged by cursor, each once, also those created at the same time", async () => {
   const createdAt = new Date("2001-01-01T00:00:00.000Z");
   const ids = Array.from({ length: 5 }, () => crypto.randomUUID()).toSorted();
   await db.insert(albums).values(ids.map((id) => ({ id, name: "Old", createdAt })));
@@ -271,7 +271,7 @@ test("albums are paged by cursor, each once, also those of one moment", async ()
   expect(new Set(seen).size).toBe(seen.length);
 });
 
-test("what is not there is 404, and nothing changes", async () => {
+test("unknown albums and photos answer 404, and nothing changes", async () => {
   const { id, photoIds } = await makeAlbum(1);
   const nobody = crypto.randomUUID();
   const answers = await Promise.all([

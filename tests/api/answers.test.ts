@@ -10,7 +10,7 @@ const errorOf = async (response: Response) => ((await response.json()) as Json)[
 const anyPhoto = () => `/api/v1/photos/${crypto.randomUUID()}`;
 
 describe("every answer", () => {
-  test("a wrong method is 405 with Allow, for every path there is", async () => {
+  test("a wrong method answers 405 with Allow, for every existing path", async () => {
     const routes = createApp(api.deps).routes;
     const paths = new Set(routes.map((route) => route.path));
     for (const pattern of paths) {
@@ -25,7 +25,7 @@ describe("every answer", () => {
     }
   });
 
-  test("an unknown path is 404 in the error body", async () => {
+  test("an unknown path answers 404 with the error body", async () => {
     const response = await api.request("/api/v2/photos");
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
@@ -34,7 +34,7 @@ describe("every answer", () => {
     });
   });
 
-  test("a sane request id is kept, another is replaced; header, body and log line agree", async () => {
+  test("a well-formed request id is kept, any other is replaced; header, body and log line agree", async () => {
     const response = await api.request("/api/v1/nothing", { headers: { "x-request-id": "abc-1" } });
     expect(response.headers.get("x-request-id")).toBe("abc-1");
     expect(((await response.json()) as Json)["request_id"]).toBe("abc-1");
@@ -43,13 +43,13 @@ describe("every answer", () => {
     expect(other.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test("a log line names the route's pattern, never the address", async () => {
+  test("a log line has the route's pattern, never the URL", async () => {
     await api.request(`${anyPhoto()}?v=secret-in-the-address`);
     expect(api.lines.at(-1)).toMatchObject({ route: "/api/v1/photos/:id", status: 404 });
     expect(JSON.stringify(api.lines)).not.toContain("secret-in-the-address");
   });
 
-  test("headers of safety are on every answer, also on faults", async () => {
+  test("security headers are on every answer, also on errors", async () => {
     for (const path of [
       "/health",
       "/docs",
@@ -78,7 +78,7 @@ describe("every answer", () => {
   });
 });
 
-describe("faults of a request", () => {
+describe("errors", () => {
   const patch = (body: string, type = "application/json") =>
     api.request(anyPhoto(), { method: "PATCH", body, headers: { "content-type": type } });
   const cases: [string, string, number, string][] = [
@@ -92,7 +92,7 @@ describe("faults of a request", () => {
     ["too deep", `{"title":${"[".repeat(40)}${"]".repeat(40)}}`, 400, "validation_error"],
     ["too much", `{"title":"${"x".repeat(1024 * 1024)}"}`, 413, "payload_too_large"],
   ];
-  test.each(cases)("a body with %s", async (_name, body, status, code) => {
+  test.each(cases)("a body with %s is refused", async (_name, body, status, code) => {
     const response = await patch(body);
     expect({ status: response.status, code: (await errorOf(response))["code"] }).toEqual({
       status,
@@ -100,19 +100,19 @@ describe("faults of a request", () => {
     });
   });
 
-  test("each fault is listed with its path", async () => {
+  test("each invalid field is listed with its path", async () => {
     const { details } = await errorOf(await patch('{"rating":9,"tags":["a",5],"colour":1}'));
     const paths = details.errors.map((fault: Json) => fault["path"]);
     expect(paths.toSorted()).toEqual(["colour", "rating", "tags.1"]);
   });
 
-  test("a body that is not JSON is 415", async () => {
+  test("a body that is not JSON answers 415", async () => {
     const response = await patch("title=x", "application/x-www-form-urlencoded");
     expect(response.status).toBe(415);
     expect((await patch("x", "multipart/form-data; boundary=x")).status).toBe(415);
   });
 
-  test("a malformed id in a path is 404", async () => {
+  test("a malformed id in a path answers 404", async () => {
     for (const path of [
       "/api/v1/photos/1",
       "/api/v1/photos/1/thumbnail",
@@ -122,7 +122,7 @@ describe("faults of a request", () => {
     }
   });
 
-  test("a parameter nobody knows is ignored, on every route", async () => {
+  test("an unknown query parameter is ignored, on every route", async () => {
     for (const { method, path } of createApp(api.deps).routes) {
       if (method !== "GET") continue;
       const address = path.replaceAll(/:\w+/g, crypto.randomUUID());
@@ -133,11 +133,11 @@ describe("faults of a request", () => {
     }
   });
 
-  test("an address above 8 KiB is refused", async () => {
+  test("a URL above 8 KiB is refused", async () => {
     expect((await api.request(`/health?x=${"y".repeat(8_192)}`)).status).toBe(400);
   });
 
-  test("a fault of the program is a 500 that tells nothing, and a log line that tells all", async () => {
+  test("an unexpected error answers 500 without details, and is logged with them", async () => {
     const broken = createApp({
       ...api.deps,
       storage: {
@@ -167,7 +167,7 @@ test("the docs page loads nothing from elsewhere", async () => {
   expect((await api.request("/docs/assets/package.json")).status).toBe(404);
 });
 
-test("ready tells what is away: 200 degraded without workflows, 503 without the data folder", async () => {
+test("readiness says what is unavailable: 200 degraded without workflows, 503 without the data folder", async () => {
   expect(await (await api.request("/health/ready")).json()).toMatchObject({ status: "ok" });
   api.temporal.isAway = true;
   const degraded = await api.request("/health/ready");

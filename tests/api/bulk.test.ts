@@ -1,4 +1,6 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
+import { inArray } from "drizzle-orm";
+import { photos } from "#db/schema/photos";
 import { type Body, createTestApi } from "#tests/support/api";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 import { uploadedPhoto } from "#tests/support/uploads";
@@ -14,7 +16,7 @@ const get = async (path: string): Promise<Body> => (await api.call("GET", path))
 const tagsOf = async (id: string) => (await get(`/photos/${id}`)).tags;
 
 describe("bulk changes", () => {
-  test("tell of each id, and albums count and show what is left", async () => {
+  test("report on each id, and albums count and show the remaining photos", async () => {
     const [first, second] = [await insertPhoto(db), await insertPhoto(db)];
     const album = await insertAlbum(db, [first.id, second.id]);
     const missing = crypto.randomUUID();
@@ -32,7 +34,7 @@ describe("bulk changes", () => {
     expect(await get(`/albums/${album}`)).toMatchObject(whole);
   });
 
-  test("delete for good with permanent=true, files and all", async () => {
+  test("delete for good with permanent=true, including files", async () => {
     const before = await api.files();
     const uploads = [await uploadedPhoto(api, 11), await uploadedPhoto(api, 12)];
     const ids = uploads.map((photo) => photo["id"] as string);
@@ -42,7 +44,22 @@ describe("bulk changes", () => {
     expect((await bulk("restore", { ids }))[1].failed_count).toBe(2);
   });
 
-  test("of no id, of too many, or of something that is no id are 400", async () => {
+  test("with permanent=true delete every photo whose files can be removed, and leave the others to the next purge", async () => {
+    const uploads = [await uploadedPhoto(api, 13), await uploadedPhoto(api, 14)];
+    const ids = uploads.map((photo) => photo["id"] as string);
+    const { storage } = api.deps;
+    const remove = storage.remove.bind(storage);
+    const broken = spyOn(storage, "remove").mockImplementation((key) =>
+      key.includes(ids[0]!) ? Promise.reject(new Error("no disk")) : remove(key),
+    );
+    const [status, body] = await bulk("delete?permanent=true", { ids });
+    broken.mockRestore();
+    expect([status, body.details]).toEqual([200, { succeeded: ids, failed: [] }]);
+    const left = await db.select({ id: photos.id }).from(photos).where(inArray(photos.id, ids));
+    expect(left).toEqual([{ id: ids[0]! }]);
+  });
+
+  test("without ids, with too many or with a malformed id answer 400", async () => {
     const many = Array.from({ length: 501 }, () => crypto.randomUUID());
     for (const ids of [[], many, ["not-an-id"]]) {
       for (const what of ["delete", "restore"]) {
@@ -54,7 +71,7 @@ describe("bulk changes", () => {
 });
 
 describe("bulk tags", () => {
-  test("are added, removed and replaced whatever their case, and photos are found by them", async () => {
+  test("are added, removed and replaced case-insensitively, and photos are found by them", async () => {
     const [one, two] = [
       await insertPhoto(db, { tags: ["Beach"], tagKeys: ["beach"] }),
       await insertPhoto(db),
@@ -79,7 +96,7 @@ describe("bulk tags", () => {
     expect(await idsOf("q=winter")).toEqual([]);
   });
 
-  test("a photo that would get more than 50 keeps those it has, and the others get theirs", async () => {
+  test("do not change a photo that would get more than 50; the other photos get theirs", async () => {
     const tags = Array.from({ length: 49 }, (_, at) => `t${at}`);
     const [full, free] = [await insertPhoto(db, { tags, tagKeys: tags }), await insertPhoto(db)];
     const [, body] = await bulk("tag", { ids: [full.id, free.id], tags: ["x", "y"] });

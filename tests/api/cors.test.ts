@@ -22,17 +22,17 @@ describe("a front end of CORS_ORIGINS", () => {
   test.each([
     ["a list", "/api/v1/photos", { authorization }, 200],
     ["the event stream", "/api/v1/events", { authorization }, 200],
-    ["the server's pulse", "/health", {}, 200],
+    ["the server's liveness", "/health", {}, 200],
     ["the document", "/docs/json", {}, 200],
-    ["that it has no token", "/api/v1/photos", {}, 401],
+    ["that the token is missing", "/api/v1/photos", {}, 401],
     [
-      "that something is not there",
+      "that a photo does not exist",
       `/api/v1/photos/${crypto.randomUUID()}`,
       { authorization },
       404,
     ],
     ["that a parameter is wrong", "/api/v1/photos?limit=0", { authorization }, 400],
-    ["that a path is not there", "/api/v1/nothing", { authorization }, 404],
+    ["that a path does not exist", "/api/v1/nothing", { authorization }, 404],
   ] as [string, string, Record<string, string>, number][])(
     "may read %s",
     async (_what, path, headers, status) => {
@@ -45,7 +45,7 @@ describe("a front end of CORS_ORIGINS", () => {
     },
   );
 
-  test("is asked for nothing before a request is announced, at any path and method", async () => {
+  test("gets an answer to its preflight without a token, for any path and method", async () => {
     for (const path of ["/api/v1/photos", "/api/v1/events", "/api/v1/nothing", "/health"]) {
       const answer = await preflight(path, ours);
       expect(answer.status).toBe(204);
@@ -63,7 +63,7 @@ describe("a front end of CORS_ORIGINS", () => {
   });
 });
 
-test("any other origin gets nothing, though it may look like one", async () => {
+test("any other origin gets no CORS headers, even if it resembles a listed one", async () => {
   for (const origin of [
     "https://evil.example",
     "https://app.example.org.evil.example",
@@ -81,7 +81,7 @@ test("any other origin gets nothing, though it may look like one", async () => {
   }
 });
 
-test("a link's pages and pictures are no front end's to read", async () => {
+test("a front end cannot read a link's pages and pictures", async () => {
   const key = "k".repeat(43);
   for (const path of [`/s/${key}`, `/api/v1/share/${key}`, `/api/v1/share/${key}/photos`]) {
     expect(allowed(await api.request(path, { headers: { origin: ours } }))).toBeNull();
@@ -93,7 +93,7 @@ test("a link's pages and pictures are no front end's to read", async () => {
   expect(allowed(await api.request("/api/v1/share/links", links))).toBe(ours);
 });
 
-test("without CORS_ORIGINS no origin is named, and a foreign Host is refused before any question", async () => {
+test("without CORS_ORIGINS no origin is allowed, and an unknown Host is refused before a preflight is answered", async () => {
   const answer = await closed.request("/api/v1/photos", {
     headers: { origin: ours, authorization },
   });

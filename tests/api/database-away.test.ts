@@ -1,10 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
-import { createDatabaseProbe } from "#api/database-watch";
+import { createDatabaseProbe } from "#api/http/database-watch";
 import { openDatabase } from "#db/client";
 import { createTestApi } from "#tests/support/api";
-import { startLine } from "#tests/support/line";
+import { startTcpProxy } from "#tests/support/tcp-proxy";
 import { formOf, pngOfShade } from "#tests/support/uploads";
+import { until } from "#tests/support/wait";
 
 const api = await createTestApi();
 afterAll(() => api.close());
@@ -12,7 +13,7 @@ afterAll(() => api.close());
 /** The same api, with its database behind a line that a test holds. */
 async function behindALine() {
   const real = new URL(api.deps.config.secrets.databaseUrl);
-  const line = await startLine({ host: real.hostname, port: Number(real.port) });
+  const line = await startTcpProxy({ host: real.hostname, port: Number(real.port) });
   const url = line.through(real.href);
   const database = openDatabase(url, { maxConnections: 4, applicationName: "test-line" });
   const probe = createDatabaseProbe(url);
@@ -46,7 +47,7 @@ const routes: [string, RequestInit][] = [
   [`/api/v1/photos/${crypto.randomUUID()}`, { method: "DELETE" }],
 ];
 
-test("a database that refuses: 503 database_unavailable within 5 s, also for an upload, which leaves nothing", async () => {
+test("if the database refuses connections: 503 database_unavailable within 5 s, also for an upload, which leaves no file", async () => {
   const { line, ask, close } = await behindALine();
   expect((await ask("/api/v1/photos")).status).toBe(200);
   await line.stop();
@@ -59,26 +60,43 @@ test("a database that refuses: 503 database_unavailable within 5 s, also for an 
   expect(ready.status).toBe(503);
   expect(await ready.json()).toMatchObject({ status: "unavailable", storage: "ok" });
   await close();
-}, 30_000);
+}, 60_000);
 
-test("a database that takes the connection and says nothing: 503 within 5 s", async () => {
+test("if the database accepts connections but never answers: 503 within 5 s", async () => {
   const { line, ask, close } = await behindALine();
-  line.silence();
+  line.stall();
   await Promise.all(routes.map(([path, init]) => expectUnavailable(ask(path, init))));
   await close();
-}, 30_000);
+}, 60_000);
 
-test("a database that freezes in the middle: 503 within 5 s, and answers again when it thaws", async () => {
+test("if the database freezes: 503 within 5 s, and requests are answered once it goes on", async () => {
   const { line, ask, close } = await behindALine();
   await Promise.all(routes.map(([path]) => ask(path)));
-  line.silence();
+  line.stall();
   await Promise.all(routes.map(([path, init]) => expectUnavailable(ask(path, init))));
-  line.speak();
+  line.resume();
   expect((await ask("/api/v1/photos")).status).toBe(200);
   await close();
-}, 30_000);
+}, 60_000);
 
-test("a slow answer of a database that lives is waited for", async () => {
+test("if the connection is lost anywhere in a transaction: 503 or done, and the next request is answered", async () => {
+  const { line, ask, close } = await behindALine();
+  const body = JSON.stringify({ name: "lost" });
+  const post = { method: "POST", headers: { "content-type": "application/json" }, body };
+  const statuses: number[] = [];
+  for (let answers = 1; answers <= 8; answers += 1) {
+    line.cutAfter(answers);
+    const response = await ask("/api/v1/albums", post);
+    statuses.push(response.status);
+    if (response.status !== 201) await expectUnavailable(Promise.resolve(response));
+    line.cutAfter(Infinity);
+    await until("an answer", async () => (await ask("/api/v1/albums")).status === 200);
+  }
+  expect(statuses).toContain(503);
+  await close();
+}, 60_000);
+
+test("a slow answer of a running database is awaited", async () => {
   const slow = createApp({
     ...api.deps,
     storage: {
@@ -91,4 +109,4 @@ test("a slow answer of a database that lives is waited for", async () => {
   });
   const path = `/api/v1/photos/${crypto.randomUUID()}/thumbnail`;
   expect((await slow.handle(new Request(`http://localhost${path}`))).status).toBe(404);
-}, 30_000);
+}, 60_000);

@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
-import { originalKey } from "#media/keys";
+import { originalKey } from "#media/storage/keys";
 import { createTestApi } from "#tests/support/api";
 import { startApiProcess } from "#tests/support/api-process";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
@@ -28,7 +28,7 @@ async function unzip(response: Response) {
 const chosen = (ids: string[]) => api.postJson("/api/v1/photos/download", { ids });
 
 describe("the zip of an album", () => {
-  test("holds its originals byte for byte, in its order, under their names, and says how long it is", async () => {
+  test("holds its originals byte for byte, in album order, under their names, and its length is known", async () => {
     const a = await uploadedPhoto(api, 1, "IMG_1.png");
     const b = await uploadedPhoto(api, 2, "img_1.PNG");
     const trashed = await uploadedPhoto(api, 3);
@@ -50,7 +50,7 @@ describe("the zip of an album", () => {
     expect(Date.parse(entries[0]!.modified)).toBeCloseTo(Date.parse(b.created_at), -4);
   });
 
-  test("of an empty album is an empty archive; of none there is none", async () => {
+  test("is empty for an empty album, and 404 for an unknown one", async () => {
     const album = await insertAlbum(api.deps.database.db, []);
     expect(await unzip(await api.request(`/api/v1/albums/${album}/download`))).toEqual([]);
     const nobody = await api.request(`/api/v1/albums/${crypto.randomUUID()}/download`);
@@ -59,14 +59,14 @@ describe("the zip of an album", () => {
 });
 
 describe("the zip of chosen photos", () => {
-  test("holds each once, in the order asked for", async () => {
+  test("holds each photo once, in the requested order", async () => {
     const a = await uploadedPhoto(api, 11, "a.png");
     const b = await uploadedPhoto(api, 12, "b.png");
     const entries = await unzip(await chosen([b.id, a.id.toUpperCase(), b.id]));
     expect(entries.map(({ name }) => name)).toEqual(["b.png", "a.png"]);
   });
 
-  test("with an unknown photo is 404 and names it; without any, or with 501, 400", async () => {
+  test("answers 404 with the path of an unknown photo, and 400 for no photos or 501", async () => {
     const known = await uploadedPhoto(api, 13);
     const unknown = crypto.randomUUID();
     const answer = await chosen([known.id, unknown]);
@@ -77,7 +77,7 @@ describe("the zip of chosen photos", () => {
     expect((await chosen(Array(501).fill(known.id))).status).toBe(400);
   });
 
-  test("names inside what it leaves out: not fetched yet, or its file is lost", async () => {
+  test("lists in a text file the photos it leaves out: not fetched yet, or with a lost file", async () => {
     const { db } = api.deps.database;
     const there = await uploadedPhoto(api, 14, "there.png");
     const waiting = await insertPhoto(db, {
@@ -92,10 +92,10 @@ describe("the zip of chosen photos", () => {
     expect(names).toEqual(["there.png", "left out.txt"]);
     const text = Buffer.from(bytes).toString("latin1");
     expect(text).toContain("waiting.png: not fetched from InvokeAI yet\r\n");
-    expect(text).toContain("lost.png: its file is not where it should be\r\n");
+    expect(text).toContain("lost.png: its file is missing\r\n");
   });
 
-  test("stays an archive of the announced length when a photo is deleted while it is made", async () => {
+  test("stays an archive of the declared length if a photo is deleted while it is sent", async () => {
     const first = await uploadedPhoto(api, 15, "first.png");
     const second = await uploadedPhoto(api, 16, "second.png");
     const response = await chosen([first.id, second.id]);
@@ -110,7 +110,7 @@ describe("the zip of chosen photos", () => {
 });
 
 describe("a client of a large zip", () => {
-  /** An api that holds one album of `count` files of `bytes`, which no disk has to hold. */
+  /** An api with one album of `count` sparse files of `bytes`, which take no space on disk. */
   async function startWithLargeAlbum(count: number, bytes: number) {
     const server = await startApiProcess();
     const { db } = server.database;
@@ -126,7 +126,7 @@ describe("a client of a large zip", () => {
     return { ...server, path: `/api/v1/albums/${album}/download` };
   }
 
-  /** Asks for a path and reads only when told. */
+  /** Requests a path on a paused socket. */
   async function openSlowly(url: string, path: string): Promise<Socket> {
     const { port } = new URL(url);
     const socket = connect(Number(port), "127.0.0.1");
@@ -142,7 +142,7 @@ describe("a client of a large zip", () => {
     return (await Promise.all(links)).filter((link) => link.startsWith(dataDir)).length;
   };
 
-  /** Connections that the server holds with clients. */
+  /** The number of open client connections of the server. */
   const connections = async (url: string) => {
     const local = `:${Number(new URL(url).port).toString(16).toUpperCase().padStart(4, "0")}`;
     const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n");
@@ -153,10 +153,10 @@ describe("a client of a large zip", () => {
     return lines.filter(isOurs).length;
   };
 
-  test("who reads a gigabyte, fast or not at all, leaves the server's memory flat; who leaves holds nothing any more", async () => {
+  test("does not raise the server's memory, whether it reads a gigabyte or stalls, and holds nothing after it is gone", async () => {
     const server = await startWithLargeAlbum(100, 10_000_000);
     try {
-      // What the first requests of a process cost is not the zip's.
+      // Warm-up: the first requests of a process use memory of their own.
       await fetch(`${server.url}/health`);
       const warm = await fetch(`${server.url}${server.path}`);
       await warm.body?.cancel();
@@ -177,11 +177,11 @@ describe("a client of a large zip", () => {
         read = upTo;
       }
       expect(read).toBeGreaterThan(1_000_000_000);
-      // What the collector has not come to yet, which does not grow with what is sent.
+      // Garbage that is not collected yet; it does not grow with the bytes sent.
       expect((most - before) / 1e6).toBeLessThan(150);
       for (const socket of waiting) socket.destroy();
-      await until("nothing held", async () => {
-        // The one connection that the reader keeps for its next request.
+      await until("no open files and connections", async () => {
+        // One connection may remain: the reader keeps it alive.
         return (await openFiles(server)) === 0 && (await connections(server.url)) <= 1;
       });
     } finally {
@@ -189,7 +189,7 @@ describe("a client of a large zip", () => {
     }
   }, 120_000);
 
-  test("a file that shrinks while it is sent breaks the download off, so that nobody takes it for whole", async () => {
+  test("sees its download fail if a file shrinks while it is sent, so that a partial zip never looks complete", async () => {
     const server = await startWithLargeAlbum(2, 400_000_000);
     try {
       const response = await fetch(`${server.url}${server.path}`);

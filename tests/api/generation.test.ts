@@ -3,8 +3,9 @@ import { and, asc, eq, inArray } from "drizzle-orm";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
-import { attempts, slots, steps } from "#db/schema/steps";
-import { discardUnselected } from "#db/queries/discard";
+import { attempts, slots, stepProgress, steps } from "#db/schema/steps";
+import { turns } from "#db/schema/turns";
+import { discardUnselected } from "#db/queries/generation/discard";
 import { type Body, createTestApi } from "#tests/support/api";
 import { insertAlbum, insertModel, insertPhoto } from "#tests/support/rows";
 
@@ -35,7 +36,7 @@ async function requestStep(sessionId: string, body: object = stepOf()): Promise<
   return step;
 }
 
-/** Ends a step as its workflow would: each slot filled with a fetched image. */
+/** Completes a step as its workflow would: each slot filled with a fetched image. */
 async function finishStep(stepId: string, overrides: Partial<typeof photos.$inferInsert> = {}) {
   const [step] = await db.select().from(steps).where(eq(steps.id, stepId));
   const made = [];
@@ -77,7 +78,7 @@ const eventsOf = async (sessionId: string) => {
 };
 
 describe("sessions", () => {
-  test("a session is opened, shown, listed, renamed and completed, and its workflow is told", async () => {
+  test("a session is opened, read, listed, renamed and completed, and its workflow is notified", async () => {
     const session = await openSession({ entry_type: "scratch", title: "  Cafe\u0301 " });
     expect(session).toMatchObject({ status: "active", title: "Café", steps_count: 0 });
     expect(session.workflow_id).toBe(`generation-session/${session.id}`);
@@ -97,13 +98,13 @@ describe("sessions", () => {
     ]);
 
     expect(await eventsOf(session.id)).toEqual(["session.created", "session.completed"]);
-    expect(api.temporal.told).toContainEqual(["sessionOpened", session.id]);
-    expect(api.temporal.told).toContainEqual(["sessionFinished", session.id]);
+    expect(api.temporal.calls).toContainEqual(["sessionOpened", session.id]);
+    expect(api.temporal.calls).toContainEqual(["sessionFinished", session.id]);
     const [again] = await call("PATCH", `/sessions/${session.id}`, { status: "abandoned" });
     expect(again).toBe(409);
   });
 
-  test("a refinement needs a source that is there to be looked at", async () => {
+  test("a refinement requires a source image that is available", async () => {
     const trashed = await insertPhoto(db, { deletedAt: new Date() });
     const missing = crypto.randomUUID();
     const answers = await Promise.all(
@@ -150,7 +151,7 @@ describe("sessions", () => {
     expect(late).toBe(409);
   });
 
-  test("discarding trashes what nobody chose, and nothing that somebody uses", async () => {
+  test("discarding trashes images that are neither selected nor in use", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 7 }));
     const [selected, favorite, inAlbum, source, shared, plain, other] = await finishStep(step.id);
@@ -175,7 +176,7 @@ describe("sessions", () => {
     expect(trashed.toSorted()).toEqual([plain!, other!].toSorted());
   });
 
-  test("images of a session abandoned in mid-step are discarded when it has ended, and only once", async () => {
+  test("images of a session that is abandoned during a step are discarded when the step has ended, and only once", async () => {
     const session = await openSession();
     const step = await requestStep(session.id);
     await call("PATCH", `/sessions/${session.id}`, {
@@ -192,7 +193,7 @@ describe("sessions", () => {
 });
 
 describe("deleting a session", () => {
-  test("trashes what nobody chose, keeps what is chosen, and takes session and steps away", async () => {
+  test("trashes images that are not selected, keeps the selected ones, and removes session and steps", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 2 }));
     const [chosen, plain] = await finishStep(step.id);
@@ -211,12 +212,12 @@ describe("deleting a session", () => {
     expect(rows.every((photo) => photo.sessionId === null && photo.stepId === null)).toBe(true);
     const told = await db.select().from(events).where(eq(events.sessionId, session.id));
     expect(told.map((event) => event.type).slice(-2)).toEqual(["photo.trashed", "session.deleted"]);
-    expect(api.temporal.told.at(-1)).toEqual(["sessionFinished", session.id]);
+    expect(api.temporal.calls.at(-1)).toEqual(["sessionFinished", session.id]);
   });
 });
 
 describe("a step request", () => {
-  test("is a pending step with every parameter filled in, a slot a seed, before its workflow is told", async () => {
+  test("becomes a pending step with every parameter and one slot per seed, before its workflow is notified", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 3, seed: 4_294_967_295 }));
     expect(step).toMatchObject({
@@ -231,13 +232,13 @@ describe("a step request", () => {
       parameters: { width: 512, height: 512, steps: 20, cfg_scale: 7, scheduler: "euler" },
     });
     expect(step.parameters.strength).toBeUndefined();
-    expect(api.temporal.told).toContainEqual(["stepRequested", session.id, step.id]);
+    expect(api.temporal.calls).toContainEqual(["stepRequested", session.id, step.id]);
     const second = await requestStep(session.id);
     expect(second.position).toBe(2);
     expect(second.seeds).toHaveLength(1);
   });
 
-  test("lists every fault at once and leaves nothing behind", async () => {
+  test("gets all its errors at once, and leaves no row behind", async () => {
     const session = await openSession();
     const foreignVae = await insertModel(db, { type: "vae", base: "sdxl", accepts: null });
     const [status, answer] = await call("POST", `/sessions/${session.id}/steps`, {
@@ -300,7 +301,7 @@ describe("a step request", () => {
     expect([status, answer.error.code]).toEqual([400, "validation_error"]);
   });
 
-  test("with a LoRA twice, or one of another base, is refused", async () => {
+  test("with a repeated LoRA, or one of another base, is refused", async () => {
     const own = await insertModel(db, { type: "lora", accepts: null });
     const foreign = await insertModel(db, { type: "lora", base: "sdxl", accepts: null });
     const session = await openSession();
@@ -329,7 +330,7 @@ describe("a step request", () => {
     expect([status, answer.error.code]).toEqual([400, "invokeai_model_error"]);
   });
 
-  test("takes its source from itself, else its parent's choice, else the session, else nothing", async () => {
+  test("uses its own source image, else the parent's selected image, else the session's source, else none", async () => {
     const [own, first] = [await insertPhoto(db), await insertPhoto(db)];
     const session = await openSession({ entry_type: "refinement", source_image_id: first.id });
     const fromSession = await requestStep(session.id, stepOf({ strength: 0.4 }));
@@ -355,7 +356,7 @@ describe("a step request", () => {
     expect([foreign, answer.error.details.path]).toEqual([404, "parent_id"]);
   });
 
-  test("sent three times with one key, also at once, is one step", async () => {
+  test("sent three times with one key, also concurrently, is one step", async () => {
     const session = await openSession();
     const send = (body: object) =>
       api.postJson(`/api/v1/generation/sessions/${session.id}/steps`, body, {
@@ -373,7 +374,7 @@ describe("a step request", () => {
     expect((await send(stepOf({ seed: 8 }))).status).toBe(409);
   });
 
-  test("is accepted while the workflow service is away, and says what it waits for", async () => {
+  test("is accepted while the workflow service is unavailable, and says what it waits for", async () => {
     const session = await openSession();
     api.temporal.isAway = true;
     try {
@@ -387,7 +388,7 @@ describe("a step request", () => {
     }
   });
 
-  test("two at once get two positions", async () => {
+  test("sent twice concurrently gets two positions", async () => {
     const session = await openSession();
     const made = await Promise.all([1, 2, 3, 4].map(() => requestStep(session.id)));
     expect(made.map((step) => step.position).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
@@ -395,7 +396,7 @@ describe("a step request", () => {
 });
 
 describe("a step", () => {
-  test("shows its images as alternatives, the chosen one marked, and its progress", async () => {
+  test("shows its images as alternatives, the selected one marked, and its progress", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 2 }));
     const [first, second] = await finishStep(step.id);
@@ -415,7 +416,7 @@ describe("a step", () => {
     expect(await eventsOf(session.id)).toContain("step.selected");
   });
 
-  test("takes as its choice only an image of its own that can be looked at, while its session is active", async () => {
+  test("accepts as selected only an available image of its own, while its session is active", async () => {
     const session = await openSession();
     const step = await requestStep(session.id);
     const [image] = await finishStep(step.id);
@@ -434,7 +435,7 @@ describe("a step", () => {
     const foreign = await insertPhoto(db);
     const select = async (image_id: string) =>
       (await call("POST", `/steps/${step.id}/select`, { image_id }))[0];
-    expect(await select(foreign.id)).toBe(404);
+    expect(await select(foreign.id)).toBe(409);
     expect(await select(crypto.randomUUID())).toBe(404);
     expect(await select(pending.id)).toBe(409);
     expect(await select(trashed.id)).toBe(409);
@@ -445,12 +446,12 @@ describe("a step", () => {
     expect(await select(image!)).toBe(409);
   });
 
-  test("is cancelled by a mark on its row; one that has ended is not", async () => {
+  test("is cancelled by a mark on its row; a step that has ended is not", async () => {
     const session = await openSession();
     const step = await requestStep(session.id);
     const [status, cancelled] = await call("POST", `/steps/${step.id}/cancel`);
     expect([status, cancelled.status]).toEqual([202, "pending"]);
-    expect(api.temporal.told).toContainEqual(["stepCancelled", session.id, step.id]);
+    expect(api.temporal.calls).toContainEqual(["stepCancelled", session.id, step.id]);
     const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
     expect((await call("POST", `/steps/${step.id}/cancel`))[0]).toBe(202);
     const [later] = await db.select().from(steps).where(eq(steps.id, step.id));
@@ -460,7 +461,7 @@ describe("a step", () => {
     expect((await call("POST", `/steps/${crypto.randomUUID()}/cancel`))[0]).toBe(404);
   });
 
-  test("that failed is run again for its missing images alone", async () => {
+  test("that failed is run again for its missing images only", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 3 }));
     expect((await call("POST", `/steps/${step.id}/retry`))[0]).toBe(409);
@@ -469,7 +470,7 @@ describe("a step", () => {
       .update(slots)
       .set({ status: "failed", error: reason })
       .where(eq(slots.stepId, step.id));
-    // One was made and then deleted on purpose.
+    // One image was generated and then deleted by the owner.
     await db
       .update(slots)
       .set({ status: "filled", error: null })
@@ -485,7 +486,24 @@ describe("a step", () => {
     expect(rows.map((slot) => slot.status)).toEqual(["open", "filled", "open"]);
   });
 
-  test("has its lost images fetched again, counted from zero", async () => {
+  test("that ended with all its images is not run again, unless it failed", async () => {
+    const session = await openSession();
+    const step = await requestStep(session.id);
+    await db.update(slots).set({ status: "filled" }).where(eq(slots.stepId, step.id));
+    for (const [status, answer] of [
+      ["completed", 409],
+      ["cancelled", 409],
+      ["failed", 202],
+    ] as const) {
+      await endStep(step.id, status);
+      expect([status, (await call("POST", `/steps/${step.id}/retry`))[0]]).toEqual([
+        status,
+        answer,
+      ]);
+    }
+  });
+
+  test("has its failed images fetched again, attempts counted from zero", async () => {
     const session = await openSession();
     const step = await requestStep(session.id, stepOf({ batch_size: 2 }));
     const [lost, waiting] = await finishStep(step.id, {
@@ -500,7 +518,10 @@ describe("a step", () => {
     expect([status, answer.retrying, answer.retrieval_status.pending]).toEqual([202, 2, 2]);
     const [row] = await db.select().from(photos).where(eq(photos.id, lost!));
     expect([row!.retrievalStatus, row!.retrievalAttempts]).toEqual(["pending", 0]);
-    expect(api.temporal.told).toContainEqual(["retrievalRetried", lost, session.id]);
+    expect(api.temporal.calls).toContainEqual([
+      "retrievalRetried",
+      { id: lost, sessionId: session.id },
+    ]);
   });
 });
 
@@ -552,7 +573,7 @@ test("models are listed with their defaults and VAEs, and one can be a favourite
   expect((await refreshed.json()) as Body).toMatchObject({ success: true, models_count: 0 });
 });
 
-test("the backend is told as not connected before the worker has looked", async () => {
+test("the backend is shown as not connected before the worker's first check", async () => {
   const answer = await api.request("/api/v1/backend/status");
   expect((await answer.json()) as Body).toEqual({
     mode: "local",
@@ -560,4 +581,89 @@ test("the backend is told as not connected before the worker has looked", async 
     connected: false,
     queue: { pending: 0, in_progress: 0 },
   });
+});
+
+describe("the progress of a step", () => {
+  const show = async (stepId: string): Promise<Body> => (await call("GET", `/steps/${stepId}`))[1];
+
+  /** A step that InvokeAI is processing, with some of its images generated. */
+  async function begin(images: number, made: number, progress: Partial<Body> = {}) {
+    const session = await openSession();
+    const step = await requestStep(session.id, stepOf({ batch_size: images }));
+    await db
+      .update(steps)
+      .set({ status: "processing", startedAt: new Date() })
+      .where(eq(steps.id, step.id));
+    await db
+      .update(slots)
+      .set({ status: "filled" })
+      .where(
+        and(
+          eq(slots.stepId, step.id),
+          inArray(
+            slots.index,
+            Array.from({ length: made }, (_, index) => index),
+          ),
+        ),
+      );
+    const row = { stepId: step.id, progress: made / images, message: "Image 2 of 4.", ...progress };
+    await db.insert(stepProgress).values(row);
+    return step.id as string;
+  }
+
+  test("a cancel request is shown from its own answer on, until the step has ended", async () => {
+    const stepId = await begin(4, 1);
+    const [status, answer] = await call("POST", `/steps/${stepId}/cancel`);
+    expect(status).toBe(202);
+    expect(answer.progress_message).toBe("Cancelling: finished images are kept.");
+    const session = await openSession();
+    const { id } = await requestStep(session.id);
+    await db.insert(turns).values({ stepId: id, askedAt: new Date() });
+    expect(await show(id)).toMatchObject({ place_in_line: 1 });
+    const [, waiting] = await call("POST", `/steps/${id}/cancel`);
+    expect(waiting.progress_message).toBe("Cancelling: finished images are kept.");
+    expect(waiting.place_in_line).toBeUndefined();
+  });
+
+  test("a cancelled step keeps the share that was generated, and so does one that is run again", async () => {
+    const stepId = await begin(4, 3);
+    await endStep(stepId, "cancelled");
+    await db.delete(stepProgress).where(eq(stepProgress.stepId, stepId));
+    expect(await show(stepId)).toMatchObject({ progress: 0.75, images_failed: 0 });
+    await call("POST", `/steps/${stepId}/retry`);
+    expect(await show(stepId)).toMatchObject({ status: "pending", progress: 0.75 });
+  });
+
+  test("an estimate that has passed is not shown", async () => {
+    const at = (ms: number) => ({ estimatedCompletion: new Date(Date.now() + ms) });
+    expect(await show(await begin(4, 1, at(60_000)))).toHaveProperty("estimated_completion");
+    expect(await show(await begin(4, 1, at(-1_000)))).not.toHaveProperty("estimated_completion");
+  });
+
+  test("if a step fails before anything was sent to InvokeAI, all its images count as failed", async () => {
+    const stepId = await begin(3, 0);
+    expect((await show(stepId)).images_failed).toBe(0);
+    await endStep(stepId, "failed");
+    expect((await show(stepId)).images_failed).toBe(3);
+    const partly = await begin(3, 1);
+    await endStep(partly, "cancelled");
+    expect((await show(partly)).images_failed).toBe(0);
+  });
+});
+
+test("an image of another step cannot be selected, and the answer says why", async () => {
+  const session = await openSession();
+  const one = await requestStep(session.id);
+  const [image] = await finishStep(one.id);
+  const other = await requestStep(session.id);
+  for (const [method, path, body] of [
+    ["POST", `/steps/${other.id}/select`, { image_id: image }],
+    ["PATCH", `/steps/${other.id}`, { selected_image_id: image }],
+  ] as const) {
+    const [status, answer] = await call(method, path, body);
+    expect([status, answer.error.code]).toEqual([409, "conflict"]);
+    expect(answer.error.message).toBe(
+      "The image is not of this step; choose one of its alternatives.",
+    );
+  }
 });

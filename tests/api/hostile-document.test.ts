@@ -34,7 +34,7 @@ const rubbish = [
   {},
 ];
 
-/** A value that the schema allows, or with some luck one that it does not. */
+/** A random value that the schema allows, or sometimes one that it does not. */
 function valueOf(schema: Json, random: () => number): unknown {
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!;
   if (random() < 0.15) return pick(rubbish);
@@ -63,11 +63,11 @@ function valueOf(schema: Json, random: () => number): unknown {
   return pick(["a", "scratch", "a".repeat(8), "ünï", "\u202e", "x".repeat(10_001)]);
 }
 
-test("whatever is sent to a route, the answer is one that the document tells of, and never a 500", async () => {
+test("for any input a route gives an answer that the document describes, and never a 500", async () => {
   const random = createRandom(20_261_122);
   const wrong: string[] = [];
   for (const [path, item] of Object.entries(document["paths"] as Json)) {
-    // The stand-in of these answers for a service; streams have no end.
+    // Routes that a stub of a service answers, and streams, which never end.
     if (path.endsWith("/events")) continue;
     for (const [method, operation] of Object.entries(item as Json)) {
       for (let n = 0; n < 12; n += 1) {

@@ -39,7 +39,7 @@ afterAll(() => api.close());
 
 const get = (path: string, init?: RequestInit) => api.request(path, init);
 
-test("a cursor that somebody made up is 400, whatever stands in it, at every list", async () => {
+test("a forged cursor answers 400, whatever it holds, for every list", async () => {
   for (const list of lists) {
     const { next_cursor: cursor } = (await (await get(`${list}?limit=1`)).json()) as Json;
     expect({ list, hasCursor: typeof cursor }).toEqual({ list, hasCursor: "string" });
@@ -64,7 +64,7 @@ test("a cursor that somebody made up is 400, whatever stands in it, at every lis
   }
 });
 
-test("a cursor's moment outside of what the database holds is 400", async () => {
+test("a cursor with a time that the database cannot store answers 400", async () => {
   for (const list of ["/api/v1/photos", "/api/v1/albums", "/api/v1/share/links"]) {
     const { next_cursor: cursor } = (await (await get(`${list}?limit=1`)).json()) as Json;
     const [scope, , id] = JSON.parse(Buffer.from(cursor, "base64url").toString());
@@ -76,7 +76,7 @@ test("a cursor's moment outside of what the database holds is 400", async () => 
   }
 });
 
-test("a NUL in a parameter is 400, in a path it names nothing", async () => {
+test("a NUL answers 400 in a query parameter, and 404 in a path", async () => {
   for (const path of ["models?q=%00", "models?type=a%00", "generation/images?batch_id=%00"]) {
     const { status } = await get(`/api/v1/${path}`);
     expect({ path, status }).toEqual({ path, status: 400 });
@@ -86,7 +86,7 @@ test("a NUL in a parameter is 400, in a path it names nothing", async () => {
   expect(favorite.status).toBe(404);
 });
 
-test("a moment is taken in the form of RFC 3339 and of years a database holds, else 400", async () => {
+test("a time must have the form of RFC 3339 and a year that the database can store, else 400", async () => {
   const refused = [
     "-000001-01-01T00:00:00Z",
     "+275760-09-13T00:00:00Z",
@@ -112,7 +112,7 @@ test("a moment is taken in the form of RFC 3339 and of years a database holds, e
   }
 });
 
-test("HEAD tells the length that GET has", async () => {
+test("HEAD has the same Content-Length as GET", async () => {
   for (const path of ["/api/v1/photos", "/health", "/docs", `/s/${"a".repeat(43)}`]) {
     const full = await (await get(path)).arrayBuffer();
     const head = await get(path, { method: "HEAD" });
@@ -122,7 +122,7 @@ test("HEAD tells the length that GET has", async () => {
   }
 });
 
-test("Allow names the methods of the path itself, not of one whose parameter it could be", async () => {
+test("Allow has the methods of the literal path, not of a pattern that also matches it", async () => {
   const id = crypto.randomUUID();
   const paths: Record<string, string> = {
     "/api/v1/models/refresh": "POST",
@@ -138,7 +138,7 @@ test("Allow names the methods of the path itself, not of one whose parameter it 
   expect((await get("/api/v1/models/refresh")).status).toBe(405);
 });
 
-test("an id in capitals is the same id, in a body too", async () => {
+test("an id in upper case is the same id, in a body too", async () => {
   const { id } = await uploadedPhoto(api, 12);
   const album = (await (await api.postJson("/api/v1/albums", { name: "capitals" })).json()) as Json;
   const photoIds = [id.toUpperCase(), id];
@@ -148,7 +148,7 @@ test("an id in capitals is the same id, in a body too", async () => {
   expect(items.map((item: Json) => item["id"])).toEqual([id]);
 });
 
-test("a form that goes on before its first boundary is cut, not read to its end", async () => {
+test("a form with a long preamble before its first boundary is cut off, not read to its end", async () => {
   const form = Buffer.concat([Buffer.alloc(1_000_000, "A"), Buffer.from("\r\n--b--\r\n")]);
   const answer = await get("/api/v1/photos", {
     method: "POST",
@@ -159,10 +159,10 @@ test("a form that goes on before its first boundary is cut, not read to its end"
   expect(((await answer.json()) as Json)["error"]["message"]).toContain("boundary");
 });
 
-test("a form's field that every object has is still unknown", async () => {
+test("a form field with the name of an inherited property is unknown", async () => {
   for (const name of ["constructor", "__proto__", "toString"]) {
     const form = formOf([{ bytes: await pngOfShade(13) }], { [name]: "x" });
-    // A literal's `__proto__` sets no property.
+    // Appended, because `__proto__` in an object literal can set the prototype instead of a property.
     if (name === "__proto__") form.append(name, "x");
     const { status, body } = await upload(api, form);
     const paths = body["error"]?.["details"]["errors"].map((fault: Json) => fault["path"]);
@@ -170,7 +170,7 @@ test("a form's field that every object has is still unknown", async () => {
   }
 });
 
-test("a request without any host, as HTTP/1.0 allows, is refused as a foreign one", async () => {
+test("a request without a host, as HTTP/1.0 allows, is refused like one with an unknown host", async () => {
   const process = await startApiProcess();
   try {
     const { hostname, port } = new URL(process.url);
@@ -184,4 +184,4 @@ test("a request without any host, as HTTP/1.0 allows, is refused as a foreign on
   } finally {
     await process.stop();
   }
-}, 30_000);
+}, 60_000);

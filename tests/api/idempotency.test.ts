@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { conflict } from "#errors";
 import { idempotencyKeys } from "#db/schema/idempotency-keys";
 import { photos } from "#db/schema/photos";
-import { answerOnce, fingerprintOf } from "#api/idempotency";
-import { createTestApi } from "#tests/support/api";
+import { answerOnce, fingerprintOf } from "#api/http/idempotency";
+import { createTestApi, type TestApi } from "#tests/support/api";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
 
 const api = await createTestApi();
@@ -15,7 +15,7 @@ const send = (bytes: Uint8Array, key: string, name = "a.png") =>
   upload(api, formOf([{ bytes, name }]), { headers: { "idempotency-key": key } });
 
 describe("an upload with an Idempotency-Key", () => {
-  test("sent again gets the first answer again, not that of a duplicate", async () => {
+  test("sent again gets the first answer again, not the answer for a duplicate", async () => {
     const bytes = await fresh();
     const first = await send(bytes, "again");
     const second = await send(bytes, "again");
@@ -23,19 +23,19 @@ describe("an upload with an Idempotency-Key", () => {
     expect({ status: second.status, body: second.body }).toEqual({ status: 201, body: first.body });
   });
 
-  test("with other content is 409", async () => {
+  test("with other content answers 409", async () => {
     await send(await fresh(), "other");
     const { status, body } = await send(await fresh(), "other");
     expect({ status, code: body["error"].code }).toEqual({ status: 409, code: "conflict" });
   });
 
-  test("that was refused frees its key", async () => {
+  test("frees its key if it is refused", async () => {
     const refused = await send(Buffer.from("no picture"), "freed");
     expect(refused.status).toBe(415);
     expect((await send(await fresh(), "freed")).status).toBe(201);
   });
 
-  test("sent twenty times at once is one photo and one answer", async () => {
+  test("sent twenty times concurrently is one photo and gets one answer", async () => {
     const before = await api.deps.database.db.$count(photos);
     const bytes = await fresh();
     const answers = await Promise.all(Array.from({ length: 20 }, () => send(bytes, "twenty")));
@@ -44,23 +44,26 @@ describe("an upload with an Idempotency-Key", () => {
     expect(await api.deps.database.db.$count(photos)).toBe(before + 1);
   });
 
-  test.each(["", "two words", "ü", "x".repeat(256)])("of a bad form (%s) is 400", async (key) => {
-    const headers = {
-      "idempotency-key": encodeURI(key) === key ? key : Buffer.from(key).toString("latin1"),
-    };
-    const { status } = await upload(api, formOf([{ bytes: await fresh() }]), { headers });
-    expect(status).toBe(400);
-  });
+  test.each(["", "two words", "ü", "x".repeat(256)])(
+    "with a malformed key (%s) answers 400",
+    async (key) => {
+      const headers = {
+        "idempotency-key": encodeURI(key) === key ? key : Buffer.from(key).toString("latin1"),
+      };
+      const { status } = await upload(api, formOf([{ bytes: await fresh() }]), { headers });
+      expect(status).toBe(400);
+    },
+  );
+});
+
+const options = (key: string, content: unknown = 1) => ({
+  route: "POST /test",
+  key,
+  fingerprint: fingerprintOf(content),
 });
 
 describe("answerOnce", () => {
-  const options = (key: string, content: unknown = 1) => ({
-    route: "POST /test",
-    key,
-    fingerprint: fingerprintOf(content),
-  });
-
-  test("does the work once for twenty at a time; the others get its answer", async () => {
+  test("does the work once for twenty concurrent requests; the others get its answer", async () => {
     let done = 0;
     const gate = Promise.withResolvers<void>();
     const work = async (id: string) => {
@@ -75,7 +78,7 @@ describe("answerOnce", () => {
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
   });
 
-  test("takes the place of one that died, with the same id", async () => {
+  test("takes over from a request whose process died, with the same id", async () => {
     const ids: string[] = [];
     const dies = answerOnce(api.deps, options("dead"), async (id) => {
       ids.push(id);
@@ -92,7 +95,7 @@ describe("answerOnce", () => {
     expect(ids[0]).toBe(ids[1]!);
   });
 
-  test("frees the key of what was refused", async () => {
+  test("frees the key of a refused request", async () => {
     const refused = answerOnce(api.deps, options("refused"), async () => {
       throw conflict("not now");
     });
@@ -104,7 +107,7 @@ describe("answerOnce", () => {
     expect(answer.status).toBe(200);
   });
 
-  test("gives a repeat what is kept of the first answer only", async () => {
+  test("gives a repeat only the stored part of the first answer", async () => {
     const ask = () =>
       answerOnce(
         api.deps,
@@ -128,7 +131,7 @@ describe("answerOnce", () => {
     expect(second.body).not.toBe(first.body);
   });
 
-  test("keys of two routes have nothing to do with each other", async () => {
+  test("treats equal keys of two routes as different", async () => {
     const ids = await Promise.all(
       ["POST /a", "POST /b"].map((route) =>
         answerOnce(api.deps, { ...options("shared"), route }, async (id) => ({
@@ -138,6 +141,32 @@ describe("answerOnce", () => {
       ),
     );
     expect(ids[0]!.body).not.toBe(ids[1]!.body);
+  });
+});
+
+describe("the id that is derived from a key", () => {
+  const idOf = async (of: TestApi, key: string): Promise<string> => {
+    const answer = await answerOnce(of.deps, options(key), async (id) => ({
+      status: 201,
+      body: id,
+    }));
+    return answer.body as string;
+  };
+
+  test("is a UUID, the same if the work is done again", async () => {
+    const first = await idOf(api, "made again");
+    await api.deps.database.db.delete(idempotencyKeys);
+    expect(await idOf(api, "made again")).toBe(first);
+    expect(first).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  test("differs between installations: it cannot be computed from route and key", async () => {
+    const other = await createTestApi();
+    try {
+      expect(await idOf(other, "guessed")).not.toBe(await idOf(api, "guessed"));
+    } finally {
+      await other.close();
+    }
   });
 });
 

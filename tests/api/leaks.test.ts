@@ -3,9 +3,9 @@ import { eq } from "drizzle-orm";
 import { createApp } from "#api/app";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
-import type { ImageMimeType } from "#media/formats";
-import { originalKey, previewKey, thumbnailKey } from "#media/keys";
-import type { Storage } from "#media/storage";
+import type { ImageMimeType } from "#media/pictures/formats";
+import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import type { Storage } from "#media/storage/storage";
 import { gpsMark, markedJpeg, markedPng, markedWebp } from "#tests/fixtures/marked-pictures";
 import { animation, painted } from "#tests/fixtures/pictures";
 import { createTestApi, type TestApi } from "#tests/support/api";
@@ -18,7 +18,7 @@ import { formOf, upload } from "#tests/support/uploads";
 const mark = "Zq4LeakMarker";
 const password = "correct horse";
 
-/** What each kind of file hides, and where. */
+/** The markers in each kind of file, and where they are. */
 const files: {
   name: string;
   mimeType: ImageMimeType;
@@ -165,7 +165,7 @@ afterAll(() => api.close());
 type Found = { where: string; channels: string[] };
 type Answering = { request: (path: string, init?: RequestInit) => Promise<Response> };
 
-/** The ways in which each route is asked; none may give away what another keeps. */
+/** The variants in which each route is requested; no variant may reveal more than the others. */
 const manners: {
   method?: "HEAD";
   by?: "cookie";
@@ -185,11 +185,11 @@ const manners: {
 ];
 function mannersOf(route: string) {
   if (route.startsWith("POST")) return manners.slice(0, 1);
-  // Of a single picture there are no further pages, and no other kinds.
+  // An image route has neither pages nor other content types.
   return route.includes(":photo_id") ? manners.slice(0, 4) : manners;
 }
 
-/** Asks for everything there is behind a link, and tells what was found where. */
+/** Requests everything that a link gives access to; returns the markers found and where. */
 async function crawl(
   app: Answering,
   link: { key: string; token?: string },
@@ -233,7 +233,7 @@ async function unlocked(link: { id: string; key: string }) {
 
 const everything = () => ({ album_id: albumId, allow_download: true });
 
-test("the marker is in every place it was planted in", async () => {
+test("the search finds each marker where it was planted", async () => {
   for (const [at, file] of files.entries()) {
     const answer = await api.request(`/api/v1/photos/${photoIds[at]}`);
     const bytes = Buffer.from(await answer.arrayBuffer());
@@ -249,16 +249,16 @@ test("the marker is in every place it was planted in", async () => {
   const row = await api.request(`/api/v1/photos/${photoIds[0]}`, {
     headers: { accept: "application/json" },
   });
-  const told = findLeaks(Buffer.from(await row.arrayBuffer()), inRow);
-  expect(told).toContain("prompt");
-  expect(told).toContain("seed");
+  const channels = findLeaks(Buffer.from(await row.arrayBuffer()), inRow);
+  expect(channels).toContain("prompt");
+  expect(channels).toContain("seed");
 });
 
-test("no marker leaves through a link", async () => {
+test("no marker is in any answer of a link", async () => {
   const open = await makeLink(api, everything());
   const crawled = await crawl(api, open);
   expect(crawled.found).toEqual([]);
-  // The crawl saw pictures, pages and refusals, rather than refusals alone.
+  // The crawl got images and pages, not only refusals.
   expect(crawled.answers).toBeGreaterThan(300);
   const original = await api.request(`/s/${open.key}/photos/${photoIds[0]}/original`);
   expect([original.status, original.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
@@ -274,7 +274,7 @@ test("no marker leaves through a link", async () => {
   }
 }, 300_000);
 
-test("no marker leaves where files are missing or damaged, either", async () => {
+test("no marker is in any answer if files are missing or damaged", async () => {
   const broken = breakOriginals(api.deps.storage);
   const app = createApp({ ...api.deps, storage: broken });
   const request = async (path: string, init?: RequestInit) =>
@@ -282,8 +282,8 @@ test("no marker leaves where files are missing or damaged, either", async () => 
   expect((await crawl({ request }, await makeLink(api, everything()))).found).toEqual([]);
 }, 300_000);
 
-test("the search finds what a strip that is left out would let through", async () => {
-  // Where a derivative is asked for, the stored file itself.
+test("the search finds what would leak without stripping", async () => {
+  // Answers a request for a derivative with the stored original.
   const raw = createApp({ ...api.deps, storage: servingOriginals(api.deps.storage) });
   const request = async (path: string, init?: RequestInit) =>
     raw.handle(new Request(`http://localhost${path}`, init));
@@ -293,8 +293,8 @@ test("the search finds what a strip that is left out would let through", async (
   }
   expect([...planted]).toContain("gps");
 
-  // A link that may show them: what the owner allowed, and nothing of his own side.
-  const shown = channelsOf(
+  // A link with show_metadata: what the owner allowed, and none of the owner's data.
+  const visible = channelsOf(
     await crawl(api, await makeLink(api, { ...everything(), show_metadata: true })),
   );
   for (const channel of [
@@ -306,7 +306,7 @@ test("the search finds what a strip that is left out would let through", async (
     "seed",
     "jpeg exif",
   ]) {
-    expect([...shown]).toContain(channel);
+    expect([...visible]).toContain(channel);
   }
   for (const channel of [
     "path",
@@ -317,7 +317,7 @@ test("the search finds what a strip that is left out would let through", async (
     "name in InvokeAI",
     "model's key",
   ]) {
-    expect([...shown]).not.toContain(channel);
+    expect([...visible]).not.toContain(channel);
   }
 }, 300_000);
 
@@ -337,7 +337,7 @@ function servingOriginals(storage: Storage): Storage {
   return { ...storage, find: (key) => storage.find(original.get(key) ?? key) };
 }
 
-/** Originals of which every other one is gone, and the rest is a text that holds the markers. */
+/** A storage in which half of the originals are missing, and the others are a text with the markers. */
 function breakOriginals(storage: Storage): Storage {
   const text = Object.values(secrets).join(" ");
   const isOriginal = (key: string) => !key.startsWith("photos/thumbnails/");
@@ -347,7 +347,9 @@ function breakOriginals(storage: Storage): Storage {
     find: async (key) => {
       if (!isOriginal(key)) return key.includes(".shared.") ? undefined : storage.find(key);
       if (isGone(key)) return undefined;
-      return { bytes: text.length, modifiedAt: new Date(), blob: new Blob([text]) };
+      const blob = new Blob([text]);
+      const now = new Date();
+      return { bytes: text.length, modifiedAt: now, changedAt: now, revision: "broken", blob };
     },
     withLocalFile: (key, use) =>
       isGone(key)

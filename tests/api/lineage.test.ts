@@ -23,7 +23,7 @@ async function post(path: string, body: object): Promise<Body> {
   return answer;
 }
 
-/** A step as its workflow would end it, with these images. */
+/** A step as its workflow would leave it, with this number of images. */
 async function makeStep(sessionId: string, prompt: string, images: number, more: object = {}) {
   const step = await post(`/sessions/${sessionId}/steps`, {
     prompt,
@@ -51,7 +51,7 @@ async function makeStep(sessionId: string, prompt: string, images: number, more:
   return { id: step.id as string, ids };
 }
 
-test("the tree is whole from wherever it is asked for, with what changed on each way", async () => {
+test("the tree is complete from each of its photos, with the changes on each edge", async () => {
   const upload = await insertPhoto(db);
   await insertPhoto(db);
   const session = await post("/sessions", {
@@ -96,10 +96,32 @@ test("the tree is whole from wherever it is asked for, with what changed on each
   expect(after.edges[2]).toEqual({ from: chosen, to: last, kind: "selected", changed: {} });
 });
 
-test("a tree of three thousand nodes, half of them in one chain, is one answer; a photo of nothing stands alone", async () => {
+test("another index in the batch is not a changed seed, another seed of the step is", async () => {
+  const upload = await insertPhoto(db);
+  const session = await post("/sessions", {
+    entry_type: "refinement",
+    source_image_id: upload.id,
+  });
+  const first = await makeStep(session.id, "a boat", 3);
+  await post(`/steps/${first.id}/select`, { image_id: first.ids[2] });
+  const second = await makeStep(session.id, "a boat", 2, { parent_id: first.id });
+  const { edges } = await lineageOf(upload.id);
+  const changed = edges
+    .filter((edge: Body) => edge.from === first.ids[2])
+    .map((edge: Body) => edge.changed);
+  expect(changed).toEqual([{}, {}]);
+  await db
+    .update(photos)
+    .set({ generation: { prompt: "a boat", seed: 10 } })
+    .where(eq(photos.id, second.ids[1]!));
+  const after = await lineageOf(upload.id);
+  expect(after.edges.at(-1).changed).toEqual({ seed: [3, 10] });
+});
+
+test("a tree of three thousand nodes, half of them in one chain, is one answer; an unrelated photo has a tree of its own", async () => {
   const chain = 1_500;
   const ids = Array.from({ length: 2 * chain }, () => crypto.randomUUID());
-  // The second half are siblings: each made from one of the chain.
+  // The second half are leaves: each made from a node of the chain.
   const sourceOf = (at: number) => (at < chain ? ids[at - 1] : ids[at - chain]);
   const rows = ids.map((id, at) => ({
     id,
@@ -130,4 +152,4 @@ test("a tree of three thousand nodes, half of them in one chain, is one answer; 
   });
   const unknown = await api.request(`/api/v1/photos/${crypto.randomUUID()}/lineage`);
   expect(unknown.status).toBe(404);
-}, 30_000);
+}, 60_000);

@@ -20,7 +20,7 @@ async function metrics(): Promise<string> {
   return answer.text();
 }
 
-/** The value of a sample: its name with labels in the order in which they were given. */
+/** The value of a sample; its labels must be in the order in which they were defined. */
 const valueOf = (text: string, sample: string) =>
   Number(
     text
@@ -29,7 +29,7 @@ const valueOf = (text: string, sample: string) =>
       ?.split(" ")[1],
   );
 
-test("requests are counted by the pattern of their route and their status, with how long they took", async () => {
+test("requests are counted by route pattern and status, with their durations", async () => {
   for (const path of ["/api/v1/albums", "/api/v1/albums", "/api/v1/photos/nothing", "/nowhere"]) {
     await fetch(`${api.url}${path}`, { headers: { authorization } });
   }
@@ -45,7 +45,7 @@ test("requests are counted by the pattern of their route and their status, with 
   expect(text).toContain('_bucket{le="0.1",method="GET",route="/api/v1/albums"');
 });
 
-test("uploads are counted by what became of them, with their bytes", async () => {
+test("uploads are counted by outcome, with their bytes", async () => {
   const bytes = await pngOfShade(51_001);
   const send = (content: Uint8Array) =>
     fetch(`${api.url}/api/v1/photos`, {
@@ -63,8 +63,8 @@ test("uploads are counted by what became of them, with their bytes", async () =>
   expect(valueOf(text, "gallery_upload_bytes_total")).toBe(2 * bytes.byteLength + 10);
 });
 
-test("calls that the workflow service did not take are counted by their name", async () => {
-  // Nothing listens where this api looks for it.
+test("failed calls of the workflow service are counted by name", async () => {
+  // Nothing listens at this address.
   await fetch(`${api.url}/api/v1/generation/sessions`, {
     method: "POST",
     headers: { authorization, "content-type": "application/json" },
@@ -77,23 +77,23 @@ test("calls that the workflow service did not take are counted by their name", a
   );
 });
 
-test("a call that throws is counted, and thrown on", async () => {
+test("a call that throws is counted, and its error is rethrown", async () => {
   const counted = createMetrics();
   const { temporal, close } = await createTestApi();
-  const teller = countFailedCalls(
+  const client = countFailedCalls(
     { ...temporal, refreshModels: () => Promise.reject(new Error("away")) },
     counted,
   );
-  const fault = await teller.refreshModels().catch((error: Error) => error.message);
+  const fault = await client.refreshModels().catch((error: Error) => error.message);
   expect(fault).toBe("away");
-  expect(await teller.sessionOpened("one")).toBe(true);
+  expect(await client.sessionOpened("one")).toBe(true);
   const text = await counted.registry.metrics();
   expect(valueOf(text, 'gallery_workflow_client_errors_total{call="refreshModels"}')).toBe(1);
   expect(text).not.toContain("sessionOpened");
   await close();
 });
 
-test("the pool, the event loop and the process are watched", async () => {
+test("the connection pool, the event loop and the process have metrics", async () => {
   const text = await metrics();
   expect(valueOf(text, 'gallery_database_connections{state="idle"}')).toBeGreaterThan(0);
   for (const name of ["process_resident_memory_bytes", "nodejs_eventloop_lag_p99_seconds"]) {
@@ -112,7 +112,7 @@ test("no id, key or address is in any label", async () => {
   for (const secret of [id, key, "127.0.0.1", "PURGE", token]) expect(text).not.toContain(secret);
 });
 
-test("from this machine the metrics need no token, from behind a proxy they do", async () => {
+test("the metrics need no token from this machine, but do through a proxy", async () => {
   const ask = async (headers: Record<string, string>) =>
     (await fetch(`${api.url}/metrics`, { headers })).status;
   expect(await ask({})).toBe(200);

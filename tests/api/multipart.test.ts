@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { boundaryOf, multipartParts } from "#api/multipart";
+import { boundaryOf, multipartParts } from "#api/http/bodies/multipart";
 import { rawForm } from "#tests/support/uploads";
 
 type Read = { name: string; filename: string | undefined; body: string };
@@ -39,27 +39,27 @@ const wanted: Read[] = [
 ];
 
 describe("a form", () => {
-  test("is the same however its bytes arrive", async () => {
+  test("is parsed the same however its bytes are split into chunks", async () => {
     for (let size = 1; size <= form.length; size += 1) {
       expect({ size, parts: await read(form, size) }).toEqual({ size, parts: wanted });
     }
   });
 
-  test("that ends anywhere before its end is refused", async () => {
+  test("that is cut off anywhere is refused", async () => {
     for (let end = 0; end < form.length - 4; end += 1) {
       const error = await read(form.slice(0, end), 7).catch((fault: Error) => fault);
       expect({ end, refused: error instanceof Error }).toEqual({ end, refused: true });
     }
   });
 
-  test("whose parts are not read is skipped part by part", async () => {
+  test("with unread parts is skipped part by part", async () => {
     const names: string[] = [];
     for await (const part of multipartParts(inChunks(form, 5), "test-boundary"))
       names.push(part.name);
     expect(names).toEqual(["title", "file", "file"]);
   });
 
-  test("may have words before its first boundary, and blanks after one", async () => {
+  test("may have text before its first boundary, and spaces after a boundary", async () => {
     const text = 'hello\r\n--b \t\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--';
     expect(await read(Buffer.from(text), 3, "b")).toMatchObject([{ name: "x", body: "1" }]);
   });
@@ -77,7 +77,7 @@ describe("a form", () => {
   });
 });
 
-test("a boundary is read with and without quotes; another kind of body has none", () => {
+test("a boundary is read with and without quotes; other content types have none", () => {
   expect(boundaryOf("multipart/form-data; boundary=abc")).toBe("abc");
   expect(boundaryOf('Multipart/Form-Data; charset=utf-8; boundary="a b=c"')).toBe("a b=c");
   expect(boundaryOf("application/json")).toBeUndefined();

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
 import { createTestApi } from "#tests/support/api";
+import { insertPhoto } from "#tests/support/rows";
 
 type Json = Record<string, any>;
 const api = await createTestApi();
@@ -18,7 +19,7 @@ function operations(): { name: string; operation: Json }[] {
   );
 }
 
-/** Every object of the document with the path that leads to it. */
+/** Every object of the document with its path. */
 function* walk(value: unknown, path = ""): Generator<{ path: string; node: Json }> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield { path, node: value as Json };
@@ -75,7 +76,7 @@ test("every operation has a summary, a unique id, its path's parameters and its 
   }
 });
 
-test("content types are those that are spoken: JSON, the forms of files, pictures, events, pages, zips", () => {
+test("only supported content types are documented: JSON, forms, images, events, pages, zips", () => {
   const spoken = new Set([
     "application/json",
     "application/zip",
@@ -96,16 +97,76 @@ test("content types are those that are spoken: JSON, the forms of files, picture
   }
 });
 
-test("what is not marked as public wants the owner's token, or the cookie that stands for it", () => {
+test("every operation not marked as public requires the owner's token or session cookie", () => {
   expect(document["security"]).toEqual([{ owner: [] }, { session: [] }]);
   for (const { name, operation } of operations()) {
     const security = operation["security"] ?? [];
-    const wanted = name === "get /metrics" ? [{ owner: [] }, { session: [] }, {}] : [];
+    const isPartly = name === "get /metrics" || name === "get /health/ready";
+    const wanted = isPartly ? [{ owner: [] }, { session: [] }, {}] : [];
     expect({ name, security }).toEqual({ name, security: wanted });
   }
 });
 
-test("the document is the same before and after every route was asked", async () => {
+test("no optional header or filter has an example, which Swagger UI would send", () => {
+  for (const { path, node } of walk(document)) {
+    if (typeof node["in"] !== "string" || typeof node["name"] !== "string") continue;
+    if (node["in"] === "path") continue;
+    expect({ path, example: node["example"] }).toEqual({ path, example: undefined });
+  }
+});
+
+test("every JSON body has an example that its route accepts", async () => {
+  let asked = 0;
+  for (const { name, operation } of operations()) {
+    const json = operation["requestBody"]?.content?.["application/json"];
+    if (json === undefined) continue;
+    const { example } = json.schema;
+    expect({ name, example: typeof example }).toEqual({ name, example: "object" });
+    const [method = "", path = ""] = name.split(" ");
+    const answer = await api.request(path.replaceAll(/\{\w+\}/g, crypto.randomUUID()), {
+      method: method.toUpperCase(),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(example),
+    });
+    asked += 1;
+    expect({ name, status: answer.status }).not.toEqual({ name, status: 400 });
+    expect({ name, isFault: answer.status >= 500 }).toEqual({ name, isFault: false });
+  }
+  expect(asked).toBeGreaterThan(20);
+});
+
+test("the fields that a photo lacks until it is fetched say so, wherever a photo appears", async () => {
+  const ofBytes = ["mime_type", "width", "height", "file_size", "content_hash"];
+  const photos = [...walk(document)].filter(
+    ({ node }) => "content_hash" in (node["properties"] ?? {}),
+  );
+  expect(photos.length).toBeGreaterThan(2);
+  for (const { path, node } of photos) {
+    for (const name of ofBytes) {
+      const { description } = node["properties"][name];
+      expect({ path, name, description }).toEqual({
+        path,
+        name,
+        description: expect.stringContaining("Absent until"),
+      });
+      expect(node["required"]).not.toContain(name);
+    }
+  }
+  const { id } = await insertPhoto(api.deps.database.db, {
+    kind: "generated",
+    retrievalStatus: "pending",
+    mimeType: null,
+    width: null,
+    height: null,
+    fileSize: null,
+    contentHash: null,
+  });
+  const [, { items }] = await api.call("GET", "/photos");
+  const shown = items.find((photo: Json) => photo["id"] === id);
+  expect(Object.keys(shown).filter((name) => ofBytes.includes(name))).toEqual([]);
+});
+
+test("the document is the same before and after every route was requested", async () => {
   const asked = await createTestApi();
   for (const { name } of operations()) {
     const [method = "", path = ""] = name.split(" ");

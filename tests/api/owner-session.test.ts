@@ -15,7 +15,7 @@ async function cookieOf(answer: Response): Promise<string> {
   return answer.headers.get("set-cookie")!.split(";", 1)[0]!;
 }
 
-test("the token buys a cookie that scripts cannot read and other sites cannot use, for 30 days", async () => {
+test("signing in with the token sets a cookie for 30 days that scripts cannot read and other sites cannot use", async () => {
   const answer = await signIn();
   expect(answer.headers.get("set-cookie")).toMatch(
     /^gallery_session=\d+\.[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Strict$/,
@@ -23,7 +23,7 @@ test("the token buys a cookie that scripts cannot read and other sites cannot us
   expect(answer.headers.get("cache-control")).toBe("no-store");
 });
 
-test("over https the cookie is kept to https", async () => {
+test("over https the cookie is Secure", async () => {
   const request = new Request(`https://localhost${path}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -33,7 +33,7 @@ test("over https the cookie is kept to https", async () => {
   expect(answer.headers.get("set-cookie")).toEndWith("; SameSite=Strict; Secure");
 });
 
-test("the cookie stands for the token on lists, pictures and event streams", async () => {
+test("the cookie replaces the token for lists, images and event streams", async () => {
   const cookie = await cookieOf(await signIn());
   expect((await api.request("/api/v1/photos", { headers: { cookie } })).status).toBe(200);
   const picture = `/api/v1/photos/${crypto.randomUUID()}/thumbnail`;
@@ -44,7 +44,7 @@ test("the cookie stands for the token on lists, pictures and event streams", asy
   await stream.body?.cancel();
 });
 
-test("a wrong token in the header is not made good by the cookie", async () => {
+test("a wrong token in the header is refused even with a valid cookie", async () => {
   const cookie = await cookieOf(await signIn());
   const headers = { cookie, authorization: "Bearer something-else" };
   expect((await api.request("/api/v1/photos", { headers })).status).toBe(401);
@@ -59,7 +59,7 @@ test("a change by cookie is refused when it comes from another site", async () =
   expect((await change({ "sec-fetch-site": "same-site" })).status).toBe(403);
 });
 
-test("a cookie is void when it was changed, when it is old, and when the token is another", async () => {
+test("a cookie is invalid if it was altered, has expired, or the token has changed", async () => {
   const cookie = await cookieOf(await signIn());
   const ask = async (given: string, deps = api.deps) => {
     const request = new Request("http://localhost/api/v1/albums", { headers: { cookie: given } });
@@ -78,13 +78,13 @@ test("a cookie is void when it was changed, when it is old, and when the token i
   expect(await ask(cookie, { ...api.deps, config: { ...config, secrets } })).toBe(401);
 });
 
-test("leaving takes the cookie back, also when it was void", async () => {
+test("signing out clears the cookie, also an invalid one", async () => {
   const answer = await api.request(path, { method: "DELETE" });
   expect(answer.status).toBe(204);
   expect(answer.headers.get("set-cookie")).toStartWith("gallery_session=; Path=/; Max-Age=0;");
 });
 
-test("a wrong token is 401, and guessing ends in 429, for the right one too", async () => {
+test("a wrong token is 401; too many attempts are 429, even with the right token", async () => {
   expect((await signIn("wrong")).status).toBe(401);
   let status = 401;
   for (let n = 0; n < 100 && status === 401; n += 1) status = (await signIn("wrong")).status;
@@ -94,13 +94,13 @@ test("a wrong token is 401, and guessing ends in 429, for the right one too", as
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
 });
 
-test("another site cannot sign anybody in or out", async () => {
+test("another site cannot sign the owner in or out", async () => {
   expect((await signIn(token, { origin: "https://evil.example" })).status).toBe(403);
   const out = { method: "DELETE", headers: { "sec-fetch-site": "cross-site" } };
   expect((await api.request(path, out)).status).toBe(403);
 });
 
-test("a server without a token says that it asks for none", async () => {
+test("signing in at a server without a token is a 409 that says so", async () => {
   const answer = await open.postJson(path, { token });
   expect(answer.status).toBe(409);
   expect(await answer.text()).toContain("No API_TOKEN is set");

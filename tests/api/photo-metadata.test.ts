@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
+import { inArray } from "drizzle-orm";
+import { photos } from "#db/schema/photos";
+import { painted, plain, pngChunk, withIptc, withPngChunks } from "#tests/fixtures/pictures";
 import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
@@ -35,13 +37,14 @@ const holiday = () =>
     })
     .toBuffer();
 
-describe("what a camera wrote", () => {
-  test("is in the photo's times and in its metadata, grouped", async () => {
+describe("camera metadata", () => {
+  test("sets the photo's times and appears in its metadata, grouped", async () => {
     const { status, body } = await upload(api, formOf([{ bytes: await holiday(), name: "a.jpg" }]));
     expect(status).toBe(201);
     expect(body).toMatchObject({
       taken_at: "2024-07-01T20:15:30.500",
       taken_at_offset_minutes: 120,
+      taken_at_source: "exif",
       is_generated: false,
     });
     expect(body["generation_metadata"]).toBeUndefined();
@@ -62,7 +65,7 @@ describe("what a camera wrote", () => {
     expect(metadata["gps"]["altitude_m"]).toBeUndefined();
   });
 
-  test("may be nothing: the groups are null", async () => {
+  test("may be absent: the groups are null", async () => {
     const bytes = await painted(40, 40).png().toBuffer();
     const { body } = await upload(api, formOf([{ bytes }]));
     expect(body["taken_at"]).toBeUndefined();
@@ -76,8 +79,88 @@ describe("what a camera wrote", () => {
   });
 });
 
-describe("a picture made elsewhere", () => {
-  test("is an upload that tells its prompt and what it was made with, and stays one", async () => {
+describe("text that a person wrote into a file", () => {
+  const xmp = (title: string) =>
+    `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+    <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:p="http://ns.adobe.com/photoshop/1.0/" p:DateCreated="2024-05-17T18:03:22+02:00">
+    ${title && `<dc:title><rdf:Alt><rdf:li xml:lang="x-default">${title}</rdf:li></rdf:Alt></dc:title>`}
+    <dc:description><rdf:Alt><rdf:li xml:lang="x-default">The old town, seen from the sea.</rdf:li></rdf:Alt></dc:description>
+    <dc:subject><rdf:Bag><rdf:li>Harbour</rdf:li><rdf:li>boats &amp; ropes</rdf:li><rdf:li>harbour</rdf:li><rdf:li>${"x".repeat(65)}</rdf:li></rdf:Bag></dc:subject>
+    </rdf:Description></rdf:RDF></x:xmpmeta>`;
+  const withTitle = (shade: string, title = "The harbour") =>
+    plain(64, 48, shade).jpeg().withXmp(xmp(title)).toBuffer();
+
+  test("becomes title and tags of an upload without its own", async () => {
+    const bytes = await withTitle("#400000");
+    const { body } = await upload(api, formOf([{ bytes }]));
+    expect(body).toMatchObject({
+      title: "The harbour",
+      tags: ["Harbour", "boats & ropes"],
+      taken_at: "2024-05-17T18:03:22.000",
+      taken_at_offset_minutes: 120,
+      taken_at_source: "xmp",
+    });
+    const found = await api.request("/api/v1/photos?q=ropes");
+    expect(await found.json()).toMatchObject({ items: [{ id: body["id"] }] });
+  });
+
+  test("is overridden by the title and tags of the upload", async () => {
+    const titled = await upload(
+      api,
+      formOf([{ bytes: await withTitle("#004000") }], { title: "Mine" }),
+    );
+    expect(titled.body).toMatchObject({ title: "Mine", tags: ["Harbour", "boats & ropes"] });
+    const tagged = await upload(
+      api,
+      formOf([{ bytes: await withTitle("#000040") }], { tags: ["own"] }),
+    );
+    expect(tagged.body).toMatchObject({ title: "The harbour", tags: ["own"] });
+  });
+
+  test("is taken from the description if there is no title, and from IPTC if there is no XMP", async () => {
+    const described = await upload(api, formOf([{ bytes: await withTitle("#404000", "") }]));
+    expect(described.body["title"]).toBe("The old town, seen from the sea.");
+    const jpeg = await plain(64, 48, "#004040").jpeg().toBuffer();
+    const texts = [
+      [5, "Der Hafen"],
+      [25, "Schiff"],
+      [25, "Möwe"],
+      [55, "20240517"],
+    ] as [number, string][];
+    const { body } = await upload(api, formOf([{ bytes: withIptc(jpeg, texts) }]));
+    expect(body).toMatchObject({
+      title: "Der Hafen",
+      tags: ["Schiff", "Möwe"],
+      taken_at: "2024-05-17T00:00:00.000",
+      taken_at_source: "iptc",
+    });
+  });
+
+  test("does not include the default text of a camera", async () => {
+    const jpeg = await plain(64, 48, "#7f7f00").jpeg().toBuffer();
+    const { body } = await upload(
+      api,
+      formOf([{ bytes: withIptc(jpeg, [[120, "OLYMPUS DIGITAL CAMERA"]]) }]),
+    );
+    expect(body["title"]).toBeUndefined();
+  });
+
+  test("is not read if library.read_embedded_texts is false", async () => {
+    const own = await createTestApi();
+    try {
+      const change = { library: { read_embedded_texts: false } };
+      expect((await own.call("PATCH", "/settings", change))[0]).toBe(200);
+      const { body } = await upload(own, formOf([{ bytes: await withTitle("#400040") }]));
+      expect(body).toMatchObject({ tags: [], taken_at_source: "xmp" });
+      expect(body["title"]).toBeUndefined();
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe("an image generated elsewhere", () => {
+  test("is an upload with its prompt and parameters, and stays an upload", async () => {
     const text =
       "a lighthouse, <lora:detail:0.6>\nSteps: 20, Sampler: Euler a, Seed: 5, Size: 512x768, Model: rev";
     const chunk = pngChunk("tEXt", Buffer.from(`parameters\0${text}`));
@@ -103,7 +186,7 @@ describe("a picture made elsewhere", () => {
     expect(await found.json()).toMatchObject({ items: [{ id: body["id"] }] });
   });
 
-  test("whose texts are garbage is taken all the same", async () => {
+  test("is accepted even if its texts are garbage", async () => {
     const garbage = [
       `invokeai_metadata\0${JSON.stringify({ positive_prompt: "a\0\ud800", seed: 1e300, model: [] })}`,
       `invokeai_metadata\0${"[".repeat(100_000)}`,
@@ -121,7 +204,7 @@ describe("a picture made elsewhere", () => {
 });
 
 describe("GET /photos/{id}/metadata", () => {
-  test("gives what InvokeAI recorded as it stands in the file", async () => {
+  test("returns InvokeAI's metadata as recorded in the file", async () => {
     const record = { positive_prompt: "a cat", seed: 7, model: { key: "k", name: "Dreamy" } };
     const text = pngChunk("tEXt", Buffer.from(`invokeai_metadata\0${JSON.stringify(record)}`));
     const bytes = withPngChunks(await pngOfShade(3), text);
@@ -129,7 +212,7 @@ describe("GET /photos/{id}/metadata", () => {
     expect((await metadataOf(body))["invokeai"]).toEqual(record);
   });
 
-  test("answers for a picture that is not here yet from its row", async () => {
+  test("answers from the row for a photo that has not been fetched", async () => {
     const photo = await insertPhoto(api.deps.database.db, {
       kind: "generated",
       retrievalStatus: "pending",
@@ -146,4 +229,20 @@ describe("GET /photos/{id}/metadata", () => {
     const response = await api.request(`/api/v1/photos/${crypto.randomUUID()}/metadata`);
     expect(response.status).toBe(404);
   });
+});
+
+test("metadata has location and description of a sidecar; a location in the file takes precedence", async () => {
+  const { db } = api.deps.database;
+  const { body: plain } = await upload(api, formOf([{ bytes: await pngOfShade(7_001) }]));
+  const { body: located } = await upload(api, formOf([{ bytes: await holiday(), name: "b.jpg" }]));
+  const sidecar = { place: { latitude: -33.5, longitude: 151.25 }, description: "At the pier" };
+  await db
+    .update(photos)
+    .set({ sidecar })
+    .where(inArray(photos.id, [plain["id"], located["id"]]));
+  expect(await metadataOf(plain)).toMatchObject({
+    gps: { latitude: -33.5, longitude: 151.25 },
+    description: "At the pier",
+  });
+  expect((await metadataOf(located))["gps"]["latitude"]).toBeCloseTo(48.858333, 5);
 });

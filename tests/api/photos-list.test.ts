@@ -4,7 +4,7 @@ import { insertAlbum, insertPhoto } from "#tests/support/rows";
 
 type Json = Record<string, any>;
 let api: TestApi;
-/** Newest first, as the list has them: 25 rows, five of each moment, so that ids decide. */
+/** Newest first, as in the list: 25 rows, five per moment, so that ids break the ties. */
 let ids: string[];
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ describe("paging", () => {
     expect(body).toMatchObject({ total: 25, limit: 10, offset: 20, next_cursor: null });
   });
 
-  test("by cursor every photo comes once, in the same order, also while new ones arrive", async () => {
+  test("by cursor every photo appears once, in the same order, also while new ones arrive", async () => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
@@ -65,12 +65,12 @@ describe("paging", () => {
     expect(seen).toEqual(ids);
   });
 
-  /** Photos that a test added later on. */
+  /** Photos that a test added later. */
   async function extra(): Promise<number> {
     return ((await list("?since=2026-06-01T00:00:00Z")).body["total"] as number) ?? 0;
   }
 
-  test("oldest turns the order round, also by cursor", async () => {
+  test("oldest reverses the order, also by cursor", async () => {
     const until = "until=2026-06-01T00:00:00Z";
     const first = await list(`?sort=oldest&limit=20&${until}`);
     const second = await list(`?sort=oldest&limit=20&${until}&cursor=${first.body["next_cursor"]}`);
@@ -153,7 +153,7 @@ describe("sorts", () => {
   });
   afterAll(() => own.close());
 
-  // With a tag another plan is taken: from what is near, or from all that is found.
+  // With a filter, Postgres uses another plan: it reads in order, or sorts all matches.
   describe.each(["", "&tag=ALL", "&favorite=false", "&q=photo"])("with %p", (filter) => {
     test.each([
       ["newest", /^f(de|ed)cba$/],
@@ -247,11 +247,11 @@ describe("search and further filters", () => {
     expect(await names(`q=${encodeURIComponent(q)}`)).toEqual(found);
   });
 
-  test("a blank q is none", async () => {
+  test("a blank q is ignored", async () => {
     expect(await names("q=%20")).toHaveLength(4);
   });
 
-  test("tag, whatever its case, and whole", async () => {
+  test("tag: case is ignored, and the whole tag must match", async () => {
     expect(await names(`tag=${encodeURIComponent(" STRAßE ")}`)).toEqual(["tokyo"]);
     expect(await names("tag=c%2B%2B")).toEqual(["tokyo"]);
     expect(await names("tag=stra")).toEqual([]);
@@ -263,19 +263,19 @@ describe("search and further filters", () => {
     expect(await names("retrieval_status=failed&model_key=m1")).toEqual([]);
   });
 
-  test("same_prompt_as; of a photo without a prompt, or of none, nothing is the same", async () => {
+  test("same_prompt_as; for a photo without a prompt, or an unknown one, nothing matches", async () => {
     expect(await names(`same_prompt_as=${ids["fox"]}`)).toEqual(["fox", "foxes"]);
     expect(await names(`same_prompt_as=${ids["plain"]}`)).toEqual([]);
     expect(await names(`same_prompt_as=${crypto.randomUUID()}`)).toEqual([]);
   });
 
-  test("the trash is searched when asked for; what was purged is in no list", async () => {
+  test("the trash is searched only on request; purged photos are in no list", async () => {
     expect(await names("trashed=true")).toEqual(["gone"]);
     expect(await names("trashed=true&q=fuchs")).toEqual(["gone"]);
     expect(await names("trashed=true&sort=taken_at")).toEqual(["gone"]);
   });
 
-  test("a total of what words find is exact to 1 000", async () => {
+  test("the total of a search is exact up to 1 000", async () => {
     await own.deps.database.sql`
       insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status, search)
       select gen_random_uuid(), 'uploaded', 'x', 'image/png', 1, 1, 1, encode(sha256(n::text::bytea), 'hex'), 'completed', 'many'
@@ -332,7 +332,7 @@ test("a list has a weak ETag and is 304 until something changes", async () => {
   expect((await again()).status).toBe(200);
 });
 
-test("a total above 10 000 is 10 000 or more, unless an exact one is asked for", async () => {
+test("a total above 10 000 is given as 10 000 or more, unless an exact one is requested", async () => {
   const own = await createTestApi();
   await own.deps.database.sql`
     insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status)

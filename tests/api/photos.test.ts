@@ -14,7 +14,7 @@ afterAll(() => api.close());
 const pathOf = (photo: Json) => `/api/v1/photos/${photo["id"]}`;
 const json = { accept: "application/json" };
 
-/** A generated photo whose picture is not here. */
+/** A generated photo that has not been fetched. */
 const unfetched = (status: "pending" | "processing" | "failed") =>
   insertPhoto(api.deps.database.db, {
     kind: "generated",
@@ -26,7 +26,7 @@ const unfetched = (status: "pending" | "processing" | "failed") =>
   });
 
 describe("the original", () => {
-  test("comes untouched, under its hash as strong ETag, and only the current v is for ever", async () => {
+  test("is sent unchanged, with its hash as strong ETag; only the current v is immutable", async () => {
     const bytes = await pngOfShade(9_001);
     const { body: photo } = await upload(api, formOf([{ bytes, name: "Über den Wolken.png" }]));
     const response = await api.request(photo["full_url"]);
@@ -82,7 +82,7 @@ describe("the original", () => {
     expect(response.headers.get("content-length")).toBe(String(got.length));
   });
 
-  test("a range beyond the end is 416 and tells the size; one of another version gets the whole", async () => {
+  test("a range beyond the end is 416 with the size; a range of another version gets the whole file", async () => {
     const photo = await uploadedPhoto(api, 9_003);
     const beyond = await api.request(pathOf(photo), { headers: { range: "bytes=9999999-" } });
     expect(beyond.status).toBe(416);
@@ -93,7 +93,7 @@ describe("the original", () => {
     expect(other.status).toBe(200);
   });
 
-  test("is 304 to who has it, by any of several tags", async () => {
+  test("is 304 for a client that has it, by any of several ETags", async () => {
     const photo = await uploadedPhoto(api, 9_003);
     for (const tags of [`"${photo["content_hash"]}"`, `"x", W/"${photo["content_hash"]}"`, "*"]) {
       const response = await api.request(pathOf(photo), { headers: { "if-none-match": tags } });
@@ -102,7 +102,7 @@ describe("the original", () => {
     }
   });
 
-  test("that is not retrieved yet is 202 with Retry-After, one that failed 502", async () => {
+  test("is 202 with Retry-After before it is retrieved, and 502 if its retrieval failed", async () => {
     const pending = await api.request(pathOf(await unfetched("pending")));
     expect(pending.status).toBe(202);
     expect(pending.headers.get("retry-after")).toBe("2");
@@ -140,7 +140,7 @@ describe("thumbnail and preview", () => {
     expect(again.status).toBe(304);
   });
 
-  test("need no row: they come while the database is away", async () => {
+  test("need no row: they are served while the database is unavailable", async () => {
     const own = await createTestApi();
     const photo = await uploadedPhoto(own, 9_005);
     await own.deps.database.close();
@@ -149,7 +149,7 @@ describe("thumbnail and preview", () => {
     await own.close();
   });
 
-  test("are 404 of no photo, 202 of one to come, 502 of one that failed", async () => {
+  test("are 404 for an unknown photo, 202 before its retrieval, 502 if that failed", async () => {
     expect((await api.request(`/api/v1/photos/${crypto.randomUUID()}/thumbnail`)).status).toBe(404);
     expect((await api.request(`${pathOf(await unfetched("processing"))}/preview`)).status).toBe(
       202,
@@ -166,7 +166,7 @@ describe("changing", () => {
       body: JSON.stringify(body),
     });
 
-  test("of tags that differ in case alone the first stays; 50 of 64 characters are the most", async () => {
+  test("of tags that differ only in case the first is kept; at most 50 tags of 64 characters are allowed", async () => {
     const photo = await uploadedPhoto(api, 9_026);
     const tagged = async (tags: string[]) => {
       const response = await patch(photo, { tags });
@@ -183,7 +183,7 @@ describe("changing", () => {
     expect(tooLong.body["error"].details.errors[0].path).toBe("tags.1");
   });
 
-  test("title, tags, favourite and rating are tidied and kept", async () => {
+  test("title, tags, favourite and rating are normalized and stored", async () => {
     const photo = await uploadedPhoto(api, 9_006);
     const response = await patch(photo, {
       title: "  Cafe\u0301 ",
@@ -203,13 +203,13 @@ describe("changing", () => {
     );
   });
 
-  test("a photo that is not there is 404", async () => {
+  test("an unknown photo is 404", async () => {
     expect((await patch({ id: crypto.randomUUID() }, { rating: 1 })).status).toBe(404);
   });
 });
 
 describe("deleting", () => {
-  test("moves to the trash, from where it comes back", async () => {
+  test("moves to the trash, from which a photo can be restored", async () => {
     const photo = await uploadedPhoto(api, 9_007);
     const deleted = await api.request(pathOf(photo), { method: "DELETE" });
     expect({ status: deleted.status, body: await deleted.text() }).toEqual({
@@ -227,7 +227,7 @@ describe("deleting", () => {
     expect((await shown())["deleted_at"]).toBeUndefined();
   });
 
-  test("for good takes row and files", async () => {
+  test("for good removes row and files", async () => {
     const photo = await uploadedPhoto(api, 9_008);
     const deleted = await api.request(`${pathOf(photo)}?permanent=true`, { method: "DELETE" });
     expect(deleted.status).toBe(204);
@@ -242,7 +242,7 @@ describe("deleting", () => {
 describe("retrying a retrieval", () => {
   const retry = (id: string) => api.request(`/api/v1/photos/${id}/retry`, { method: "POST" });
 
-  test("puts a failed photo back to pending, attempts from zero, and tells its workflow", async () => {
+  test("sets a failed photo to pending, resets its attempts, and notifies its workflow", async () => {
     const { id } = await unfetched("failed");
     const response = await retry(id);
     expect(response.status).toBe(202);
@@ -252,14 +252,17 @@ describe("retrying a retrieval", () => {
       retrieval_attempts: 0,
       retrying: 1,
     });
-    expect(api.temporal.told).toContainEqual(["retrievalRetried", id, undefined]);
+    expect(api.temporal.calls).toContainEqual([
+      "retrievalRetried",
+      expect.objectContaining({ id }),
+    ]);
     const told = await api.deps.database.db.select().from(events);
     expect(told.filter((event) => event.data["photo_id"] === id)).toMatchObject([
       { type: "photo.retrieval_retried" },
     ]);
   });
 
-  test("is accepted while the workflow service is away: the row waits", async () => {
+  test("is accepted while the workflow service is unavailable: the row waits", async () => {
     const { id } = await unfetched("failed");
     api.temporal.isAway = true;
     const response = await retry(id);
@@ -269,12 +272,12 @@ describe("retrying a retrieval", () => {
     expect(row?.retrievalStatus).toBe("pending");
   });
 
-  test("of a photo that is here is 409, of none 404", async () => {
+  test("is 409 for a photo that has been fetched, 404 for an unknown one", async () => {
     expect((await retry((await uploadedPhoto(api, 9_009))["id"])).status).toBe(409);
     expect((await retry(crypto.randomUUID())).status).toBe(404);
   });
 
-  test("of several names those that cannot be", async () => {
+  test("of several photos lists those that cannot be retried", async () => {
     const [failed, here, unknown] = [
       (await unfetched("failed")).id,
       (await uploadedPhoto(api, 9_010))["id"] as string,

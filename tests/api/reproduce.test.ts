@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { judgeReproduction } from "#db/queries/reproductions";
+import { judgeReproduction } from "#db/queries/reproductions/reproductions";
 import { photos } from "#db/schema/photos";
 import { reproductions } from "#db/schema/reproductions";
 import { createTestApi } from "#tests/support/api";
@@ -10,13 +10,13 @@ const api = await createTestApi();
 const { db } = api.deps.database;
 
 afterAll(() => api.close());
-beforeEach(() => void (api.temporal.told.length = 0));
+beforeEach(() => void (api.temporal.calls.length = 0));
 
 const reproduce = (id: string) => api.request(`/api/v1/photos/${id}/reproduce`, { method: "POST" });
 const requestsOf = (photoId: string) =>
   db.select().from(reproductions).where(eq(reproductions.photoId, photoId));
 
-test("a request is a row first, told after; a second one while it is open is the same", async () => {
+test("a request is written before its workflow is notified; another one while it is open changes nothing", async () => {
   const photo = await insertPhoto(db, { kind: "generated" });
   api.temporal.isAway = true;
   const first = await reproduce(photo.id);
@@ -26,10 +26,10 @@ test("a request is a row first, told after; a second one while it is open is the
   expect(await requestsOf(photo.id)).toMatchObject([{ judgedAt: null, batchId: null }]);
   expect((await reproduce(photo.id)).status).toBe(202);
   expect(await requestsOf(photo.id)).toHaveLength(1);
-  expect(api.temporal.told).toEqual([["reproductionRequested", photo.id]]);
+  expect(api.temporal.calls).toEqual([["reproductionRequested", photo.id]]);
 });
 
-test("the verdict stands on the photo, is told once, and goes with a purge", async () => {
+test("the verdict is on the photo, has one event, and is removed by a purge", async () => {
   const photo = await insertPhoto(db, { kind: "generated" });
   await reproduce(photo.id);
   const [request] = await requestsOf(photo.id);
@@ -46,7 +46,7 @@ test("the verdict stands on the photo, is told once, and goes with a purge", asy
     distance: 1.25,
     checked_at: "2026-11-22T20:15:00.000Z",
   });
-  // What was judged may be asked for again.
+  // After a verdict, a new request is accepted.
   await reproduce(photo.id);
   expect(await requestsOf(photo.id)).toHaveLength(2);
   await api.request(`/api/v1/photos/${photo.id}?permanent=true`, { method: "DELETE" });
@@ -54,7 +54,7 @@ test("the verdict stands on the photo, is told once, and goes with a purge", asy
   expect(await requestsOf(photo.id)).toEqual([]);
 });
 
-test("only a generated picture that is here, and not in the trash, is made again", async () => {
+test("only a generated photo that has been fetched and is not in the trash can be reproduced", async () => {
   const upload = await insertPhoto(db);
   const trashed = await insertPhoto(db, { kind: "generated", deletedAt: new Date() });
   const pending = await insertPhoto(db, { kind: "generated", retrievalStatus: "pending" });

@@ -27,7 +27,7 @@ afterAll(() => there.close());
 
 const text = (words: string) => Buffer.from(words);
 
-/** The archive with another document, and other files where they are given. */
+/** The archive with a changed document, and with other files if given. */
 function changed(change: (document: Json) => unknown, others: Record<string, Buffer> = {}): Buffer {
   const document = JSON.parse(files.get("session.json")!.toString()) as Json;
   const entries = new Map([...files, ...Object.entries(others)]);
@@ -38,7 +38,7 @@ function changed(change: (document: Json) => unknown, others: Record<string, Buf
 const plain = (): RawEntry[] => [...files].map(([name, bytes]) => ({ name, bytes }));
 const withEntry = (entry: RawEntry) => rawZip([...plain(), entry]);
 
-/** The first image is other bytes, of which the document tells the truth. */
+/** The first image has other bytes, which the document describes correctly. */
 function withPicture(bytes: Buffer, more: Json = {}): Buffer {
   const name = "images/001-1.png";
   return changed(
@@ -52,7 +52,7 @@ function withPicture(bytes: Buffer, more: Json = {}): Buffer {
   );
 }
 
-/** The first image as an entry of another make. */
+/** The first image as a changed zip entry. */
 function withImageEntry(entry: Partial<RawEntry>): Buffer {
   const name = "images/001-1.png";
   return rawZip(
@@ -79,17 +79,17 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     () => rawZip([{ name: "a.png", bytes: files.get("images/001-1.png")! }]),
   ],
   "no JSON": [400, () => rawZip([{ name: "session.json", bytes: text("{") }])],
-  "JSON that is no UTF-8": [
+  "JSON that is not UTF-8": [
     400,
     () => rawZip([{ name: "session.json", bytes: Buffer.from([0x22, 0xff, 0x22]) }]),
   ],
   "JSON 40 deep": [400, () => rawZip([{ name: "session.json", bytes: nested(40) }])],
   "JSON a million deep": [400, () => rawZip([{ name: "session.json", bytes: nested(1_000_000) }])],
-  "a bomb of JSON": [
+  "a JSON bomb": [
     400,
     () => rawZip([{ name: "session.json", bytes: Buffer.alloc(70 * MiB, " "), deflated: true }]),
   ],
-  "JSON that says it is short": [
+  "JSON with a false length": [
     400,
     () =>
       rawZip([
@@ -99,7 +99,11 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
   "another version": [400, () => changed((document) => ({ ...document, version: 2 }))],
   "another format": [400, () => changed((document) => ({ ...document, format: "x" }))],
   "a list": [400, () => changed(() => [])],
-  "a field that nobody knows": [400, () => changed((document) => ({ ...document, extra: 1 }))],
+  "an unknown field": [400, () => changed((document) => ({ ...document, extra: 1 }))],
+  "a number as a text": [
+    400,
+    () => changed(({ photos: [photo] }) => void (photo.width = String(photo.width))),
+  ],
   "a field named __proto__": [
     400,
     () => rawZip([{ name: "session.json", bytes: text('{"__proto__":{"format":"x"}}') }]),
@@ -113,20 +117,20 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     400,
     () => rawZip(Array.from({ length: 21_001 }, (_, at) => ({ name: `${at}`, bytes: text("") }))),
   ],
-  "64 bits that say it has more files than there are numbers": [
+  "a zip64 record with an impossible number of entries": [
     400,
     () => rawZip(plain(), { saidEntries: 2n ** 60n }),
   ],
-  "64 bits that say its directory is behind its end": [
+  "a zip64 record with a directory beyond the end": [
     400,
     () => rawZip(plain(), { saidDirectoryAt: 2n ** 60n }),
   ],
-  "64 bits that say its files are behind its end": [
+  "a zip64 record with an entry beyond the end": [
     400,
     () => rawZip(plain(), { saidEntryAt: 2n ** 40n }),
   ],
   "an encrypted file": [400, () => withImageEntry({ flags: 0x0801 })],
-  "a file packed in a way nobody knows": [400, () => withImageEntry({ method: 99 })],
+  "a file with an unknown compression method": [400, () => withImageEntry({ method: 99 })],
   "a file that is not in the archive": [
     400,
     () => changed(({ photos: list }) => void (list[0].file = "images/none.png")),
@@ -135,7 +139,7 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     400,
     () => changed(({ photos: list }) => void (list[0].file = "session.json")),
   ],
-  "a file of two pictures": [
+  "one file for two pictures": [
     400,
     () => changed(({ photos: list }) => void (list[1].file = list[0].file)),
   ],
@@ -152,7 +156,7 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     () => withImageEntry({ bytes: Buffer.alloc(10 * MiB), deflated: true, saidBytes: 500 }),
   ],
   "a picture shorter than it says": [400, () => withImageEntry({ bytes: text("short") })],
-  "pictures that are too much together": [
+  "pictures that are too large together": [
     400,
     () => changed(({ photos: list }) => void (list[0].file_size = 200 * MiB)),
   ],
@@ -163,7 +167,11 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     400,
     () => withPicture(files.get("images/001-1.png")!, { mime_type: "image/webp" }),
   ],
-  "a picture as large as no file": [
+  "a picture with a type that is not an image type": [
+    400,
+    () => withPicture(files.get("images/001-1.png")!, { mime_type: "text/html" }),
+  ],
+  "a picture with an impossible size": [
     400,
     () => changed(({ photos: list }) => void (list[0].file_size = 2 ** 40)),
   ],
@@ -178,7 +186,7 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     () =>
       changed(({ steps: list }) => void (list[0].slots[1].photo_id = list[0].slots[0].photo_id)),
   ],
-  "a choice of another step": [
+  "a selected image of another step": [
     400,
     () =>
       changed(({ steps: list }) => void (list[1].selected_image_id = list[0].slots[0].photo_id)),
@@ -187,17 +195,20 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     400,
     () => changed(({ steps: list }) => void (list[0].parent_id = list[0].id)),
   ],
-  "two steps in one place": [400, () => changed(({ steps: list }) => void (list[1].position = 1))],
-  "a step that runs": [400, () => changed(({ steps: list }) => void (list[0].status = "pending"))],
-  "more slots than images asked for": [
+  "two steps with one position": [
+    400,
+    () => changed(({ steps: list }) => void (list[1].position = 1)),
+  ],
+  "a running step": [400, () => changed(({ steps: list }) => void (list[0].status = "pending"))],
+  "more slots than requested images": [
     400,
     () => changed(({ steps: list }) => void (list[0].parameters.batch_size = 1)),
   ],
-  "a source that is nowhere": [
+  "an unknown source": [
     400,
     () => changed(({ session }) => void (session.source_image_id = crypto.randomUUID())),
   ],
-  "a lineage that goes in a circle": [
+  "a lineage with a cycle": [
     400,
     () =>
       changed(({ lineage }) => {
@@ -210,7 +221,7 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
     () => changed(({ session }) => void (session.started_at = "2026-02-30T00:00:00.000Z")),
   ],
   "a NUL": [400, () => changed(({ steps: list }) => void (list[0].prompt = "a\0b"))],
-  "half a character": [400, () => changed(({ steps: list }) => void (list[0].prompt = "\ud800"))],
+  "a lone surrogate": [400, () => changed(({ steps: list }) => void (list[0].prompt = "\ud800"))],
   "a prompt too long": [
     400,
     () => changed(({ steps: list }) => void (list[0].prompt = "x".repeat(10_001))),
@@ -222,34 +233,34 @@ const hostile: Record<string, [status: number, make: () => Buffer]> = {
         firstImage(document).tags = Array.from({ length: 60 }, (_, at) => `tag ${at}`);
       }),
   ],
-  "a number that no column holds": [
+  "a number too large for its column": [
     400,
     () => changed(({ steps: list }) => void (list[0].position = 2 ** 40)),
   ],
 };
 
-async function left() {
+async function remains() {
   const { db } = there.deps.database;
   return {
     files: await there.files(),
     photos: await db.$count(photos),
     sessions: await db.$count(sessions),
-    told: there.temporal.told,
+    calls: there.temporal.calls,
   };
 }
 
-const nothing = { files: [], photos: 0, sessions: 0, told: [] };
+const nothing = { files: [], photos: 0, sessions: 0, calls: [] };
 
-describe("an archive is refused in words, and nothing of it stays, when it holds", () => {
+describe("an archive is refused with a message and leaves nothing behind, when it is or contains", () => {
   test.each(Object.entries(hostile))("%s", async (_what, [status, make]) => {
     const answer = await importInto(there, make());
     expect(answer).toMatchObject({ status, body: { error: { message: expect.any(String) } } });
     expect(JSON.stringify(answer.body)).not.toContain(there.dataDir);
-    expect(await left()).toEqual(nothing);
+    expect(await remains()).toEqual(nothing);
   });
 });
 
-describe("a form is refused, and nothing of it stays, when it", () => {
+describe("a form is refused and leaves nothing behind, when it", () => {
   const send = async (parts: { headers: string[]; body: Buffer }[]) => {
     const { body, contentType } = rawForm(parts);
     const response = await there.request("/api/v1/generation/sessions/import", {
@@ -264,37 +275,37 @@ describe("a form is refused, and nothing of it stays, when it", () => {
     body: archive,
   });
 
-  test("brings two archives, none, or something else", async () => {
+  test("has two archives, none, or another field", async () => {
     expect(await send([part("file"), part("file")])).toBe(400);
     expect(await send([part("other")])).toBe(400);
     expect(await send([part("file"), part("title")])).toBe(400);
     expect(await send([])).toBe(400);
-    expect(await left()).toEqual(nothing);
+    expect(await remains()).toEqual(nothing);
   });
 
-  test("is no form", async () => {
+  test("is not a form", async () => {
     const path = "/api/v1/generation/sessions/import";
     for (const type of ["application/json", "application/zip"]) {
       const headers = { "content-type": type };
       const response = await there.request(path, { method: "POST", body: "{}", headers });
       expect(response.status).toBe(415);
     }
-    expect(await left()).toEqual(nothing);
+    expect(await remains()).toEqual(nothing);
   });
 });
 
-describe("an archive that was unpacked and packed again is taken", () => {
+describe("a repacked archive is accepted", () => {
   const forms: Record<string, () => Buffer> = {
-    "with what that adds": () =>
+    "with the entries that repacking adds": () =>
       rawZip([
         ...plain().map((entry) => ({ ...entry, deflated: true })),
         { name: "images/", bytes: text("") },
         { name: "__MACOSX/._session.json", bytes: text("x") },
       ]),
     "as a zip64, small as it is": () => rawZip(plain(), {}),
-    "into a pipe, with lengths behind the bytes": () =>
+    "written to a pipe, with lengths behind the bytes": () =>
       rawZip(plain().map((entry) => ({ ...entry, deflated: true, streamed: true }))),
-    "into a pipe, stored, as a zip64": () =>
+    "written to a pipe, stored, as a zip64": () =>
       rawZip(
         plain().map((entry) => ({ ...entry, streamed: true })),
         {},

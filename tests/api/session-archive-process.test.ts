@@ -3,9 +3,8 @@ import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
-import { findKnownPhotoIds } from "#db/queries/photo-lookup";
-import { createDiskStorage } from "#media/disk";
-import { sweepFiles } from "#media/sweep";
+import { createDiskStorage } from "#media/storage/disk";
+import { sweepLibrary } from "#library/sweep";
 import { painted } from "#tests/fixtures/pictures";
 import { createTestApi } from "#tests/support/api";
 import { startApiProcess } from "#tests/support/api-process";
@@ -27,7 +26,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api.stop());
 
-/** Pictures that take a while to decode, so that there is a middle to be killed in. */
+/** Pictures that take a while to decode, so that the process can be killed during the import. */
 async function withLargePictures(small: Buffer): Promise<Buffer> {
   const files = await unzip(small);
   const document = JSON.parse(files.get("session.json")!.toString());
@@ -54,14 +53,12 @@ async function originals({ dataDir }: Api): Promise<string[]> {
 }
 
 const sweepLater = ({ dataDir, database }: Api) =>
-  sweepFiles({
-    storage: createDiskStorage({ dataDir }),
-    now: new Date(Date.now() + 2 * 60 * 60 * 1_000),
-    photoCount: 0,
-    knownIds: (ids) => findKnownPhotoIds(database.db, ids),
-  });
+  sweepLibrary(
+    { database, storage: createDiskStorage({ dataDir }) },
+    { now: new Date(Date.now() + 2 * 60 * 60 * 1_000), onQuery: () => {} },
+  );
 
-test("an import killed in its middle leaves no row; sent again it is whole, and the sweep finds nothing but what was unfinished", async () => {
+test("a killed import leaves no row; repeated it is complete, and the sweep finds only unfinished files", async () => {
   const { db } = api.database;
   const broken = importInto(over(api.url), archive).catch(() => "broken");
   await until("the first picture", async () => (await originals(api)).length > 0);
@@ -88,7 +85,7 @@ test("an import killed in its middle leaves no row; sent again it is whole, and 
   expect(report.unfinished).toBeGreaterThan(0);
 }, 60_000);
 
-test("an import killed and not repeated leaves files that the sweep sets aside", async () => {
+test("a killed import that is not repeated leaves files that the sweep moves to quarantine", async () => {
   const other = await startApiProcess();
   try {
     const broken = importInto(over(other.url), archive).catch(() => "broken");

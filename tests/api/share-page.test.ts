@@ -7,14 +7,19 @@ import { insertAlbum, insertPhoto } from "#tests/support/rows";
 
 const password = "correct horse";
 
-const api = await createTestApi({ PUBLIC_URL: "https://photos.example.org" });
+const token = "a-token-of-the-owner";
+const owner = { authorization: `Bearer ${token}` };
+const api = await createTestApi({
+  API_TOKEN: token,
+  PUBLIC_URL: "https://photos.example.org",
+});
 const { db } = api.deps.database;
 afterAll(() => api.close());
 
 const get = (path: string, headers: Record<string, string> = {}) => api.request(path, { headers });
 const textOf = async (path: string) => (await get(path)).text();
 
-/** As a picture with light from above has it. */
+/** The thumbhash of a picture with light from above. */
 const thumbhash = "1QcSHQRnh493V4dIh4eXh1h4kJUI";
 
 async function shareAlbum(options: { photos?: number; title?: string; link?: object } = {}) {
@@ -25,7 +30,7 @@ async function shareAlbum(options: { photos?: number; title?: string; link?: obj
     ids.push((await insertPhoto(db, { width, height, thumbhash, title })).id);
   }
   const albumId = await insertAlbum(db, ids, "Summer");
-  const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options.link });
+  const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options.link }, owner);
   const { access_key: key } = (await answer.json()) as { access_key: string };
   return { base: `/s/${key}`, ids, albumId };
 }
@@ -38,7 +43,7 @@ const metasOf = (page: string) =>
   );
 
 describe("the page of an album", () => {
-  test("weighs at most 60 KB before its pictures, with style and script", async () => {
+  test("has at most 60 KB with style and script, without its images", async () => {
     const title = "An evening at the harbour, a while before the rain";
     const { base } = await shareAlbum({
       photos: 60,
@@ -51,7 +56,7 @@ describe("the page of an album", () => {
     expect(bytes.reduce((sum, part) => sum + part, 0)).toBeLessThan(60_000);
   });
 
-  test("reserves the place of every picture, and shows its colours until it comes", async () => {
+  test("reserves the space of every image, and shows its colours until it is loaded", async () => {
     const { base, ids } = await shareAlbum();
     const page = await textOf(`${base}/`);
     const tiles = page.split("<li class").slice(1);
@@ -68,7 +73,7 @@ describe("the page of an album", () => {
     expect(page).not.toContain("style=");
   });
 
-  test("is turned by links, each photo once and in the album's order", async () => {
+  test("is paged by links, each photo once and in album order", async () => {
     const { base, ids } = await shareAlbum({ photos: 50 });
     const seen: string[] = [];
     let path: string | undefined = `${base}/`;
@@ -90,7 +95,7 @@ describe("the page of an album", () => {
     for (const path of ["/", "/?page=2", `/p/${ids[0]}`, "/style", "/script"]) {
       expect((await get(`${base}${path}`)).status).toBe(200);
     }
-    const { items } = (await (await get("/api/v1/share/links?limit=1")).json()) as {
+    const { items } = (await (await get("/api/v1/share/links?limit=1", owner)).json()) as {
       items: { view_count: number }[];
     };
     expect(items[0]!.view_count).toBe(1);
@@ -98,7 +103,7 @@ describe("the page of an album", () => {
 });
 
 describe("the page of a photo", () => {
-  test("leads to its neighbours and back to where it stands in the album", async () => {
+  test("links to its neighbours and back to its position in the album", async () => {
     const { base, ids } = await shareAlbum({ photos: 50 });
     const page = await textOf(`${base}/p/${ids[48]}`);
     expect(page).toContain(`href="${base}/p/${ids[47]}" rel="prev"`);
@@ -109,7 +114,7 @@ describe("the page of a photo", () => {
     expect(await textOf(`${base}/p/${ids[49]}`)).not.toContain('rel="next"');
   });
 
-  test("steps over photos that are in the trash or not there yet", async () => {
+  test("skips photos that are in the trash or not fetched yet", async () => {
     const { base, ids } = await shareAlbum({ photos: 5 });
     await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, ids[1]!));
     await db
@@ -122,7 +127,7 @@ describe("the page of a photo", () => {
     expect(page).toContain(`/p/${ids[4]}" rel="next"`);
   });
 
-  test("tells title and prompt only with show_metadata, and hands out the original only if allowed", async () => {
+  test("has title and prompt only with show_metadata, and the original only with allow_download", async () => {
     const id = (
       await insertPhoto(db, {
         title: "Canary title",
@@ -133,7 +138,7 @@ describe("the page of a photo", () => {
     ).id;
     const albumId = await insertAlbum(db, [id]);
     const shown = async (options: object) => {
-      const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options });
+      const answer = await api.postJson("/api/v1/share", { album_id: albumId, ...options }, owner);
       const { access_key: key } = (await answer.json()) as { access_key: string };
       return (await textOf(`/s/${key}/p/${id}`)) + (await textOf(`/s/${key}/`));
     };
@@ -145,8 +150,8 @@ describe("the page of a photo", () => {
   });
 });
 
-describe("what a messenger sees", () => {
-  test("title and one image, where neither password nor counted visits stand before it", async () => {
+describe("the preview of a messenger", () => {
+  test("has title and one image, if the link has neither a password nor counted visits", async () => {
     const { base, ids } = await shareAlbum({ link: { title: 'Two "weeks" & more' } });
     const metas = metasOf(await textOf(`${base}/`));
     expect(metas).toEqual({
@@ -160,7 +165,7 @@ describe("what a messenger sees", () => {
     });
   });
 
-  test("nothing of a link that does, nor of its page once it is open", async () => {
+  test("has nothing of a link with a password or counted visits, not even once it is open", async () => {
     for (const [link, form] of [
       [{ password }, new URLSearchParams({ password })],
       [{ max_views: 3 }, new URLSearchParams()],
@@ -182,8 +187,8 @@ describe("what a messenger sees", () => {
   });
 });
 
-describe("what the pages load", () => {
-  test("style and script are asked for again after a minute, by their ETag, through the gate", async () => {
+describe("style and script of the pages", () => {
+  test("are revalidated after a minute, by their ETag, through the gate", async () => {
     const { base, albumId } = await shareAlbum();
     for (const name of ["style", "script"]) {
       const first = await get(`${base}/${name}`);
@@ -195,7 +200,7 @@ describe("what the pages load", () => {
     expect((await get(`${base}/style`)).status).toBe(404);
   });
 
-  test("nothing runs or styles a page but the two files; the gone page loads nothing", async () => {
+  test("are the only ones that a page may load; the page of a gone link loads nothing", async () => {
     const { base } = await shareAlbum();
     const page = await get(`${base}/`);
     const policy = page.headers.get("content-security-policy");
@@ -212,7 +217,7 @@ describe("what the pages load", () => {
   });
 });
 
-test("too many guesses are told on a page, with how long to wait", async () => {
+test("too many attempts are answered by a page that says how long to wait", async () => {
   const { base } = await shareAlbum({ link: { password } });
   const guess = () =>
     api.request(`${base}/unlock`, {

@@ -1,11 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
-import { originalKey } from "#media/keys";
+import { createApp } from "#api/app";
+import { originalKey } from "#media/storage/keys";
 import { createTestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
 import { makeLink } from "#tests/support/links";
 import { formOf, upload } from "#tests/support/uploads";
-import { markedJpeg } from "#tests/fixtures/marked-pictures";
+import { heicGrid } from "#tests/fixtures/heic";
+import { markedGif, markedJpeg } from "#tests/fixtures/marked-pictures";
 import { animation, painted } from "#tests/fixtures/pictures";
 
 const api = await createTestApi();
@@ -23,7 +25,7 @@ const get = (path: string, headers: Record<string, string> = {}) => api.request(
 const bytesOf = async (answer: Response) => Buffer.from(await answer.arrayBuffer());
 const copies = async () => (await api.files()).filter((file) => file.includes(".shared."));
 
-test("a JPEG leaves with its coded pixels as they are, and nothing is stored for it", async () => {
+test("a shared JPEG keeps its coded pixels, and nothing is stored for it", async () => {
   const picture = await markedJpeg("MARKER");
   const { path } = await shareOriginal(picture);
   const answer = await get(path);
@@ -34,7 +36,7 @@ test("a JPEG leaves with its coded pixels as they are, and nothing is stored for
   expect(await copies()).toEqual([]);
 });
 
-test("a copy has length, ranges and an ETag that tells nothing of the original's hash", async () => {
+test("a copy has a length, ranges and an ETag that does not reveal the original's hash", async () => {
   const { path, photo } = await shareOriginal(await markedJpeg("MARKER", { width: 500 }));
   const whole = await get(path);
   const bytes = await bytesOf(whole);
@@ -64,8 +66,57 @@ test("a copy has length, ranges and an ETag that tells nothing of the original's
   expect((await get(path, { range: "bytes=1-2", "if-range": '"other"' })).status).toBe(200);
 });
 
-test("a GIF and an AVIF leave made anew: once, however many ask, and gone with the photo", async () => {
-  const gif = await animation(3, 64).withXmp("<x>MARKER</x>").gif().toBuffer();
+test("a shared long animation keeps its coded frames, and nothing is stored for it", async () => {
+  const gif = await markedGif("MARKER", 201);
+  const { path } = await shareOriginal(gif);
+  const answer = await get(path);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/gif"]);
+  const bytes = await bytesOf(answer);
+  expect(bytes.toString("latin1")).not.toContain("MARKER");
+  expect((await sharp(bytes).metadata()).pages).toBe(201);
+  expect(await copies()).toEqual([]);
+});
+
+test("a transparent HEIC is shared as WebP with its transparency, an opaque one as JPEG; both copies are reused and purged", async () => {
+  const red = { tiles: ["8-red" as const], columns: 1, width: 128, height: 128 };
+  const cases = [
+    [heicGrid({ ...red, alpha: "8-green" }), "image/webp", "webp"],
+    [heicGrid(red), "image/jpeg", "jpg"],
+  ] as const;
+  for (const [picture, mimeType, extension] of cases) {
+    const { id, path } = await shareOriginal(picture);
+    const answer = await get(path);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, mimeType]);
+    expect(answer.headers.get("content-disposition")).toBe(`inline; filename="photo.${extension}"`);
+    const { data, info } = await sharp(await bytesOf(answer))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels === 4]).toEqual([
+      128,
+      128,
+      extension === "webp",
+    ]);
+    expect(data[0]).toBeGreaterThan(240);
+    if (extension === "webp") expect(data[3]).toBeWithin(100, 200);
+    expect(await copies()).toHaveLength(1);
+
+    // As after a restart, with empty memory.
+    const restarted = createApp(api.deps);
+    const again = await restarted.handle(new Request(`http://localhost${path}`));
+    expect([again.status, again.headers.get("content-type"), again.headers.get("etag")]).toEqual([
+      200,
+      mimeType,
+      answer.headers.get("etag"),
+    ]);
+    const gone = await api.request(`/api/v1/photos/${id}?permanent=true`, { method: "DELETE" });
+    expect(gone.status).toBe(204);
+    expect(await copies()).toEqual([]);
+  }
+}, 60_000);
+
+test("an AVIF and a broken GIF are re-encoded once, whatever the number of requests, and the copy is purged with the photo", async () => {
+  const whole = await animation(3, 64).withXmp("<x>MARKER</x>").gif().toBuffer();
+  const gif = Buffer.concat([whole.subarray(0, -1), Buffer.from("MARKER")]);
   const avif = await painted(64, 48)
     .withExif({ IFD0: { Artist: "MARKER" } })
     .avif()
@@ -90,8 +141,8 @@ test("a GIF and an AVIF leave made anew: once, however many ask, and gone with t
   }
 });
 
-test("an upright picture made anew stands as its original is shown", async () => {
-  // A first end of image that never comes: not a format to copy piece by piece, though it decodes.
+test("a re-encoded picture has the orientation in which its original is displayed", async () => {
+  // Without an end-of-image marker the JPEG decodes, but cannot be copied segment by segment.
   const jpeg = await painted(96, 64).withMetadata({ orientation: 6 }).jpeg().toBuffer();
   const { path } = await shareOriginal(
     Buffer.concat([jpeg.subarray(0, -2), Buffer.from("MARKER")]),
@@ -103,7 +154,7 @@ test("an upright picture made anew stands as its original is shown", async () =>
   expect([width, height]).toEqual([64, 96]);
 });
 
-test("with show_metadata a generated image says that it is, and whether an own photo went into it", async () => {
+test("with show_metadata a generated image is marked as generated, and as composite if it is based on the owner's photo", async () => {
   const { db } = api.deps.database;
   const bytes = await painted(80, 64).png().toBuffer();
   const generate = async (sourceImageId: string | null) => {
@@ -133,7 +184,7 @@ test("with show_metadata a generated image says that it is, and whether an own p
     [await generate(null), "/trainedAlgorithmicMedia<"],
     [fromOwn, "/compositeWithTrainedAlgorithmicMedia<"],
     [await generate(fromOwn), "/compositeWithTrainedAlgorithmicMedia<"],
-    // An upload that a model made elsewhere is no photo of one's own.
+    // An upload that was generated elsewhere is not a photo of the owner.
     [
       await generate((await insertPhoto(db, { generation: { prompt: "x" } })).id),
       "/trainedAlgorithmicMedia<",

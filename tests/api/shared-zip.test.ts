@@ -19,7 +19,7 @@ for (const [at, bytes] of pictures.entries()) {
 }
 const albumId = await insertAlbum(api.deps.database.db, photoIds, "Sea");
 
-const doors = ["/api/v1/share", "/s"];
+const prefixes = ["/api/v1/share", "/s"];
 
 async function unzip(response: Response) {
   expect(response.status).toBe(200);
@@ -32,10 +32,10 @@ async function unzip(response: Response) {
 const sha256 = async (answer: Response) =>
   new Bun.CryptoHasher("sha256").update(await answer.bytes()).digest("hex");
 
-for (const door of doors) {
-  test(`${door}: the zip holds what leaves for each photo, and nothing of its name, time or content besides`, async () => {
+for (const prefix of prefixes) {
+  test(`${prefix}: the zip contains the shared copy of each photo, without its name, time or metadata`, async () => {
     const { key } = await makeLink(api, { album_id: albumId, allow_download: true });
-    const answer = await api.request(`${door}/${key}/download`);
+    const answer = await api.request(`${prefix}/${key}/download`);
     expect(answer.headers.get("content-disposition")).toBe('attachment; filename="Sea.zip"');
     const { bytes, entries } = await unzip(answer);
     expect(bytes.includes("MARKER")).toBe(false);
@@ -43,15 +43,15 @@ for (const door of doors) {
       ["photo.jpg", "1980-01-01T00:00:00.000Z"],
       ["photo.webp", "1980-01-01T00:00:00.000Z"],
     ]);
-    const alone = photoIds.map((id) => api.request(`${door}/${key}/photos/${id}/original`));
+    const alone = photoIds.map((id) => api.request(`${prefix}/${key}/photos/${id}/original`));
     expect(await Promise.all(alone.map(async (one) => sha256(await one)))).toEqual(
       entries.map((entry) => entry.sha256!),
     );
   });
 
-  test(`${door}: without allow_download, revoked or locked there is no zip`, async () => {
+  test(`${prefix}: there is no zip without allow_download, or if the link is revoked or locked`, async () => {
     const asked = async (link: { key: string }) =>
-      (await api.request(`${door}/${link.key}/download`)).status;
+      (await api.request(`${prefix}/${link.key}/download`)).status;
     expect(await asked(await makeLink(api, { album_id: albumId }))).toBe(404);
     const open = await makeLink(api, { photo_id: photoIds[0], allow_download: true });
     expect(await asked(open)).toBe(200);
@@ -65,14 +65,14 @@ for (const door of doors) {
   });
 }
 
-test("with metadata the zip holds the stored files under their names", async () => {
+test("with show_metadata the zip contains the stored files under their names", async () => {
   const link = { album_id: albumId, allow_download: true, show_metadata: true };
   const { key } = await makeLink(api, link);
   const { entries } = await unzip(await api.request(`/s/${key}/download`));
   expect(entries.map(({ name }) => name)).toEqual(["MARKER 0.jpg", "MARKER 1.jpg.webp"]);
 });
 
-test("a link that is revoked while its zip is made breaks the download off", async () => {
+test("revoking a link aborts the download of its zip", async () => {
   const { id, key } = await makeLink(api, { album_id: albumId, allow_download: true });
   const answer = await api.request(`/s/${key}/download`);
   await api.request(`/api/v1/share/links/${id}`, { method: "DELETE" });
@@ -80,7 +80,7 @@ test("a link that is revoked while its zip is made breaks the download off", asy
   expect(fault).toBeInstanceOf(Error);
 });
 
-test("a look at the headers makes no zip", async () => {
+test("a HEAD request makes no zip", async () => {
   const { key } = await makeLink(api, { album_id: albumId, allow_download: true });
   const head = await api.request(`/s/${key}/download`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-type")]).toEqual([200, "application/zip"]);

@@ -4,6 +4,7 @@ import { deflateSync, inflateSync } from "node:zlib";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
+import { createApp } from "#api/app";
 import { type Body, createTestApi } from "#tests/support/api";
 import {
   callAs,
@@ -13,6 +14,7 @@ import {
   type Visitor,
 } from "#tests/support/public-routes";
 import { insertAlbum } from "#tests/support/rows";
+import { openCountedDatabase } from "#tests/support/statements";
 import { painted, pngChunk, withPngChunks } from "#tests/fixtures/pictures";
 
 const canary = "CANARY-4711";
@@ -24,7 +26,7 @@ afterAll(() => api.close());
 
 let painting = 0;
 
-/** A picture as InvokeAI makes them, with a canary in every place that can hold a text. */
+/** A picture like InvokeAI's, with a canary in every field that can contain text. */
 async function uploadPicture(): Promise<string> {
   const png = await painted(96 + (painting += 1), 64)
     .withExif({
@@ -86,8 +88,8 @@ function postForm(path: string, fields: Record<string, string>, headers = {}) {
 const setLink = (id: string, change: Partial<typeof shareLinks.$inferInsert>) =>
   db.update(shareLinks).set(change).where(eq(shareLinks.id, id));
 
-describe("the owner's side", () => {
-  test("a link's key is shown once, its hash alone is kept, and a repeat does not show it again", async () => {
+describe("the owner's routes", () => {
+  test("a link's key is returned once, only its hash is stored, and a repeat does not return the key", async () => {
     const photo_id = await uploadPicture();
     const send = () =>
       api.postJson("/api/v1/share", { photo_id, password }, { "idempotency-key": "link" });
@@ -120,7 +122,7 @@ describe("the owner's side", () => {
     expect(JSON.stringify(api.lines)).not.toContain(made.access_key);
   }, 60_000);
 
-  test("a link wants exactly one target that there is, and an end in the future", async () => {
+  test("a link needs exactly one existing target, and an expiry in the future", async () => {
     const photo_id = await uploadPicture();
     const album_id = await insertAlbum(db, [photo_id]);
     const future = new Date(Date.now() + 60_000).toISOString();
@@ -139,7 +141,7 @@ describe("the owner's side", () => {
     expect(statuses).toEqual([400, 400, 400, 400, 400, 404, 404, 201]);
   });
 
-  test("a change moves nothing but what it names, and a revoked link stays in the list", async () => {
+  test("a change affects only the fields that it names, and a revoked link stays in the list", async () => {
     const expires_at = new Date(Date.now() + 3_600_000).toISOString();
     const { id, key } = await share({ photo_id: await uploadPicture(), expires_at });
     const patch = async (change: object): Promise<[number, Body]> => {
@@ -178,7 +180,7 @@ describe("the gate", () => {
     return api.request(path, manner.method ? { ...init, method: manner.method } : init);
   }
 
-  /** Ways to ask for the same that must not lead round the gate. */
+  /** Variants of a request that must not bypass the gate. */
   const manners: [string, Manner][] = [
     ["by cookie", { by: "cookie" }],
     ["for a range", { headers: { range: "bytes=0-0" } }],
@@ -211,7 +213,12 @@ describe("the gate", () => {
     return { ...link, photoId, albumId };
   }
 
-  /** A link that a visitor has opened already: with its password, and with one of its visits. */
+  async function sharePhoto(options: object = {}) {
+    const photoId = await uploadPicture();
+    return { ...(await share({ photo_id: photoId, allow_download: true, ...options })), photoId };
+  }
+
+  /** A link that a visitor has opened, with its password and one of its visits. */
   async function openedAlbum() {
     const target = await shareAlbum({ password, max_views: 5 });
     const unlocked = await unlock(target.key);
@@ -219,7 +226,7 @@ describe("the gate", () => {
     return { ...target, token: ((await first.json()) as Body).token as string };
   }
 
-  test("stands before every public route there is, and all of them open for who may pass", async () => {
+  test("guards every public route, and lets an authorized visitor through all of them", async () => {
     expect(openRoutesOf(api.deps).toSorted()).toEqual([...routes, ...linklessRoutes].toSorted());
     const target = await openedAlbum();
     const statuses = new Map<string, number>();
@@ -232,6 +239,66 @@ describe("the gate", () => {
     ]);
     expect([...statuses]).toEqual(expected);
   }, 60_000);
+
+  /** The ways in which a link with a password becomes invalid, for a visitor without a token. */
+  const endsOfLocked: [string, () => Promise<Target>][] = [
+    [
+      "revoked",
+      async () => {
+        const target = await shareAlbum({ password });
+        await api.request(`/api/v1/share/links/${target.id}`, { method: "DELETE" });
+        return target;
+      },
+    ],
+    [
+      "expired",
+      async () => {
+        const target = await shareAlbum({ password });
+        await setLink(target.id, { expiresAt: new Date(Date.now() - 1) });
+        return target;
+      },
+    ],
+    [
+      "used up",
+      async () => {
+        const target = await shareAlbum({ password, max_views: 2 });
+        await setLink(target.id, { viewCount: 2 });
+        return target;
+      },
+    ],
+    [
+      "of an album that was deleted",
+      async () => {
+        const target = await shareAlbum({ password });
+        await db.delete(albums).where(eq(albums.id, target.albumId));
+        return target;
+      },
+    ],
+    [
+      "of a photo in the trash",
+      async () => {
+        const target = await sharePhoto({ password });
+        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, target.photoId));
+        return target;
+      },
+    ],
+    [
+      "of a photo in the trash, with visits left",
+      async () => {
+        const target = await sharePhoto({ password, max_views: 3 });
+        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, target.photoId));
+        return target;
+      },
+    ],
+    [
+      "of a photo that was deleted",
+      async () => {
+        const target = await sharePhoto({ password });
+        await db.delete(photos).where(eq(photos.id, target.photoId));
+        return target;
+      },
+    ],
+  ];
 
   const gone: [string, string[], () => Promise<Target>][] = [
     [
@@ -279,10 +346,9 @@ describe("the gate", () => {
       "of a photo in the trash",
       routes,
       async () => {
-        const photoId = await uploadPicture();
-        const link = await share({ photo_id: photoId, allow_download: true });
-        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, photoId));
-        return { ...link, photoId };
+        const target = await sharePhoto();
+        await db.update(photos).set({ deletedAt: new Date() }).where(eq(photos.id, target.photoId));
+        return target;
       },
     ],
     [
@@ -316,11 +382,11 @@ describe("the gate", () => {
       images,
       async () => ({
         ...(await shareAlbum()),
-        photoId: "../../x",
+        photoId: "x..y",
       }),
     ],
     [
-      "that hands out no originals",
+      "without allow_download",
       images.filter((route) => route.endsWith("/original")),
       () => shareAlbum({ allow_download: false }),
     ],
@@ -332,10 +398,25 @@ describe("the gate", () => {
         key: "short",
       }),
     ],
+    ...endsOfLocked.map(([reason, make]): (typeof gone)[number] => [
+      `with a password that is ${reason}`.replace("that is of", "of"),
+      routes,
+      make,
+    ]),
+    [
+      "used up, with its password given",
+      routes,
+      async () => {
+        const target = await shareAlbum({ password, max_views: 2 });
+        const token = await unlock(target.key);
+        await setLink(target.id, { viewCount: 2 });
+        return { ...target, token };
+      },
+    ],
   ];
 
   test.each(gone)(
-    "answers a link %s like one that never was, on every route",
+    "answers a link %s like one that never existed, on every route",
     async (_reason, affected, make) => {
       const target = await make();
       const photoId = target.photoId.includes("/")
@@ -354,7 +435,30 @@ describe("the gate", () => {
     60_000,
   );
 
-  test("lets nobody in without the password of this very link, as it is now", async () => {
+  test("sends the database as many statements for an invalid link as for one that never existed", async () => {
+    const database = openCountedDatabase(api.deps.config.secrets.databaseUrl);
+    // A new app each time: the statements that a process sends only once count for both.
+    const startApp = () => createApp({ ...api.deps, database });
+    const unknown = { key: "A".repeat(43), photoId: crypto.randomUUID() };
+    for (const [reason, affected, make] of gone) {
+      const made = await make();
+      if (made.key.length !== unknown.key.length) continue;
+      const target = { ...made, photoId: encodeURIComponent(made.photoId) };
+      const [app, other] = [startApp(), startApp()];
+      for (const route of affected) {
+        const asked = async (asks: typeof app, visitor: Visitor) => {
+          const { path, init } = callAs(route, { password, ...visitor });
+          const before = database.statements();
+          const { status } = await asks.handle(new Request(`http://localhost${path}`, init));
+          return { reason, route, status, statements: database.statements() - before };
+        };
+        expect(await asked(app, target)).toEqual(await asked(other, unknown));
+      }
+    }
+    await database.close();
+  }, 60_000);
+
+  test("lets no visitor in without the current password of this link", async () => {
     const target = await shareAlbum({ password });
     const other = await shareAlbum({ password });
     const old = await unlock(target.key);
@@ -386,7 +490,7 @@ describe("the gate", () => {
     expect((await call("GET /api/v1/share/:key", { ...target, token: now })).status).toBe(200);
   }, 60_000);
 
-  test("says nothing of what it guards before the password, on the page too", async () => {
+  test("reveals nothing before the password is given, also on the page", async () => {
     const { key } = await shareAlbum({ password, title: "Secret title" });
     const page = await get(`/s/${key}/`);
     const text = await page.text();
@@ -410,10 +514,10 @@ describe("the gate", () => {
     ]);
   }, 60_000);
 
-  test("stops counting guesses with 429 before the password is even looked at", async () => {
+  test("answers too many attempts with 429 before the password is checked", async () => {
     const { key } = await shareAlbum({ password });
     const tries: number[] = [];
-    for (let guess = 0; guess < 21; guess += 1) {
+    for (let attempt = 0; attempt < 21; attempt += 1) {
       const answer = await api.postJson(`/api/v1/share/${key}/unlock`, { password: "wrong wrong" });
       tries.push(answer.status);
       if (answer.status === 429)
@@ -424,7 +528,7 @@ describe("the gate", () => {
     expect(right.status).toBe(429);
   }, 60_000);
 
-  test("of two visitors at once only one gets the last visit, and his pictures go on", async () => {
+  test("of two simultaneous visitors only one gets the last visit, and can still load its images", async () => {
     const target = await shareAlbum({ max_views: 1 });
     const answers = await Promise.all([1, 2, 3].map(() => get(`/api/v1/share/${target.key}`)));
     expect(answers.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([
@@ -438,18 +542,18 @@ describe("the gate", () => {
     expect(link!.viewCount).toBe(1);
   });
 
-  test("a counted link is opened by its button, not by being looked at", async () => {
+  test("a counted link is opened by its button, not by loading its page", async () => {
     const target = await shareAlbum({ max_views: 1 });
-    for (let looks = 0; looks < 3; looks += 1) {
+    for (let loads = 0; loads < 3; loads += 1) {
       const page = await get(`/s/${target.key}/`);
       expect([page.status, await page.text()]).toEqual([
         200,
         expect.stringContaining("<button>Open"),
       ]);
     }
-    const look = await api.request(`/api/v1/share/${target.key}`, { method: "HEAD" });
-    expect(look.status).toBe(200);
-    // As browsers send the forms of a page that tells no one where it is.
+    const head = await api.request(`/api/v1/share/${target.key}`, { method: "HEAD" });
+    expect(head.status).toBe(200);
+    // As browsers send the form of a page with `Referrer-Policy: no-referrer`.
     const opened = await postForm(`/s/${target.key}/unlock`, {}, { origin: "null" });
     expect(opened.status).toBe(303);
     const cookie = opened.headers.get("set-cookie")!.split(";")[0]!;
@@ -459,8 +563,8 @@ describe("the gate", () => {
   });
 });
 
-describe("what leaves", () => {
-  /** The bytes as they are and, of a PNG, what its compressed chunks hold. */
+describe("public answers", () => {
+  /** The bytes and, for a PNG, the content of its compressed chunks. */
   async function bytesOf(response: Response): Promise<string> {
     const body = Buffer.from(await response.arrayBuffer());
     const headers = JSON.stringify([...response.headers]);
@@ -482,7 +586,7 @@ describe("what leaves", () => {
     return found.join("\n");
   }
 
-  test("without show_metadata no public answer carries prompt, name, tags, EXIF or hash of a picture", async () => {
+  test("without show_metadata no public answer contains prompt, name, tags, EXIF or hash of a picture", async () => {
     const photoId = await uploadPicture();
     const albumId = await insertAlbum(db, [photoId], "Album");
     const [row] = await db.select().from(photos).where(eq(photos.id, photoId));
@@ -520,7 +624,7 @@ describe("what leaves", () => {
     }
   });
 
-  test("with show_metadata the stored bytes and the told fields leave, and nothing of the owner's side", async () => {
+  test("with show_metadata they contain the stored bytes and the documented fields, and no other fields of the owner", async () => {
     const photoId = await uploadPicture();
     const { key } = await share({ photo_id: photoId, allow_download: true, show_metadata: true });
     const shown = (await (await get(`/api/v1/share/${key}`)).json()) as Body;
@@ -533,7 +637,7 @@ describe("what leaves", () => {
     expect(await original.arrayBuffer()).toEqual(await own.arrayBuffer());
   });
 
-  test("a text in a title or an album's name is text on the page, in attributes too", async () => {
+  test("markup in a title or an album's name is plain text on the page, also in attributes", async () => {
     const name = `"><script>alert(1)</script>`;
     const photoId = await uploadPicture();
     await db.update(photos).set({ title: name }).where(eq(photos.id, photoId));
@@ -545,7 +649,7 @@ describe("what leaves", () => {
     expect(page).toContain("&quot;>&lt;script>");
   });
 
-  test("every public answer carries the headers that keep a link to itself", async () => {
+  test("every public answer has the headers that keep a link private", async () => {
     const photoId = await uploadPicture();
     const { key } = await share({ photo_id: photoId });
     const policies = new Map<string, string | null>();
@@ -570,7 +674,7 @@ describe("what leaves", () => {
     ]);
   });
 
-  test("a revoked link answers 404 also to a browser that has the picture", async () => {
+  test("a revoked link answers 404 also to a browser that has cached the image", async () => {
     const photoId = await uploadPicture();
     const { id, key } = await share({ photo_id: photoId });
     const path = `/s/${key}/photos/${photoId}/preview`;
@@ -581,7 +685,7 @@ describe("what leaves", () => {
     expect((await get(path, { "if-none-match": etag })).status).toBe(404);
   });
 
-  test("an album's page shows what is in it now, in its order, page by page", async () => {
+  test("an album lists its current photos, in album order, page by page", async () => {
     const ids = [await uploadPicture(), await uploadPicture(), await uploadPicture()];
     const { key } = await share({ album_id: await insertAlbum(db, ids) });
     const whole = (await (await get(`/api/v1/share/${key}?limit=2`)).json()) as Body;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { serve } from "#api/serve";
 import { loadConfig } from "#config";
-import { createDiskStorage } from "#media/disk";
+import { createDiskStorage } from "#media/storage/disk";
 import { createTestDatabase } from "#tests/support/database";
 import { insertPhoto } from "#tests/support/rows";
 
@@ -37,9 +37,9 @@ test("the api starts without a workflow service, twice on the same data, and two
   for (const { url } of [first, second]) expect((await fetch(`${url}/health`)).status).toBe(200);
   await Promise.all([first.stop(), second.stop()]);
   await database.drop();
-}, 30_000);
+}, 60_000);
 
-test("on a schema that is behind it refuses to start and names the command", async () => {
+test("on an outdated schema it refuses to start and names the command", async () => {
   const database = await createTestDatabase();
   await database.sql`delete from drizzle.__drizzle_migrations`;
   expect(await refusal(database.url, "b")).toContain("./gallery migrate");

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { factsOf } from "#activities/adapters/invokeai/bases";
-import { type Model, models } from "#db/schema/models";
+import { type Model, modelPlaces } from "#db/schema/models";
 import { slots } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
 import { insertModel } from "#tests/support/rows";
@@ -12,7 +12,7 @@ afterAll(() => api.close());
 
 const post = (path: string, body: object) => api.call("POST", `/generation${path}`, body);
 
-/** A main model of a base as the worker would have written it. */
+/** A main model of a base, as the worker would write it. */
 async function insertMain(base: string, overrides: Partial<Model> = {}): Promise<Model> {
   const facts = factsOf({ base, variant: overrides.variant ?? null });
   if (!facts) throw new Error(`nothing is known of ${base}`);
@@ -30,7 +30,7 @@ async function requestStep(parameters: object, rest: object = {}): Promise<[numb
 
 const faultsOf = (answer: Body) => answer.error.details.errors.map((fault: Body) => fault.path);
 
-describe("what means nothing to a base is refused before anything is queued", () => {
+describe("parameters that a base does not support are refused before anything is queued", () => {
   test.each([
     ["sd-1", { guidance: 4 }, "guidance"],
     ["sd-1", { clip_skip: 13 }, "clip_skip"],
@@ -68,7 +68,7 @@ describe("what means nothing to a base is refused before anything is queued", ()
     expect(step.parameters.guidance).toBeUndefined();
   });
 
-  test("a base that no graph is built for", async () => {
+  test("an unsupported base", async () => {
     const other = await insertPart("main", "cogview4");
     const [status, { error }] = await requestStep({ model_key: other.key });
     expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
@@ -77,8 +77,8 @@ describe("what means nothing to a base is refused before anything is queued", ()
 });
 
 describe("FLUX", () => {
-  test("takes its encoders and its VAE from the models that are there, and says which it took", async () => {
-    await db.update(models).set({ isAvailable: false });
+  test("uses the available encoders and VAE, and returns which", async () => {
+    await db.delete(modelPlaces);
     const main = await insertMain("flux", { variant: "dev" });
     const missing = async () => (await requestStep({ model_key: main.key }))[1].error;
     expect(await missing()).toMatchObject({
@@ -110,7 +110,7 @@ describe("FLUX", () => {
   });
 });
 
-test("a model under a new key is found by the old one, and by its hash where the key is of another server", async () => {
+test("a model with a new key is found by its old key, and by its hash if the key is from another server", async () => {
   const old = await insertMain("sdxl", { isAvailable: false });
   const lora = await insertPart("lora", "sdxl", { isAvailable: false });
   const again = await insertMain("sdxl", { hash: old.hash });
@@ -125,7 +125,7 @@ test("a model under a new key is found by the old one, and by its hash where the
     expect(step).toMatchObject({ model_key: again.key, model_hash: old.hash });
     expect(step.parameters.loras).toEqual([{ model_key: loraAgain.key, weight: 0.5 }]);
   }
-  await db.update(models).set({ isAvailable: false }).where(eq(models.key, again.key));
+  await db.delete(modelPlaces).where(eq(modelPlaces.key, again.key));
   const [status, { error }] = await requestStep({ model_key: old.key });
   expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
 });

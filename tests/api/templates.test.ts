@@ -20,7 +20,7 @@ const make = async (more: object = {}): Promise<Body> => {
   return template;
 };
 
-test("a template is made, shown, changed and deleted", async () => {
+test("a template is created, read, changed and deleted", async () => {
   const made = await make({
     name: "  Cafe\u0301 ",
     prompt_text: "  two spaces stay",
@@ -54,7 +54,7 @@ test("a template is made, shown, changed and deleted", async () => {
   }
 });
 
-test("what is no template is refused, and nothing is made of it", async () => {
+test("an invalid template is refused, and nothing is stored", async () => {
   const whole = { name: "Harbour", prompt_text: "a harbour" };
   const bad: object[] = [
     {},
@@ -70,7 +70,7 @@ test("what is no template is refused, and nothing is made of it", async () => {
   expect((await call("GET", ""))[1].total).toBe(0);
 });
 
-test("the list is found by favourite, category and words, and pages by cursor", async () => {
+test("the list is filtered by favourite, category and words, and paged by cursor", async () => {
   const [harbour, wood, both] = [
     await make(),
     await make({ name: "Wood", prompt_text: "100% pine", category: "Nature" }),
@@ -90,7 +90,7 @@ test("the list is found by favourite, category and words, and pages by cursor", 
   expect((await call("GET", `?favorite=true&cursor=${first.next_cursor}`))[0]).toBe(400);
 });
 
-test("one Idempotency-Key makes one template, also when it is sent twenty times at once", async () => {
+test("one Idempotency-Key creates one template, even if sent twenty times at once", async () => {
   const body = { name: "Once", prompt_text: "a single lighthouse" };
   const headers = { "idempotency-key": "template-1" };
   const answers = await Promise.all(

@@ -13,7 +13,7 @@ async function asked(method: string, path: string, sent: Json) {
   return { status, body };
 }
 
-test("a bound on a text counts characters: an emoji is one, in names, titles and tags", async () => {
+test("length limits count characters: an emoji is one, in names, titles and tags", async () => {
   const { id } = await uploadedPhoto(api, 31_001);
   const session = { entry_type: "scratch" };
   const cases: [string, string, Json, string, number][] = [
@@ -38,7 +38,7 @@ test("a bound on a text counts characters: an emoji is one, in names, titles and
   }
 });
 
-test("a title in an upload's form counts the same", async () => {
+test("the title of an upload's form is counted the same way", async () => {
   const send = async (length: number) => {
     const form = formOf([{ bytes: await pngOfShade(31_100 + length), name: "a.png" }]);
     form.append("title", smile.repeat(length));
@@ -48,13 +48,13 @@ test("a title in an upload's form counts the same", async () => {
   expect((await send(201)).status).toBe(400);
 });
 
-test("names and titles are trimmed and NFC, and a name of spaces is none", async () => {
+test("names and titles are trimmed and NFC, and a blank name is refused", async () => {
   const { status, body } = await asked("POST", "/albums", { name: "  Cafe\u0301 \n" });
   expect({ status, name: body["name"] }).toEqual({ status: 201, name: "Café" });
   expect((await asked("POST", "/albums", { name: " \t " })).status).toBe(400);
 });
 
-test("what is required and missing is said to be, not to be too short", async () => {
+test("a missing field is reported as missing, not as too short", async () => {
   const { status, body } = await asked("POST", "/albums", { description: "of the sea" });
   expect(status).toBe(400);
   expect(body["error"].details.errors).toEqual([
@@ -62,7 +62,7 @@ test("what is required and missing is said to be, not to be too short", async ()
   ]);
 });
 
-test("NUL and half a character are 400 in any field, also as a name of one", async () => {
+test("NUL and a lone surrogate are 400 in any field and in its name", async () => {
   for (const text of ["a\0b", "\ud800", "a\udc00"]) {
     for (const body of [
       { name: text },
@@ -74,7 +74,7 @@ test("NUL and half a character are 400 in any field, also as a name of one", asy
   }
 });
 
-test("a moment of a day that there is not is 400, a leap day is one", async () => {
+test("a date that does not exist is 400, a leap day is valid", async () => {
   const { id } = await uploadedPhoto(api, 31_002);
   const until = (moment: string) =>
     asked("POST", "/share", { photo_id: id, expires_at: moment }).then(({ status }) => status);

@@ -20,7 +20,7 @@ const told = async (id: string) =>
     .map(({ type, data }) => [type, data["album_ids"]]);
 
 describe("the trash", () => {
-  test("shows when a photo is purged, by the retention that holds now", async () => {
+  test("returns when a photo is purged, by the current retention", async () => {
     const photo = await insertPhoto(db, { deletedAt: new Date("2026-01-10T12:00:00Z") });
     const shown = async () => (await call("GET", `/photos/${photo.id}`))[1].purge_at;
     expect(await shown()).toBe("2026-02-09T12:00:00.000Z");
@@ -35,7 +35,7 @@ describe("the trash", () => {
     await call("PATCH", "/settings", { library: { trash_retention_days: 30 } });
   });
 
-  test("each way is told once, with the albums whose counts change", async () => {
+  test("moving into it and out of it each has one event, with the albums whose counts change", async () => {
     const photo = await insertPhoto(db);
     const album = await insertAlbum(db, [photo.id]);
     const countOf = async () => (await call("GET", `/albums/${album}`))[1].photo_count;
@@ -54,7 +54,7 @@ describe("the trash", () => {
 });
 
 describe("a photo deleted for good", () => {
-  test("is gone with its files and its row, and its bytes may come again as a new photo", async () => {
+  test("is removed with its files and its row, and its bytes can be uploaded again as a new photo", async () => {
     const before = await api.files();
     const photo = await uploadedPhoto(api, 1);
     await call("DELETE", `/photos/${photo["id"]}`);
@@ -65,7 +65,7 @@ describe("a photo deleted for good", () => {
     expect([again.status, again.body["id"] === photo["id"]]).toEqual([201, false]);
   });
 
-  test("whose files cannot be removed now is hidden at once, and left to the next purge", async () => {
+  test("whose files cannot be removed is hidden at once, and left to the next purge", async () => {
     const photo = await uploadedPhoto(api, 2);
     const { storage } = api.deps;
     const broken = spyOn(storage, "remove").mockImplementation(() =>
@@ -77,7 +77,7 @@ describe("a photo deleted for good", () => {
     expect(await rowOf(photo["id"])).toMatchObject({ mimeType: "image/png", filename: "" });
   });
 
-  test("stays as a node without picture where something was made of it, and nothing private stays in it", async () => {
+  test("stays in the lineage without an image if others were made from it, and without private data", async () => {
     const marker = "marker-of-something-private";
     const source = await insertPhoto(db, {
       filename: `${marker}.png`,
@@ -112,7 +112,7 @@ describe("a photo deleted for good", () => {
     expect((await call("GET", `/photos/${child.id}`))[1].source_image_id).toBe(source.id);
   });
 
-  test("is 404 in every route, also as a source or a choice, and no list shows it", async () => {
+  test("is 404 on every route, also as a source, cover or share target, and in no list", async () => {
     const photo = await insertPhoto(db);
     await insertPhoto(db, { sourceImageId: photo.id });
     await call("DELETE", `/photos/${photo.id}?permanent=true`);
@@ -141,7 +141,7 @@ describe("a photo deleted for good", () => {
     }
   });
 
-  test("is not missing to its step: a retry does not make it again", async () => {
+  test("does not count as missing for its step: a retry does not generate it again", async () => {
     const model = await insertModel(db);
     const [, session] = await call("POST", "/generation/sessions", { entry_type: "scratch" });
     const [, step] = await call("POST", `/generation/sessions/${session.id}/steps`, {
@@ -177,7 +177,7 @@ describe("a photo deleted for good", () => {
     expect(status.retrieval_status).toEqual({ total: 0, completed: 0, pending: 0, failed: 0 });
   });
 
-  test("takes its share links along, and an album falls back to another cover", async () => {
+  test("loses its share links, and its album falls back to another cover", async () => {
     const [cover, other] = [await insertPhoto(db), await insertPhoto(db)];
     const album = await insertAlbum(db, [cover.id, other.id]);
     await call("PATCH", `/albums/${album}`, { cover_photo_id: cover.id });

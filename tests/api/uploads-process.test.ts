@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api.stop());
 
-/** A picture of exactly so many bytes; a private chunk that decoders skip fills it up. */
+/** A picture of exactly `bytes` bytes, padded with a private chunk that decoders skip. */
 function pngOfBytes(bytes: number, fill: number): Buffer {
   return withPngChunks(png, pngChunk("prVt", Buffer.alloc(bytes - png.length - 12, fill)));
 }
@@ -30,7 +30,7 @@ const entries = async () =>
     .map((entry) => entry.name);
 
 test("uploads: ten files of 20 MiB grow the api's VmRSS by less than 100 MB", async () => {
-  // What a process takes for its first picture of all is no matter of these files.
+  // The memory for the very first picture of a process is not counted.
   expect((await post(formOf([{ bytes: png }]))).status).toBe(201);
   const files = Array.from({ length: 10 }, (_, n) => ({ bytes: pngOfBytes(20 * MiB, n + 1) }));
   const form = formOf(files);
@@ -53,7 +53,7 @@ test("uploads: 21 MiB is 413 in the error body, also over the wire, and nothing 
   expect(response.status).toBe(413);
   expect(await response.json()).toMatchObject({ error: { code: "payload_too_large" } });
   expect((await entries()).toSorted()).toEqual(before);
-}, 30_000);
+}, 60_000);
 
 test("uploads: a connection cut half-way leaves no file and no row", async () => {
   const rows = await api.database.db.$count(photos);
@@ -71,7 +71,7 @@ test("uploads: a connection cut half-way leaves no file and no row", async () =>
   expect(await api.database.db.$count(photos)).toBe(rows);
 });
 
-test("uploads: the picture of a killed api leaves a file that is still marked as unfinished, and no row", async () => {
+test("uploads: a killed api leaves a file that is still marked as unfinished, and no row", async () => {
   const other = await startApiProcess();
   const socket = await openUpload(1_000_000, other.url);
   socket.on("error", () => {});
@@ -86,9 +86,9 @@ test("uploads: the picture of a killed api leaves a file that is still marked as
   expect(await other.database.db.$count(photos)).toBe(0);
   socket.destroy();
   await other.stop();
-}, 30_000);
+}, 60_000);
 
-test("a picture and a range of it come over the wire with true lengths, HEAD with the same and no body", async () => {
+test("a picture and a range of it are sent with correct lengths, HEAD with the same and no body", async () => {
   const posted = await post(formOf([{ bytes: pngOfBytes(900_000, 7) }]));
   const { id } = (await posted.json()) as { id: string };
   const url = `${api.url}/api/v1/photos/${id}`;
@@ -104,7 +104,7 @@ test("a picture and a range of it come over the wire with true lengths, HEAD wit
   expect((await head.arrayBuffer()).byteLength).toBe(0);
 });
 
-test("SIGTERM lets an upload that is being received finish", async () => {
+test("SIGTERM lets a running upload finish", async () => {
   const other = await startApiProcess();
   const body = Buffer.concat([png, Buffer.from("\r\n--cut--\r\n")]);
   const socket = await openUpload(body.length, other.url);
@@ -119,7 +119,7 @@ test("SIGTERM lets an upload that is being received finish", async () => {
   expect(await stopped).toBe(0);
   expect(answer).toStartWith("HTTP/1.1 201");
   await other.stop();
-}, 30_000);
+}, 60_000);
 
 /** A form on a raw socket, up to the first byte of its file; `bytes` are to follow. */
 async function openUpload(bytes: number, url = api.url): Promise<Socket> {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { albumPhotos } from "#db/schema/albums";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
@@ -16,7 +16,7 @@ const countPhotos = () => api.deps.database.db.$count(photos);
 
 afterAll(() => api.close());
 
-/** Runs what should be refused and makes sure that it left neither row nor file. */
+/** Runs a request that should be refused, and checks that it left neither row nor file. */
 async function leavesNothing<T>(work: () => Promise<T>): Promise<T> {
   const before = { rows: await countPhotos(), files: (await api.files()).toSorted() };
   const result = await work();
@@ -53,7 +53,7 @@ describe("one file", () => {
     ]);
   });
 
-  test("a HEIC is kept as it came and shown as WebP, turned as it says", async () => {
+  test("a HEIC is stored unchanged and its derivatives are upright WebP", async () => {
     const bytes = heicGrid({
       tiles: ["8-red", "8-green"],
       columns: 2,
@@ -69,23 +69,23 @@ describe("one file", () => {
     expect(bytes.equals(Buffer.from(await original.arrayBuffer()))).toBe(true);
     const thumbnail = await api.request(body["thumbnail_url"]);
     expect(thumbnail.headers.get("content-type")).toBe("image/webp");
-  }, 30_000);
+  }, 60_000);
 
-  test("an upload with an album becomes its last photo", async () => {
+  test("an upload with an album becomes the album's last photo", async () => {
     const albumId = await insertAlbum(api.deps.database.db, []);
     const { body } = await upload(api, formOf([{ bytes: await fresh() }], { album_id: albumId }));
     const rows = await api.deps.database.db.select().from(albumPhotos);
     expect(rows.filter((row) => row.albumId === albumId)).toMatchObject([{ photoId: body["id"] }]);
   });
 
-  test("an upload to an album that is not there is 404, names the field and keeps nothing", async () => {
+  test("an upload to an unknown album is 404, names the field and stores nothing", async () => {
     const form = formOf([{ bytes: await fresh() }], { album_id: crypto.randomUUID() });
     const { status, body } = await leavesNothing(() => upload(api, form));
     expect(status).toBe(404);
     expect(body).toMatchObject({ error: { code: "not_found", details: { path: "album_id" } } });
   });
 
-  test("every fault of the fields is named, and nothing is kept", async () => {
+  test("every fault of the fields is listed, and nothing is stored", async () => {
     const form = formOf([{ bytes: await fresh() }], {
       album_id: "no-id",
       title: "x".repeat(201),
@@ -122,9 +122,21 @@ describe("duplicates", () => {
   test("two identical uploads at once make one photo", async () => {
     const bytes = await fresh();
     const before = { rows: await countPhotos(), files: (await api.files()).length };
+    const count = 8;
+    const { storage } = api.deps;
+    const commit = storage.commit.bind(storage);
+    const allDecoded = Promise.withResolvers<void>();
+    let decoded = 0;
+    // None finds the row of another before it has stored files of its own.
+    const together = spyOn(storage, "commit").mockImplementation(async (staged, key) => {
+      if ((decoded += 1) === count) allDecoded.resolve();
+      await allDecoded.promise;
+      return commit(staged, key);
+    });
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => upload(api, formOf([{ bytes }]))),
+      Array.from({ length: count }, () => upload(api, formOf([{ bytes }]))),
     );
+    together.mockRestore();
     const created = answers.filter(({ status }) => status === 201);
     expect(created).toHaveLength(1);
     expect(new Set(answers.map(({ body }) => body["id"])).size).toBe(1);
@@ -134,7 +146,7 @@ describe("duplicates", () => {
 });
 
 describe("several files", () => {
-  test("each file stands alone: created, duplicate or rejected", async () => {
+  test("each file is handled separately: created, duplicate or rejected", async () => {
     const known = await fresh();
     await upload(api, formOf([{ bytes: known }]));
     const { status, body } = await upload(
@@ -163,7 +175,7 @@ describe("several files", () => {
   });
 });
 
-describe("uploads: the contract's code for each, nothing left behind", () => {
+describe("uploads: each fault has its code and leaves nothing behind", () => {
   const whole = () => painted(400, 300).png().toBuffer();
   const cases: [string, number, string, () => Promise<Uint8Array> | Uint8Array][] = [
     ["wrong type", 415, "unsupported_media_type", () => Buffer.from("%PDF-1.7 hello")],
@@ -186,7 +198,7 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect(answer.body["request_id"]).toBe(answer.headers.get("x-request-id"));
   });
 
-  test("a polyglot that decodes is kept as it is, and goes out as what it was told to be", async () => {
+  test("a polyglot that decodes is stored unchanged, and sent with the type that was detected", async () => {
     const script = "<script>alert(1)</script>";
     const bytes = Buffer.concat([await fresh(), Buffer.from(script)]);
     const { status, body } = await upload(
@@ -203,7 +215,7 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect(thumbnail).not.toContain(script);
   });
 
-  test("a name with path parts and control characters is a name for people, never a path", async () => {
+  test("a filename with path parts and control characters is cleaned for display, and never used as a path", async () => {
     const { body: form, contentType } = rawForm([
       {
         headers: [
@@ -256,7 +268,7 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect(response.status).toBe(400);
   });
 
-  test("a Content-Digest that differs is 400, one that is right is 201", async () => {
+  test("a wrong Content-Digest is 400, a correct one is 201", async () => {
     const bytes = await fresh();
     const right = createHash("sha256").update(bytes).digest("base64");
     const send = (digest: string) => {
@@ -282,7 +294,92 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect((await send(right)).status).toBe(201);
   });
 
-  test("what is no form is 415, a boundary that is too long 400", async () => {
+  const sendWithDigest = async (digest: string) => {
+    const { body, contentType } = rawForm([
+      {
+        headers: [
+          'Content-Disposition: form-data; name="file"; filename="a.png"',
+          `Content-Digest: ${digest}`,
+        ],
+        body: await fresh(),
+      },
+    ]);
+    return api.request("/api/v1/photos", {
+      method: "POST",
+      body: body as Uint8Array<ArrayBuffer>,
+      headers: { "content-type": contentType },
+    });
+  };
+
+  test("an unreadable sha-256 Content-Digest is 400, and nothing is stored", async () => {
+    const hash = createHash("sha256").update("x").digest("base64");
+    const unreadable = [
+      `sha-256=${hash}`,
+      `sha-256=:${hash}`,
+      `sha-256=${hash}:`,
+      `sha-256=:${hash.slice(4)}:`,
+      `sha-256=:AAAA${hash}:`,
+      `sha-256=:${hash.replace(/^./, "!")}:`,
+      `sha-256=:${hash.replace(/^./, "-")}:`,
+      `sha-256=:${Buffer.alloc(32).toString("hex")}:`,
+      `SHA-256=${hash}`,
+      "sha-256=::",
+      "sha-256=",
+      "sha-256",
+      `sha-512=:AAAA:, sha-256=${hash}`,
+      `sha-256=:${hash}:x`,
+    ];
+    for (const digest of unreadable) {
+      const answer = await leavesNothing(() => sendWithDigest(digest));
+      expect({ digest, status: answer.status }).toEqual({ digest, status: 400 });
+      const { error } = (await answer.json()) as Record<string, any>;
+      expect(error.details.errors).toMatchObject([{ path: "file" }]);
+      expect(error.details.errors[0].message).toContain("sha-256=:");
+    }
+  });
+
+  test("a Content-Digest of other kinds is ignored", async () => {
+    for (const digest of ["sha-512=:AAAA:", "md5=x, crc32c=:!:", "", "sha-2560=x", "xsha-256=x"]) {
+      expect({ digest, status: (await sendWithDigest(digest)).status }).toEqual({
+        digest,
+        status: 201,
+      });
+    }
+  });
+
+  test("a form with too many fields is 400 and says how many are allowed", async () => {
+    const form = formOf([], { tags: Array.from({ length: 129 }, (_, n) => `t${n}`) });
+    const { status, body } = await upload(api, form);
+    expect(status).toBe(400);
+    expect(body["error"].details.errors).toEqual([{ path: "", message: "at most 128 fields" }]);
+  });
+
+  test("a file has the name that the form encodes, and is found under no other", async () => {
+    const names: [string, string][] = [
+      [`filename="fallback.png"; filename*=UTF-8''gr%C3%BC%C3%9Fe.png`, "grüße.png"],
+      ["filename*=ISO-8859-1''caf%E9.png", "café.png"],
+      [`filename="=?UTF-8?B?${Buffer.from("日本.png").toString("base64")}?="`, "日本.png"],
+      [`filename="x; name=\\"title\\".png"`, 'x; name="title".png'],
+      [`filename*=UTF-8''..%2F..%2Fetc%2Fcron.png`, "cron.png"],
+    ];
+    for (const [written, meant] of names) {
+      const { body, contentType } = rawForm([
+        {
+          headers: [`Content-Disposition: form-data; ${written}; name="file"`],
+          body: await fresh(),
+        },
+      ]);
+      const answer = await api.request("/api/v1/photos", {
+        method: "POST",
+        body: body as Uint8Array<ArrayBuffer>,
+        headers: { "content-type": contentType },
+      });
+      const { filename } = (await answer.json()) as Record<string, string>;
+      expect({ written, filename }).toEqual({ written, filename: meant });
+    }
+  });
+
+  test("a body that is not a form is 415, a boundary that is too long 400", async () => {
     const json = await api.postJson("/api/v1/photos", {});
     expect(json.status).toBe(415);
     const long = await api.request("/api/v1/photos", {
@@ -293,7 +390,7 @@ describe("uploads: the contract's code for each, nothing left behind", () => {
     expect(long.status).toBe(400);
   });
 
-  test("a file under another name is told where files go, and is not kept", async () => {
+  test("a file in another field is refused with the right field's name, and not stored", async () => {
     const form = formOf([]);
     form.append("files", new Blob([new Uint8Array(await fresh())]), "a.png");
     const { status, body } = await leavesNothing(() => upload(api, form));

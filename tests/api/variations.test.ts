@@ -13,7 +13,7 @@ const vae = await insertModel(db, { name: "Soft", type: "vae", defaults: null, a
 const lora = await insertModel(db, { name: "Ink", type: "lora", defaults: null, accepts: null });
 
 afterAll(() => api.close());
-beforeEach(() => void (api.temporal.told.length = 0));
+beforeEach(() => void (api.temporal.calls.length = 0));
 
 async function vary(photoId: string, body: object = {}, headers: Record<string, string> = {}) {
   const path = `/api/v1/photos/${photoId}/variations`;
@@ -27,7 +27,7 @@ async function accepted(photoId: string, body: object = {}): Promise<Body> {
   return answer.body;
 }
 
-/** A photo that was made here with everything that can be said. */
+/** A photo generated here, with every parameter recorded. */
 async function insertGenerated(made: GenerationMetadata = {}, sourceImageId?: string) {
   return insertPhoto(db, {
     kind: "generated",
@@ -52,8 +52,8 @@ async function insertGenerated(made: GenerationMetadata = {}, sourceImageId?: st
   });
 }
 
-describe("of a photo that was generated here", () => {
-  test("every parameter is recalled, with new seeds, and the workflow is told", async () => {
+describe("a variation of a photo that was generated here", () => {
+  test("recalls every parameter, with new seeds, and notifies the workflow", async () => {
     const photo = await insertGenerated();
     const { session, step } = await accepted(photo.id, { count: 3 });
     expect(session).toMatchObject({
@@ -84,10 +84,10 @@ describe("of a photo that was generated here", () => {
     expect(step.source_image_id).toBeUndefined();
     expect(step.parameters.strength).toBeUndefined();
     expect(step.seeds[0]).not.toBe(77);
-    expect(api.temporal.told).toEqual([["stepRequested", session.id, step.id]]);
+    expect(api.temporal.calls).toEqual([["stepRequested", session.id, step.id]]);
   });
 
-  test("same_seed and seed say where the seeds begin; a body says anything else otherwise", async () => {
+  test("begins its seeds at same_seed or seed, and takes every other field of the body", async () => {
     const photo = await insertGenerated();
     expect((await accepted(photo.id, { same_seed: true, count: 2 })).step.seeds).toEqual([77, 78]);
     const { step } = await accepted(photo.id, {
@@ -103,7 +103,7 @@ describe("of a photo that was generated here", () => {
     expect(step.parameters.vae_key).toBeUndefined();
   });
 
-  test("image to image starts again from the source it had, with its strength", async () => {
+  test("is image to image from the same source with the same strength, if the photo was", async () => {
     const source = await insertPhoto(db);
     const photo = await insertGenerated({ strength: 0.4 }, source.id);
     const { session, step } = await accepted(photo.id);
@@ -118,7 +118,7 @@ describe("of a photo that was generated here", () => {
     expect(gone.body.error.message).toContain("deleted for good");
   });
 
-  test("of another base only prompts are recalled; what the other model does not take is left out", async () => {
+  test("with a model of another base recalls only prompts, and omits what that model does not accept", async () => {
     const other = await insertModel(db, {
       base: "flux",
       accepts: { ...model.accepts!, negativePrompt: false, maxClipSkip: 0 },
@@ -139,13 +139,13 @@ describe("of a photo that was generated here", () => {
     ]);
   });
 
-  test("the model is found again by its hash when InvokeAI gave it another key", async () => {
+  test("finds the model by its hash if InvokeAI gave it another key", async () => {
     const again = await insertModel(db, { hash: "blake3:moved" });
     const photo = await insertGenerated({ modelKey: "old", modelHash: "blake3:moved" });
     expect((await accepted(photo.id)).step.model_key).toBe(again.key);
   });
 
-  test("a lineage shows a variation, and image to image as such", async () => {
+  test("has an edge of kind variation in the lineage", async () => {
     const photo = await insertGenerated();
     const { session, step } = await accepted(photo.id);
     const [row] = await db.select().from(steps).where(eq(steps.id, step.id));
@@ -169,10 +169,10 @@ describe("of a photo that was generated here", () => {
   });
 });
 
-describe("of an uploaded picture that some model made", () => {
+describe("a variation of an upload with recorded parameters", () => {
   const upload = (generation: GenerationMetadata) => insertPhoto(db, { generation });
 
-  test("its own record is recalled as far as InvokeAI has the parts", async () => {
+  test("recalls its parameters, as far as InvokeAI has the models", async () => {
     const photo = await upload({
       prompt: "ships, <lora:ink:0.8> <lora:unknown:1>",
       negativePrompt: "people",
@@ -202,7 +202,7 @@ describe("of an uploaded picture that some model made", () => {
     expect(step.source_image_id).toBeUndefined();
   });
 
-  test("a model that InvokeAI does not have is told, and what to send instead", async () => {
+  test("is refused if InvokeAI does not have its model, and says what to send instead", async () => {
     const photo = await upload({ prompt: "ships", modelName: "never seen" });
     const { status, body } = await vary(photo.id);
     expect(status).toBe(400);
@@ -215,14 +215,14 @@ describe("of an uploaded picture that some model made", () => {
     expect((await accepted(photo.id, named)).step.model_key).toBe(model.key);
   });
 
-  test("a name that two models have decides nothing", async () => {
+  test("is refused if two models have the recorded name", async () => {
     await insertModel(db, { name: "Twin" });
     await insertModel(db, { name: "twin", base: "sdxl" });
     const photo = await upload({ prompt: "ships", modelName: "Twin" });
     expect((await vary(photo.id)).body.error.message).toContain("several models");
   });
 
-  test("a seed that InvokeAI cannot draw from is refused as the same seed", async () => {
+  test("refuses same_seed if InvokeAI does not accept the seed", async () => {
     const photo = await upload({ prompt: "ships", modelKey: model.key, seed: 2 ** 40 });
     const { status, body } = await vary(photo.id, { same_seed: true });
     expect(status).toBe(400);
@@ -231,8 +231,8 @@ describe("of an uploaded picture that some model made", () => {
   });
 });
 
-describe("of a plain photo", () => {
-  test("it is the source, in its own shape, and a prompt has to come along", async () => {
+describe("a variation of a photo without recorded parameters", () => {
+  test("has the photo as its source, keeps its aspect ratio, and needs a prompt", async () => {
     const photo = await insertPhoto(db, { width: 3000, height: 2000 });
     const without = await vary(photo.id);
     expect(without.status).toBe(400);
@@ -244,17 +244,20 @@ describe("of a plain photo", () => {
     expect(session.source_image_id).toBe(photo.id);
     expect(step.source_image_id).toBe(photo.id);
     expect(step.parameters).toMatchObject({ strength: 0.75, width: 624, height: 416 });
-    // The one used last is taken where nothing is named.
+    // Without a model in the request, the one used last is used.
     expect((await accepted(photo.id, { prompt: "again" })).step.model_key).toBe(model.key);
   });
 });
 
-test("what cannot be varied is told, and leaves no session behind", async () => {
+test("a refused variation says why, and leaves no session behind", async () => {
   const photo = await insertGenerated();
   const before = await db.$count(sessions);
   expect((await vary(crypto.randomUUID())).status).toBe(404);
   expect((await vary(photo.id, { seed: 1, same_seed: true })).status).toBe(400);
-  expect((await vary(photo.id, { count: 5 })).body.error.details.errors[0].path).toBe("count");
+  for (const count of [0, -1, 5]) {
+    const { details } = (await vary(photo.id, { count })).body.error;
+    expect(details.errors).toEqual([{ path: "count", message: "a whole number from 1 to 4" }]);
+  }
   expect((await vary(photo.id, { parameters: { steps: 0 } })).status).toBe(400);
   expect((await vary(photo.id, { parameters: { seed: 1 } })).status).toBe(400);
   await api.request(`/api/v1/photos/${photo.id}`, { method: "DELETE" });
@@ -264,7 +267,7 @@ test("what cannot be varied is told, and leaves no session behind", async () => 
   expect(await db.$count(sessions)).toBe(before);
 });
 
-test("the same key gives the same session and step; a request without a body is one", async () => {
+test("a repeated Idempotency-Key gets the same session and step; the body may be omitted", async () => {
   const photo = await insertGenerated();
   const key = { "idempotency-key": "like-this" };
   const [first, second] = await Promise.all([vary(photo.id, {}, key), vary(photo.id, {}, key)]);

@@ -45,7 +45,7 @@ describe("a visitor", () => {
         await heading(page, "Photo 3 of 4");
         const shown = page.getByRole("img", { name: "Photo 3 of 4" });
         const width = () => shown.evaluate((img: HTMLImageElement) => img.naturalWidth);
-        await until("the picture in its width", async () => (await width()) === 900);
+        await until("the picture to be loaded in full width", async () => (await width()) === 900);
         await page.getByRole("link", { name: "Summer" }).click();
         await heading(page, "Summer");
       },
@@ -53,10 +53,10 @@ describe("a visitor", () => {
     );
   }, 60_000);
 
-  test("sees nothing move while the pictures come", async () => {
+  test("sees no layout shift while the pictures load", async () => {
     const { path } = await shareAlbum(api, ids);
     await browser.visit(async (page) => {
-      const places = () =>
+      const boxes = () =>
         page.evaluate(() =>
           [...document.querySelectorAll(".grid li")].map((tile) => {
             const { x, y, width, height } = tile.getBoundingClientRect();
@@ -70,19 +70,19 @@ describe("a visitor", () => {
       });
       await page.goto(path, { waitUntil: "domcontentloaded" });
       await page.waitForFunction(() => document.styleSheets.length > 0);
-      const before = await places();
+      const before = await boxes();
       expect(before).toHaveLength(4);
       held.resolve();
       await page.waitForLoadState("networkidle");
-      expect(await places()).toEqual(before);
-      // Of one row: as high as each other.
+      expect(await boxes()).toEqual(before);
+      // All tiles of a row have the same height.
       expect(
         new Set(before.filter(([, y]) => y === before[0]![1]).map(([, , , h]) => h)).size,
       ).toBe(1);
     });
   }, 60_000);
 
-  test("downloads an original where it is allowed, under a name that tells nothing", async () => {
+  test("downloads an original where the link allows it, under a name that does not reveal the file's own", async () => {
     const { path } = await shareAlbum(api, ids, { allow_download: true });
     await browser.visit(async (page) => {
       await page.goto(path);
@@ -96,7 +96,7 @@ describe("a visitor", () => {
     });
   }, 60_000);
 
-  test("downloads all of an album in one zip, without scripts too", async () => {
+  test("downloads a whole album as one zip, also without scripts", async () => {
     const { path } = await shareAlbum(api, ids, { allow_download: true });
     await browser.visit(
       async (page) => {
@@ -105,7 +105,7 @@ describe("a visitor", () => {
         await page.getByRole("link", { name: "Download all" }).click();
         const file = await readFile(await (await download).path());
         expect(file.subarray(0, 4).toString("latin1")).toBe("PK\x03\x04");
-        // End of central directory: how many entries there are (APPNOTE 4.3.16).
+        // End of central directory: the number of entries (APPNOTE 4.3.16).
         expect(file.readUInt16LE(file.lastIndexOf(Buffer.from("PK\x05\x06", "latin1")) + 10)).toBe(
           4,
         );
@@ -115,7 +115,7 @@ describe("a visitor", () => {
   }, 60_000);
 
   test.each(withAndWithoutScripts)(
-    "%s gives the password, and is told when it was wrong",
+    "%s enters the password, and sees an error when it is wrong",
     async (_how, javaScriptEnabled) => {
       const { path } = await shareAlbum(api, ids, { password });
       await browser.visit(
@@ -140,7 +140,7 @@ describe("a visitor", () => {
   );
 
   test.each(withAndWithoutScripts)(
-    "%s opens a counted link by its button, which counts once",
+    "%s opens a link with a view limit by its button, which counts one view",
     async (_how, javaScriptEnabled) => {
       const { path, viewCount } = await shareAlbum(api, ids, { max_views: 1 });
       await browser.visit(
@@ -165,7 +165,7 @@ describe("a visitor", () => {
     60_000,
   );
 
-  test("of a link that has ended finds nothing, in the same words as for one that never was", async () => {
+  test("sees the same 404 page for an expired link as for one that never existed", async () => {
     const soon = new Date(Date.now() + 3_600_000);
     const { path, id } = await shareAlbum(api, ids, { expires_at: soon.toISOString() });
     await api.database.db.execute(
@@ -184,10 +184,10 @@ describe("a visitor", () => {
   }, 60_000);
 });
 
-describe("axe finds no fault", () => {
+describe("axe finds no violation", () => {
   async function violationsOf(page: Page): Promise<unknown[]> {
     await page.addScriptTag({ path: axe });
-    // What fades in is measured when it has.
+    // Contrast is measured after elements have faded in.
     await page.evaluate(() =>
       Promise.all(document.getAnimations().map((animation) => animation.finished)),
     );
@@ -202,11 +202,11 @@ describe("axe finds no fault", () => {
     ["light", "a desk", { width: 1280, height: 800 }],
     ["dark", "a phone", { width: 390, height: 800 }],
   ] as const)(
-    "in %s colours on %s, on any page",
+    "in %s colours on %s, on every page",
     async (colorScheme, _where, viewport) => {
-      const told = { allow_download: true, show_metadata: true };
+      const everything = { allow_download: true, show_metadata: true };
       const [album, locked, counted] = await Promise.all([
-        shareAlbum(api, ids, { ...told, expires_at: "2099-01-01T00:00:00.000Z" }),
+        shareAlbum(api, ids, { ...everything, expires_at: "2099-01-01T00:00:00.000Z" }),
         shareAlbum(api, ids, { password }),
         shareAlbum(api, ids, { max_views: 1 }),
       ]);
@@ -222,7 +222,7 @@ describe("axe finds no fault", () => {
           await page.locator("dialog[open]").waitFor();
           expect(await violationsOf(page)).toEqual([]);
         },
-        // Axe is put into the page, whose policy would refuse it.
+        // Axe is injected as a script, which the page's policy would block.
         { colorScheme, viewport, bypassCSP: true },
       );
     },

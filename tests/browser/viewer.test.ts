@@ -37,7 +37,7 @@ async function openPhoto(page: Page, path: string, number: number): Promise<void
 }
 
 describe("the viewer of an album", () => {
-  test("is driven by the keyboard alone, and gives the focus back to the photo that was shown last", async () => {
+  test("works with the keyboard alone, and returns the focus to the photo shown last", async () => {
     const { path } = await shareAlbum(api, ids);
     await browser.visit(async (page) => {
       await page.goto(path);
@@ -65,7 +65,7 @@ describe("the viewer of an album", () => {
     });
   }, 60_000);
 
-  test("keeps the focus inside while it is open", async () => {
+  test("keeps the focus inside while open", async () => {
     const { path } = await shareAlbum(api, ids, { allow_download: true });
     await browser.visit(async (page) => {
       await openPhoto(page, path, 2);
@@ -81,7 +81,7 @@ describe("the viewer of an album", () => {
     });
   }, 60_000);
 
-  test("closes on the way back, opens on the way forward, and leaves a photo's own page when reloaded", async () => {
+  test("closes on Back, opens on Forward, and a reload shows the photo's own page", async () => {
     const { path } = await shareAlbum(api, ids);
     await browser.visit(async (page) => {
       await openPhoto(page, path, 3);
@@ -96,7 +96,7 @@ describe("the viewer of an album", () => {
     });
   }, 60_000);
 
-  test("turns by a finger's swipe, and closes when it goes down", async () => {
+  test("changes the photo by a horizontal swipe, and closes by a swipe down", async () => {
     const { path } = await shareAlbum(api, ids);
     await browser.visit(
       async (page, { context }) => {
@@ -123,16 +123,18 @@ describe("the viewer of an album", () => {
     );
   }, 60_000);
 
-  test("has the photos beside the shown one before they are asked for", async () => {
+  test("preloads the previous and the next photo", async () => {
     const { path } = await shareAlbum(api, ids);
     await browser.visit(async (page) => {
-      const asked = [ids[1], ids[3]].map((id) => page.waitForResponse(`**/photos/${id}/preview`));
+      const preloads = [ids[1], ids[3]].map((id) =>
+        page.waitForResponse(`**/photos/${id}/preview`),
+      );
       await openPhoto(page, path, 3);
-      expect((await Promise.all(asked)).map((answer) => answer.status())).toEqual([200, 200]);
+      expect((await Promise.all(preloads)).map((answer) => answer.status())).toEqual([200, 200]);
     });
   }, 60_000);
 
-  test("goes on to the photos of the next page of the album", async () => {
+  test("continues with the photos of the next page of the album", async () => {
     const rows: string[] = [];
     for (let at = 0; at < 50; at += 1) {
       rows.push((await insertPhoto(api.database.db, { width: 600, height: 400 })).id);
@@ -148,7 +150,7 @@ describe("the viewer of an album", () => {
     });
   }, 60_000);
 
-  test("says so when the link is revoked while it is open", async () => {
+  test("shows an error when the link is revoked while it is open", async () => {
     const { path, revoke } = await shareAlbum(api, ids);
     await browser.visit(async (page) => {
       await openPhoto(page, path, 1);
@@ -165,8 +167,8 @@ describe("the viewer of an album", () => {
     ["no-preference", 1],
     ["reduce", 0],
   ] as const)(
-    "fades in for who asked for %s of motion: %i moves",
-    async (reducedMotion, moves) => {
+    "plays with prefers-reduced-motion %s this number of animations: %i",
+    async (reducedMotion, animations) => {
       const { path } = await shareAlbum(api, ids);
       await browser.visit(
         async (page) => {
@@ -175,7 +177,7 @@ describe("the viewer of an album", () => {
             document.querySelector<HTMLElement>(".grid a")!.click();
             return document.querySelector("dialog")!.getAnimations().length;
           });
-          expect(seen).toBe(moves);
+          expect(seen).toBe(animations);
         },
         { reducedMotion },
       );

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { Db } from "#db/client";
-import { countAlbumPhotos, findAlbumView, listAlbumPhotos } from "#db/queries/albums";
+import { countAlbumPhotos, listAlbumPhotos } from "#db/queries/albums/album-photos";
+import { findAlbumView } from "#db/queries/albums/album-views";
 import * as schema from "#db/schema/index";
 import { createTestDatabase } from "#tests/support/database";
 
@@ -9,7 +10,7 @@ const albumId = "00000000-0000-7000-8000-000000000000";
 const inAlbum = { albumId, retrievedOnly: true };
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 
-// As a large import leaves it: Postgres has looked at none of it, and for a minute will not.
+// As after a large import: the tables have no statistics until autovacuum runs.
 beforeAll(async () => {
   database = await createTestDatabase();
   for (const table of ["photos", "album_photos"]) {
@@ -30,15 +31,15 @@ test.each([
   ["page", (db: Db) => listAlbumPhotos(db, { ...inAlbum, after: null, limit: 51, offset: 0 })],
   ["total", (db: Db) => countAlbumPhotos(db, { ...inAlbum, bound: null })],
   ["cover", (db: Db) => findAlbumView(db, albumId)],
-])("the %s of a large album just imported looks at each of its photos once", async (_, ask) => {
-  for (const rows of await rowsRead(ask)) expect(rows).toBeLessThanOrEqual(1_000);
+])("the %s of a large album just imported reads at most two rows per photo", async (_, query) => {
+  for (const rows of await rowsRead(query)) expect(rows).toBeLessThanOrEqual(1_000);
 });
 
-/** The rows of `photos` that each query looks at, kept or not. */
-async function rowsRead(ask: (db: Db) => Promise<unknown>): Promise<number[]> {
+/** The rows of `photos` that each query reads, including those it filters out. */
+async function rowsRead(query: (db: Db) => Promise<unknown>): Promise<number[]> {
   const sent: { text: string; values: unknown[] }[] = [];
   const logQuery = (text: string, values: unknown[]) => void sent.push({ text, values });
-  await ask(drizzle(database.sql, { schema, logger: { logQuery } }));
+  await query(drizzle(database.sql, { schema, logger: { logQuery } }));
   const counts = [];
   for (const { text, values } of sent) {
     const [answer] = await database.sql.unsafe(

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { drizzle } from "drizzle-orm/postgres-js";
-import { listPhotos } from "#db/queries/photo-list";
-import type { PhotoFilter } from "#db/queries/photo-filter";
+import type { Db } from "#db/client";
+import { listPhotos } from "#db/queries/photos/photo-list";
+import type { PhotoFilter } from "#db/queries/photos/photo-filter";
+import { findPhotoByHash } from "#db/queries/photos/duplicates";
 import * as schema from "#db/schema/index";
 import { createTestDatabase } from "#tests/support/database";
 
@@ -29,7 +31,7 @@ const after = { createdAt: "2026-01-01T00:00:00.000Z", shownAt: "2026-01-01", ra
 
 const ordered: [string, Partial<PhotoFilter>, string][] = [
   ["all photos", {}, "photos_newest"],
-  ["photos of a time", { since: new Date(0), until: new Date(1) }, "photos_newest"],
+  ["photos of a period", { since: new Date(0), until: new Date(1) }, "photos_newest"],
   ["generated photos", { kind: "generated" }, "photos_newest_by_kind"],
   ["favourites", { isFavorite: true }, "photos_favorite"],
   ["photos of a model", { modelKey: "m" }, "photos_model"],
@@ -42,14 +44,14 @@ const ordered: [string, Partial<PhotoFilter>, string][] = [
 describe.each(ordered)("%s", (_, its, index) => {
   const filter = { isTrashed: false, ...its };
   test.each([
-    ["newest", "from the first on", {}],
-    ["oldest", "from the first on", {}],
-    ["newest", "from a cursor on", { after }],
-    ["oldest", "from a cursor on", { after }],
+    ["newest", "from the first one", {}],
+    ["oldest", "from the first one", {}],
+    ["newest", "from a cursor", { after }],
+    ["oldest", "from a cursor", { after }],
   ] as const)(
-    "%s, %s, are read in order from an index, without a sort",
-    async (sort, _from, place) => {
-      const [plan] = await plansOf({ filter, sort, ...first, ...place });
+    "%s, %s, are read in order from an index, without sorting",
+    async (sort, _from, start) => {
+      const [plan] = await plansOf({ filter, sort, ...first, ...start });
       expect(plan).toMatch(new RegExp(`using ${index}\\b`));
       expect(plan).not.toContain("Sort");
     },
@@ -57,14 +59,14 @@ describe.each(ordered)("%s", (_, its, index) => {
 });
 
 test.each([
-  ["taken_at", "from the first on", {}, "photos_taken"],
-  ["taken_at", "from a cursor on", { after }, "photos_taken"],
-  ["rating", "from the first on", {}, "photos_rated"],
-  ["rating", "from a cursor on", { after }, "photos_rated"],
+  ["taken_at", "from the first one", {}, "photos_taken"],
+  ["taken_at", "from a cursor", { after }, "photos_taken"],
+  ["rating", "from the first one", {}, "photos_rated"],
+  ["rating", "from a cursor", { after }, "photos_rated"],
 ] as const)(
-  "photos by %s, %s, are read in order from an index, without a sort",
-  async (sort, _from, place, index) => {
-    const [plan] = await plansOf({ filter: { isTrashed: false }, sort, ...first, ...place });
+  "photos by %s, %s, are read in order from an index, without sorting",
+  async (sort, _from, start, index) => {
+    const [plan] = await plansOf({ filter: { isTrashed: false }, sort, ...first, ...start });
     expect(plan).toContain(`using ${index}`);
     expect(plan).not.toContain("Sort");
   },
@@ -72,10 +74,11 @@ test.each([
 
 test.each([
   ["words", { search: "'all' & 'word7'" }, "photos_search"],
+  ["a phrase without a word", { search: "('all' <1> 'word7') & !'word8'" }, "photos_search"],
   ["a tag", { tagKey: "tag7" }, "photos_tags"],
   ["an album", { albumId: id }, "album_photos"],
 ] as const)(
-  "photos of %s are looked for among the next in order, then in its index",
+  "photos of %s are searched among the next in order, then by its index",
   async (_, its, index) => {
     const filter = { isTrashed: false, ...its };
     const [near, found] = await plansOf({ filter, sort: "newest", ...first });
@@ -85,16 +88,26 @@ test.each([
   },
 );
 
+test("a photo is found by its content hash through an index, whether uploaded or generated", async () => {
+  const [plan] = await plansOf((db) => findPhotoByHash(db, "0".repeat(64)));
+  expect(plan).toContain("photos_upload_once");
+  expect(plan).toContain("photos_generated_bytes");
+  expect(plan).not.toContain("Seq Scan");
+});
+
 /**
- * How Postgres reads a page, query by query. One query alone has to come from an index in its order: a filter that
- * lets nothing through here would be sorted otherwise.
+ * The plan of each query. A single query is planned with sorting disabled: for a filter that matches no row here,
+ * Postgres would sort instead of reading an index in order.
  */
-async function plansOf(params: Parameters<typeof listPhotos>[1]): Promise<string[]> {
+async function plansOf(
+  read: ((db: Db) => Promise<unknown>) | Parameters<typeof listPhotos>[1],
+): Promise<string[]> {
   const sent: { text: string; params: unknown[] }[] = [];
   const logger = {
     logQuery: (text: string, its: unknown[]) => void sent.push({ text, params: its }),
   };
-  await listPhotos(drizzle(database.sql, { schema, logger }), params);
+  const db = drizzle(database.sql, { schema, logger });
+  await (typeof read === "function" ? read(db) : listPhotos(db, read));
   const plans = [];
   for (const { text, params: values } of sent) {
     plans.push(

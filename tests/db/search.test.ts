@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eq, sql } from "drizzle-orm";
 import { applyMigrations } from "#db/migrations";
-import { insertUpload, updatePhoto } from "#db/queries/photos";
+import { insertUpload, updatePhoto } from "#db/queries/photos/photos";
 import { photos } from "#db/schema/photos";
 import { createTestDatabase } from "#tests/support/database";
 import { insertPhoto } from "#tests/support/rows";
@@ -20,7 +20,7 @@ async function isFoundBy(id: string, word: string): Promise<boolean> {
   return rows.length === 1;
 }
 
-test("photos of before there was a search are found by their words after a migration", async () => {
+test("photos older than the search columns are found by their words after the migrations", async () => {
   const { db } = database;
   const rows = [];
   for (let n = 0; n < 1_203; n += 1) {
@@ -40,6 +40,7 @@ test("photos of before there was a search are found by their words after a migra
   expect(await isFoundBy(last, "picture")).toBe(true);
   expect(await isFoundBy(last, "naher")).toBe(true);
   expect(await isFoundBy(quoted, "quoted")).toBe(true);
+  expect(await isFoundBy(last, "number' <1> '1202")).toBe(true);
   const [filled] = await db.select().from(photos).where(eq(photos.id, last));
   expect(filled!.tagKeys).toEqual(["sea", "näher 1202", '"a,{b}"']);
   expect(filled!.promptHash).toBe(
@@ -48,7 +49,7 @@ test("photos of before there was a search are found by their words after a migra
   expect(await db.$count(photos, eq(photos.search, ""))).toBe(0);
 });
 
-test("an upload is found by its words, and by those of a change", async () => {
+test("an upload is found by its words, and by the words of later changes", async () => {
   const made = await insertPhoto(database.db, { filename: "harbour.jpg" });
   await database.db.delete(photos);
   await insertUpload(database.db, { ...made, search: "" }, undefined);
@@ -68,9 +69,9 @@ test("an upload is found by its words, and by those of a change", async () => {
 test.each([
   ["words", (n: number) => `wörd${n} `],
   ["letters of a script without spaces", (n: number) => String.fromCodePoint(0x4e00 + n)],
-  ["letters that fold into many", () => "\ufdfa "],
+  ["letters that fold into several", () => "\ufdfa "],
   ["one word", () => "𒀀"],
-])("prompts of 10 000 characters that are %s are taken", async (_, letter) => {
+])("prompts of 10 000 characters are stored and indexed: %s", async (_, letter) => {
   const prompt = Array.from({ length: 10_000 }, (_one, n) => letter(n))
     .join("")
     .slice(0, 10_000);

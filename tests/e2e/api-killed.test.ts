@@ -2,10 +2,10 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { countAllPhotos, findKnownPhotoIds } from "#db/queries/photo-lookup";
-import { createDiskStorage } from "#media/disk";
-import { parseKey } from "#media/keys";
-import { sweepFiles } from "#media/sweep";
+import { countAllPhotos, findKnownPhotoIds } from "#db/queries/photos/photo-lookup";
+import { createDiskStorage } from "#media/storage/disk";
+import { parseKey } from "#media/storage/keys";
+import { sweepLibrary } from "#library/sweep";
 import { createGalleryClient } from "#tests/support/gallery";
 import { listFiles, listUnfinished } from "#tests/support/library";
 import { smallPng } from "#tests/support/png";
@@ -21,20 +21,17 @@ beforeEach(async () => {
 }, 60_000);
 afterEach(() => stack.stop(), 30_000);
 
-/** The sweep as the worker runs it, by a clock at which nothing that is there now is young. */
+/** Runs the worker's sweep with a clock two hours ahead, so that all files are old enough for it. */
 function sweep() {
-  const { db } = stack.database;
-  return countAllPhotos(db).then((photoCount) =>
-    sweepFiles({
-      storage: createDiskStorage({ dataDir: stack.dataDir }),
-      now: new Date(Date.now() + twoHoursMs),
-      photoCount,
-      knownIds: (ids) => findKnownPhotoIds(db, ids),
-    }),
+  const { database, dataDir } = stack;
+  const now = new Date(Date.now() + twoHoursMs);
+  return sweepLibrary(
+    { database, storage: createDiskStorage({ dataDir }) },
+    { now, onQuery: () => {} },
   );
 }
 
-async function filesInPlace(): Promise<string[]> {
+async function storedFiles(): Promise<string[]> {
   const kinds = ["uploaded", "thumbnails"] as const;
   const found = await Promise.all(
     kinds.map(async (kind) =>
@@ -44,10 +41,10 @@ async function filesInPlace(): Promise<string[]> {
   return found.flat();
 }
 
-const filesBeingWritten = async () =>
+const unfinishedFiles = async () =>
   (await listUnfinished(stack.dataDir)).filter((file) => file.startsWith(".incoming/"));
 
-async function filesSetAside(): Promise<string[]> {
+async function quarantinedFiles(): Promise<string[]> {
   const all = await readdir(join(stack.dataDir, "photos"), {
     recursive: true,
     withFileTypes: true,
@@ -57,11 +54,11 @@ async function filesSetAside(): Promise<string[]> {
     .map((entry) => entry.name);
 }
 
-/** Every row has its original and derivatives, every file in place has its row, and nothing is half-written. */
+/** Every row has its original and derivatives, every stored file has its row, and no file is unfinished. */
 async function expectRowsAndFilesAgree(): Promise<void> {
   const rows = await stack.database.sql<{ id: string }[]>`select id from photos`;
   const parts = new Map<string, string[]>();
-  for (const file of await filesInPlace()) {
+  for (const file of await storedFiles()) {
     const parsed = parseKey(file);
     if (parsed === undefined || parsed.part === "incoming")
       throw new Error(`a stray file: ${file}`);
@@ -69,10 +66,10 @@ async function expectRowsAndFilesAgree(): Promise<void> {
   }
   const wanted = rows.map(({ id }) => [id, ["original", "preview", "thumbnail"]]);
   expect(Object.fromEntries(parts)).toEqual(Object.fromEntries(wanted));
-  expect(await filesBeingWritten()).toEqual([]);
+  expect(await unfinishedFiles()).toEqual([]);
 }
 
-/** After the restart the same upload is a new photo, the only one. */
+/** After a restart the same upload creates a photo, once. */
 async function expectUploadedOnce(png: Buffer, others: number): Promise<void> {
   const { url } = await stack.startApi();
   const form = formOf([{ bytes: png }]);
@@ -83,7 +80,7 @@ async function expectUploadedOnce(png: Buffer, others: number): Promise<void> {
   await expectRowsAndFilesAgree();
 }
 
-test("API killed in the middle of an upload: no row without bytes, and the sweep finds every file without a row", async () => {
+test("API killed in the middle of an upload: no row without bytes, and the sweep quarantines the unfinished file", async () => {
   const png = await smallPng();
   const api = await stack.startApi();
   const { port, hostname, host } = new URL(api.url);
@@ -99,28 +96,25 @@ test("API killed in the middle of an upload: no row without bytes, and the sweep
     start,
   ].join("\r\n");
   socket.write(Buffer.concat([Buffer.from(head), png, Buffer.alloc(50_000)]));
-  await until(
-    "a file that is being received",
-    async () => (await filesBeingWritten()).length === 1,
-  );
+  await until("a file that is being received", async () => (await unfinishedFiles()).length === 1);
   await api.kill();
   socket.destroy();
-  expect(await filesBeingWritten()).toHaveLength(1);
-  expect(await filesInPlace()).toEqual([]);
+  expect(await unfinishedFiles()).toHaveLength(1);
+  expect(await storedFiles()).toEqual([]);
   expect(await countAllPhotos(stack.database.db)).toBe(0);
 
   expect(await sweep()).toMatchObject({ unfinished: 1, orphans: 0, stopped: false });
-  expect(await filesSetAside()).toHaveLength(1);
+  expect(await quarantinedFiles()).toHaveLength(1);
   await expectUploadedOnce(png, 0);
 }, 90_000);
 
-test("API killed in the middle of an upload, between its files and its row: the sweep sets the files aside, a photo that has its row stays", async () => {
+test("API killed in the middle of an upload, between its files and its row: the sweep quarantines the files; photos with a row stay", async () => {
   const api = await stack.startApi();
   const kept = await createGalleryClient(api.url).upload(await smallPng());
   const png = await smallPng({ r: 20, g: 90, b: 160 });
   const lock = await stack.database.sql.reserve();
   await lock`begin`;
-  // Rows can be read, none can be written: the upload gets as far as its files.
+  // Rows can be read but not written: the upload stores its files and waits.
   await lock`lock table photos in share mode`;
   const form = formOf([{ bytes: png }]);
   const answer = fetch(`${api.url}/api/v1/photos`, { method: "POST", body: form }).then(
@@ -134,12 +128,12 @@ test("API killed in the middle of an upload, between its files and its row: the 
         and database = (select oid from pg_database where datname = current_database())`;
     return found?.waiting > 0;
   });
-  expect(await filesInPlace()).toHaveLength(6);
+  expect(await storedFiles()).toHaveLength(6);
   await api.kill();
   expect(await answer).toBe("cut");
   await lock`rollback`;
   lock.release();
-  // What the dead process sent ends with its connection; only then is it known that no row came of it.
+  // The insert of the killed process ends with its connection; only then is it certain that there is no row.
   await until("the end of its connections", async () => {
     const [found] = await stack.database.sql`
       select count(*)::int as open from pg_stat_activity
@@ -149,14 +143,14 @@ test("API killed in the middle of an upload, between its files and its row: the 
 
   const ids = await findKnownPhotoIds(
     stack.database.db,
-    (await filesInPlace()).flatMap((file) => {
+    (await storedFiles()).flatMap((file) => {
       const parsed = parseKey(file);
       return parsed && parsed.part !== "incoming" ? [parsed.id] : [];
     }),
   );
   expect([...ids]).toEqual([kept["id"]]);
   expect(await sweep()).toMatchObject({ unfinished: 0, orphans: 1, stopped: false });
-  expect(await filesSetAside()).toHaveLength(3);
+  expect(await quarantinedFiles()).toHaveLength(3);
   await expectRowsAndFilesAgree();
   await expectUploadedOnce(png, 1);
 }, 90_000);

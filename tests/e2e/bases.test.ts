@@ -3,7 +3,7 @@ import { plain } from "#tests/fixtures/pictures";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+// oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
 type Body = any;
 
 const { stack, gallery } = await startGallery();
@@ -16,9 +16,9 @@ const named = (name: string, type = "main") =>
     return items.find((model: Body) => model.is_available);
   });
 
-test("each base is drawn with, from text and from an image, and the photo tells all that was used", async () => {
+test("each base generates from text and from an image, and the photo records all parameters that were used", async () => {
   const source = await gallery.upload(await plain(160, 120, "#a63").png().toBuffer());
-  const asked: [string, object][] = [
+  const cases: [string, object][] = [
     ["Tidewater v2", { clip_skip: 20 }],
     ["Northern Atlas XL", { vae: "XL Clear VAE", lora: "Film Grain XL" }],
     ["Harbour Dev", { guidance: 3.5, lora: "Rain Lines" }],
@@ -26,7 +26,7 @@ test("each base is drawn with, from text and from an image, and the photo tells 
   ];
   const session = await gallery.createSession();
   const steps: [Body, string][] = [];
-  for (const [name, { vae, lora, ...more }] of asked as [string, Body][]) {
+  for (const [name, { vae, lora, ...more }] of cases as [string, Body][]) {
     const { key } = await named(name);
     const vae_key = vae && (await named(vae, "vae")).key;
     const loras = lora && [{ model_key: (await named(lora, "lora")).key, weight: 0.6 }];
@@ -51,7 +51,7 @@ test("each base is drawn with, from text and from an image, and the photo tells 
       cfg_scale,
       scheduler,
       ...Object.fromEntries(
-        Object.entries({ strength, vae_key, clip_skip, guidance }).filter(([, told]) => told),
+        Object.entries({ strength, vae_key, clip_skip, guidance }).filter(([, value]) => value),
       ),
       loras,
       model_name: name,
@@ -63,7 +63,7 @@ test("each base is drawn with, from text and from an image, and the photo tells 
   }
 }, 120_000);
 
-test("a base that no graph is built for is listed as such, and refused", async () => {
+test("a model of a base without graphs is listed as unsupported, and refused", async () => {
   const other = await named("Paper Lantern CV4");
   expect([other.supported, other.default_params]).toEqual([false, null]);
   const session = await gallery.createSession();
@@ -73,7 +73,7 @@ test("a base that no graph is built for is listed as such, and refused", async (
   expect(refusal).toContain("invokeai_model_error");
 });
 
-test("a model that is installed shows up by itself", async () => {
+test("a newly installed model is listed without a refresh", async () => {
   await stack.invokeai.control.until(({ sockets }) => sockets > 0);
   const key = await stack.invokeai.control.installModel({ name: "Night Rain", base: "sdxl" });
   expect((await named("Night Rain", "lora")).key).toBe(key);

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
-import type { SimulatorControl } from "#dev/simulators/invokeai/control-client";
-import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import type { SimulatorControl } from "#simulators/invokeai/control-client";
+import type { SimulatorState } from "#simulators/invokeai/control";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { smallPng } from "#tests/support/png";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-// So long a batch may still arrive: longer than a busy machine takes from its sending to the look for it.
+// The grace period in which a batch may still arrive: longer than a busy machine takes from the POST to the check for it.
 const { stack, gallery } = await startGallery({ timings: { enqueueGraceMs: 6_000 } });
 
 afterEach(() => stack.calmInvokeAi());
@@ -14,21 +14,21 @@ afterAll(() => stack.stop(), 30_000);
 
 type Point = {
   when: string;
-  /** Holds InvokeAI still at the moment. */
+  /** Makes InvokeAI stop at this point. */
   arm: (control: SimulatorControl) => Promise<unknown>;
   isReached: (state: SimulatorState) => boolean;
-  /** Once the cancel was asked for. */
+  /** Runs after the cancel request. */
   afterwards?: (control: SimulatorControl) => Promise<unknown>;
   hasSource?: boolean;
-  /** What is left of two images asked for. */
+  /** The result for two requested images. */
   ends: "cancelled" | "completed";
   batches: number;
   images: number;
 };
 
-/** InvokeAI does not draw again what it has drawn. */
-let drawn = 0;
-const newSeed = () => 1_000 * ++drawn;
+/** InvokeAI returns known images from its cache, so each step gets new seeds. */
+let used = 0;
+const newSeed = () => 1_000 * ++used;
 
 const isHeld = (route: string) => (state: SimulatorState) =>
   state.held.some((held) => held.route === route);
@@ -44,7 +44,7 @@ const points: Point[] = [
     images: 0,
   },
   {
-    when: "while its batch is looked for before it is sent",
+    when: "while InvokeAI is asked whether its batch exists, before the POST",
     arm: (control) => control.addFault({ kind: "request_held", route: "batchStatus", times: 1 }),
     isReached: isHeld("batchStatus"),
     ends: "cancelled",
@@ -52,7 +52,7 @@ const points: Point[] = [
     images: 0,
   },
   {
-    when: "while its batch is on its way, where it arrives afterwards",
+    when: "during the POST of its batch, which arrives after the cancel",
     arm: (control) =>
       control.addFault({
         kind: "request_held",
@@ -63,7 +63,7 @@ const points: Point[] = [
     isReached: isHeld("enqueueBatch"),
     afterwards: async (control) => {
       const before = (await control.state()).requests.batchStatus ?? 0;
-      // The cancel has looked for it in vain.
+      // The cancel has checked for the batch and not found it.
       await control.until(({ requests }) => (requests.batchStatus ?? 0) > before + 1);
       await control.holdStep();
       await control.release();
@@ -84,7 +84,7 @@ const points: Point[] = [
     images: 0,
   },
   {
-    when: "while its first image is drawn",
+    when: "while its first image is generated",
     arm: (control) => control.holdStep({ item: 0, step: 2 }),
     isReached: (state) => state.frozen !== null,
     ends: "cancelled",
@@ -92,7 +92,7 @@ const points: Point[] = [
     images: 0,
   },
   {
-    when: "while its second image is drawn",
+    when: "while its second image is generated",
     arm: (control) => control.holdStep({ item: 1, step: 2 }),
     isReached: (state) => state.frozen !== null,
     ends: "cancelled",
@@ -112,7 +112,7 @@ const points: Point[] = [
 ];
 
 test.each(points.map((point) => [point.when, point] as const))(
-  "a step cancelled %s ends as it should, and leaves InvokeAI's queue and the turn free",
+  "a step cancelled %s ends with the right status, and leaves InvokeAI's queue and the turn free",
   async (_, point) => {
     const { control } = stack.invokeai;
     const source = point.hasSource ? (await gallery.upload(await smallPng()))["id"] : undefined;
@@ -147,7 +147,7 @@ test.each(points.map((point) => [point.when, point] as const))(
   60_000,
 );
 
-test("a session abandoned while it draws, with what nobody chose to be discarded, leaves nothing but what is dear", async () => {
+test("a session abandoned during generation with discard_unselected keeps favourites only", async () => {
   const { control } = stack.invokeai;
   await control.holdStep({ item: 2, step: 1 });
   const session = await gallery.createSession();
@@ -156,16 +156,16 @@ test("a session abandoned while it draws, with what nobody chose to be discarded
   });
   await control.until((state) => state.frozen !== null);
   await gallery.allRetrieved(stepId, 2);
-  const [kept, left] = (await gallery.photosOf(stepId)).map((image) => image["image_id"]);
+  const [kept, discarded] = (await gallery.photosOf(stepId)).map((image) => image["image_id"]);
   await gallery.patch(`/photos/${kept}`, { is_favorite: true });
   await gallery.patch(`/generation/sessions/${session["id"]}`, {
     status: "abandoned",
     discard_unselected: true,
   });
   await gallery.stepIs(stepId, ["cancelled"]);
-  await until("the rest in the trash", async () => {
+  await until("the other image in the trash", async () => {
     const { items } = await gallery.get("/photos?trashed=true");
-    return items.some((photo: { id: string }) => photo.id === left);
+    return items.some((photo: { id: string }) => photo.id === discarded);
   });
   const images = await gallery.photosOf(stepId);
   expect(images.map((image) => image["image_id"])).toEqual([kept]);

@@ -12,7 +12,7 @@ const { stack, api, worker, gallery } = await startGallery();
 
 afterAll(() => stack.stop(), 30_000);
 
-/** No file of a process may grow beyond so much; the kernel tells it then what it tells of a full quota. */
+/** Limits the size of files that a process writes; beyond it writes fail, as with an exceeded quota. */
 function limitFiles({ pid }: TestProcess, bytes: number | "unlimited"): void {
   const { success, stderr } = Bun.spawnSync([
     "prlimit",
@@ -24,15 +24,15 @@ function limitFiles({ pid }: TestProcess, bytes: number | "unlimited"): void {
 
 const filesOf = async (folder: string) =>
   (await readdir(join(stack.dataDir, folder), { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name !== ".installation")
     .map(({ name }) => name)
     .toSorted();
 
-test("an image there is no room for waits and says so; no attempt is counted, and it comes when there is room", async () => {
+test("an image that does not fit on the disk waits and says so; no attempt is counted, and it is fetched when there is space", async () => {
   limitFiles(worker, 1_000);
   const session = await gallery.createSession();
   const step = await gallery.requestStep(session["id"], { parameters: { batch_size: 1 } });
-  const waiting = await until("an image that waits for room", async () => {
+  const waiting = await until("an image that waits for disk space", async () => {
     const [photo] = await gallery.photosOf(step["id"]);
     return photo?.photo.retrieval_error?.includes("no room left") && photo.photo;
   });
@@ -41,11 +41,11 @@ test("an image there is no room for waits and says so; no attempt is counted, an
   limitFiles(worker, "unlimited");
   await gallery.stepIs(step["id"], ["completed"]);
   await gallery.allRetrieved(step["id"], 1);
-  const [come] = await gallery.photosOf(step["id"]);
-  expect(come?.photo.retrieval_error).toBeUndefined();
+  const [fetched] = await gallery.photosOf(step["id"]);
+  expect(fetched?.photo.retrieval_error).toBeUndefined();
 }, 90_000);
 
-test("an upload there is no room for is 507 and leaves nothing; what is there is served all the same", async () => {
+test("an upload that does not fit on the disk is 507 and leaves no file and no row; existing photos are served", async () => {
   const { id } = await gallery.upload(await smallPng());
   const { db } = stack.database;
   const [rows, files] = [await db.$count(photos), await filesOf("photos")];

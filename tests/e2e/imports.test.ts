@@ -2,8 +2,9 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { addPngText } from "#dev/simulators/invokeai/png-text";
+import { addPngText } from "#simulators/invokeai/png-text";
 import { photoImportId } from "#workflows/photo-import/contract";
+import { plain, withIptc } from "#tests/fixtures/pictures";
 import { listFiles, listUnfinished } from "#tests/support/library";
 import { startGallery } from "#tests/support/running-gallery";
 import { pngOfShade } from "#tests/support/uploads";
@@ -14,7 +15,7 @@ const started = await startGallery({ env: { IMPORT_ROOTS: `${root}/allowed:/nowh
 const { stack, gallery } = started;
 let { worker } = started;
 let folder: string;
-/** Each test's pictures are its own. */
+/** Every picture is different: a known one would be a duplicate. */
 let shade = 0;
 
 beforeEach(async () => {
@@ -25,7 +26,7 @@ beforeEach(async () => {
 afterAll(async () => {
   await stack.stop();
   await rm(root, { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 const nextPicture = () => pngOfShade((shade += 1));
 
@@ -55,7 +56,7 @@ const refusal = (path: string) =>
     (error: Error) => error.message,
   );
 
-test("a folder comes in: pictures, those of sub-folders in albums of their names, everything else with its reason", async () => {
+test("an import takes pictures, puts those of sub-folders into albums of the same name, and lists everything else with the reason", async () => {
   const known = await nextPicture();
   await put("a.png", await nextPicture());
   await put("b known.png", known);
@@ -109,7 +110,7 @@ test("a folder comes in: pictures, those of sub-folders in albums of their names
   expect(items).toHaveLength(2);
 }, 120_000);
 
-test("a path outside is refused without being repeated: beside a root, above it, by a link, by dots", async () => {
+test("a path outside the roots is refused without being quoted: next to a root, above it, through a link, with dots", async () => {
   await mkdir(join(root, "allowed-too"), { recursive: true });
   await symlink(join(root, "allowed-too"), join(folder, "way-out"));
   for (const path of [
@@ -129,7 +130,7 @@ test("a path outside is refused without being repeated: beside a root, above it,
   expect(await refusal(join(folder, "not-there"))).toContain(": 404 ");
 });
 
-test("an InvokeAI's images folder comes in with its prompts and without its thumbnails", async () => {
+test("InvokeAI's images folder is imported with its prompts and without its thumbnails", async () => {
   const image = await imageOfInvokeAi();
   await put("outputs/images/x.png", image);
   await put("outputs/images/thumbnails/x.webp", await nextPicture());
@@ -139,12 +140,12 @@ test("an InvokeAI's images folder comes in with its prompts and without its thum
   expect(items[0].generation_metadata).toMatchObject({ prompt: "a red lighthouse", seed: 4711 });
 });
 
-test("a killed worker's import goes on where it was: each file once, no original left unfinished", async () => {
-  const files = 120;
+test("an import continues after its worker was killed: each file once, no unfinished original", async () => {
+  const files = 60;
   for (let at = 0; at < files; at += 1) await put(`${at % 3}/${at}.png`, await nextPicture());
   const before = (await listFiles(stack.dataDir, "uploaded")).length;
   const { id } = await gallery.post("/photos/import", { path: folder });
-  for (const settled of [15, 60]) {
+  for (const settled of [8, 30]) {
     await until(`${settled} files`, async () => {
       return (await gallery.get(`/photos/imports/${id}`)).imported >= settled;
     });
@@ -160,12 +161,12 @@ test("a killed worker's import goes on where it was: each file once, no original
     failed: 0,
   });
   expect(await listFiles(stack.dataDir, "uploaded")).toHaveLength(before + files);
-  // An original in the making is named after its photo; a thumbnail's is left to the sweep.
+  // The temporary file of an original is named after its photo; those of thumbnails are left to the sweep.
   const unfinished = await listUnfinished(stack.dataDir);
   expect(unfinished.filter((file) => /[0-9a-f]{12}\.[0-9a-f]{8}-/.test(file))).toEqual([]);
 }, 120_000);
 
-test("a cancelled import stops, keeps what it has, and says so; cancelled again once ended is told apart", async () => {
+test("a cancelled import stops, keeps the imported photos and is marked as cancelled; cancelling an ended import is 409", async () => {
   for (let at = 0; at < 60; at += 1) await put(`${at}.png`, await nextPicture());
   const { id } = await gallery.post("/photos/import", { path: folder });
   await until("a file", async () => (await gallery.get(`/photos/imports/${id}`)).imported > 0);
@@ -184,7 +185,7 @@ test("a cancelled import stops, keeps what it has, and says so; cancelled again 
   expect(answer).toContain(": 409 ");
 }, 90_000);
 
-test("an import asked for twice with one key is one", async () => {
+test("two requests for an import with one idempotency key start one import", async () => {
   await put("a.png", await nextPicture());
   const ask = () =>
     gallery.post("/photos/import", { path: folder }, { "idempotency-key": folder.slice(-36) });
@@ -193,7 +194,7 @@ test("an import asked for twice with one key is one", async () => {
   expect((await ended(first.id)).imported).toBe(1);
 });
 
-/** As InvokeAI writes it. */
+/** A picture with metadata as InvokeAI writes it. */
 async function imageOfInvokeAi(): Promise<Uint8Array> {
   const invokeai_metadata = JSON.stringify({
     positive_prompt: "a red lighthouse",
@@ -204,3 +205,15 @@ async function imageOfInvokeAi(): Promise<Uint8Array> {
   });
   return addPngText(await nextPicture(), { invokeai_metadata });
 }
+
+test("an imported picture has title and keywords from its file", async () => {
+  const title = crypto.randomUUID();
+  const bytes = withIptc(await plain(64, 48, "#204060").jpeg().toBuffer(), [
+    [5, title],
+    [25, "harbour"],
+  ]);
+  await put("a.jpg", bytes);
+  expect(await importFolder()).toMatchObject({ imported: 1, failed: 0 });
+  const { items } = await gallery.get(`/photos?q=${title}`);
+  expect(items).toMatchObject([{ title, tags: ["harbour"] }]);
+}, 60_000);

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
-import { tokenPrefix } from "#dev/simulators/invokeai/accounts";
+import { tokenPrefix } from "#simulators/invokeai/accounts";
 import { findLeaks } from "#tests/support/leaks";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
@@ -21,7 +21,7 @@ async function requestStep(): Promise<string> {
   return (await gallery.requestStep(session.id, { parameters: { batch_size: 2 } })).id;
 }
 
-test("a step runs on an InvokeAI with accounts, and goes on when its login runs out", async () => {
+test("a step runs on an InvokeAI with accounts, and continues when the login expires", async () => {
   const { control } = stack.invokeai;
   const held = await control.holdStep({ item: 1, step: 1 });
   const stepId = await requestStep();
@@ -37,7 +37,7 @@ test("a step runs on an InvokeAI with accounts, and goes on when its login runs 
   expect((await control.state()).generated).toHaveLength(2);
 }, 90_000);
 
-test("a version that was never tried is named in the status, and once in the log", async () => {
+test("an untested version of InvokeAI is named in the status, and once in the log", async () => {
   const status = await gallery.get("/backend/status");
   expect(status).toMatchObject({ connected: true, api_version: version });
   expect(status.warning).toContain(`InvokeAI ${version} was never tried`);
@@ -45,10 +45,10 @@ test("a version that was never tried is named in the status, and once in the log
   expect(worker.output().split(`InvokeAI ${version} was never tried`)).toHaveLength(2);
 });
 
-test("while the login is refused the status says so, and a step and images that wait for it; then all go on", async () => {
+test("while the login is refused, the status, a waiting step and waiting images say so; afterwards all complete", async () => {
   const { control } = stack.invokeai;
   await control.addFault({ kind: "request_held", route: "imageFull" });
-  const drawn = await requestStep();
+  const generated = await requestStep();
   await control.until(({ held }) => held.filter(({ route }) => route === "imageFull").length === 2);
   await control.changePassword("another one");
   await control.clearFaults();
@@ -63,7 +63,7 @@ test("while the login is refused the status says so, and a step and images that 
     return String(words).includes("InvokeAI refused the login");
   });
   await until("images that say why they wait", async () => {
-    const images = await gallery.photosOf(drawn);
+    const images = await gallery.photosOf(generated);
     return images.every(
       ({ photo }) =>
         photo.retrieval_status === "pending" &&
@@ -75,8 +75,8 @@ test("while the login is refused the status says so, and a step and images that 
   expect(await gallery.stepIs(stepId, ["completed", "failed"])).toMatchObject({
     status: "completed",
   });
-  await Promise.all([gallery.allRetrieved(stepId, 2), gallery.allRetrieved(drawn, 2)]);
-  for (const { photo } of await gallery.photosOf(drawn)) {
+  await Promise.all([gallery.allRetrieved(stepId, 2), gallery.allRetrieved(generated, 2)]);
+  for (const { photo } of await gallery.photosOf(generated)) {
     expect(photo.retrieval_attempts).toBe(0);
     expect(photo).not.toHaveProperty("retrieval_error");
   }
@@ -84,12 +84,12 @@ test("while the login is refused the status says so, and a step and images that 
 
 test("neither password nor token is in a log, an answer, a row or a history", async () => {
   const secrets = { password, token: tokenPrefix };
-  const places: Record<string, Buffer> = {
+  const sources: Record<string, Buffer> = {
     worker: Buffer.from(worker.output()),
     api: Buffer.from(api.output()),
   };
   for (const path of ["/backend/status", "/settings", "/generation/sessions", "/photos"]) {
-    places[path] = Buffer.from(JSON.stringify(await gallery.get(path)));
+    sources[path] = Buffer.from(JSON.stringify(await gallery.get(path)));
   }
   const tables = await stack.database.db.execute<{ tablename: string }>(
     sql`select tablename from pg_tables where schemaname = 'public'`,
@@ -97,20 +97,20 @@ test("neither password nor token is in a log, an answer, a row or a history", as
   expect(tables.length).toBeGreaterThan(10);
   for (const { tablename } of tables) {
     const rows = await stack.database.db.execute(sql`select * from ${sql.identifier(tablename)}`);
-    places[tablename] = Buffer.from(JSON.stringify(rows));
+    sources[tablename] = Buffer.from(JSON.stringify(rows));
   }
   let histories = 0;
   for await (const { workflowId, runId } of stack.temporal.workflow.list()) {
     const history = await stack.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const data = (history.events ?? []).map((event) => JSON.stringify(event));
-    places[workflowId] = Buffer.from(data.join("\n"));
+    sources[workflowId] = Buffer.from(data.join("\n"));
     histories += 1;
   }
   expect(histories).toBeGreaterThan(3);
-  // The search finds what is there.
+  // Proves that the search finds a token.
   expect(findLeaks(Buffer.from(`token=${tokenPrefix}1`), secrets)).toEqual(["token"]);
-  const leaks = Object.entries(places).flatMap(([place, bytes]) =>
-    findLeaks(bytes, secrets).map((secret) => `${secret} in ${place}`),
+  const leaks = Object.entries(sources).flatMap(([source, bytes]) =>
+    findLeaks(bytes, secrets).map((secret) => `${secret} in ${source}`),
   );
   expect(leaks).toEqual([]);
 });

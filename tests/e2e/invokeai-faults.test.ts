@@ -1,5 +1,5 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import type { SimulatorState } from "#dev/simulators/invokeai/control";
+import type { SimulatorState } from "#simulators/invokeai/control";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import { listFiles } from "#tests/support/library";
 import { startGallery } from "#tests/support/running-gallery";
@@ -23,7 +23,7 @@ async function requestStep(parameters: object, more: object = {}): Promise<strin
   return (await gallery.requestStep(session.id, { ...more, parameters })).id;
 }
 
-/** Waits for the end of a step that must bring all its images. */
+/** Waits for the end of a step and expects all its images. */
 async function expectCompleted(stepId: string, amount: number): Promise<SimulatorState> {
   const step = await gallery.stepIs(stepId, ended);
   expect(step).toMatchObject({ status: "completed", images_failed: 0 });
@@ -32,7 +32,7 @@ async function expectCompleted(stepId: string, amount: number): Promise<Simulato
 }
 
 describe("InvokeAI restarts in the middle: only the missing slots run again, with their seeds", () => {
-  test("InvokeAI restarts while it draws the second of three images: that one alone is asked for again", async () => {
+  test("InvokeAI restarts while it generates the second of three images: only that one is requested again", async () => {
     const { control } = stack.invokeai;
     const held = await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 210, batch_size: 3 });
@@ -44,7 +44,7 @@ describe("InvokeAI restarts in the middle: only the missing slots run again, wit
     expect(seedsOf(state, stepId)).toEqual([210, 211, 212]);
   }, 90_000);
 
-  test("InvokeAI restarts when an image is saved but in no item: it is adopted and not made again", async () => {
+  test("InvokeAI restarts when an image is saved but not yet named by its item: it is adopted, not generated again", async () => {
     const { control } = stack.invokeai;
     const held = await control.holdStep({ item: 1, step: "saved" });
     const stepId = await requestStep({ seed: 220, batch_size: 3 });
@@ -62,12 +62,12 @@ describe("InvokeAI restarts in the middle: only the missing slots run again, wit
   }, 90_000);
 });
 
-test("InvokeAI is restarted five times in the same image: it is asked for again each time, and comes", async () => {
+test("InvokeAI is restarted five times during the same image: it is requested again each time, and completed", async () => {
   const { control } = stack.invokeai;
   await control.addFault({ kind: "step_held", step: 1, times: 5 });
   const stepId = await requestStep({ seed: 230, batch_size: 1 });
   for (let time = 1; time <= 5; time += 1) {
-    await control.until(({ frozen }) => frozen?.batchId === `${stepId}-${time}`, 20_000);
+    await control.until(({ frozen }) => frozen?.batchId === `${stepId}-${time}`);
     expect(await gallery.get(`/generation/steps/${stepId}`)).toMatchObject({
       status: "processing",
       images_failed: 0,
@@ -79,7 +79,7 @@ test("InvokeAI is restarted five times in the same image: it is asked for again 
   expect(seedsOf(state, stepId)).toEqual([230]);
 }, 90_000);
 
-describe("the way of an image home", () => {
+describe("fetching an image", () => {
   test("An image download fails 3 times, then works: attempts counted, photo completed", async () => {
     const { control } = stack.invokeai;
     const faults = await Promise.all([
@@ -104,7 +104,7 @@ describe("the way of an image home", () => {
     const one = (seed: number) =>
       gallery.requestStep(session.id, { parameters: { seed, batch_size: 1 } });
     const [first, second] = [await one(320), await one(330)];
-    // Stopped between two attempts by a lock on its row, so that it cannot be given up meanwhile.
+    // A lock on its row stops the retrieval between two attempts, so that it cannot fail meanwhile.
     const lock = await sql.reserve();
     await lock`begin`;
     const [photo] = await until("a first failed attempt", async () => {
@@ -117,7 +117,7 @@ describe("the way of an image home", () => {
     await lock`rollback`;
     lock.release();
 
-    const failed = await until("a photo that was given up", async () => {
+    const failed = await until("a photo whose retrieval has failed", async () => {
       const [item] = await gallery.photosOf(first.id);
       return item?.retrieval_status === "failed" && item.photo;
     });
@@ -149,11 +149,11 @@ describe("the way of an image home", () => {
     expect(await downloads()).toHaveLength(maxAttempts + 1);
   }, 120_000);
 
-  test("retry-retrievals fetches what a step's images were given up for", async () => {
+  test("retry-retrievals fetches the images of a step whose retrieval has failed", async () => {
     const { control } = stack.invokeai;
     await control.addFault({ kind: "unreachable", route: "imageFull" });
     const stepId = await requestStep({ seed: 340, batch_size: 2 });
-    await until("two photos that were given up", async () => {
+    await until("two photos whose retrieval has failed", async () => {
       const { retrieval_status: all } = await gallery.get(`/generation/steps/${stepId}/status`);
       return all.failed === 2;
     });
@@ -165,7 +165,7 @@ describe("the way of an image home", () => {
     expect(await listFiles(stack.dataDir, "generated")).toContainEqual(
       expect.stringContaining(item?.image_id),
     );
-    // Told at once, not found later by the run that looks after what nobody told.
+    // Signalled at once, not started by a later reconcile.
     const { events } = await stack.temporal.workflow
       .getHandle(photoRetrievalId(item?.image_id))
       .fetchHistory();
@@ -181,7 +181,7 @@ describe("items that fail", () => {
     errorMessage: "CUDA out of memory. Tried to allocate 2.00 GiB",
   } as const;
 
-  test("no image for lack of memory: the step fails with code and suggestion, and a retry brings them all", async () => {
+  test("every image runs out of memory: the step fails with code and suggestion, and a retry generates them all", async () => {
     const { control } = stack.invokeai;
     const fault = await control.addFault({ ...outOfMemory, times: 2 });
     const stepId = await requestStep({ seed: 410, batch_size: 2 });
@@ -204,10 +204,10 @@ describe("items that fail", () => {
     ]);
   }, 90_000);
 
-  test("a step that is retried the moment it is seen to have failed runs again", async () => {
+  test("a step that is retried as soon as its row has failed runs again", async () => {
     const { control } = stack.invokeai;
     const { sql } = stack.database;
-    // The step's run stands still between its row's end and its own.
+    // Stops the step's run after the end of its row and before its own end.
     await sql.unsafe(`
       create function stand_still() returns trigger language plpgsql as
         $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
@@ -238,7 +238,7 @@ describe("items that fail", () => {
     expect(batchesOf(await control.state(), stepId)).toEqual([[420, 421, 422]]);
   }, 90_000);
 
-  test("a batch that vanishes from the queue: only the images it had not brought are asked for again", async () => {
+  test("a batch that vanishes from the queue: only the missing images are requested again", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 430, batch_size: 3 });
@@ -253,13 +253,13 @@ describe("items that fail", () => {
   }, 90_000);
 });
 
-describe("an InvokeAI that does not take a batch at once", () => {
-  test("the queue is full, then there is room: the batch is sent once there is", async () => {
+describe("an InvokeAI that does not accept a batch at once", () => {
+  test("the queue is full, then has space: the batch is sent once", async () => {
     const { control } = stack.invokeai;
     const full = await control.addFault({ kind: "queue_full", maxQueueSize: 0 });
     const stepId = await requestStep({ seed: 510, batch_size: 2 });
     await until("two refusals", async () => (await control.struck(full)) >= 2);
-    await until("a word about it", async () => {
+    await until("a message about it", async () => {
       const step = await gallery.get(`/generation/steps/${stepId}`);
       return step.progress_message?.includes("queue is full");
     });
@@ -268,7 +268,7 @@ describe("an InvokeAI that does not take a batch at once", () => {
     expect(batchesOf(state, stepId)).toEqual([[510, 511]]);
   }, 90_000);
 
-  test("the queue has room for a part: the rest follows in a batch of its own", async () => {
+  test("the queue has space for a part of the batch: the rest follows in a second batch", async () => {
     const { control } = stack.invokeai;
     const full = await control.addFault({ kind: "queue_full", maxQueueSize: 3 });
     const stepId = await requestStep({ seed: 520, batch_size: 4 });
@@ -284,9 +284,10 @@ describe("an InvokeAI that does not take a batch at once", () => {
     const stepId = await requestStep({ seed: 530, batch_size: 1 });
     const waiting = await until("the reason", async () => {
       const step = await gallery.get(`/generation/steps/${stepId}`);
-      return step.progress_message?.includes("does not answer") && step;
+      return /does not answer|cannot be reached/.test(step.progress_message) && step;
     });
-    expect(waiting.status).toBe("pending");
+    // Processing, if InvokeAI was checked just before and the turn was granted on the strength of that.
+    expect(waiting.status).toBeOneOf(["pending", "processing"]);
     expect(await gallery.get("/backend/status")).toMatchObject({ connected: false });
     await control.clearFaults();
     const state = await expectCompleted(stepId, 1);
@@ -312,7 +313,7 @@ describe("an InvokeAI that does not take a batch at once", () => {
     expect(batchesOf(state, stepId)).toEqual([[550]]);
   }, 90_000);
 
-  test("HTML and errors of status 500 on every route on the way: the step is completed by one batch", async () => {
+  test("HTML pages and errors 500 on every route that a step calls: the step is completed with one batch", async () => {
     const { control } = stack.invokeai;
     const faults = await Promise.all([
       control.addFault({ kind: "status_200_html", route: "batchStatus", times: 1 }),

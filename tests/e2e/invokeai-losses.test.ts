@@ -18,8 +18,8 @@ async function requestStep(parameters: object, more: object = {}): Promise<strin
 
 const stepOf = (stepId: string) => gallery.get(`/generation/steps/${stepId}`);
 
-/** Sends to InvokeAI as another client would. */
-async function asAnother(method: string, path: string, body?: unknown): Promise<any> {
+/** Calls InvokeAI as another client. */
+async function callInvokeAi(method: string, path: string, body?: unknown): Promise<any> {
   const response = await fetch(`${stack.invokeai.url}/api/v1${path}`, {
     method,
     ...(body !== undefined && {
@@ -30,11 +30,11 @@ async function asAnother(method: string, path: string, body?: unknown): Promise<
   return response.json();
 }
 
-/** Deletes images of a step, by their place in it, while none of them can be fetched. */
-async function loseImages(stepId: string, places: number[]): Promise<void> {
+/** Deletes images of a step by their slot indexes, while downloads are held. */
+async function loseImages(stepId: string, indexes: number[]): Promise<void> {
   const photos = await gallery.photosOf(stepId);
-  const image_names = places.map((at) => photos[at]?.photo.invoke_id);
-  await asAnother("POST", "/images/delete", { image_names });
+  const image_names = indexes.map((at) => photos[at]?.photo.invoke_id);
+  await callInvokeAi("POST", "/images/delete", { image_names });
   await stack.invokeai.control.clearFaults();
 }
 
@@ -45,13 +45,14 @@ async function sendForeignBatch(batch_id: string, runs: number): Promise<void> {
   const out = { id: "out", type: "blank_image", width: 64, height: 64, use_cache: false };
   const graph = { id: "g", nodes: { out }, edges: [] };
   const path = "/queue/default/enqueue_batch";
-  await asAnother("POST", path, { batch: { batch_id, destination: "theirs", runs, graph } });
+  await callInvokeAi("POST", path, { batch: { batch_id, destination: "theirs", runs, graph } });
 }
 
-const foreignBatch = (batch_id: string) => asAnother("GET", `/queue/default/b/${batch_id}/status`);
+const foreignBatch = (batch_id: string) =>
+  callInvokeAi("GET", `/queue/default/b/${batch_id}/status`);
 
 describe("images that InvokeAI no longer has", () => {
-  test("deleted before they were fetched: the step says so at once, and a retry makes them again with their seeds", async () => {
+  test("deleted before they were fetched: the step fails at once, and a retry generates them again with their seeds", async () => {
     const { control } = stack.invokeai;
     await holdDownloads();
     const stepId = await requestStep({ seed: 610, batch_size: 2 });
@@ -79,7 +80,7 @@ describe("images that InvokeAI no longer has", () => {
     ]);
   }, 90_000);
 
-  test("one of a completed step: it is told with the step, and the retry runs that one alone; with nothing missing there is none", async () => {
+  test("one of a completed step: the step reports it, and a retry generates that one only; a retry with nothing missing is 409", async () => {
     const { control } = stack.invokeai;
     await holdDownloads();
     const stepId = await requestStep({ seed: 620, batch_size: 3 });
@@ -102,9 +103,57 @@ describe("images that InvokeAI no longer has", () => {
     expect(refused).toContain("409");
   }, 90_000);
 
-  test("InvokeAI's database is wiped in the middle: what is here stays, what was not fetched is lost, the rest runs again", async () => {
+  test("deleted before it was fetched, while others are generated: one failure and one event, until a retry generates it again", async () => {
     const { control } = stack.invokeai;
-    // One comes home, one is made and not fetched, the third is being drawn.
+    await control.addFault({ kind: "request_held", route: "imageFull", times: 1 });
+    await control.holdStep({ item: 1, step: 1 });
+    const stepId = await requestStep({ seed: 625, batch_size: 2 });
+    await gallery.photosAre(stepId, 1);
+    await control.until((state) => state.frozen !== null);
+    const [lost] = await gallery.photosOf(stepId);
+    // The download finds nothing, and the batch is polled again while its other image is still being generated.
+    await callInvokeAi("POST", "/images/delete", { image_names: [lost?.photo.invoke_id] });
+    await control.addFault({ kind: "step_held", item: 1, step: 2 });
+    await control.release();
+    const photo = () => gallery.get(`/photos/${lost?.image_id}`);
+    await until("a lost image", async () => (await photo()).retrieval_status === "failed");
+    const polls = async () => (await control.state()).requests.listAll ?? 0;
+    const before = await polls();
+    await until("two more polls", async () => (await polls()) >= before + 2);
+    await control.clearFaults();
+    const step = await gallery.stepIs(stepId, ended);
+    expect(step).toMatchObject({ status: "completed", images_failed: 1 });
+    const [failed] = await stack.database.sql`
+      select count(*)::int as amount from events
+      where type = 'photo.retrieval_failed' and data->>'photo_id' = ${lost?.image_id}`;
+    expect(failed?.amount).toBe(1);
+    await gallery.post(`/generation/steps/${stepId}/retry`);
+    await gallery.allRetrieved(stepId, 2);
+    expect(batchesOf(await control.state(), stepId)).toEqual([[625, 626], [625]]);
+  }, 90_000);
+
+  test.each(["recorded", "half_written"] as const)(
+    "InvokeAI is killed when an image is %s: it is generated again automatically",
+    async (step) => {
+      const { control } = stack.invokeai;
+      await control.holdStep({ item: 2, step });
+      const seed = step === "recorded" ? 690 : 695;
+      const stepId = await requestStep({ seed, batch_size: 3 });
+      await control.until((state) => state.frozen !== null);
+      await control.restart();
+      expect(await gallery.stepIs(stepId, ended)).toMatchObject({ status: "completed" });
+      await gallery.allRetrieved(stepId, 3);
+      expect(batchesOf(await control.state(), stepId)).toEqual([
+        [seed, seed + 1, seed + 2],
+        [seed + 2],
+      ]);
+    },
+    90_000,
+  );
+
+  test("InvokeAI's database is wiped during a step: fetched images stay, an unfetched one is lost, the missing one is generated again", async () => {
+    const { control } = stack.invokeai;
+    // The first image is fetched, the second is generated but not fetched, the third is being generated.
     await control.addFault({ kind: "request_held", route: "imageFull", skip: 1 });
     await control.holdStep({ item: 2, step: 1 });
     const stepId = await requestStep({ seed: 630, batch_size: 3 });
@@ -128,10 +177,10 @@ describe("images that InvokeAI no longer has", () => {
   }, 90_000);
 });
 
-describe("what others do in InvokeAI's queue", () => {
-  test("the batch is deleted when an image is made that nobody had looked at: it is found, and only the rest runs again", async () => {
+describe("other clients of InvokeAI's queue", () => {
+  test("the batch is deleted after an image that was not yet recorded: the image is found, and only the others are generated again", async () => {
     const { control } = stack.invokeai;
-    // Nothing is seen of the batch before it is gone.
+    // The worker reads nothing of the batch before it is deleted.
     await control.addFault({ kind: "status_500_text", route: "listAll" });
     await control.addFault({ kind: "status_500_text", route: "itemIds" });
     await control.holdStep({ item: 1, step: 1 });
@@ -149,13 +198,13 @@ describe("what others do in InvokeAI's queue", () => {
     expect(seedsOf(state, stepId)).toEqual([640, 641, 642]);
   }, 90_000);
 
-  test("one item is deleted: its image alone is asked for again", async () => {
+  test("one item is deleted: only its image is requested again", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 0, step: 1 });
     const stepId = await requestStep({ seed: 650, batch_size: 3 });
     const { frozen, enqueues } = await control.until((state) => state.frozen !== null);
     const batch = enqueues.find(({ batchId }) => batchId === frozen?.batchId);
-    await asAnother("DELETE", `/queue/default/i/${batch?.itemIds[1]}`);
+    await callInvokeAi("DELETE", `/queue/default/i/${batch?.itemIds[1]}`);
     await control.release();
     await gallery.stepIs(stepId, ["completed"]);
     await gallery.allRetrieved(stepId, 3);
@@ -164,7 +213,7 @@ describe("what others do in InvokeAI's queue", () => {
     expect(seedsOf(state, stepId)).toEqual([650, 651, 652]);
   }, 90_000);
 
-  test("the jobs of another client run untouched through our cancel, retry and settling", async () => {
+  test("another client's batch is not affected by our cancel and retry", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 1, step: 1 });
     const stepId = await requestStep({ seed: 660, batch_size: 3 });
@@ -176,7 +225,10 @@ describe("what others do in InvokeAI's queue", () => {
     await gallery.stepIs(stepId, ["cancelled"]);
     await gallery.post(`/generation/steps/${stepId}/retry`);
     await gallery.allRetrieved(stepId, 3);
-    await until("the end of theirs", async () => (await foreignBatch("theirs-1")).completed === 3);
+    await until(
+      "the end of the other client's batch",
+      async () => (await foreignBatch("theirs-1")).completed === 3,
+    );
     expect(await foreignBatch("theirs-1")).toMatchObject({ canceled: 0, failed: 0, total: 3 });
     expect(batchesOf(await control.state(), stepId)).toEqual([
       [660, 661, 662],
@@ -184,18 +236,18 @@ describe("what others do in InvokeAI's queue", () => {
     ]);
   }, 90_000);
 
-  test("an item of ours that InvokeAI cannot load is cancelled, the step says so, and the queue moves on", async () => {
+  test("an item of ours that InvokeAI cannot load is cancelled, the step fails with the reason, and the queue continues", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 0, step: 1 });
     const stepId = await requestStep({ seed: 670, batch_size: 1 });
     const { frozen } = await control.until((state) => state.frozen !== null);
     await sendForeignBatch("theirs-2", 1);
-    // Under our batch's id, what we never send.
+    // An invalid item under our batch's id, as we never send it.
     const batch_id = frozen?.batchId ?? "";
     const graph = { id: "g", nodes: { n: { id: "n", type: "noise", width: 64, height: 64 } } };
     const data = [[{ node_path: "n", field_name: "width", items: [65] }]];
-    await asAnother("DELETE", `/queue/default/i/${frozen?.itemId}`);
-    await asAnother("POST", "/queue/default/enqueue_batch", {
+    await callInvokeAi("DELETE", `/queue/default/i/${frozen?.itemId}`);
+    await callInvokeAi("POST", "/queue/default/enqueue_batch", {
       prepend: true,
       batch: { batch_id, destination: batch_id, runs: 1, data, graph: { ...graph, edges: [] } },
     });
@@ -204,16 +256,19 @@ describe("what others do in InvokeAI's queue", () => {
       status: "failed",
       error: { code: "invokeai_graph_error", message: expect.stringContaining("cannot load it") },
     });
-    await until("the end of theirs", async () => (await foreignBatch("theirs-2")).completed === 1);
+    await until(
+      "the end of the other client's batch",
+      async () => (await foreignBatch("theirs-2")).completed === 1,
+    );
     expect(await foreignBatch(batch_id)).toMatchObject({ pending: 0, canceled: 1 });
   }, 90_000);
 });
 
-describe("failures that differ in what can be done about them", () => {
+describe("a failed item", () => {
   const failing = (errorType: string, errorMessage: string, times: number) =>
     stack.invokeai.control.addFault({ kind: "item_failure", errorType, errorMessage, times });
 
-  test("one that nobody knows is tried three times in all", async () => {
+  test("with an unknown error is tried three times in all", async () => {
     const fault = await failing("RuntimeError", "CUDA error: unspecified launch failure", 9);
     const stepId = await requestStep({ seed: 710, batch_size: 1 });
     const step = await gallery.stepIs(stepId, ["failed"]);
@@ -221,7 +276,7 @@ describe("failures that differ in what can be done about them", () => {
     expect(await stack.invokeai.control.struck(fault)).toBe(3);
   }, 90_000);
 
-  test("one that passes costs nothing but another batch for that image", async () => {
+  test("with a transient error only causes another batch for its image", async () => {
     const { control } = stack.invokeai;
     await failing("RuntimeError", "CUDA error: unspecified launch failure", 1);
     const stepId = await requestStep({ seed: 720, batch_size: 2 });
@@ -231,7 +286,7 @@ describe("failures that differ in what can be done about them", () => {
     expect((await stepOf(stepId)).error).toBeUndefined();
   }, 90_000);
 
-  test("a model that is gone is not asked for again", async () => {
+  test("with a missing model is not tried again", async () => {
     const fault = await failing("UnknownModelException", "No model 5c0d", 9);
     const stepId = await requestStep({ seed: 730, batch_size: 1 });
     const step = await gallery.stepIs(stepId, ["failed"]);
@@ -244,7 +299,7 @@ describe("failures that differ in what can be done about them", () => {
 });
 
 describe("sources and boards", () => {
-  test("the source of two steps is uploaded once; one that is deleted in the middle is uploaded again", async () => {
+  test("the source of two steps is uploaded once; a source deleted before its batch runs is uploaded again", async () => {
     const { control } = stack.invokeai;
     const picture = async (colour: string) =>
       gallery.upload(await plain(200, 100, colour).png().toBuffer());
@@ -253,28 +308,28 @@ describe("sources and boards", () => {
     const blue = await picture("#3366aa");
     for (const seed of [810, 820]) await gallery.stepIs(await from(seed, blue), ["completed"]);
     expect((await control.state()).uploads).toHaveLength(1);
-    // Gone between the enqueue and the run.
-    await asAnother("PUT", "/queue/default/processor/pause");
+    // Deleted between the enqueue and the run.
+    await callInvokeAi("PUT", "/queue/default/processor/pause");
     const stepId = await from(830, await picture("#aa6633"));
     const { uploads } = await control.until(({ queue }) => queue.pending === 1);
-    await asAnother("DELETE", `/images/i/${uploads[1]?.imageName}`);
-    await asAnother("PUT", "/queue/default/processor/resume");
+    await callInvokeAi("DELETE", `/images/i/${uploads[1]?.imageName}`);
+    await callInvokeAi("PUT", "/queue/default/processor/resume");
     await gallery.stepIs(stepId, ["completed"]);
     const state = await control.state();
     expect(state.uploads).toHaveLength(3);
     expect(batchesOf(state, stepId)).toEqual([[830], [830]]);
   }, 90_000);
 
-  test("pictures, and nothing else, go on the board that the settings name, made once; without it they come all the same", async () => {
+  test("generated images, and no others, are put on the board in the settings, which is created once; a step completes without the board too", async () => {
     const { control } = stack.invokeai;
-    const boards = () => asAnother("GET", "/boards/?all=true");
+    const boards = () => callInvokeAi("GET", "/boards/?all=true");
     await gallery.patch("/settings", { backend: { board_name: " Gallery " } });
     for (const seed of [840, 841]) {
       await gallery.stepIs(await requestStep({ seed, batch_size: 1 }), ["completed"]);
     }
     const [board, ...others] = await boards();
     expect([board.board_name, others]).toEqual(["Gallery", []]);
-    const onBoard = await asAnother("GET", `/images/?board_id=${board.board_id}&limit=10`);
+    const onBoard = await callInvokeAi("GET", `/images/?board_id=${board.board_id}&limit=10`);
     expect(onBoard.total).toBe(2);
     await control.addFault({ kind: "status_500_json", route: "listBoards" });
     await gallery.stepIs(await requestStep({ seed: 842, batch_size: 1 }), ["completed"]);

@@ -8,32 +8,32 @@ import { startGallery } from "#tests/support/running-gallery";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
-/** 8 in a run of all tests; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/e2e/long-runs.test.ts`. */
+/** 8 by default; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/e2e/long-runs.test.ts`. */
 const manySteps = Number(given("GALLERY_TEST_SESSION_STEPS") ?? 8);
 const endsAfterMs = 60_000 + manySteps * 5_000;
 const suggestedEvents = 40;
 const eventsOfStep = 40;
 
-// As after weeks: a run is told after a few events that its history is long.
+// The server suggests to continue as new after a few events, as after weeks.
 const temporal = await startTemporalServer({
   "limit.historyCount.suggestContinueAsNew": suggestedEvents,
 });
 const { stack, gallery } = await startGallery({
   temporalAddress: temporal.address,
-  timings: { turnAskAgainMs: 200 },
+  timings: { lineCheckMs: 200 },
 });
 
 afterAll(async () => {
   await stack.stop();
   await temporal.stop();
-}, 30_000);
+}, 60_000);
 
-/** Which run of a chain is open: how long ago it began is told by whether it is still the first. */
+/** The id of the newest run in a chain; it changes when the run continues as new. */
 async function runIdOf(workflowId: string): Promise<string> {
   return (await stack.temporal.workflow.getHandle(workflowId).describe()).runId;
 }
 
-test("a wait too long for one history goes on in new runs: places in the line stay, each image is made once", async () => {
+test("during a long wait the histories of waiting runs do not grow, and the backend's run continues as new: positions stay, each image is generated once", async () => {
   const { control } = stack.invokeai;
   await control.holdStep();
   const requestStep = async (seed: number) => {
@@ -47,19 +47,19 @@ test("a wait too long for one history goes on in new runs: places in the line st
   for (const seed of [200, 300]) {
     const stepId = await requestStep(seed);
     waiting.push(stepId);
-    // Of two sessions: without a wait the second step may come to the line first.
-    await gallery.placeIs(stepId, waiting.length);
+    // Of two sessions: without this wait the second step may enter the line first.
+    await gallery.positionIs(stepId, waiting.length);
   }
-  const chains = [invokeaiBackendId, ...waiting.map((id) => generationStepId(id))];
-  for (const workflowId of chains) {
-    const runId = await until(`a run of ${workflowId}`, () =>
-      runIdOf(workflowId).catch(() => undefined),
-    );
-    await until(`a next run of ${workflowId}`, async () => (await runIdOf(workflowId)) !== runId);
+  const readWaiting = () => Promise.all(waiting.map((id) => readRuns(generationStepId(id))));
+  const before = await readWaiting();
+  for (let run = 0; run < 3; run++) {
+    const runId = await runIdOf(invokeaiBackendId);
+    await until("a next run", async () => (await runIdOf(invokeaiBackendId)) !== runId);
   }
+  expect(await readWaiting()).toEqual(before);
   for (const [index, stepId] of waiting.entries()) {
     const step = await gallery.get(`/generation/steps/${stepId}`);
-    expect(step.progress_message).toContain(`Place ${index + 1} in the line`);
+    expect(step.progress_message).toContain(`Position ${index + 1} in the line`);
   }
   await control.release();
   for (const stepId of [first, ...waiting]) await gallery.stepIs(stepId, ["completed"]);
@@ -67,7 +67,7 @@ test("a wait too long for one history goes on in new runs: places in the line st
   expect(enqueues.map(({ seeds }) => seeds)).toEqual([[100], [200], [300]]);
 }, 120_000);
 
-/** Every run of a chain, as the workflow service keeps it. */
+/** The size of every run of a chain. */
 async function readRuns(workflowId: string): Promise<{ events: number; bytes: number }[]> {
   const runs: { events: number; bytes: number }[] = [];
   for await (const { runId } of stack.temporal.workflow.list({
@@ -81,7 +81,7 @@ async function readRuns(workflowId: string): Promise<{ events: number; bytes: nu
 }
 
 test(
-  "a session of many steps goes on in new runs and makes each image once, in order; no run outgrows 5 000 events or 2 MB",
+  "a session of many steps continues as new and generates each image once, in order; no run exceeds 5 000 events or 2 MB",
   async () => {
     const session = await gallery.createSession();
     const workflowId = generationSessionId(session.id);
@@ -110,9 +110,10 @@ test(
       return all.length > 1 && all;
     });
     for (const { events, bytes } of runs) {
-      // It goes on between two steps: meanwhile come the rest of one step, and a signal for each other one, of four events.
+      // It continues as new between two steps: until then come the rest of one step and, for each other step, a signal of
+      // four events.
       expect(events).toBeLessThan(suggestedEvents + eventsOfStep + 4 * manySteps);
-      // As the server ships, it tells so at 4 096 events.
+      // By default the server suggests it at 4 096 events.
       expect((bytes / events) * 5_000).toBeLessThan(2_000_000);
     }
   },

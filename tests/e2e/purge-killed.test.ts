@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-/** The lock that everybody takes who tells of something. */
+/** The advisory lock that every insert of an event takes. */
 const eventLock = 7_361_202;
 
 const filesLeft = async () =>
@@ -32,7 +32,7 @@ const emptyTrash = () =>
     workflowIdConflictPolicy: "USE_EXISTING",
   });
 
-test("worker killed between the files of a purged photo and its row: the next run finishes, told once", async () => {
+test("worker killed between the files of a purged photo and its row: the next run finishes the purge, with one event", async () => {
   const [api, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
   const gallery = createGalleryClient(api.url);
   const photo = await gallery.upload(await plain(64, 48, "teal").png().toBuffer());
@@ -40,7 +40,7 @@ test("worker killed between the files of a purged photo and its row: the next ru
   const long = new Date(Date.now() - 31 * 24 * 60 * 60 * 1_000);
   await db.update(photos).set({ deletedAt: long }).where(eq(photos.id, photo["id"]));
 
-  // Nobody can tell of anything: the worker stands between the files and the row.
+  // No event can be inserted: the worker stops after the files and before the row.
   const lock = await sql.reserve();
   await lock`select pg_advisory_lock(${eventLock})`;
   const run = await emptyTrash();
@@ -53,10 +53,10 @@ test("worker killed between the files of a purged photo and its row: the next ru
   lock.release();
 
   await stack.startWorker();
-  // The next run is not waited for until the missing heartbeat of this one is noticed.
+  // Terminated, so that the next run need not wait for the heartbeat time-out of this one.
   await run.terminate();
   await (await emptyTrash()).result();
   expect(await db.$count(photos)).toBe(0);
-  const told = await db.select().from(events).where(eq(events.type, "photo.purged"));
-  expect(told.map((event) => event.data["photo_id"])).toEqual([photo["id"]]);
+  const purged = await db.select().from(events).where(eq(events.type, "photo.purged"));
+  expect(purged.map((event) => event.data["photo_id"])).toEqual([photo["id"]]);
 }, 90_000);

@@ -10,7 +10,7 @@ const { stack, gallery } = await startGallery();
 
 afterAll(() => stack.stop(), 30_000);
 
-test("a session deleted in mid-step is gone at once; its step is cancelled, its images go to the trash, then its row", async () => {
+test("a session deleted during a step is not found from then on; its step is cancelled, its images are moved to the trash, then its row is deleted", async () => {
   const { control } = stack.invokeai;
   const { db } = stack.database;
   await control.holdStep({ item: 1, step: 1 });

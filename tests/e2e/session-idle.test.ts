@@ -3,7 +3,7 @@ import { generationSessionId } from "#workflows/generation-session/contract";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-// The days of SESSION_IDLE_DAYS.
+// Stands for SESSION_IDLE_DAYS.
 const { stack, gallery } = await startGallery({ timings: { sessionIdleMs: 6_000 } });
 
 afterAll(() => stack.stop(), 30_000);
@@ -11,13 +11,13 @@ afterAll(() => stack.stop(), 30_000);
 const runOf = (sessionId: string) =>
   stack.temporal.workflow.getHandle(generationSessionId(sessionId));
 
-test("a session is open as long as a step runs, and completed when nobody asked anything of it since", async () => {
+test("a session stays active while a step runs, and is completed after the idle time without requests", async () => {
   const { control } = stack.invokeai;
   await control.holdStep();
   const { id } = await gallery.createSession();
   const step = await gallery.requestStep(id, { parameters: { batch_size: 1 } });
   await control.until((state) => state.frozen !== null);
-  // Nobody asks anything of this one either, and from later on.
+  // Idle too, and created later than the first one.
   const quiet = await gallery.createSession();
   await until("the end of a quiet session", async () => {
     const seen = await gallery.get(`/generation/sessions/${quiet["id"]}`);
@@ -27,7 +27,7 @@ test("a session is open as long as a step runs, and completed when nobody asked 
   await control.release();
   await gallery.stepIs(step["id"], ["completed"]);
 
-  const session = await until("its end", async () => {
+  const session = await until("the end of the session", async () => {
     const seen = await gallery.get(`/generation/sessions/${id}`);
     return seen["status"] === "completed" && seen;
   });
@@ -41,7 +41,7 @@ test("a session is open as long as a step runs, and completed when nobody asked 
   expect(refusal).toContain("open another one");
 }, 90_000);
 
-test("an active session whose run is gone goes on with the next step, in a new run", async () => {
+test("an active session whose run was terminated continues with the next step, in a new run", async () => {
   const { id } = await gallery.createSession();
   const first = await until("its run", () =>
     runOf(id)

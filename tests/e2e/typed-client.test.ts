@@ -3,8 +3,8 @@ import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateSource } from "oazapfts";
-import { allowedEnvironment } from "#dev/environment";
-import { paint } from "#dev/simulators/invokeai/paint";
+import { allowedEnvironment } from "#stack/environment";
+import { paint } from "#simulators/invokeai/paint";
 import { runTool } from "#dev/tool";
 import { type Stack, startStack } from "#tests/support/stack";
 
@@ -21,14 +21,14 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test("a client that a public generator makes of the document compiles, and so does the tour written for it", async () => {
+test("a client generated from the OpenAPI document compiles, and so does the tour written with it", async () => {
   const env = allowedEnvironment(Bun.env);
   const { success, output } = await runTool(root, ["tsc", "--project", folder], env);
   expect(output).toBe("");
   expect(success).toBe(true);
 }, 60_000);
 
-test("that client does the whole tour, from an upload to what a share link shows", async () => {
+test("the generated client completes the tour, from an upload to a share link", async () => {
   const stack = await startStack();
   try {
     const seen = await takeTour(stack);

@@ -1,46 +1,46 @@
 import { startTemporalServer } from "#tests/support/temporal-server";
-import { type Ground, type GroundOptions, startGround } from "./ground";
+import { type TestBed, type TestBedOptions, startTestBed } from "./test-bed";
 import { type Report, runSchedule } from "./run";
-import { UnfairRun } from "./strikes";
+import { InconclusiveRun } from "./strikes";
 
 const triesPerSeed = 3;
-/** To start api and worker costs as much as a schedule; after so many the journals of the simulator grow long. */
-const schedulesPerGround = 10;
+/** Starting API and worker takes as long as a schedule; but after this many, the simulator's history is long. */
+const schedulesPerTestBed = 10;
 
 /**
- * Runs the schedules of these seeds, `lanes` of them at a time; each lane has a Temporal server that its schedules may kill.
- * `tell` hears of each as it ends; nothing new is begun once it has answered false.
+ * Runs the schedules of these seeds, `lanes` at a time; each lane has a Temporal server that its schedules may kill.
+ * Calls `tell` with each report; after it has returned false, no further schedule starts.
  */
 export async function runLanes(
   seeds: readonly number[],
   lanes: number,
   tell: (report: Report) => unknown,
-  options: GroundOptions = {},
+  options: TestBedOptions = {},
 ): Promise<void> {
   const waiting = [...seeds];
   let goesOn = true;
 
   async function runLane(): Promise<void> {
     const server = await startTemporalServer();
-    let ground: Ground | undefined;
+    let testBed: TestBed | undefined;
     let uses = 0;
     const leave = async () => {
-      await ground?.stop();
-      ground = undefined;
+      await testBed?.stop();
+      testBed = undefined;
       uses = 0;
     };
     async function runOn(seed: number): Promise<Report> {
       for (let tries = 1; ; tries++) {
         try {
-          if (uses === schedulesPerGround) await leave();
-          ground ??= await startGround(server, options);
+          if (uses === schedulesPerTestBed) await leave();
+          testBed ??= await startTestBed(server, options);
           uses += 1;
-          const report = await runSchedule(seed, ground);
-          // What is broken there would be found again by the next.
+          const report = await runSchedule(seed, testBed);
+          // Violations would be found again by the next schedule.
           if (report.broken.length > 0) await leave();
           return report;
         } catch (error) {
-          if (!(error instanceof UnfairRun) || tries === triesPerSeed) throw error;
+          if (!(error instanceof InconclusiveRun) || tries === triesPerSeed) throw error;
           await leave();
         }
       }

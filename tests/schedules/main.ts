@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runLanes } from "./lanes";
-import { copyWithDefect, defectNames, isDefectName } from "./planted";
+import { copyWithDefect, defectNames, isDefectName } from "./planted-defects";
 import type { Report } from "./run";
 import { describeAll, describeReport } from "./summary";
 
@@ -40,7 +40,7 @@ await runLanes(
     const log = join(logs, `worker-${report.schedule.seed}.log`);
     void writeFile(log, report.log);
     console.log(`    the workers' log: ${log}`);
-    // Of a planted defect one finding is enough.
+    // For a planted defect one finding is enough.
     return planted === undefined;
   },
   workerRoot === undefined ? {} : { workerRoot },

@@ -1,24 +1,30 @@
-import type { Fault } from "#dev/simulators/invokeai/control";
+import type { Fault } from "#simulators/invokeai/control";
 import { listFiles } from "#tests/support/library";
-import type { Ground } from "./ground";
+import type { TestBed } from "./test-bed";
 import type { Moment } from "./schedule";
 
-/** A moment that is waited for, and kept still once it is there. */
+/** A moment to wait for; once it is reached, the step is held there. */
 export type Hold = {
   isReached: () => Promise<boolean>;
-  /** Lets everything go on. */
+  /** Lets the step continue. */
   release: () => Promise<void>;
 };
 
-/** How long the moment between rename and row is waited for with the rows locked; a try that fails never gets there. */
+/**
+ * How long to wait for the moment between rename and row while the rows are locked; a failing attempt never reaches
+ * it.
+ */
 const placedWithinMs = 3_000;
 
-/** Prepares for moments of a step that is about to be requested; faults of the same moment share it, and strike together. */
-export function createHolds(ground: Ground) {
+/**
+ * Prepares holds for a step that is about to be requested. Faults at the same moment share one hold and strike
+ * together.
+ */
+export function createHolds(testBed: TestBed) {
   const shared = new Map<string, Promise<Shared>>();
   return (moment: Moment, requestedAt: () => number | undefined): Promise<Hold> => {
     const key = JSON.stringify(moment);
-    const hold = shared.get(key) ?? armMoment(ground, moment, requestedAt).then(share);
+    const hold = shared.get(key) ?? armMoment(testBed, moment, requestedAt).then(share);
     shared.set(key, hold);
     return hold.then((each) => each.join());
   };
@@ -26,20 +32,20 @@ export function createHolds(ground: Ground) {
 
 type Shared = ReturnType<typeof share>;
 
-/** One hold for several, released by the last of them. */
+/** Shares one hold; the last user releases it. */
 function share(hold: Hold) {
   let users = 0;
-  let looking: Promise<boolean> | undefined;
-  async function look(): Promise<boolean> {
+  let checking: Promise<boolean> | undefined;
+  async function check(): Promise<boolean> {
     const isReached = await hold.isReached();
-    if (!isReached) looking = undefined;
+    if (!isReached) checking = undefined;
     return isReached;
   }
   return {
     join(): Hold {
       users += 1;
       return {
-        isReached: () => (looking ??= look()),
+        isReached: () => (checking ??= check()),
         release: async () => {
           users -= 1;
           if (users === 0) await hold.release();
@@ -50,7 +56,7 @@ function share(hold: Hold) {
 }
 
 async function armMoment(
-  { stack }: Ground,
+  { stack }: TestBed,
   moment: Moment,
   requestedAt: () => number | undefined,
 ): Promise<Hold> {
@@ -85,7 +91,7 @@ async function armMoment(
       return holdPlaced(await holdBy({ kind: "request_held", route: "imageFull", times: 1 }));
   }
 
-  /** The image is kept back until the rows are locked: then its file gets its place, and its row waits. */
+  /** Holds the image until the rows are locked: then its file is renamed into place, but its row cannot be written. */
   function holdPlaced(request: Hold): Hold {
     let unlock = async () => {};
     return {
@@ -97,7 +103,8 @@ async function armMoment(
           lock.release();
         };
         await lock`begin`;
-        // Rows that refer to a photo may be written: a cancel waits for them, and this for the cancel.
+        // This lock mode allows rows that refer to a photo: a cancel waits for them, and the hold waits for the
+        // cancel.
         await lock`select id from photos for no key update`;
         const before = await countPlaced();
         await request.release();

@@ -1,12 +1,12 @@
-/** A service that can be taken away; two that ask for it at once get one after the other. */
+/** A service that can be stopped; simultaneous outages run one after the other. */
 export type Outages<Manner = void> = {
-  /** Resolves once the service is away; it comes back by itself after `awayMs`. */
+  /** Resolves once the service is down; it comes back by itself after `awayMs`. */
   begin(awayMs: number, manner: Manner): Promise<void>;
-  /** Resolves once everything is back. */
+  /** Resolves once the service is up again. */
   over(): Promise<void>;
 };
 
-/** Makes outages of what begins and ends one. */
+/** Creates outages from functions that begin and end one. */
 export function createOutages<Manner = void>(service: {
   begin: (manner: Manner) => Promise<void> | void;
   end: () => Promise<void> | void;
@@ -24,7 +24,7 @@ export function createOutages<Manner = void>(service: {
         await Bun.sleep(awayMs);
         await service.end();
       })();
-      // Whoever waits for the end hears of a failure; who waits for the beginning must not wait for ever.
+      // A failure rejects the wait for the end; the wait for the beginning must resolve as well.
       last.catch(isAway.reject);
       await isAway.promise;
     },

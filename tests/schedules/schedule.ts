@@ -1,6 +1,6 @@
-import { between, createRandom } from "#dev/simulators/invokeai/random";
+import { between, createRandom } from "#simulators/invokeai/random";
 
-/** Everything that may go wrong, in the order of the summary. */
+/** All kinds of faults, in the order of the summary. */
 export const faultKinds = [
   "worker killed",
   "InvokeAI restarted",
@@ -15,16 +15,16 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** When something happens: told by what can be seen of the step, so that it means the same on a slow machine. */
+/** When a fault strikes: defined by the step's visible state, so that it means the same on a slow machine. */
 export type Moment =
   | { at: "requested"; afterMs: number } // the api has answered 202
-  | { at: "source" } // InvokeAI has the source picture, its answer is not out
-  | { at: "posting" } // the batch is on its way, InvokeAI has not looked at it
-  | { at: "taken" } // InvokeAI has the batch, its answer is not out
+  | { at: "source" } // InvokeAI has the source picture, its answer is not sent yet
+  | { at: "posting" } // the batch is sent, InvokeAI has not processed it
+  | { at: "taken" } // InvokeAI has the batch, its answer is not sent yet
   | { at: "drawing"; item: number; step: number } // before that step of that image
-  | { at: "saved"; item: number } // the image is saved, its item does not say so
-  | { at: "fetching" } // half an image is there
-  | { at: "placed" }; // an image has its place, its row does not say so
+  | { at: "saved"; item: number } // the image is saved, its item does not list it yet
+  | { at: "fetching" } // half an image is downloaded
+  | { at: "placed" }; // an image's file is in place, its row is not written
 
 export type PlannedFault = { step: number } & (
   | { kind: "worker killed"; moment: Moment; awayMs: number }
@@ -45,11 +45,11 @@ type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unre
 export type PlannedStep = {
   source: "none" | "upload" | "previous";
   images: number;
-  /** Of its first image. */
+  /** The seed of its first image. */
   seed: number;
 };
 
-/** Steps are requested one by one, each when the one before has all its images, or all at once. */
+/** Steps are requested one by one, each once all images of the previous one have arrived, or all at once. */
 export type Schedule = {
   seed: number;
   pace: "one by one" | "all at once";
@@ -61,7 +61,7 @@ const stepsPerSession = 3;
 /** Denoising steps of each image. */
 export const denoisingSteps = 4;
 
-/** The schedule of a seed: this function and nothing else decides what a run does, and when. */
+/** The schedule of a seed. It alone determines what a run does, and when. */
 export function drawSchedule(seed: number): Schedule {
   const random = createRandom(seed);
   const draw = {
@@ -93,9 +93,9 @@ type Draw = {
   chance: (share: number) => boolean;
 };
 
-/** What dies most often is drawn twice as often. */
+/** The most frequent kinds of faults are listed twice. */
 const drawnKinds: readonly FaultKind[] = [...faultKinds, "worker killed"];
-// The one that leaves a doubt more often than the others.
+// This one causes in-doubt batches more often than the others.
 const lostAnswers: readonly LostAnswer[] = [
   "enqueueBatch",
   "enqueueBatch",
@@ -160,7 +160,7 @@ function drawMoment(draw: Draw, planned: PlannedStep): Moment {
   return draw.oneOf(moments);
 }
 
-/** A fault in words: the same for the same plan. */
+/** Describes a fault; equal plans have equal descriptions. */
 export function describeFault(fault: PlannedFault): string {
   const { kind, step, ...more } = fault;
   const moment = "moment" in more ? ` ${describeMoment(more.moment)}` : "";
@@ -179,11 +179,11 @@ function describeMoment(moment: Moment): string {
     case "posting":
       return "with the enqueue under way";
     case "taken":
-      return "with the batch taken and no answer yet";
+      return "with the batch accepted and no answer yet";
     case "drawing":
       return `drawing image ${moment.item + 1}, before step ${moment.step}`;
     case "saved":
-      return `with image ${moment.item + 1} saved and in no item`;
+      return `with image ${moment.item + 1} saved but not in its item`;
     case "fetching":
       return "with half an image fetched";
     case "placed":

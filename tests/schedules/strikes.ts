@@ -1,38 +1,40 @@
 import { until } from "#tests/support/wait";
-import type { Ground } from "./ground";
+import type { TestBed } from "./test-bed";
 import type { createHolds, Hold } from "./moments";
-import type { Visit } from "./visit";
+import type { UserSession } from "./user-session";
 import type { PlannedFault } from "./schedule";
 
-/** How the harness looks upon a step while it waits to strike. */
-export type StepInSight = {
-  /** undefined until its request was answered. */
+/** The harness's view of a step while it waits to strike. */
+export type ObservedStep = {
+  /** undefined until the request is answered. */
   id: () => string | undefined;
   requestedAt: () => number | undefined;
-  /** Ended, and each of its images fetched. */
+  /** Whether the step has ended and all its images are retrieved. */
   isOver: () => Promise<boolean>;
 };
 
-/** A fault that is ready to strike; true once it has, false when its moment never came. */
+/** A fault that is ready to strike; returns false when its moment was not reached. */
 export type Armed = { strike: () => Promise<boolean> };
 
-/** A run that proves nothing, as the machine stood still at the wrong time; another one may. */
-export class UnfairRun extends Error {}
+/** The run is inconclusive, because the machine stalled at the wrong time; another run may succeed. */
+export class InconclusiveRun extends Error {}
 
-const lookEveryMs = 50;
-/** A step that neither comes to a moment nor to its end is stuck. */
+const pollEveryMs = 50;
+/** A step that reaches neither the moment nor its end is stuck. */
 const momentTimeoutMs = 270_000;
-/** Connection time-out, read time-out and grace of the runs, without a margin: so long a batch may be under way. */
+/**
+ * Connection timeout, read timeout and grace period without a margin: the longest time that a batch may be in transit.
+ */
 const lateAtMostMs = 5_700;
 
-/** Readies a fault for a step that is about to be requested. */
+/** Prepares a fault for a step that is about to be requested. */
 export async function armFault(
-  ground: Ground,
-  { visit, hold }: { visit: Visit; hold: ReturnType<typeof createHolds> },
+  testBed: TestBed,
+  { user, hold }: { user: UserSession; hold: ReturnType<typeof createHolds> },
   fault: PlannedFault,
-  step: StepInSight,
+  step: ObservedStep,
 ): Promise<Armed> {
-  const { control } = ground.stack.invokeai;
+  const { control } = testBed.stack.invokeai;
   switch (fault.kind) {
     case "answer lost":
       return untilOver(
@@ -56,12 +58,13 @@ export async function armFault(
       return at(late, async () => {
         const heldAt = performance.now();
         await Bun.sleep(fault.afterMs);
-        if (performance.now() - heldAt > lateAtMostMs) throw new UnfairRun("released too late");
+        if (performance.now() - heldAt > lateAtMostMs)
+          throw new InconclusiveRun("released too late");
         return true;
       });
     }
     case "worker killed":
-      return atMoment(() => ground.worker.kill(fault.awayMs));
+      return atMoment(() => testBed.worker.kill(fault.awayMs));
     case "InvokeAI restarted":
       return atMoment(async () => {
         await control.restart();
@@ -72,18 +75,18 @@ export async function armFault(
       });
     case "Postgres away":
       return atMoment(async () => {
-        await ground.postgres.begin(fault.awayMs);
+        await testBed.postgres.begin(fault.awayMs);
         return true;
       });
     case "Temporal away":
       return atMoment(async () => {
-        await ground.temporal.begin(fault.awayMs, { isLost: false });
+        await testBed.temporal.begin(fault.awayMs, { isLost: false });
         return true;
       });
     case "Temporal lost":
       return atMoment(async () => {
-        if (fault.withWorker) await ground.worker.kill(fault.awayMs);
-        await ground.temporal.begin(fault.awayMs, { isLost: true });
+        if (fault.withWorker) await testBed.worker.kill(fault.awayMs);
+        await testBed.temporal.begin(fault.awayMs, { isLost: true });
         return true;
       });
     case "step cancelled":
@@ -92,7 +95,7 @@ export async function armFault(
           await control.addFault({ kind: "answer_lost", route: "cancelByBatchIds", times: 1 });
         }
         const id = step.id();
-        return id !== undefined && (await visit.cancelStep(id));
+        return id !== undefined && (await user.cancelStep(id));
       });
   }
 
@@ -108,7 +111,7 @@ export async function armFault(
           const cameBy = async () => {
             if (await hold.isReached()) return "reached";
             if (await step.isOver()) return "over";
-            await Bun.sleep(lookEveryMs);
+            await Bun.sleep(pollEveryMs);
             return undefined;
           };
           const met = await until(`the moment of "${fault.kind}"`, cameBy, momentTimeoutMs);
@@ -120,7 +123,7 @@ export async function armFault(
     };
   }
 
-  /** One that the simulator deals out by itself. */
+  /** A fault that the simulator triggers by itself. */
   function untilOver(id: number): Armed {
     return {
       async strike() {

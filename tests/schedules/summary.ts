@@ -1,19 +1,22 @@
 import type { Report } from "./run";
 import { faultKinds } from "./schedule";
 
-/** One schedule in lines: its seed, what really struck, what is broken. */
-export function describeReport({ schedule, ms, struck, passedBy, broken }: Report): string {
+/** One schedule: its seed, the faults that struck, the promises that were broken. */
+export function describeReport({ schedule, ms, struck, notReached, broken }: Report): string {
   const seconds = (ms / 1_000).toFixed(1);
   const verdict = broken.length === 0 ? "kept" : "BROKEN";
   return [
     `seed ${schedule.seed}  ${verdict}  ${seconds} s, steps ${schedule.pace}`,
     ...struck.map(({ words }) => `    struck     ${words}`),
-    ...passedBy.map((words) => `    passed by  ${words}`),
+    ...notReached.map((words) => `    not reached  ${words}`),
     ...broken.map((what) => `    BROKEN     ${what}`),
   ].join("\n");
 }
 
-/** Many schedules in a table by fault: in how many it was planned, how often it struck, how many of those broke a promise. */
+/**
+ * A table by fault: how often it was planned, how often it struck, and in how many schedules with it a promise was
+ * broken.
+ */
 export function describeAll(reports: readonly Report[], ms: number): string {
   const lines = faultKinds.map((kind) => {
     const planned = reports.flatMap(({ schedule }) =>

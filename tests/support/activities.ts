@@ -1,32 +1,59 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Info as ActivityInfo } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
-import { v7 as uuidv7 } from "uuid";
 import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
+import type { PodProvider } from "#activities/adapters/pods/provider";
 import type { ActivityDeps } from "#activities/deps";
-import { type Activities, createActivities } from "#activities/index";
+import { createFindPodAddress } from "#activities/pods/place";
+import { openPodSecret } from "#activities/pods/secret";
+import { createPlaces, type FindPodAddress, findNoPod } from "#activities/backend/places";
+import { createEnqueueActivities } from "#activities/generation/enqueue";
+import { createSourceActivities } from "#activities/generation/source";
+import { mapFailures } from "#activities/worker/failure-interceptor";
+import { noteProgress } from "#activities/heartbeat";
+import { createActivities } from "#activities/index";
 import { loadConfig } from "#config";
-import { openAttempt } from "#db/queries/attempts";
-import { insertSession, insertStep } from "#db/queries/generation-requests";
+import { openDatabase } from "#db/client";
+import { ensureInstallation } from "#db/queries/installation/installation";
+import { openAttempt } from "#db/queries/steps/attempts";
+import { insertSession } from "#db/queries/generation/session-requests";
+import { insertStep } from "#db/queries/generation/step-requests";
 import { models } from "#db/schema/models";
 import type { Attempt } from "#db/schema/steps";
-import { startSimulator } from "#dev/simulators/invokeai/start";
-import { createDiskStorage } from "#media/disk";
-import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
+import { startSimulator } from "#simulators/invokeai/start";
+import { createDiskStorage } from "#media/storage/disk";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
+import type { Timings } from "#workflows/timings";
 import { createTestDatabase } from "./database";
 
-/** A call that ends badly is given up on after these two together. */
+/** A call without an answer fails after the sum of both. */
 export const timeouts = { connectionTimeoutMs: 1_000, readTimeoutMs: 1_000 };
 
 /**
- * The worker's activities on a database, a data folder and a simulator of their own, without a workflow service.
- * `clock.now` is what they take for the time; null: the real one.
+ * The worker's activities with their own database, data folder and simulator, without a workflow service.
+ * `clock.now` is the time that they see; null means the real time.
  */
-export async function createActivityBench() {
+export async function createActivityBench(
+  env: Record<string, string> = {},
+  temporal: Client = {} as Client,
+  options: {
+    statementTimeoutMs?: number;
+    findPodAddress?: FindPodAddress;
+    provider?: PodProvider;
+    timings?: Partial<Timings>;
+  } = {},
+) {
+  const { statementTimeoutMs, provider } = options;
   const database = await createTestDatabase();
+  const pool = openDatabase(database.url, {
+    maxConnections: 8,
+    applicationName: "gallery-test",
+    ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
+  });
   const { db } = database;
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-activities-"));
   const simulator = await startSimulator();
@@ -37,28 +64,55 @@ export async function createActivityBench() {
     INVOKEAI_LOCAL_URL: simulator.url,
     INVOKEAI_CONNECTION_TIMEOUT: String(timeouts.connectionTimeoutMs / 1_000),
     INVOKEAI_READ_TIMEOUT: String(timeouts.readTimeoutMs / 1_000),
+    ...env,
   });
-  const invokeai = createInvokeAiClient({ baseUrl: simulator.url, ...timeouts });
+  const invokeai = createInvokeAiClient({
+    baseUrl: simulator.url,
+    ...timeouts,
+    onWait: noteProgress,
+  });
+  const installation = await ensureInstallation(db);
+  const secret = await openPodSecret(dataDir);
+  const pods = provider
+    ? { provider, secret: { ...secret }, installationId: installation.id }
+    : null;
+  const now = () => clock.now ?? new Date();
+  const findPodAddress =
+    options.findPodAddress ??
+    (pods
+      ? createFindPodAddress({ config, database: pool, now, pods, timings: options.timings ?? {} })
+      : findNoPod);
   const deps: ActivityDeps = {
     config,
-    database,
+    database: pool,
     storage: createDiskStorage({ dataDir }),
-    decodeLimits: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
-    // Only reconcile speaks to it, which is tried with a real one.
-    temporal: {} as Client,
-    invokeai: async () => invokeai,
-    timings: {},
-    now: () => clock.now ?? new Date(),
-    newId: () => uuidv7(),
+    decodeLimits: { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 },
+    // Without a client of the test's own, signals fail. Reconcile is tested with a real client, in tests/e2e.
+    temporal,
+    pods,
+    ...createPlaces(config, pool, findPodAddress),
+    timings: options.timings ?? {},
+    now,
+    newId: () => crypto.randomUUID(),
   };
-  const activities = createActivities(deps);
+  // In addition to the activities that workflows call: the parts of `runBatch`.
+  const activities = {
+    ...createSourceActivities(deps),
+    ...createEnqueueActivities(deps),
+    ...createActivities(deps),
+  };
+  type Activities = typeof activities;
 
-  /** One run of an activity, as a worker would run it; each has a context of its own. */
+  /** Runs an activity once, as a worker would, in a new context. */
   async function run<Name extends keyof Activities>(
     name: Name,
     input: Parameters<Activities[Name]>[0],
+    info: Partial<ActivityInfo> = {},
   ): Promise<Awaited<ReturnType<Activities[Name]>>> {
-    const context = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
+    const context = new MockActivityEnvironment(info, {
+      logger: new DefaultLogger("ERROR"),
+      interceptors: [mapFailures],
+    });
     const activity = activities[name] as (given: typeof input) => Promise<unknown>;
     const result = await context.run(() => activity(input));
     return result as Awaited<ReturnType<Activities[Name]>>;
@@ -66,15 +120,15 @@ export async function createActivityBench() {
 
   await run("syncModels", {});
 
-  /** A step in a session of its own, with one open slot a seed. */
+  /** Creates a step in a new session, with one open slot per seed. */
   async function createStep(
     seeds: number[],
     overrides: { prompt?: string; sourceImageId?: string } = {},
   ): Promise<{ stepId: string; sessionId: string }> {
     const rows = await db.select().from(models);
     const model = rows.find((row) => row.accepts !== null && row.base === "sd-1");
-    if (!model) throw new Error("no model that pictures can be made with");
-    const ids = { stepId: uuidv7(), sessionId: uuidv7() };
+    if (!model) throw new Error("no model that can generate images");
+    const ids = { stepId: crypto.randomUUID(), sessionId: crypto.randomUUID() };
     await db.transaction(async (tx) => {
       const scratch = { entryType: "scratch" as const, sourceImageId: null, title: null };
       await insertSession(tx, { id: ids.sessionId, ...scratch });
@@ -100,7 +154,7 @@ export async function createActivityBench() {
           modelKey: model.key,
           modelHash: model.hash,
           modelName: model.name,
-          correlationId: uuidv7(),
+          correlationId: crypto.randomUUID(),
           batchSize: seeds.length,
         },
         seeds,
@@ -109,29 +163,49 @@ export async function createActivityBench() {
     return ids;
   }
 
+  /** Runs the activity for a place that has not ended. */
+  async function openNext(stepId: string, backend = "local") {
+    const opened = await run("openAttempt", { stepId, backend });
+    if (opened === "gone") throw new Error(`${backend} has ended`);
+    return opened;
+  }
+
+  async function createAttemptOf(stepId: string): Promise<Attempt> {
+    const attempt = await openAttempt(db, { stepId, backend: "local" });
+    if (!attempt) throw new Error("no attempt");
+    return attempt;
+  }
+
   return {
     db,
     sql: database.sql,
     url: database.url,
     storage: deps.storage,
     dataDir,
+    /** Makes another secret, as after the loss of the data folder. */
+    async changeSecret(): Promise<void> {
+      await rm(join(dataDir, "pod-secret"));
+      if (pods) Object.assign(pods.secret, await openPodSecret(dataDir));
+    },
     invokeai,
     simulator,
     clock,
     createStep,
-    /** The same with its first attempt, not sent yet. */
+    /** Creates a step with its first attempt, which is not sent yet. */
     async createAttempt(
       seeds: number[],
       overrides: { sourceImageId?: string } = {},
     ): Promise<Attempt> {
       const { stepId } = await createStep(seeds, overrides);
-      const attempt = await openAttempt(db, { stepId, backend: "local" });
-      if (!attempt) throw new Error("no attempt");
-      return attempt;
+      return createAttemptOf(stepId);
     },
+    /** Opens the next attempt of a step. */
+    createAttemptOf,
+    openNext,
     run,
     async close(): Promise<void> {
       await simulator.stop();
+      await pool.close();
       await database.drop();
       await rm(dataDir, { recursive: true, force: true });
     },

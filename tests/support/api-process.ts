@@ -5,7 +5,7 @@ import { createTestDatabase } from "./database";
 import { startProcess } from "./process";
 import { until } from "./wait";
 
-/** The api as a process that listens, on a database and a data folder of its own; no workflow service answers it. */
+/** The api as a listening process with its own database and data folder; it reaches no workflow service. */
 export async function startApiProcess(env: Record<string, string> = {}) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-api-"));
@@ -13,7 +13,7 @@ export async function startApiProcess(env: Record<string, string> = {}) {
     DATABASE_URL: database.url,
     DATA_DIR: dataDir,
     PORT: "0",
-    // The discard port: refused at once.
+    // The discard port: connections are refused at once.
     TEMPORAL_ADDRESS: "127.0.0.1:9",
     TEST_TIMINGS: "{}",
     ...env,

@@ -2,35 +2,36 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "#api/app";
-import { createDatabaseProbe } from "#api/database-watch";
+import { createDatabaseProbe } from "#api/http/database-watch";
 import type { ApiDeps } from "#api/deps";
 import { createLog } from "#api/log";
 import { createMetrics } from "#api/metrics";
-import type { WorkflowTeller } from "#api/workflow-teller";
+import type { WorkflowClient } from "#api/temporal/workflow-client";
+import type { RefreshModelsResult } from "#workflows/housekeeping/contract";
 import { loadConfig } from "#config";
-import { ensureInstallation } from "#db/queries/installation";
-import { createDiskStorage } from "#media/disk";
-import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
+import { ensureInstallation } from "#db/queries/installation/installation";
+import { createDiskStorage } from "#media/storage/disk";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import { createTestDatabase } from "./database";
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+// oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
 export type Body = any;
 
-/** What the api told the workflow service, in order: `[method, ...arguments]`. */
-export type Told = [string, ...(string | undefined)[]];
+/** A call of the api to the workflow service: `[method, ...arguments]`. */
+export type WorkflowCall = [string, ...unknown[]];
 
-/** A workflow service that writes down what it is told; `isAway` makes it deaf. */
-function createRecordingTeller(): WorkflowTeller & { told: Told[]; isAway: boolean } {
-  const told: Told[] = [];
+/** A workflow client that records its calls; with `isAway` every call fails and none is recorded. */
+function createRecordingClient(): WorkflowClient & { calls: WorkflowCall[]; isAway: boolean } {
+  const calls: WorkflowCall[] = [];
   const record =
     (name: string) =>
-    async (...args: (string | undefined)[]) => {
-      if (teller.isAway) return false;
-      told.push([name, ...args]);
+    async (...args: unknown[]) => {
+      if (client.isAway) return false;
+      calls.push([name, ...args]);
       return true;
     };
-  const teller = {
-    told,
+  const client = {
+    calls,
     isAway: false,
     sessionOpened: record("sessionOpened"),
     stepRequested: record("stepRequested"),
@@ -39,39 +40,46 @@ function createRecordingTeller(): WorkflowTeller & { told: Told[]; isAway: boole
     retrievalRetried: record("retrievalRetried"),
     reproductionRequested: record("reproductionRequested"),
     importRequested: record("importRequested"),
-    refreshModels: async () => ({ modelsCount: 0 }),
-    isReachable: async () => !teller.isAway,
-    hasWorker: async () => !teller.isAway,
+    installChanged: record("installChanged"),
+    backendChanged: record("backendChanged"),
+    refreshModels: async (): Promise<RefreshModelsResult> => ({ modelsCount: 0 }),
+    readOffers: record("readOffers"),
+    isReachable: async () => !client.isAway,
+    hasWorker: async () => !client.isAway,
     workflowUrl: (id: string) => `http://temporal.test/${encodeURIComponent(id)}`,
     close: async () => {},
   };
-  return teller;
+  return client;
 }
 
 /**
- * The whole api on a database and a data folder of its own, without a port. `request` takes a path
- * and goes straight to the app; log lines are kept in `lines`.
+ * The whole api with its own database and data folder, without a port. `request` takes a path and calls the app
+ * directly; `lines` holds its log.
  */
 export async function createTestApi(env: Record<string, string> = {}) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-api-"));
   const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...env });
   const storage = createDiskStorage({ dataDir });
-  await storage.writeMarker((await ensureInstallation(database.db)).id);
+  const installation = await ensureInstallation(database.db);
+  await storage.writeMarker(installation.id);
   const probe = createDatabaseProbe(database.url);
-  const temporal = createRecordingTeller();
+  const temporal = createRecordingClient();
   const lines: Record<string, unknown>[] = [];
   const deps: ApiDeps = {
     config,
+    installation,
     database,
     databaseIsAway: probe.isAway,
     storage,
-    decoding: { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 },
+    decodeLimits: { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 },
     temporal,
+    // The lowest possible cost. The cost of a login attempt is tested with the shipped values.
+    passwordCost: { memoryCost: 8, timeCost: 1 },
     log: createLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
     metrics: createMetrics(),
     now: () => new Date(),
-    newId: () => Bun.randomUUIDv7(),
+    newId: () => crypto.randomUUID(),
     closing: new AbortController().signal,
   };
   const app = createApp(deps);
@@ -91,7 +99,7 @@ export async function createTestApi(env: Record<string, string> = {}) {
           body: JSON.stringify(body),
         }),
       ),
-    /** JSON there and back, by a path below `/api/v1`: the status and the body, undefined where there is none. */
+    /** Sends and receives JSON, by a path below `/api/v1`: status and body, undefined for an empty body. */
     call: async (
       method: string,
       path: string,
@@ -111,12 +119,13 @@ export async function createTestApi(env: Record<string, string> = {}) {
       const text = await response.text();
       return [response.status, text === "" ? undefined : JSON.parse(text)];
     },
-    /** Every file of the library, also those still being written; without the marker. */
+    /** Every file of the library, including those still being written, without the marker. */
     files: async () => {
       const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
       return entries
         .filter((entry) => entry.isFile() && entry.name !== ".installation")
-        .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1));
+        .map((entry) => join(entry.parentPath, entry.name).slice(dataDir.length + 1))
+        .toSorted();
     },
     close: async () => {
       await probe.close();

@@ -2,30 +2,30 @@ import { expect } from "bun:test";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { launchChromium } from "#dev/chromium";
 
-/** A window of a visitor of his own: no cookie of another is in it. */
+/** A browser context per visitor: cookies are not shared. */
 export type Visitor = {
   context: BrowserContext;
   page: Page;
-  /** What went wrong on his pages: scripts that failed, what a policy refused, and whatever asked somebody else than us. */
+  /** Script errors, violations of the content security policy, and requests to other servers. */
   faults: string[];
 };
 
 /**
- * A browser that reaches one server and nothing else. `visit` does its work in a new window and fails when
- * something went wrong on the pages of it.
+ * A browser that can reach one server only. `visit` runs `work` in a new context and fails when the context has
+ * recorded faults.
  */
 export async function startBrowser(url: string) {
   const browser: Browser = await launchChromium(process.env);
 
   async function open(options: BrowserContextOptions): Promise<Visitor> {
     const context = await browser.newContext({ baseURL: url, ...options });
-    // A machine with many tests at once is slow, not broken.
+    // Long enough for a busy machine.
     context.setDefaultTimeout(30_000);
     const faults: string[] = [];
     await context.route(
       (asked) => asked.origin !== new URL(url).origin,
       async (route) => {
-        faults.push(`asked elsewhere: ${route.request().url()}`);
+        faults.push(`request to another server: ${route.request().url()}`);
         await route.abort();
       },
     );

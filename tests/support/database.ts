@@ -4,12 +4,12 @@ import { type Database, openDatabase } from "#db/client";
 import { applyMigrations } from "#db/migrations";
 import { required } from "./environment";
 
-// Any number: the processes of one run agree on who makes the template.
+// An arbitrary key: one process of a run creates the template, the others wait for it.
 const templateLock = 7_361_299;
 
 let ready: Promise<void> | undefined;
 
-/** A database of its own, cloned from a migrated template; `drop` ends it. */
+/** Creates a database from a migrated template; `drop` closes the pool and deletes the database. */
 export async function createTestDatabase(): Promise<
   Database & { url: string; drop(): Promise<void> }
 > {
@@ -28,7 +28,7 @@ export async function createTestDatabase(): Promise<
   return { ...database, url, drop };
 }
 
-/** The first of a run that needs the template makes it; it is there under its name once it is whole. */
+/** Creates the template unless it exists. It is renamed last, so its name exists only when it is complete. */
 async function ensureTemplate(template: string): Promise<void> {
   await administer(async (sql) => {
     await sql`select pg_advisory_lock(${templateLock})`;

@@ -5,7 +5,7 @@ export function required(name: string): string {
   return value;
 }
 
-/** A variable that whoever runs the tests may set; undefined where he did not. */
+/** An optional variable, set by the person who runs the tests. */
 export function given(name: string): string | undefined {
   return process.env[name];
 }

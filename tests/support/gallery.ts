@@ -2,7 +2,7 @@ import { until } from "./wait";
 
 type Json = Record<string, any>;
 
-/** The api as a client meets it: JSON in, JSON out, an unexpected status is an error. */
+/** A client of the api: JSON in, JSON out; throws for a status that is not 2xx. */
 export function createGalleryClient(url: string) {
   async function call(method: string, path: string, body?: unknown, headers = {}): Promise<Json> {
     const response = await fetch(`${url}/api/v1${path}`, {
@@ -15,9 +15,9 @@ export function createGalleryClient(url: string) {
     return text === "" ? {} : JSON.parse(text);
   }
 
-  /** Of the base that knows every parameter of a step. */
+  /** A model of sd-1, whose steps take every parameter. */
   async function firstModel(): Promise<Json> {
-    return until("a model that pictures can be made with", async () => {
+    return until("a model that can generate images", async () => {
       const { items } = await call("GET", "/models?base=sd-1");
       return items.find((model: Json) => model.supported && model.is_available);
     });
@@ -28,7 +28,7 @@ export function createGalleryClient(url: string) {
     get: (path: string) => call("GET", path),
     post: (path: string, body: unknown = {}, headers = {}) => call("POST", path, body, headers),
     patch: (path: string, body: unknown) => call("PATCH", path, body),
-    /** One file as the multipart form sends it. */
+    /** Uploads one file as a multipart form. */
     async upload(bytes: Uint8Array, filename = "picture.png"): Promise<Json> {
       const form = new FormData();
       form.append("file", new File([new Uint8Array(bytes)], filename));
@@ -37,7 +37,7 @@ export function createGalleryClient(url: string) {
       return response.json() as Promise<Json>;
     },
     createSession: () => call("POST", "/generation/sessions", { entry_type: "scratch" }),
-    /** A small step, so that a test waits for what it is about. */
+    /** Requests a small step, which generates quickly. */
     async requestStep(sessionId: string, more: Json = {}, headers = {}): Promise<Json> {
       const { parameters, ...rest } = more;
       const model = await firstModel();
@@ -60,7 +60,7 @@ export function createGalleryClient(url: string) {
         headers,
       );
     },
-    /** Waits until a step stands at one of these. */
+    /** Waits until a step has one of these statuses. */
     stepIs: (stepId: string, statuses: string[], timeoutMs = 60_000): Promise<Json> =>
       until(
         `step ${statuses.join(" or ")}`,
@@ -70,24 +70,24 @@ export function createGalleryClient(url: string) {
         },
         timeoutMs,
       ),
-    /** Waits until a step is told that it has this place among those that wait. */
-    placeIs: (stepId: string, place: number): Promise<Json> =>
-      until(`place ${place} in the line`, async () => {
+    /** Waits until a step shows this position in the line. */
+    positionIs: (stepId: string, position: number): Promise<Json> =>
+      until(`position ${position} in the line`, async () => {
         const step = await call("GET", `/generation/steps/${stepId}`);
-        return step.progress_message?.includes(`Place ${place} in the line`) && step;
+        return step.progress_message?.includes(`Position ${position} in the line`) && step;
       }),
     /** The photos of a step, in the order of their slots. */
     async photosOf(stepId: string): Promise<Json[]> {
       const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
       return items;
     },
-    /** Waits until a step has so many photos, fetched or not. */
+    /** Waits until a step has this number of photos, fetched or not. */
     photosAre: (stepId: string, amount: number) =>
       until(`${amount} photos`, async () => {
         const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);
         return items.length === amount;
       }),
-    /** Waits until every photo of the step was fetched. */
+    /** Waits until every photo of the step is fetched. */
     allRetrieved: (stepId: string, amount: number, timeoutMs = 30_000): Promise<Json> =>
       until(
         `${amount} fetched photos`,

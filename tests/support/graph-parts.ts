@@ -1,7 +1,7 @@
 import type { Graph, GraphRequest } from "#activities/adapters/invokeai/graphs/index";
 import { graphRequest } from "./graph-request";
 
-/** What a graph holds of a model: five fields. */
+/** The five fields of a model that a graph contains. */
 export const partOf = (base: string, type: string, name: string) => ({
   key: `key of ${name}`,
   hash: `blake3:${name}`,
@@ -18,7 +18,7 @@ export const mainOf = (base: string, variant: string | null = "normal") => ({
 
 const sizes: Record<string, number> = { "sd-1": 512, "sd-2": 768, sdxl: 1024, flux: 1024 };
 
-/** A plain text to image for a base, complete. */
+/** A complete text-to-image request for a base. */
 export function requestFor(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
   const side = sizes[base] ?? 512;
   const flux: Partial<GraphRequest> = {
@@ -39,7 +39,7 @@ export function requestFor(base: string, overrides: Partial<GraphRequest> = {}):
   });
 }
 
-/** With all that the base knows: a source to be resized, another VAE, two LoRAs, skipped layers. */
+/** A request with everything that the base supports: a source to resize, another VAE, two LoRAs, skipped layers. */
 export function fullRequestFor(base: string): GraphRequest {
   const source = { imageName: "src.png", width: 600, height: 512, strength: 0.75 };
   const hasClipSkip = base === "sd-1" || base === "sd-2";

@@ -1,6 +1,6 @@
 import type { GraphRequest } from "#activities/adapters/invokeai/graphs/index";
 
-/** A small text to image of few steps, for a model of a base that has no needs of its own. */
+/** A small text-to-image request of few steps, for a base that needs no further models. */
 export function graphRequest(
   model: GraphRequest["model"],
   overrides: Partial<GraphRequest> = {},

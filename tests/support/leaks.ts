@@ -1,14 +1,14 @@
 import { gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 
-/** What must not leave, by the name of the channel it was put into: texts, and numbers as a file holds them. */
+/** Values that must not leak, by the channel in which they were planted: texts, and numbers as a file stores them. */
 export type Secrets = Readonly<Record<string, string | number>>;
 
 const maxInflatedBytes = 64 * 1024 * 1024;
 
 /**
- * The channels whose secret is anywhere in these bytes: as it is or in another case, in UTF-16, percent-encoded, with
- * entities, in hex, in base64 or base64url at any offset, as a 32-bit number, and all of that also within zlib, gzip
- * and the entries of a zip.
+ * The channels with a secret anywhere in these bytes: unchanged or in another case, in UTF-16, percent-encoded, as
+ * entities, in hex, in base64 or base64url at any offset, as a 32-bit number, and each of these also inside zlib,
+ * gzip and the entries of a zip.
  */
 export function findLeaks(bytes: Buffer, secrets: Secrets): string[] {
   const layers = [...unpacked(bytes, 2)];
@@ -23,7 +23,7 @@ export function findLeaks(bytes: Buffer, secrets: Secrets): string[] {
     .map(([channel]) => channel);
 }
 
-/** A layer as the texts it may stand for, in lower case. */
+/** The texts that a layer can be decoded to, in lower case. */
 function readings(layer: Buffer): string[] {
   const plain = layer.toString("latin1");
   const decoded = plain
@@ -40,7 +40,7 @@ function textForms(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const based = [0, 1, 2].flatMap((offset) => {
     const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString("base64");
-    // The characters at both ends also hold bits of the neighbours.
+    // The characters at both ends also encode bits of the adjacent bytes.
     const own = encoded.slice(offset === 0 ? 0 : offset + 1, -4);
     return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
   });
@@ -54,7 +54,7 @@ function numberForms(secret: number): Buffer[] {
   return forms;
 }
 
-/** The bytes, and what is packed anywhere in them. */
+/** The bytes, and everything that is compressed anywhere in them. */
 function* unpacked(bytes: Buffer, depth: number): Generator<Buffer> {
   yield bytes;
   if (depth === 0) return;
@@ -82,7 +82,7 @@ function* packedIn(bytes: Buffer): Generator<Buffer> {
         yield inflateRawSync(bytes.subarray(from), limit);
       }
     } catch {
-      // It only looked like the beginning of something packed.
+      // A false match: these bytes are not compressed data.
     }
   }
 }

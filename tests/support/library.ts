@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Every file of a kind of photo, without the folders for what is unfinished or set aside. */
+/** Every file of a kind of photo, without the folders of unfinished and quarantined files. */
 export async function listFiles(
   dataDir: string,
   kind: "generated" | "uploaded" | "thumbnails",
@@ -11,7 +11,7 @@ export async function listFiles(
   );
 }
 
-/** Files that a run has begun and neither finished nor removed. */
+/** Temporary files that are neither finished nor removed. */
 export async function listUnfinished(dataDir: string): Promise<string[]> {
   const kinds = ["generated", "uploaded", "thumbnails"] as const;
   const all = await Promise.all(kinds.map((kind) => everything(dataDir, kind)));

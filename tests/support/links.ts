@@ -1,9 +1,9 @@
 import type { TestApi } from "./api";
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tests look at bodies as a client does
+// oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
 type Json = any;
 
-/** Makes a share link as its owner does. */
+/** Creates a share link as the owner. */
 export async function makeLink(
   api: TestApi,
   body: Record<string, unknown>,

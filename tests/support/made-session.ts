@@ -1,8 +1,8 @@
 import { and, eq } from "drizzle-orm";
 import type { NewPhoto } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
-import { ingestImage } from "#media/ingest";
-import { storePhotoFiles } from "#media/photo-files";
+import { storePicture } from "#library/keep";
+import { fileColumns } from "#library/photo-row";
 import type { TestApi } from "./api";
 import { insertModel, insertPhoto } from "./rows";
 import { pngOfShade, uploadedPhoto } from "./uploads";
@@ -11,7 +11,7 @@ type Json = Record<string, any>;
 
 let shade = 900_000;
 
-/** A generated photo with its files, as a retrieval leaves it. */
+/** Creates a generated photo with its files, as after its retrieval. */
 export async function makeGenerated(
   { deps }: TestApi,
   overrides: Partial<NewPhoto> = {},
@@ -25,25 +25,19 @@ export async function makeGenerated(
     })(),
     bytes.length,
   );
-  const image = await ingestImage({ path: staged.path, ...received }, deps.decoding);
-  await storePhotoFiles(deps.storage, { kind: "generated", id }, staged, image);
+  const image = await storePicture(deps, { kind: "generated", id }, { staged, received });
   await insertPhoto(deps.database.db, {
     id,
     kind: "generated",
     filename: `${id}.png`,
-    mimeType: image.mimeType,
-    width: image.width,
-    height: image.height,
-    fileSize: image.bytes,
-    contentHash: image.sha256,
-    thumbhash: image.thumbhash,
+    ...fileColumns(image),
     invokeId: `${id}.png`,
     ...overrides,
   });
   return id;
 }
 
-/** A step as its workflow ends it; `images` of its slots are filled, the others were given up. */
+/** Creates a step as it is after its workflow: `images` of its slots are filled, the others failed. */
 async function makeStep(
   api: TestApi,
   sessionId: string,
@@ -108,8 +102,8 @@ async function makeStep(
 }
 
 /**
- * A session of an evening: from an image that was made of an upload, over a choice, to a step that failed; one image in
- * the trash, one a favourite with title, tags and rating, one made after parameters alone.
+ * Creates a session that starts from an image generated from an upload, with a chosen image and a failed step. One
+ * image is in the trash; one is a favourite with title, tags and rating.
  */
 export async function makeSession(api: TestApi) {
   const { db } = api.deps.database;
@@ -158,14 +152,14 @@ export async function makeSession(api: TestApi) {
   return { id, upload, source, first, second, failed, chosen, trashed, favourite };
 }
 
-/** The archive of a session. */
+/** Exports a session; returns its archive. */
 export async function exportOf(api: TestApi, sessionId: string): Promise<Buffer> {
   const response = await api.request(`/api/v1/generation/sessions/${sessionId}/export`);
   if (!response.ok) throw new Error(await response.text());
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** Sends an archive to be taken in. */
+/** Imports the archive of a session. */
 export async function importInto(
   api: Pick<TestApi, "request">,
   archive: Uint8Array,

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import sharp from "sharp";
 
-/** The colour in the middle of each corner's quarter: top left, top right, bottom left, bottom right. */
+/** The colour at the centre of each quadrant: top left, top right, bottom left, bottom right. */
 export async function corners(image: Uint8Array): Promise<number[][]> {
   const { data, info } = await sharp(image).raw().toBuffer({ resolveWithObject: true });
   const at = (x: number, y: number) => {
@@ -12,7 +12,7 @@ export async function corners(image: Uint8Array): Promise<number[][]> {
   return [at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)];
 }
 
-/** Each channel is within `tolerance` of what is wanted: lossy formats move them a little. */
+/** Expects each channel within `tolerance` of `wanted`: lossy formats change them slightly. */
 export function expectNear(actual: number[] | undefined, wanted: number[], tolerance = 12): void {
   const off = wanted.map((value, i) => Math.abs(value - (actual?.[i] ?? Number.NaN)));
   expect({ actual, near: off.every((distance) => distance <= tolerance) }).toEqual({

@@ -2,19 +2,19 @@ import type { Subprocess } from "bun";
 
 export type TestProcess = {
   pid: number;
-  /** Settles when it has ended, however it did. */
+  /** Settles when the process has ended, for any reason. */
   exited: Promise<number>;
   /** Everything it printed so far. */
   output: () => string;
-  /** SIGKILL: nothing of it runs on. */
+  /** Sends SIGKILL and waits for the end. */
   kill(): Promise<void>;
-  /** SIGTERM, and the exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   stop(): Promise<number>;
 };
 
 const project = new URL("../../", import.meta.url).pathname;
 
-/** Starts a script below `root` as a process of its own, with nothing of the tests' environment but PATH and HOME. */
+/** Starts a script below `root` as a process; of the tests' environment it gets PATH and HOME only. */
 export function startProcess(
   script: string,
   env: Record<string, string>,

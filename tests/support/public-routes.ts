@@ -1,7 +1,7 @@
 import { createApp } from "#api/app";
 import type { ApiDeps } from "#api/deps";
 
-/** Every route that a visitor with a link may call. One that is missing here fails the test of the gate. */
+/** Every route that a visitor with a link may call. tests/api/shares.test.ts fails when one is missing here. */
 export const shareRoutes: readonly string[] = [
   "GET /api/v1/share/:key",
   "GET /api/v1/share/:key/photos",
@@ -21,9 +21,10 @@ export const shareRoutes: readonly string[] = [
   "POST /s/:key/unlock",
 ];
 
-/** Open without a token, and of no link: they know nothing of the library. */
+/** Public routes that need no link; they expose nothing of the library. */
 export const linklessRoutes: readonly string[] = [
   "GET /health",
+  "GET /health/live",
   "GET /docs",
   "GET /docs/json",
   "GET /docs/assets/start.js",
@@ -39,7 +40,7 @@ export type Visitor = {
   password?: string | undefined;
 };
 
-/** A route as a visitor calls it: a program with its token in a header, or a browser with its cookie. */
+/** A request to a route as a visitor: with the token in a header, like a program, or in a cookie, like a browser. */
 export function callAs(
   route: string,
   visitor: Visitor,
@@ -49,14 +50,14 @@ export function callAs(
   const address = pattern.replace(":key", visitor.key).replace(":photo_id", visitor.photoId);
   const path = `${address}${options.query ?? ""}`;
   const { token, password } = visitor;
-  const shown: Record<string, string> = !token
+  const credentials: Record<string, string> = !token
     ? {}
     : options.by === "cookie"
       ? { cookie: `share=${token}` }
       : { "x-share-token": token };
-  const headers = { ...shown, ...options.headers };
+  const headers = { ...credentials, ...options.headers };
   if (method === "GET") return { path, init: { headers } };
-  if (!pattern.endsWith("/unlock")) throw new Error(`nobody says how to call ${route}`);
+  if (!pattern.endsWith("/unlock")) throw new Error(`${route} has no request here`);
   const isForm = pattern.startsWith("/s/");
   const type = isForm ? "application/x-www-form-urlencoded" : "application/json";
   const body = isForm
@@ -65,7 +66,7 @@ export function callAs(
   return { path, init: { method, headers: { "content-type": type, ...headers }, body } };
 }
 
-/** The routes that no token is asked for, as they are registered. */
+/** The registered routes that need no token. */
 export function openRoutesOf(deps: ApiDeps): string[] {
   type Known = { method: string; path: string; hooks?: { detail?: { security?: unknown[] } } };
   const open = (createApp(deps).routes as Known[])

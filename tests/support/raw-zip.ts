@@ -1,19 +1,19 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
-/** An entry as no well-behaved program writes it. */
+/** An entry of an archive, possibly malformed. */
 export type RawEntry = {
   name: string;
   bytes: Uint8Array;
   deflated?: boolean;
-  /** As written to a pipe: its checksum and lengths stand behind its bytes (APPNOTE 6.3.10, 4.3.9). */
+  /** As written to a pipe: checksum and lengths follow the data (APPNOTE 6.3.10, 4.3.9). */
   streamed?: boolean;
-  /** What the headers say in place of the truth. */
+  /** False values for the headers. */
   method?: number;
   flags?: number;
   saidBytes?: number;
 };
 
-/** Numbers of 64 bits, as if none had room in 32 (4.3.14, 4.3.15, 4.5.3), and what is said in place of the truth. */
+/** Writes all numbers with 64 bits (4.3.14, 4.3.15, 4.5.3); the fields are false values for them. */
 export type Zip64 = { saidEntries?: bigint; saidDirectoryAt?: bigint; saidEntryAt?: bigint };
 
 const streamedFlag = 0x08;
@@ -30,7 +30,7 @@ const uint64 = (...numbers: (number | bigint)[]): Buffer => {
   return bytes;
 };
 
-/** The extra field of an entry whose numbers are too large for its header. */
+/** The extra field of an entry with numbers too large for its header. */
 function extraOf(numbers: Buffer): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt16LE(1, 0);
@@ -38,7 +38,7 @@ function extraOf(numbers: Buffer): Buffer {
   return Buffer.concat([head, numbers]);
 }
 
-/** An archive written by hand; headers say what they are told to. */
+/** Writes an archive; false values go into its headers unchecked. */
 export function rawZip(entries: readonly RawEntry[], zip64?: Zip64): Buffer {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];

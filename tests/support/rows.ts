@@ -1,38 +1,38 @@
 import type { Db } from "#db/client";
 import { albumPhotos, albums } from "#db/schema/albums";
-import { type Model, models } from "#db/schema/models";
+import { findModel } from "#db/queries/models/models";
+import { type Model, modelPlaces, models } from "#db/schema/models";
 import { type NewPhoto, type Photo, photos } from "#db/schema/photos";
-import { searchColumns } from "#db/search-words";
+import { searchColumns } from "#db/search/search-words";
 
-/** A model that pictures can be made with. */
+/** Inserts a model that can generate images, available at `local`. */
 export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promise<Model> {
+  const { isAvailable = true, ...columns } = overrides;
   const key = overrides.key ?? `model-${crypto.randomUUID()}`;
-  const [row] = await db
-    .insert(models)
-    .values({
-      key,
-      hash: `blake3:${key}`,
-      name: "Tiny",
-      type: "main",
-      base: "sd-1",
-      format: "diffusers",
-      defaults: { width: 512, height: 512, steps: 20, cfgScale: 7, scheduler: "euler" },
-      accepts: {
-        sizeMultiple: 8,
-        minSize: 64,
-        maxSize: 2048,
-        schedulers: ["euler", "ddim"],
-        negativePrompt: true,
-        maxClipSkip: 11,
-        guidance: false,
-      },
-      ...overrides,
-    })
-    .returning();
-  return row!;
+  await db.insert(models).values({
+    key,
+    hash: `blake3:${key}`,
+    name: "Tiny",
+    type: "main",
+    base: "sd-1",
+    format: "diffusers",
+    defaults: { width: 512, height: 512, steps: 20, cfgScale: 7, scheduler: "euler" },
+    accepts: {
+      sizeMultiple: 8,
+      minSize: 64,
+      maxSize: 2048,
+      schedulers: ["euler", "ddim"],
+      negativePrompt: true,
+      maxClipSkip: 11,
+      guidance: false,
+    },
+    ...columns,
+  });
+  if (isAvailable) await db.insert(modelPlaces).values({ place: "local", key });
+  return (await findModel(db, key))!;
 }
 
-/** A photo whose row says that its bytes are there; no file is made. */
+/** Inserts the row of a completed photo without its files. */
 export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Promise<Photo> {
   const id = overrides.id ?? crypto.randomUUID();
   const photo: NewPhoto = {
@@ -54,7 +54,7 @@ export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Pr
   return row!;
 }
 
-/** An album that holds these photos in their order. */
+/** Inserts an album with these photos in this order. */
 export async function insertAlbum(db: Db, photoIds: string[], name = "Summer"): Promise<string> {
   const id = crypto.randomUUID();
   await db.insert(albums).values({ id, name });

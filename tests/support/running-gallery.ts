@@ -1,7 +1,7 @@
 import { createGalleryClient } from "./gallery";
 import { type StackOptions, startStack } from "./stack";
 
-/** A stack whose api and worker run, with a client of its api. The caller's to stop, by `stack.stop`. */
+/** Starts a stack with api and worker, and a client of its api. The caller stops it with `stack.stop`. */
 export async function startGallery(options: StackOptions = {}) {
   const stack = await startStack(options);
   try {

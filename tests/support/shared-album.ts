@@ -7,7 +7,7 @@ type Api = Awaited<ReturnType<typeof startApiProcess>>;
 
 let shade = 0;
 
-/** Uploads pictures of several shapes, no two alike. @returns their ids */
+/** Uploads different pictures in portrait and landscape. @returns their ids */
 export async function uploadPictures(api: Pick<Api, "url">, count: number): Promise<string[]> {
   const client = createGalleryClient(api.url);
   const ids: string[] = [];
@@ -20,7 +20,7 @@ export async function uploadPictures(api: Pick<Api, "url">, count: number): Prom
   return ids;
 }
 
-/** An album of these photos behind a link of its own. `path` is the address of its page. */
+/** Creates an album of these photos and a link to it. `path` is the path of its page. */
 export async function shareAlbum(
   api: Pick<Api, "url" | "database">,
   photoIds: string[],

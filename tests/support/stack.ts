@@ -2,12 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
-import { ensureInstallation } from "#db/queries/installation";
+import { ensureInstallation } from "#db/queries/installation/installation";
+import { type Simulator, type SimulatorOptions, startSimulator } from "#simulators/invokeai/start";
 import {
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
-} from "#dev/simulators/invokeai/start";
+  type RunpodOptions,
+  type RunpodSimulator,
+  simulatedKey,
+  startRunpodSimulator,
+} from "#simulators/runpod/start";
 import type { Timings } from "#workflows/timings";
 import { createTestDatabase } from "./database";
 import { required } from "./environment";
@@ -18,28 +20,34 @@ import { until } from "./wait";
 export const shortTimings = {
   heartbeatMs: 3_000,
   enqueueGraceMs: 500,
-  turnAskAgainMs: 1_000,
-  linePauseMs: 100,
+  lineCheckMs: 1_000,
   backendRetryMs: 300,
   backendCheckMs: 1_000,
   interruptedPauseMs: 100,
   retrievalDelayMs: 200,
   retrievalMaxDelayMs: 1_000,
   cancelDrainMs: 3_000,
+  podPollMs: 200,
+  podCheckMs: 400,
+  podRetryMs: 500,
+  installCheckMs: 300,
 } satisfies Partial<Timings>;
 
-/** What shortens the waits of api and worker. */
+/** Variables that shorten the waits of api and worker. */
 const shortWaits = (timings: Partial<Timings> = {}) => ({
-  // A sender that died is given up on after these and the grace together.
+  // A batch whose sender died stays in doubt for the sum of these and the grace period.
   INVOKEAI_CONNECTION_TIMEOUT: "1",
   INVOKEAI_READ_TIMEOUT: "2",
   TEST_TIMINGS: JSON.stringify({ ...shortTimings, ...timings }),
 });
 
-/** A start is never what is tested here; on a busy machine it may take its time. */
+/** Of a pod that boots fast. */
+const timeline = { provisioningMs: 100, startingMs: 100, runtimeMs: 100, terminatingMs: 100 };
+
+/** Starting is not what is tested; long enough for a busy machine. */
 const startTimeoutMs = 50_000;
 
-/** Whether a worker has begun to take work. */
+/** Whether a worker polls for tasks. */
 export const isPolling = (worker: TestProcess): boolean =>
   worker.output().includes('"state":"RUNNING"');
 
@@ -47,23 +55,26 @@ export type StackOptions = {
   env?: Record<string, string>;
   timings?: Partial<Timings>;
   simulator?: SimulatorOptions;
-  /** "shipped": nothing waits shorter than it does for an owner. */
+  /** Starts a simulator of RunPod too, and gives the worker its key; pods boot within a second unless it says otherwise. */
+  runpod?: RunpodOptions;
+  /** "shipped": all waits have their default values. */
   waits?: "short" | "shipped";
   temporalAddress?: string;
-  /** Makes of the database's address the one that the processes use. */
+  /** Maps the database's URL to the one that the processes use. */
   databaseUrl?: (url: string) => string;
 };
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
 
 /**
- * Api and worker as real processes, on a database, a namespace and a data folder of their own, with InvokeAI's simulator.
- * Whatever a test kills it starts again by `startWorker` and `startApi`.
+ * Api and worker as real processes, with their own database, namespace, data folder and simulator of InvokeAI.
+ * A test restarts what it kills with `startWorker` and `startApi`.
  */
 export async function startStack(options: StackOptions = {}) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-stack-"));
   const invokeai: Simulator = await startSimulator(options.simulator);
+  const runpod = options.runpod && (await startRunpodSimulator({ timeline, ...options.runpod }));
   const installation = await ensureInstallation(database.db);
   const namespace = `gallery-${installation.id}`;
   const address = options.temporalAddress ?? required("TEST_TEMPORAL_ADDRESS");
@@ -75,6 +86,11 @@ export async function startStack(options: StackOptions = {}) {
     PORT: "0",
     WORKFLOW_BUNDLE: required("TEST_WORKFLOW_BUNDLE"),
     ...(options.waits === "shipped" ? {} : shortWaits(options.timings)),
+    ...(runpod && {
+      RUNPOD_API_KEY: simulatedKey,
+      RUNPOD_API_URL: runpod.url,
+      RUNPOD_PROXY_URL: runpod.proxyUrl,
+    }),
     ...options.env,
   };
   const processes: TestProcess[] = [];
@@ -108,14 +124,20 @@ export async function startStack(options: StackOptions = {}) {
     database,
     dataDir,
     invokeai,
+    /** Throws when none was asked for. */
+    get runpod(): RunpodSimulator {
+      if (!runpod) throw new Error("the stack was started without a simulator of RunPod");
+      return runpod;
+    },
+    installationId: installation.id,
     namespace,
-    /** Without waiting for it; of the sources below `root`, where they are not the project's own. */
+    /** Starts a worker without waiting for it; `root` holds its sources, by default the project's. */
     launchWorker,
     startWorker,
     startApi,
-    /** For a look at runs; what a test asks of the product goes through the api. */
+    /** For reading runs; tests make their requests through the api. */
     temporal: new Client({ connection, namespace }),
-    /** Takes back every fault and waits until InvokeAI has nothing left to draw. */
+    /** Clears all faults and waits until InvokeAI's queue is empty. */
     async calmInvokeAi(): Promise<void> {
       await invokeai.control.clearFaults();
       await invokeai.control.until(({ queue }) => queue.pending + queue.inProgress === 0);
@@ -124,6 +146,7 @@ export async function startStack(options: StackOptions = {}) {
       await Promise.all(processes.map((each) => each.kill()));
       await connection.close();
       await invokeai.stop();
+      await runpod?.stop();
       await database.drop();
       await rm(dataDir, { recursive: true, force: true });
     },

@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { Connection } from "@temporalio/client";
-import { findFreePort } from "#dev/ports";
+import { findFreePort } from "#stack/ports";
 import { required } from "./environment";
 import { until } from "./wait";
 
-/** A start is never what is tested here; on a busy machine it may take its time. */
+/** Starting is not what is tested; long enough for a busy machine. */
 const startTimeoutMs = 90_000;
 const attempts = 10;
 
 /**
- * A Temporal server of a test's own, which it may kill, start again and rob of its database; the address stays.
+ * A Temporal server for one test file, which may kill it, start it again and delete its database; the address stays.
  * `settings` is the server's dynamic configuration.
  */
 export async function startTemporalServer(settings: Record<string, string | number> = {}) {
@@ -21,7 +21,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
   let [port, metrics] = [0, 0];
   let server: Subprocess | undefined;
 
-  /** False when it ended instead: somebody was faster at one of its ports. */
+  /** False when the server ended: another program took one of its ports first. */
   async function launch(): Promise<boolean> {
     const options = [
       "--headless",
@@ -64,7 +64,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
 
   async function start(): Promise<void> {
     for (let attempt = 0; attempt < attempts; attempt++) if (await launch()) return;
-    throw new Error(`no Temporal server stays at port ${port}`);
+    throw new Error(`no Temporal server keeps running on port ${port}`);
   }
 
   async function startAnywhere(): Promise<void> {
@@ -72,7 +72,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
       [port, metrics] = [await findFreePort(), await findFreePort()];
       if (await launch()) return;
     }
-    throw new Error("no Temporal server stays at any port");
+    throw new Error("no Temporal server keeps running on any port");
   }
 
   async function isAnswering(): Promise<boolean> {
@@ -98,7 +98,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
     address: `127.0.0.1:${port}`,
     start,
     kill,
-    /** Everything it knew is gone. */
+    /** Deletes all runs, schedules and namespaces. */
     deleteDatabase: () => rm(database, { force: true }),
     async stop(): Promise<void> {
       await kill();

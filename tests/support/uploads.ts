@@ -3,7 +3,7 @@ import type { TestApi } from "./api";
 
 type Json = Record<string, any>;
 
-/** A form as a browser sends it; fields that repeat are lists. */
+/** A form as a browser sends it; a list repeats its field. */
 export function formOf(
   files: { bytes: Uint8Array; name?: string; type?: string }[],
   fields: Record<string, string | string[]> = {},
@@ -18,7 +18,7 @@ export function formOf(
   return form;
 }
 
-/** A small picture that no other call makes: `shade` tells them apart. */
+/** A small picture; each `shade` gives a different file. */
 export function pngOfShade(shade: number): Promise<Buffer> {
   return painted(64, 48)
     .tint({ r: shade % 256, g: (shade >> 8) % 256, b: 128 })
@@ -27,7 +27,7 @@ export function pngOfShade(shade: number): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Uploads and gives status and body. */
+/** Uploads a form; returns status, body and headers. */
 export async function upload(
   api: Pick<TestApi, "request">,
   form: FormData,
@@ -45,7 +45,7 @@ export async function upload(
   };
 }
 
-/** One uploaded photo. */
+/** Uploads one photo. */
 export async function uploadedPhoto(
   api: TestApi,
   shade: number,
@@ -55,7 +55,7 @@ export async function uploadedPhoto(
   return body;
 }
 
-/** A form written by hand, for what no well-behaved client sends. */
+/** Builds the bytes of a form, also malformed ones. */
 export function rawForm(
   parts: { headers: string[]; body: Uint8Array | string }[],
   boundary = "test-boundary",

@@ -1,18 +1,21 @@
-/** Looks, each `everyMs`, until `look` finds something; what `seen` tells is in the error when it never does. */
+/** Short pauses first, for conditions that are met at once; the longest leave the processor to the program under test. */
+const [firstPauseMs, longestPauseMs] = [5, 80];
+
+/** Polls `check` with growing pauses until it returns a value; `seen` adds to the error what was there instead. */
 export async function until<T>(
   what: string,
-  look: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+  check: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   timeoutMs = 30_000,
   seen: () => string = () => "",
-  everyMs = 25,
+  longestMs = longestPauseMs,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestMs)) {
+    const found = await check();
     if (found !== undefined && found !== null && found !== false) return found;
     if (Date.now() > deadline) {
       throw new Error(`waited ${timeoutMs} ms in vain for ${what}\n${seen()}`.trimEnd());
     }
-    await Bun.sleep(everyMs);
+    await Bun.sleep(pauseMs);
   }
 }

@@ -10,11 +10,11 @@ type ReadEntry = {
   mode: string;
   method: number;
   isUtf8: boolean;
-  /** Of its bytes, which were held against their checksum; undefined where only the header before them was read. */
+  /** Of the bytes, after their CRC was checked; undefined where only the local header was read. */
   sha256: string | undefined;
 };
 
-/** Reads an archive with a reader that is none of ours; the bytes of files up to `maxBytes`. */
+/** Reads an archive with a third-party reader; files above `maxBytes` by their headers only. */
 export async function readZip(path: string, maxBytes = 2 ** 28): Promise<ReadEntry[]> {
   const archive = await openPromise(path);
   const entries: ReadEntry[] = [];
@@ -43,7 +43,7 @@ export async function readZip(path: string, maxBytes = 2 ** 28): Promise<ReadEnt
   return entries;
 }
 
-/** What an archive holds, by name. */
+/** The files of an archive, by name. */
 export async function unzip(archive: Uint8Array): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   const opened = await fromBufferPromise(Buffer.from(archive));

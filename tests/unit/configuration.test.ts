@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ConfigError, loadConfig, variables } from "#config";
-import { parseUpOptions } from "#dev/up-options";
+import { parseUpOptions } from "#stack/up-options";
 
 const root = join(import.meta.dir, "../..");
 const databaseUrl = "postgres://gallery@127.0.0.1/gallery";
@@ -60,7 +60,7 @@ test("the document gives each variable's default and what is allowed", async () 
   }
 });
 
-test("the example shows each default there is", async () => {
+test("the example shows every default", async () => {
   const example = await readExample();
   for (const name of names) {
     const fallback = defaultOf(name);
@@ -74,9 +74,9 @@ test("a plain copy of the example changes nothing", async () => {
   const base = { DATABASE_URL: databaseUrl };
   expect(loadConfig({ ...base, ...copy })).toEqual(loadConfig(base));
 
-  const places = { root, calledFrom: root };
-  expect(parseUpOptions([], copy, places)).toEqual(parseUpOptions([], {}, places));
-  // Where one of these is given, `up` uses what it names instead of starting its own.
+  const folders = { root, calledFrom: root };
+  expect(parseUpOptions([], copy, folders)).toEqual(parseUpOptions([], {}, folders));
+  // With one of these set, `up` uses that service instead of starting its own.
   for (const name of ["DATABASE_URL", "TEMPORAL_ADDRESS", "INVOKEAI_LOCAL_URL"]) {
     expect(copy).not.toHaveProperty(name);
   }
@@ -85,7 +85,7 @@ test("a plain copy of the example changes nothing", async () => {
   }
 });
 
-test("all faults are told at once, each with variable, what is allowed and what was given", () => {
+test("all faults are reported at once, each with the variable, the allowed and the given value", () => {
   const faults = faultsOf({ PORT: "soon", LOG_LEVEL: "loud", INVOKEAI_READ_TIMEOUT: "0" });
   expect(faults).toEqual([
     "DATABASE_URL: a postgres:// URL",
@@ -95,21 +95,40 @@ test("all faults are told at once, each with variable, what is allowed and what 
   ]);
 });
 
-test("the value of a secret is never told", () => {
+test("the value of a secret is never shown", () => {
   const secrets = { DATABASE_URL: "hunter2", TEST_DATABASE_URL: "hunter2", API_TOKEN: "hunter2" };
   const faults = faultsOf(secrets);
   expect(faults).toHaveLength(3);
   expect(faults.join("\n")).not.toContain("hunter2");
 });
 
-test("an open address wants a token, or somebody else at the door", () => {
+test("a public address needs a token, or the statement that something else authenticates", () => {
   const open = { DATABASE_URL: databaseUrl, HOST: "0.0.0.0" };
   expect(faultsOf(open).join()).toStartWith("API_TOKEN: ");
   expect(faultsOf({ ...open, API_TOKEN: "a-long-enough-token" })).toEqual([]);
   expect(faultsOf({ ...open, ALLOW_UNAUTHENTICATED: "true" })).toEqual([]);
 });
 
-test("InvokeAI is entered by user and password, or by a token, and by neither half alone nor both", () => {
+test("a server with a public URL or trusted proxies needs a token, whatever ALLOW_UNAUTHENTICATED says", () => {
+  const publications: Record<string, string>[] = [
+    { PUBLIC_URL: "https://photos.example.org" },
+    { TRUSTED_PROXIES: "127.0.0.1" },
+    { PUBLIC_URL: "https://photos.example.org", TRUSTED_PROXIES: "10.0.0.0/8" },
+  ];
+  for (const publication of publications) {
+    for (const ALLOW_UNAUTHENTICATED of ["true", "false"]) {
+      const env = { DATABASE_URL: databaseUrl, ...publication, ALLOW_UNAUTHENTICATED };
+      const [fault, ...others] = faultsOf(env);
+      expect(fault).toStartWith(
+        `API_TOKEN: needed beside ${Object.keys(publication).join(" and ")},`,
+      );
+      expect(others).toEqual([]);
+      expect(faultsOf({ ...env, API_TOKEN: "a-long-enough-token" })).toEqual([]);
+    }
+  }
+});
+
+test("InvokeAI's login is a user with a password, or a token; half of a login, or both, is refused", () => {
   const user = { DATABASE_URL: databaseUrl, INVOKEAI_USER: "a@example.org" };
   const token = { DATABASE_URL: databaseUrl, INVOKEAI_TOKEN: "t1" };
   expect(faultsOf(user).join()).toStartWith("INVOKEAI_PASSWORD: needed");
@@ -126,18 +145,18 @@ test("InvokeAI is entered by user and password, or by a token, and by neither ha
   expect(loadConfig({ DATABASE_URL: databaseUrl }).secrets.invokeaiLogin).toBeNull();
 });
 
-test("tests never get the owner's database", () => {
+test("the tests' database must differ from the owner's", () => {
   const env = { DATABASE_URL: databaseUrl, TEST_DATABASE_URL: databaseUrl };
   expect(faultsOf(env)).toEqual(["TEST_DATABASE_URL: another database than DATABASE_URL"]);
 });
 
-test("an empty value counts as none", () => {
+test("an empty value counts as unset", () => {
   const config = loadConfig({ DATABASE_URL: databaseUrl, API_TOKEN: "", PORT: " " });
   expect(config.secrets.apiToken).toBeNull();
   expect(config.http.port).toBe(8000);
 });
 
-test("the config is frozen, down to its leaves", () => {
+test("the config is deeply frozen", () => {
   const config = loadConfig({ DATABASE_URL: databaseUrl });
   const isFrozen = (value: unknown): boolean =>
     typeof value !== "object" ||

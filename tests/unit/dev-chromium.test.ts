@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { launchChromium } from "#dev/chromium";
-import { Refusal } from "#dev/refusal";
+import { Refusal } from "#stack/refusal";
 
-test("a browser that is named and not there is no reason to take another, and the reader learns what to install", async () => {
+test("a configured browser that is missing is not replaced by another one, and the message tells what to install", async () => {
   const env = { PATH: "/usr/bin:/bin", GALLERY_TEST_CHROMIUM: "/nowhere/chromium" };
   const error = await launchChromium(env).catch((fault: unknown) => fault);
   expect(error).toBeInstanceOf(Refusal);

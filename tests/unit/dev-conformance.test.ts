@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { runConformance } from "#dev/conformance";
-import { Refusal } from "#dev/refusal";
-import { startSimulator } from "#dev/simulators/invokeai/start";
+import { Refusal } from "#stack/refusal";
+import { startSimulator } from "#simulators/invokeai/start";
 
 const root = join(import.meta.dir, "../..");
 const page = Bun.serve({ port: 0, fetch: () => new Response("<html></html>") });
@@ -18,20 +18,20 @@ async function refusal(args: string[]): Promise<string> {
   return "";
 }
 
-test("an address where no InvokeAI answers is refused in words", async () => {
+test("an address where no InvokeAI answers is refused with a message", async () => {
   expect(await refusal(["--invokeai", page.url.href])).toContain("No InvokeAI answers at");
   expect(await refusal(["--invokeai", "http://127.0.0.1:1"])).toContain("No InvokeAI answers at");
 });
 
-test("what does not go with a real server is refused in words", async () => {
-  expect(await refusal(["--invokeai"])).toContain("It goes: ./gallery test --invokeai");
-  expect(await refusal(["--invokeai", page.url.href, "tests/unit"])).toContain("It goes:");
-  expect(await refusal(["--invokeai", "file:///tmp"])).toContain("It goes:");
+test("arguments that do not apply to a real server are refused with a message", async () => {
+  expect(await refusal(["--invokeai"])).toContain("Usage: ./gallery test --invokeai");
+  expect(await refusal(["--invokeai", page.url.href, "tests/unit"])).toContain("Usage:");
+  expect(await refusal(["--invokeai", "file:///tmp"])).toContain("Usage:");
 });
 
-test("a server with accounts is not asked without a login", async () => {
+test("a server with accounts is refused without a login", async () => {
   const accounts = { email: "a@example.org", password: "x" };
   const simulator = await startSimulator({ accounts });
-  expect(await refusal(["--invokeai", simulator.url])).toContain("wants a login");
+  expect(await refusal(["--invokeai", simulator.url])).toContain("requires a login");
   await simulator.stop();
 });

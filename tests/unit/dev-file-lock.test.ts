@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tryLock } from "#dev/file-lock";
+import { tryLock } from "#stack/file-lock";
 
 let folder = "";
 beforeAll(async () => {
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test("a lock is held by one at a time and free again after its release", () => {
+test("a lock has one holder at a time and is free after its release", () => {
   const path = join(folder, "one");
   const first = tryLock(path);
   expect(first).toBeDefined();
@@ -24,7 +24,7 @@ test("a lock is held by one at a time and free again after its release", () => {
 test("the lock of a process that was killed is free at once", async () => {
   const path = join(folder, "killed");
   const program = `
-    import { tryLock } from ${JSON.stringify(import.meta.resolve("#dev/file-lock"))};
+    import { tryLock } from ${JSON.stringify(import.meta.resolve("#stack/file-lock"))};
     globalThis.lock = tryLock(${JSON.stringify(path)});
     console.log("held");
     setInterval(() => {}, 1000);`;

@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tryLock } from "#dev/file-lock";
-import { startGuardian } from "#dev/guardian";
-import { groupIsAlive } from "#dev/process-group";
-import { startProcess } from "#dev/process";
-import { waitFor } from "#dev/wait";
+import { tryLock } from "#stack/file-lock";
+import { startGuardian } from "#stack/guardian";
+import { groupIsAlive } from "#stack/process-group";
+import { startProcess } from "#stack/process";
+import { waitFor } from "#stack/wait";
 
 let folder = "";
 beforeAll(async () => {
@@ -30,13 +30,13 @@ const gone = (group: number) =>
     onTimeout: () => new Error(`group ${group} still runs`),
   });
 
-test("what a killed parent has started ends, also a process that ignores the request and the children of one", async () => {
+test("processes of a killed parent end, also a process that ignores SIGTERM and its children", async () => {
   const lockPath = join(folder, "killed.lock");
   const scratch = join(folder, "scratch");
   await mkdir(scratch);
   const program = `
-    import { startGuardian } from ${JSON.stringify(import.meta.resolve("#dev/guardian"))};
-    import { startProcess } from ${JSON.stringify(import.meta.resolve("#dev/process"))};
+    import { startGuardian } from ${JSON.stringify(import.meta.resolve("#stack/guardian"))};
+    import { startProcess } from ${JSON.stringify(import.meta.resolve("#stack/process"))};
     const guardian = await startGuardian(${JSON.stringify({ lockPath, scratch })});
     const plan = { env: process.env, cwd: ${JSON.stringify(folder)}, stopSignal: "SIGTERM" };
     const stubborn = startProcess(guardian, { ...plan, name: "stubborn", logPath: ${JSON.stringify(join(folder, "stubborn.log"))},
@@ -55,19 +55,19 @@ test("what a killed parent has started ends, also a process that ignores the req
   await parent.exited;
   expect(before).toEqual({ alive: [true, true], lock: undefined });
   for (const group of groups) await gone(group);
-  // The lock is the sign for the next run that nothing of this one is left.
+  // The free lock tells the next run that no process of this one is left.
   await waitFor(
     () => {
       const lock = tryLock(lockPath);
       lock?.release();
       return lock;
     },
-    { timeoutMs: 5_000, onTimeout: () => new Error("the guardian keeps its lock") },
+    { timeoutMs: 5_000, onTimeout: () => new Error("the guardian does not release its lock") },
   );
   expect(existsSync(scratch)).toBe(false);
-}, 20_000);
+}, 60_000);
 
-test("a process that ended by itself is forgotten, and its own children end with it", async () => {
+test("a process that ends by itself is no longer recorded, and its children end with it", async () => {
   const guardian = await startGuardian();
   const short = startProcess(guardian, plan(["/bin/sh", "-c", "sleep 300 & exit 3"], "short"));
   expect(await short.exited).toBe(3);
@@ -75,7 +75,7 @@ test("a process that ended by itself is forgotten, and its own children end with
   await guardian.close();
 });
 
-test("a process that ignores the request to stop is killed after its grace", async () => {
+test("a process that ignores SIGTERM is killed after its grace period", async () => {
   const guardian = await startGuardian();
   const deaf = startProcess(
     guardian,

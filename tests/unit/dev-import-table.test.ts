@@ -5,11 +5,14 @@ import { dirname, join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
 
-/** Each line of the import table that forbids something: who imports what. */
+/** One violation for each rule of the import table. */
 const forbidden: [string, string][] = [
   ["errors.ts", 'import "#db/client"'],
   ["config.ts", 'import "./errors"'],
-  ["db/a.ts", 'import "#media/keys"'],
+  ["generation-parameters.ts", 'import "./errors"'],
+  ["gpu-types.ts", 'import "./errors"'],
+  ["model-sources.ts", 'import "./errors"'],
+  ["db/a.ts", 'import "#media/storage/keys"'],
   ["db/b.ts", 'import "#api/app"'],
   ["db/c.ts", 'import { loadConfig } from "#config"; loadConfig({})'],
   ["db/d.ts", 'import "../media/keys"'],
@@ -30,6 +33,9 @@ const forbidden: [string, string][] = [
   ["activities/adapters/a.ts", 'import "#db/client"'],
   ["activities/adapters/b.ts", 'import "../failures"'],
   ["activities/adapters/invokeai/a.ts", 'import "../../failures"'],
+  ["activities/adapters/pods/runpod/a.ts", 'import "../../invokeai/client"'],
+  ["activities/adapters/pods/runpod/b.ts", 'import "../other/client"'],
+  ["activities/adapters/pods/runpod/c.ts", 'import "../../../failures"'],
   ["api/a.ts", 'import "#activities/index"'],
   [
     "api/b.ts",
@@ -37,7 +43,25 @@ const forbidden: [string, string][] = [
   ],
   ["api/c.ts", 'import "sharp"'],
   ["api/modules/photos/a.ts", 'import "../../../db/client"'],
+  ["library/a.ts", 'import "#activities/index"'],
+  ["library/b.ts", 'import "#api/app"'],
+  ["library/c.ts", 'import "drizzle-orm"'],
+  ["library/d.ts", 'import "../db/client"'],
+  ["db/e.ts", 'import "#library/keep"'],
+  ["media/c.ts", 'import "#library/keep"'],
+  ["workflows/w/workflow.ts", 'import "#library/keep"'],
+  ["activities/adapters/c.ts", 'import "#library/keep"'],
+  ["activities/d.ts", 'import "#stack/up"'],
+  ["api/e.ts", 'import "#simulators/invokeai/main"'],
+  ["stack/a.ts", 'import "#dev/check"'],
+  ["stack/b.ts", 'import "#bench/run"'],
+  ["stack/c.ts", 'import "#activities/adapters/pods/provider"'],
+  ["stack/pods/a.ts", 'import "#activities/pods/tend"'],
+  ["stack/pods/b.ts", 'import "#db/client"'],
+  ["simulators/a.ts", 'import "#tests/support/database"'],
   ["dev/a.ts", 'import "#tests/support/database"'],
+  ["dev/b.ts", 'import "#bench/run"'],
+  ["bench/a.ts", 'import "#dev/check"'],
   ["api/d.ts", "export const url = process.env.DATABASE_URL"],
   [
     "tests/a.test.ts",
@@ -60,8 +84,19 @@ const allowed: [string, string][] = [
     "activities/ok.ts",
     'import "#db/client"; import "#workflows/generation-step/contract"; import "./adapters/http"',
   ],
-  ["activities/adapters/invokeai/ok.ts", 'import "../http"; import "#errors"'],
-  ["dev/ok.ts", 'import "#api/app"'],
+  [
+    "activities/adapters/invokeai/ok.ts",
+    'import "../http"; import "#errors"; import "#generation-parameters"',
+  ],
+  ["activities/adapters/pods/runpod/ok.ts", 'import "../../http"; import "../provider"'],
+  ["library/ok.ts", 'import "#db/client"; import "#media/storage/keys"; import "#errors"'],
+  ["api/also-ok.ts", 'import "#library/keep"'],
+  ["stack/ok.ts", 'import "#errors"; import "#config"'],
+  [
+    "stack/pods/ok.ts",
+    'import "#activities/adapters/pods/runpod/client"; import "#activities/pods/names"; import "#media/storage/disk"; import "../refusal"',
+  ],
+  ["dev/ok.ts", 'import "#api/app"; import "#stack/up"'],
 ];
 
 let folder = "";

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
-import { allowedEnvironment } from "#dev/environment";
-import { Refusal } from "#dev/refusal";
-import { chooseTestDatabase } from "#dev/test-database";
-import { countTests } from "#dev/test-report";
+import { join } from "node:path";
+import { allowedEnvironment } from "#stack/environment";
+import { Refusal } from "#stack/refusal";
+import { chooseTestDatabase } from "#stack/test-database";
+import { findTestFiles, readTestOptions } from "#dev/test-files";
+import { countTests, sumCounts } from "#dev/test-report";
 
 test("an owner's database, keys and addresses do not reach the tests", () => {
   const kept = allowedEnvironment({
@@ -21,7 +23,7 @@ const owners = "postgres://owner:pw@localhost:5432/gallery";
 
 test.each([
   ["the same text", owners],
-  ["the same database written otherwise", "postgres://other@127.0.0.1/gallery?sslmode=disable"],
+  ["the same database in another form", "postgres://other@127.0.0.1/gallery?sslmode=disable"],
 ])("TEST_DATABASE_URL with %s as DATABASE_URL is refused", (_, wanted) => {
   expect(() => chooseTestDatabase({ TEST_DATABASE_URL: wanted }, { DATABASE_URL: owners })).toThrow(
     Refusal,
@@ -31,17 +33,50 @@ test.each([
   );
 });
 
-test("another database of the same server is taken; without a wish there is none", () => {
+test("another database of the same server is accepted; without a setting there is none", () => {
   const wanted = "postgres://owner:pw@localhost:5432/postgres";
   expect(chooseTestDatabase({ TEST_DATABASE_URL: wanted }, { DATABASE_URL: owners })).toBe(wanted);
   expect(chooseTestDatabase({ DATABASE_URL: owners }, {})).toBeUndefined();
 });
 
-test("counts are those of the whole report, not of its parts", () => {
+test("counts are taken from the whole report, not from its parts", () => {
   const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="7" assertions="9" failures="2" skipped="1" time="0.1">
   <testsuite name="a.test.ts" tests="3" failures="0" skipped="0"/>
 </testsuites>`;
   expect(countTests(report)).toEqual({ passed: 4, failed: 2, skipped: 1 });
   expect(countTests("")).toEqual({ passed: 0, failed: 0, skipped: 0 });
+});
+
+test("counts of several reports are added up", () => {
+  const one = { passed: 4, failed: 2, skipped: 1 };
+  expect(sumCounts([one, one])).toEqual({ passed: 8, failed: 4, skipped: 2 });
+  expect(sumCounts([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
+});
+
+const root = join(import.meta.dir, "../..");
+const filesOf = (args: string[], calledFrom = root) =>
+  findTestFiles(root, readTestOptions(args, root, calledFrom));
+
+test("a run has every test file but the nightly ones, a nightly run has them all", () => {
+  const usual = filesOf([]);
+  const all = filesOf(["--nightly"]);
+  const nightly = all.filter((file) => file.startsWith("tests/nightly/"));
+  expect(nightly.length).toBeGreaterThan(0);
+  expect(all.filter((file) => !nightly.includes(file))).toEqual(usual);
+  expect(usual).toContain("tests/unit/dev-test-run.test.ts");
+});
+
+test("paths are as the caller sees them, also of nightly files; what is no path is left to bun test", () => {
+  const own = "tests/unit/dev-test-run.test.ts";
+  expect(filesOf(["dev-test-run.test.ts"], import.meta.dir)).toEqual([own]);
+  expect(filesOf(["tests/nightly"]).length).toBeGreaterThan(0);
+  expect(filesOf(["tests/unit"])).toContain(own);
+  const { others, paths } = readTestOptions(["-t", "sweep", "--all-versions", own], root, root);
+  expect([others, paths]).toEqual([["-t", "sweep"], [own]]);
+});
+
+test("files that are known to be long exist", async () => {
+  const known = Object.keys(await Bun.file(join(root, "tests/seconds.json")).json());
+  expect(filesOf(["--nightly"])).toEqual(expect.arrayContaining(known));
 });

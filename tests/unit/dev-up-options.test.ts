@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { Refusal } from "#dev/refusal";
-import { parseUpOptions } from "#dev/up-options";
+import { Refusal } from "#stack/refusal";
+import { parseUpOptions } from "#stack/up-options";
 
 const places = { root: "/project", calledFrom: "/home/owner" };
 
@@ -10,23 +10,30 @@ test("without options the owner's PORT and DATA_DIR count, relative to the proje
   expect(parseUpOptions([], {}, places)).toMatchObject({ port: 8000, dataDir: "/project/data" });
 });
 
-test("options win, and --data is relative to where the command was typed", () => {
+test("options take precedence, and --data is relative to the caller's folder", () => {
   const args = ["--port", "8001", "--data", "there", "--demo", "--once"];
   expect(parseUpOptions(args, { PORT: "9000", DATA_DIR: "photos" }, places)).toEqual({
     port: 8001,
     dataDir: "/home/owner/there",
     demo: true,
+    remoteDemo: false,
     once: true,
     watch: false,
   });
 });
 
+test("the demonstration of rented GPUs never uses the owner's own folder", () => {
+  const options = parseUpOptions(["--remote-demo"], { DATA_DIR: "photos" }, places);
+  expect(options).toMatchObject({ dataDir: "/project/photos/remote-demo", demo: false });
+});
+
 test.each([
-  ["a port that is none", ["--port", "80000"]],
+  ["a port out of range", ["--port", "80000"]],
   ["a port with letters", ["--port", "http"]],
   ["--once alone", ["--once"]],
+  ["two demonstrations at once", ["--demo", "--remote-demo"]],
   ["an unknown option", ["--prot", "8000"]],
   ["a word without option", ["now"]],
-])("%s is refused with words", (_, args) => {
+])("%s is refused with a message", (_, args) => {
   expect(() => parseUpOptions(args, {}, places)).toThrow(Refusal);
 });

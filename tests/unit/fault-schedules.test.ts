@@ -1,25 +1,27 @@
 import { expect, test } from "bun:test";
-import { applyDefect, defectNames } from "#tests/schedules/planted";
+import packageJson from "../../package.json";
+import { applyDefect, defectNames, sources } from "#tests/schedules/planted-defects";
+import { usualSeeds } from "#tests/schedules/seeds";
 import { describeFault, drawSchedule, faultKinds } from "#tests/schedules/schedule";
 
 const seeds = Array.from({ length: 300 }, (_, index) => index + 1);
 
-test("a seed means the same schedule whenever and after whatever it is drawn", () => {
+test("a seed always gives the same schedule, in any order of drawing", () => {
   const upwards = seeds.map(drawSchedule);
   const downwards = seeds.toReversed().map(drawSchedule).toReversed();
   expect(downwards).toEqual(upwards);
   expect(new Set(upwards.map((each) => JSON.stringify({ ...each, seed: 0 }))).size).toBe(300);
 });
 
-test("a seed of an old report is still the same schedule", () => {
+test("a seed of an earlier report still gives the same schedule", () => {
   expect(drawSchedule(16).faults.map(describeFault)).toEqual([
-    "worker killed in step 1 with the batch taken and no answer yet (awayMs 869)",
+    "worker killed in step 1 with the batch accepted and no answer yet (awayMs 869)",
     "enqueue late in step 3 (afterMs 3916)",
     "InvokeAI restarted in step 3 with half an image fetched (refuses 2)",
   ]);
 });
 
-test("300 schedules plan each kind of fault some sixty times, and none without a fault", () => {
+test("300 schedules contain each kind of fault more than 50 times, and each has at least one fault", () => {
   const planned = seeds.flatMap((seed) => drawSchedule(seed).faults.map(({ kind }) => kind));
   for (const kind of faultKinds) {
     expect(planned.filter((each) => each === kind).length, kind).toBeGreaterThan(50);
@@ -27,10 +29,18 @@ test("300 schedules plan each kind of fault some sixty times, and none without a
   expect(Math.min(...seeds.map((seed) => drawSchedule(seed).faults.length))).toBe(1);
 });
 
-test.each(defectNames)(
-  "the planted defect %s still finds the text that it changes",
-  async (name) => {
-    const changed = await applyDefect(name);
-    expect(changed.size).toBeGreaterThan(0);
-  },
-);
+test("the usual seeds together contain each kind of fault", () => {
+  const planned = usualSeeds.flatMap((seed) => drawSchedule(seed).faults.map(({ kind }) => kind));
+  expect([...new Set(planned)].toSorted()).toEqual([...faultKinds].toSorted());
+});
+
+test.each(defectNames)("the planted defect %s finds the text that it changes", async (name) => {
+  const changed = await applyDefect(name);
+  expect(changed.size).toBeGreaterThan(0);
+});
+
+test("the copy of a worker with a planted defect contains every source outside the folders", () => {
+  const alone = Object.values(packageJson.imports).filter((path) => !path.includes("*"));
+  expect(alone.length).toBeGreaterThan(0);
+  expect(sources).toEqual(expect.arrayContaining(alone.map((path) => path.slice("./".length))));
+});

@@ -5,7 +5,7 @@ import { arrowsOf, fullRequestFor, mainOf, partOf, requestFor } from "#tests/sup
 const t5 = partOf("any", "t5_encoder", "T5");
 const clip = partOf("any", "clip_embed", "CLIP-L");
 
-test("flux: text to image has the nodes and edges of InvokeAI's own page", () => {
+test("flux: text to image has the nodes and edges of InvokeAI's own UI", () => {
   const graph = buildGraph(requestFor("flux"));
   expect(arrowsOf(graph).toSorted()).toEqual(
     [
@@ -45,13 +45,13 @@ test("flux: text to image has the nodes and edges of InvokeAI's own page", () =>
     },
     out: { type: "flux_vae_decode" },
   });
-  // The server drops a field it does not know without a word.
+  // The server silently drops unknown fields.
   expect(graph.nodes.denoise).not.toHaveProperty("steps");
   expect(graph.nodes.noise).toBeUndefined();
   expect(graph.nodes.neg).toBeUndefined();
 });
 
-test("flux: the source's share falls with the fifth root of strength, as on InvokeAI's own page", () => {
+test("flux: denoising starts at 1 minus the fifth root of strength, as in InvokeAI's own UI", () => {
   const startAt = (strength: number) => {
     const source = { imageName: "src.png", width: 1024, height: 1024, strength };
     return buildGraph(requestFor("flux", { source })).nodes.denoise?.denoising_start;
@@ -61,14 +61,14 @@ test("flux: the source's share falls with the fifth root of strength, as on Invo
   expect(startAt(1)).toBe(0);
 });
 
-test("flux: the source is encoded by the VAE that decodes the picture", () => {
+test("flux: the source is encoded by the same VAE that decodes the image", () => {
   const graph = buildGraph(fullRequestFor("flux"));
   expect(graph.nodes.i2l).toMatchObject({ type: "flux_vae_encode" });
   expect(arrowsOf(graph)).toContain("model.vae -> i2l.vae");
   expect(graph.nodes.model).toMatchObject({ vae_model: partOf("flux", "vae", "clear") });
 });
 
-test("flux: LoRAs stand between the model and all that uses it, both encoders too", () => {
+test("flux: LoRAs are inserted between the model and all its consumers, including both encoders", () => {
   const graph = buildGraph(fullRequestFor("flux"));
   expect(graph.nodes.ll).toMatchObject({ type: "flux_lora_collection_loader" });
   expect(arrowsOf(graph)).toEqual(
@@ -84,7 +84,7 @@ test("flux: LoRAs stand between the model and all that uses it, both encoders to
   expect(arrowsOf(graph)).not.toContain("model.transformer -> denoise.transformer");
 });
 
-test("flux: schnell says nothing of guidance", () => {
+test("flux: schnell has no guidance", () => {
   const model = mainOf("flux", "schnell");
   const { nodes } = buildGraph(requestFor("flux", { model, guidance: null, steps: 4 }));
   expect(nodes.denoise).not.toHaveProperty("guidance");
@@ -92,13 +92,13 @@ test("flux: schnell says nothing of guidance", () => {
   expect(() => buildGraph(requestFor("flux", { model }))).toThrow("guidance");
 });
 
-test("flux: without its encoders or its VAE it is refused with what is missing", () => {
+test("flux: without encoders or VAE the request is refused, with the missing models", () => {
   for (const overrides of [{ encoders: null }, { vae: null }]) {
     expect(() => buildGraph(requestFor("flux", overrides))).toThrow("Install a T5 encoder");
   }
 });
 
-test("flux: the metadata holds what InvokeAI's own page recalls", () => {
+test("flux: the metadata contains what InvokeAI's own UI recalls", () => {
   expect(buildGraph(requestFor("flux")).nodes.meta).toMatchObject({
     generation_mode: "flux_txt2img",
     guidance: 3.5,

@@ -8,6 +8,7 @@ import {
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { InvokeAiModel } from "#activities/adapters/invokeai/types";
+import { schedulers } from "#generation-parameters";
 import { AppError } from "#errors";
 import { partOf, requestFor } from "#tests/support/graph-parts";
 
@@ -33,9 +34,9 @@ const model = (overrides: Partial<InvokeAiModel> = {}): InvokeAiModel => ({
 const flux = (overrides: Partial<InvokeAiModel> = {}) =>
   model({ base: "flux", format: "gguf_quantized", variant: "dev", ...overrides });
 
-function refusalOf(asked: GraphRequest): AppError {
+function refusalOf(request: GraphRequest): AppError {
   try {
-    buildGraph(asked);
+    buildGraph(request);
   } catch (error) {
     if (error instanceof AppError) return error;
     throw error;
@@ -43,7 +44,7 @@ function refusalOf(asked: GraphRequest): AppError {
   throw new Error("A graph was built.");
 }
 
-test("facts are known of exactly the bases that have graphs", () => {
+test("exactly the bases with graphs have facts", () => {
   expect(Object.keys(baseFacts).toSorted()).toEqual([...supportedBases].toSorted());
   expect([...supportedBases]).toEqual(["sd-1", "sd-2", "sdxl", "flux"]);
 });
@@ -60,7 +61,12 @@ test("a base's own defaults are values that it accepts", () => {
   }
 });
 
-test("a model of a base without graphs, or of another kind, is refused by its code", () => {
+test("the schedulers that settings take are those that some base accepts", () => {
+  const accepted = Object.values(baseFacts).flatMap(({ accepts }) => accepts.schedulers);
+  expect<string[]>(schedulers.toSorted()).toEqual([...new Set(accepted)].toSorted());
+});
+
+test("a model of a base without graphs, or of another kind, is refused with invokeai_model_error", () => {
   for (const other of [
     model({ base: "cogview4" }),
     model({ base: "sdxl-refiner" }),
@@ -117,22 +123,22 @@ const everywhere: [Partial<GraphRequest>, RegExp][] = [
 const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
   "sd-1": [
     [{ clipSkip: 13 }, /clip_skip to a whole number from 0 to 12/],
-    [{ guidance: 4 }, /guidance to none, which means nothing to sd-1/],
+    [{ guidance: 4 }, /guidance to none, as it is not supported by sd-1/],
     [{ width: 2056 }, /64 to 2048/],
   ],
   "sd-2": [
-    [{ guidance: 4 }, /guidance to none, which means nothing to sd-2/],
+    [{ guidance: 4 }, /guidance to none, as it is not supported by sd-2/],
     [{ width: 2056 }, /64 to 2048/],
   ],
   sdxl: [
-    [{ clipSkip: 1 }, /clip_skip to none, which means nothing to sdxl/],
-    [{ guidance: 4 }, /guidance to none, which means nothing to sdxl/],
+    [{ clipSkip: 1 }, /clip_skip to none, as it is not supported by sdxl/],
+    [{ guidance: 4 }, /guidance to none, as it is not supported by sdxl/],
     [{ width: 1028 }, /multiples of 8 from 64 to 4096/],
   ],
   flux: [
-    [{ clipSkip: 1 }, /clip_skip to none, which means nothing to flux/],
-    [{ negativePrompt: "blurred" }, /negative_prompt to none, which means nothing to flux/],
-    [{ cfgScale: 7 }, /cfg_scale to 1, which means nothing to flux/],
+    [{ clipSkip: 1 }, /clip_skip to none, as it is not supported by flux/],
+    [{ negativePrompt: "blurred" }, /negative_prompt to none, as it is not supported by flux/],
+    [{ cfgScale: 7 }, /cfg_scale to 1: other values are not supported by flux/],
     [{ guidance: null }, /guidance to a number from 1 to 20/],
     [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
     [{ width: 1032 }, /multiples of 16 from 64 to 4096/],
@@ -140,7 +146,7 @@ const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
 };
 
 for (const [base, own] of Object.entries(refused)) {
-  test(`${base}: what the server would refuse, fail on or drop is refused first, all at once`, () => {
+  test(`${base}: parameters that the server would refuse, fail on or drop are refused, all in one error`, () => {
     for (const [wrong, words] of [...everywhere, ...own]) {
       const error = refusalOf(requestFor(base, wrong));
       expect(error.code).toBe("invokeai_graph_error");
@@ -151,7 +157,7 @@ for (const [base, own] of Object.entries(refused)) {
   });
 }
 
-test("pictures can be made with plain main models of known bases only", () => {
+test("only plain main models of known bases are supported", () => {
   for (const base of ["sd-1", "sd-2", "sdxl"]) {
     expect(isSupported(model({ base }))).toBe(true);
     expect(isSupported(model({ base, variant: null }))).toBe(true);
@@ -164,7 +170,7 @@ test("pictures can be made with plain main models of known bases only", () => {
   }
 });
 
-test("of FLUX, dev and schnell in one file are supported, not folders, nor what edits or fills", () => {
+test("of FLUX, dev and schnell in a single file are supported; folders, edit and fill models are not", () => {
   expect(isSupported(flux())).toBe(true);
   expect(isSupported(flux({ variant: "schnell", format: "checkpoint" }))).toBe(true);
   expect(isSupported(flux({ format: "diffusers" }))).toBe(false);
@@ -172,7 +178,7 @@ test("of FLUX, dev and schnell in one file are supported, not folders, nor what 
   expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(false);
 });
 
-test("a model's settings are its defaults where its base can take them", () => {
+test("a model's settings are its defaults where its base accepts them", () => {
   const ofBase = { ...baseFacts["sd-1"]!.defaults, own: [] };
   expect(defaultsOf(model())).toEqual(ofBase);
   const settings = {
@@ -205,7 +211,7 @@ test("a model's settings are its defaults where its base can take them", () => {
   expect(defaultsOf(model({ base: "cogview4" }))).toBeUndefined();
 });
 
-test("FLUX has a guidance of its own, schnell four steps and none", () => {
+test("FLUX dev has a guidance; schnell has four steps and no guidance", () => {
   const set = { ...noSettings, guidance: 3.5, cfgScale: 7 };
   expect(defaultsOf(flux({ settings: set }))).toMatchObject({
     steps: 30,

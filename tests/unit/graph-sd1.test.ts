@@ -4,7 +4,7 @@ import { arrowsOf, fullRequestFor, partOf, requestFor } from "#tests/support/gra
 
 const source = { imageName: "src.png", width: 512, height: 512, strength: 0.75 };
 
-test("sd-1: text to image has the nodes and edges of InvokeAI's own page", () => {
+test("sd-1: text to image has the nodes and edges of InvokeAI's own UI", () => {
   const graph = buildGraph(requestFor("sd-1"));
   expect(arrowsOf(graph).toSorted()).toEqual(
     [
@@ -47,7 +47,7 @@ test("sd-1: text to image has the nodes and edges of InvokeAI's own page", () =>
   });
 });
 
-test("sd-1: image to image starts from the source, by strength", () => {
+test("sd-1: image to image starts denoising at 1 minus strength", () => {
   const graph = buildGraph(requestFor("sd-1", { source }));
   expect(graph.nodes.i2l).toMatchObject({ type: "i2l", image: { image_name: "src.png" } });
   expect(graph.nodes.denoise).toMatchObject({ denoising_start: 0.25, denoising_end: 1 });
@@ -55,14 +55,14 @@ test("sd-1: image to image starts from the source, by strength", () => {
   expect(arrowsOf(graph)).toContain("model.vae -> i2l.vae");
 });
 
-test("sd-1: another VAE is used wherever the model's own was", () => {
+test("sd-1: another VAE replaces the model's own everywhere", () => {
   const edges = arrowsOf(buildGraph(fullRequestFor("sd-1")));
   expect(edges).toContain("vl.vae -> out.vae");
   expect(edges).toContain("vl.vae -> i2l.vae");
   expect(edges.filter((edge) => edge.startsWith("model.vae"))).toEqual([]);
 });
 
-test("sd-1: LoRAs stand between the model and all that uses it", () => {
+test("sd-1: LoRAs are inserted between the model and all its consumers", () => {
   const graph = buildGraph(fullRequestFor("sd-1"));
   const edges = arrowsOf(graph);
   expect(graph.nodes.lora1).toMatchObject({ type: "lora_selector", weight: -1 });
@@ -82,7 +82,7 @@ test("sd-1: LoRAs stand between the model and all that uses it", () => {
   expect(edges).not.toContain("skip.clip -> posc.clip");
 });
 
-test("sd-1: the metadata holds what InvokeAI's own page recalls", () => {
+test("sd-1: the metadata contains what InvokeAI's own UI recalls", () => {
   expect(buildGraph(requestFor("sd-1")).nodes.meta).toMatchObject({
     type: "core_metadata",
     generation_mode: "txt2img",

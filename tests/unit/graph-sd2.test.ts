@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { arrowsOf, fullRequestFor, partOf, requestFor } from "#tests/support/graph-parts";
 
-test("sd-2: the nodes and edges of SD-1 around a model of its own", () => {
+test("sd-2: the graph has the nodes and edges of SD-1 with an SD-2 model", () => {
   for (const requestOf of [requestFor, fullRequestFor]) {
     const [sd1, sd2] = [buildGraph(requestOf("sd-1")), buildGraph(requestOf("sd-2"))];
     expect(arrowsOf(sd2)).toEqual(arrowsOf(sd1));
@@ -18,7 +18,7 @@ test("sd-2: the nodes and edges of SD-1 around a model of its own", () => {
   });
 });
 
-test("sd-2: more layers may be skipped than of SD-1", () => {
+test("sd-2: more layers may be skipped than with SD-1", () => {
   const { nodes } = buildGraph(requestFor("sd-2", { clipSkip: 24 }));
   expect(nodes.skip).toMatchObject({ skipped_layers: 24 });
   expect(() => buildGraph(requestFor("sd-1", { clipSkip: 24 }))).toThrow("clip_skip");

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { arrowsOf, fullRequestFor, partOf, requestFor } from "#tests/support/graph-parts";
 
-test("sdxl: text to image has the nodes and edges of InvokeAI's own page", () => {
+test("sdxl: text to image has the nodes and edges of InvokeAI's own UI", () => {
   const graph = buildGraph(requestFor("sdxl"));
   const ofPrompt = (name: string, into: string) => [
     `model.clip -> ${name}c.clip`,
@@ -34,7 +34,7 @@ test("sdxl: text to image has the nodes and edges of InvokeAI's own page", () =>
   expect(graph.nodes.skip).toBeUndefined();
 });
 
-test("sdxl: the sizes that its prompts are told stay what the model learned by", () => {
+test("sdxl: the size conditioning of the prompts keeps its defaults", () => {
   const { nodes } = buildGraph(requestFor("sdxl", { width: 1344, height: 768 }));
   for (const prompt of [nodes.posc, nodes.negc]) {
     expect(prompt).toEqual({
@@ -45,7 +45,7 @@ test("sdxl: the sizes that its prompts are told stay what the model learned by",
   }
 });
 
-test("sdxl: LoRAs stand between the model and all that uses it, both encoders too", () => {
+test("sdxl: LoRAs are inserted between the model and all its consumers, including both encoders", () => {
   const graph = buildGraph(fullRequestFor("sdxl"));
   const arrows = arrowsOf(graph);
   expect(graph.nodes.ll).toMatchObject({ type: "sdxl_lora_collection_loader" });
@@ -65,13 +65,13 @@ test("sdxl: LoRAs stand between the model and all that uses it, both encoders to
   );
 });
 
-test("sdxl: another VAE is used wherever the model's own was", () => {
+test("sdxl: another VAE replaces the model's own everywhere", () => {
   const arrows = arrowsOf(buildGraph(fullRequestFor("sdxl")));
   expect(arrows).toEqual(expect.arrayContaining(["vl.vae -> out.vae", "vl.vae -> i2l.vae"]));
   expect(arrows.filter((arrow) => arrow.startsWith("model.vae"))).toEqual([]);
 });
 
-test("sdxl: the metadata holds what InvokeAI's own page recalls", () => {
+test("sdxl: the metadata contains what InvokeAI's own UI recalls", () => {
   expect(buildGraph(requestFor("sdxl")).nodes.meta).toMatchObject({
     generation_mode: "sdxl_txt2img",
     width: 1024,

@@ -16,9 +16,9 @@ for (const base of supportedBases) {
     ["image to image with everything", fullRequestFor(base)],
   ];
 
-  for (const [name, asked] of variants) {
-    test(`${base}, ${name}: each edge joins two nodes, and each plain input has one edge at most`, () => {
-      const graph = buildGraph(asked);
+  for (const [name, request] of variants) {
+    test(`${base}, ${name}: each edge joins two nodes, and each input that is not a collection has at most one edge`, () => {
+      const graph = buildGraph(request);
       for (const [key, node] of Object.entries(graph.nodes)) expect(node.id).toBe(key);
       for (const edge of graph.edges) {
         expect(graph.nodes).toHaveProperty(edge.source.node_id);
@@ -30,16 +30,16 @@ for (const base of supportedBases) {
       expect(new Set(inputs).size).toBe(inputs.length);
     });
 
-    test(`${base}, ${name}: the output alone is kept by the server, and never taken from its cache`, () => {
-      const { nodes } = buildGraph(asked);
+    test(`${base}, ${name}: the server keeps only the output, and never takes it from its cache`, () => {
+      const { nodes } = buildGraph(request);
       const kept = Object.values(nodes).filter((node) => !node.is_intermediate);
       expect(kept.map(({ id, type, use_cache }) => ({ id, type, use_cache }))).toEqual([
         { id: "out", type: base === "flux" ? "flux_vae_decode" : "l2i", use_cache: false },
       ]);
     });
 
-    test(`${base}, ${name}: one seed makes the noise and stands in the metadata; the slot feeds nothing`, () => {
-      const graph = buildGraph(asked);
+    test(`${base}, ${name}: one seed makes the noise and is in the metadata; the slot has no edges`, () => {
+      const graph = buildGraph(request);
       const seed = base === "flux" ? "seed.value -> denoise.seed" : "seed.value -> noise.seed";
       expect(arrowsOf(graph)).toEqual(expect.arrayContaining([seed, "seed.value -> meta.seed"]));
       expect(arrowsOf(graph).filter((arrow) => arrow.startsWith("slot."))).toEqual([]);
@@ -47,7 +47,7 @@ for (const base of supportedBases) {
     });
   }
 
-  test(`${base}: prompts go through letter by letter, whatever they hold`, () => {
+  test(`${base}: prompts are passed on unchanged, whatever they contain`, () => {
     const prompt = `a (red:1.3)++ boat, {calm|wild} sea, "quoted", <trigger>, 港の朝, שלום, 🚤 \\(a\\) ${"x".repeat(9_900)}`;
     const { nodes } = buildGraph(requestFor(base, { prompt }));
     expect(nodes.pos).toMatchObject({ type: "string", value: prompt });
@@ -55,7 +55,7 @@ for (const base of supportedBases) {
     expect(texts.map(({ id }) => id)).toEqual(base === "flux" ? ["pos"] : ["pos", "neg"]);
   });
 
-  test(`${base}: the same request is the same graph`, () => {
+  test(`${base}: equal requests give equal graphs`, () => {
     const digest = (request: GraphRequest) =>
       createHash("sha256")
         .update(JSON.stringify(buildGraph(request)))
@@ -64,14 +64,14 @@ for (const base of supportedBases) {
   });
 
   test(`${base}: a source of the exact size is not resized`, () => {
-    const asked = requestFor(base, { source: { ...source, width, height } });
-    const graph = buildGraph(asked);
+    const request = requestFor(base, { source: { ...source, width, height } });
+    const graph = buildGraph(request);
     expect(graph.nodes.rin).toBeUndefined();
     expect(graph.nodes.i2l).toMatchObject({ image: { image_name: "src.png" } });
     expect(arrowsOf(graph)).toContain("i2l.latents -> denoise.latents");
   });
 
-  test(`${base}: a source of another size is brought to the exact one`, () => {
+  test(`${base}: a source of another size is resized to the exact size`, () => {
     const graph = buildGraph(fullRequestFor(base));
     expect(graph.nodes.rin).toMatchObject({
       type: "img_resize",
@@ -84,7 +84,7 @@ for (const base of supportedBases) {
     expect(arrowsOf(graph)).toContain("rin.image -> i2l.image");
   });
 
-  test(`${base}: a model goes into the graph with its five fields, whatever else is known of it`, () => {
+  test(`${base}: the graph contains only the five fields of a model`, () => {
     const { model } = requestFor(base);
     const record = { ...model, description: "private", isFavorite: true };
     const { nodes } = buildGraph(requestFor(base, { model: record }));

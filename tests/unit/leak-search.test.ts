@@ -8,7 +8,7 @@ const number = 918_273_645;
 const eachAs = (form: (code: number) => string) =>
   Buffer.from(Array.from(Buffer.from(secret), form).join(""));
 
-const hidings: [string, Buffer][] = [
+const encodings: [string, Buffer][] = [
   ["as it is", Buffer.from(`before ${secret} after`)],
   ["in capitals", Buffer.from(secret.toUpperCase())],
   ["in UTF-16, low byte first", Buffer.from(secret, "utf16le")],
@@ -20,8 +20,8 @@ const hidings: [string, Buffer][] = [
   ...[0, 1, 2].flatMap((offset): [string, Buffer][] => {
     const shifted = Buffer.from(`${"?".repeat(offset)}${secret}??`);
     return [
-      [`in base64, ${offset} behind`, Buffer.from(shifted.toString("base64"))],
-      [`in base64url, ${offset} behind`, Buffer.from(shifted.toString("base64url"))],
+      [`in base64 at offset ${offset}`, Buffer.from(shifted.toString("base64"))],
+      [`in base64url at offset ${offset}`, Buffer.from(shifted.toString("base64url"))],
     ];
   }),
   ["in zlib", Buffer.concat([Buffer.from("iTXt"), deflateSync(secret), Buffer.from("rest")])],
@@ -37,7 +37,7 @@ function zipEntry(data: Buffer): Buffer {
   return Buffer.concat([head, Buffer.from("a.txt"), data, Buffer.from("PK\x01\x02")]);
 }
 
-test.each(hidings)("a secret is found %s", (_how, bytes) => {
+test.each(encodings)("a secret is found %s", (_how, bytes) => {
   expect(findLeaks(bytes, { prompt: secret, other: "Zq4LeakMarker-Other" })).toEqual(["prompt"]);
 });
 

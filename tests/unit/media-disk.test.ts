@@ -4,9 +4,9 @@ import { mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "#errors";
-import { createDiskStorage } from "#media/disk";
-import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/keys";
-import type { Storage } from "#media/storage";
+import { createDiskStorage } from "#media/storage/disk";
+import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import type { Storage } from "#media/storage/storage";
 
 let dataDir: string;
 let storage: Storage;
@@ -45,7 +45,7 @@ async function keysBelow(from: Storage, prefix: string): Promise<string[]> {
 }
 
 describe("the disk storage", () => {
-  test("keeps what a stream held, and tells its size and hash", async () => {
+  test("stores a stream's content, and returns its size and hash", async () => {
     const parts = [randomBytes(70_000), randomBytes(1), randomBytes(200_000)];
     const whole = Buffer.concat(parts);
     const key = newKey();
@@ -55,7 +55,7 @@ describe("the disk storage", () => {
 
     expect(received).toEqual({
       bytes: whole.length,
-      sha256: createHash("sha256").update(whole).digest("hex"),
+      contentHash: createHash("sha256").update(whole).digest("hex"),
     });
     const stored = await storage.find(key);
     expect(stored?.bytes).toBe(whole.length);
@@ -63,7 +63,7 @@ describe("the disk storage", () => {
     expect(await stored!.blob.slice(70_000, 70_001).bytes()).toEqual(new Uint8Array(parts[1]!));
   });
 
-  test("takes a file of exactly the limit and refuses one byte more, leaving nothing", async () => {
+  test("accepts a file of exactly the limit and refuses one byte more, leaving no file", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "limit") });
     await using fits = await own.stage("uploaded");
     expect((await fits.receive(chunksOf(randomBytes(600), randomBytes(400)), 1000)).bytes).toBe(
@@ -78,7 +78,7 @@ describe("the disk storage", () => {
     expect(await filesBelow(join(dataDir, "limit"))).toEqual([]);
   });
 
-  test("a stream that breaks off leaves nothing, and its own error reaches the caller", async () => {
+  test("a stream that fails leaves no file, and its error reaches the caller", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "cut") });
     const staged = await own.stage("uploaded");
     async function* cut() {
@@ -94,7 +94,7 @@ describe("the disk storage", () => {
     expect(await filesBelow(join(dataDir, "cut"))).toEqual([]);
   });
 
-  test("an aborted file leaves nothing, a committed one survives a late abort", async () => {
+  test("an aborted file is removed, a committed one survives a late abort", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "abort") });
     const key = newKey();
     const aborted = await own.stage("uploaded");
@@ -110,7 +110,7 @@ describe("the disk storage", () => {
     expect(await keysBelow(own, "photos/uploaded")).toEqual([key]);
   });
 
-  test("asks the sender for more only when the last chunk is written", async () => {
+  test("reads the next chunk only when the last one is written", async () => {
     await using staged = await storage.stage("uploaded");
     const sizesSeen: number[] = [];
     async function* watched() {
@@ -123,14 +123,14 @@ describe("the disk storage", () => {
     expect(sizesSeen).toEqual([1000, 2000, 3000, 4000, 5000]);
   });
 
-  test("a key written again holds the later bytes", async () => {
+  test("a key written again has the later bytes", async () => {
     const key = thumbnailKey(randomUUID());
     await storage.put(key, Buffer.from("first, and longer"));
     await storage.put(key, Buffer.from("second"));
     expect(await (await storage.find(key))?.blob.text()).toBe("second");
   });
 
-  test("a reader meets the old file or the new one, never a part", async () => {
+  test("a reader gets the old file or the new one, never a part", async () => {
     const key = previewKey(randomUUID());
     const versions = [Buffer.alloc(300_000, "a"), Buffer.alloc(300_000, "b")];
     await storage.put(key, versions[0]!);
@@ -149,12 +149,12 @@ describe("the disk storage", () => {
     expect(reads).toBeGreaterThan(0);
   });
 
-  test("a process killed while it writes leaves whole files and unfinished ones, nothing between", async () => {
+  test("a process killed while it writes leaves complete files and unfinished ones in their own folder", async () => {
     const own = join(dataDir, "killed");
     const size = 400_000;
     const program = `
-      import { createDiskStorage } from "#media/disk";
-      import { thumbnailKey } from "#media/keys";
+      import { createDiskStorage } from "#media/storage/disk";
+      import { thumbnailKey } from "#media/storage/keys";
       const storage = createDiskStorage({ dataDir: process.argv[1] });
       const write = async () => {
         for (;;) {
@@ -188,13 +188,13 @@ describe("the disk storage", () => {
     expect(whole).toBeGreaterThanOrEqual(10);
   });
 
-  test("a missing file is undefined to find and to borrow, and fine to remove", async () => {
+  test("a missing file is undefined for find and withLocalFile, and removing it is no error", async () => {
     expect(await storage.find(newKey())).toBeUndefined();
     expect(await storage.withLocalFile(newKey(), async () => "lent")).toBeUndefined();
     await storage.remove(newKey());
   });
 
-  test("lists files of every depth with their age, and nothing that is in quarantine", async () => {
+  test("lists files of every depth with their age, without quarantined ones", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "list") });
     const keys = [thumbnailKey(randomUUID()), previewKey(randomUUID())].sort();
     for (const key of keys) await own.put(key, Buffer.from("x"));
@@ -213,7 +213,7 @@ describe("the disk storage", () => {
     ]);
   });
 
-  test("a file that was written again since it was judged does not go to quarantine", async () => {
+  test("a file that was rewritten since it was checked is not quarantined", async () => {
     const key = thumbnailKey(randomUUID());
     await storage.put(key, Buffer.from("x"));
     const path = join(dataDir, key);
@@ -224,14 +224,14 @@ describe("the disk storage", () => {
     expect(await (await storage.find(key))?.blob.text()).toBe("again");
   });
 
-  test("a marker is absent on a new folder and comes back as written", async () => {
+  test("a new folder has no marker, and a written marker is read back", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "marker") });
     expect(await own.readMarker()).toBeUndefined();
     await own.writeMarker("one-installation");
     expect(await own.readMarker()).toBe("one-installation");
   });
 
-  test("two processes that mark a new folder at once both succeed, and leave the marker alone", async () => {
+  test("two processes that mark a new folder at once both succeed, and leave only the marker", async () => {
     const folder = join(dataDir, "marked-at-once");
     const own = createDiskStorage({ dataDir: folder });
     await Promise.all(Array.from({ length: 20 }, () => own.writeMarker("one-installation")));
@@ -239,20 +239,20 @@ describe("the disk storage", () => {
     expect(await readdir(join(folder, "photos"))).toEqual([".installation"]);
   });
 
-  test("knows how much room is left, also before its first file", async () => {
+  test("reports the free space, also before its first file", async () => {
     const own = createDiskStorage({ dataDir: join(dataDir, "room") });
     expect(await own.freeBytes()).toBeGreaterThan(0);
   });
 
-  test("a full disk is a storage_error in words that hold no path", async () => {
+  test("a full disk is a storage_error whose message has no path", async () => {
     const full = Object.assign(new Error(`ENOSPC: write '${dataDir}'`), { code: "ENOSPC" });
-    const { storageFault } = await import("#media/faults");
+    const { storageFault } = await import("#media/storage/faults");
     const error = storageFault(full);
     expect(error).toMatchObject({ kind: "storage_full", code: "storage_error", cause: full });
     expect(error.message).not.toContain("/");
   });
 
-  test("any other fault of the file system names no path either", async () => {
+  test("any other file system error has no path either", async () => {
     const blocked = join(dataDir, "blocked");
     await Bun.write(blocked, "a file where a folder should be");
     const error = await failureOf(createDiskStorage({ dataDir: blocked }).stage("uploaded"));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { displayName } from "#media/filename";
+import { displayName } from "#media/folders/filename";
 
 describe("a client's file name", () => {
   test.each([
@@ -22,7 +22,7 @@ describe("a client's file name", () => {
     ["\u202e", "photo"],
     ["", "photo"],
     [undefined, "photo"],
-  ])("%j is shown as %j", (given, shown) => {
+  ])("%j is displayed as %j", (given, shown) => {
     expect(displayName(given, "photo")).toBe(shown);
   });
 
@@ -35,7 +35,7 @@ describe("a client's file name", () => {
     expect(displayName(`a.${"b".repeat(300)}`, "photo")).toBe(`a.${"b".repeat(253)}`);
   });
 
-  test("of a megabyte is cut as quickly", () => {
+  test("of a megabyte is cut just as quickly", () => {
     const startedAt = performance.now();
     expect(displayName("\u202e/ .".repeat(250_000), "photo")).toBe("photo");
     displayName(`${" ".repeat(1_000_000)}x`, "photo");

@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import type { AppError } from "#errors";
-import { ingestImage } from "#media/ingest";
-import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
-import { reencodeImage } from "#media/reencode";
-import { prepareSource } from "#media/source";
+import { ingestImage } from "#media/pictures/ingest";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
+import { reencodeImage } from "#media/pictures/reencode";
+import { prepareSource } from "#media/pictures/source";
 import { heicGrid } from "#tests/fixtures/heic";
 import { plain } from "#tests/fixtures/pictures";
 import { corners, expectNear } from "#tests/support/pixels";
 
 let folder: string;
 let files = 0;
-const limits = { budget: createPixelBudget(defaultBudget), timeoutSeconds: 120 };
+const decodeLimits = { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 120 };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "media-heic-"));
@@ -27,10 +27,10 @@ async function stored(bytes: Uint8Array): Promise<string> {
   return path;
 }
 
-async function ingest(bytes: Uint8Array, timeoutSeconds = limits.timeoutSeconds) {
+async function ingest(bytes: Uint8Array, timeoutSeconds = decodeLimits.timeoutSeconds) {
   const path = await stored(bytes);
-  const received = { path, bytes: bytes.length, sha256: "0".repeat(64) };
-  return ingestImage(received, { ...limits, timeoutSeconds });
+  const received = { path, bytes: bytes.length, contentHash: "0".repeat(64) };
+  return ingestImage(received, { ...decodeLimits, timeoutSeconds });
 }
 
 const verdict = (bytes: Uint8Array) =>
@@ -52,7 +52,7 @@ const quarters = (depth: 8 | 10) =>
     width: 240,
     height: 200,
   }) satisfies Parameters<typeof heicGrid>[0];
-/** Twelve megapixels as iPhones cut them; each tile is the same. */
+/** Twelve megapixels in tiles like an iPhone's; all tiles are the same. */
 const large = () =>
   heicGrid({ tiles: Array(48).fill("busy"), columns: 8, width: 4032, height: 3024, turns: 3 });
 
@@ -62,7 +62,7 @@ describe("a HEIC of tiles", () => {
     [1, [green, white, red, blue], [200, 240]],
     [2, [white, blue, green, red], [240, 200]],
     [3, [blue, red, white, green], [200, 240]],
-  ] as const)("turned by %d quarters stands upright", async (turns, expected, [width, height]) => {
+  ] as const)("rotated by %d quarters is upright", async (turns, expected, [width, height]) => {
     const image = await ingest(heicGrid({ ...quarters(8), turns }));
     expect(image).toMatchObject({ mimeType: "image/heic", width, height, pages: 1 });
     for (const derived of [image.preview, image.thumbnail]) {
@@ -72,22 +72,22 @@ describe("a HEIC of tiles", () => {
     }
   });
 
-  test("of ten bits keeps its colours in eight", async () => {
+  test("of ten bits keeps its colours in eight bits", async () => {
     const image = await ingest(heicGrid(quarters(10)));
     const seen = await corners(image.preview);
     [red, green, blue, white].forEach((colour, at) => expectNear(seen[at], colour!));
   });
 
-  test("in Display P3 is shown in sRGB", async () => {
+  test("in Display P3 is converted to sRGB", async () => {
     const p3 = await plain(8, 8, "red").withIccProfile("p3").png().toBuffer();
     const profile = (await sharp(p3).metadata()).icc!;
     const brick = { ...quarters(8), tiles: Array(4).fill("8-brick") };
     expectNear((await corners((await ingest(heicGrid({ ...brick, profile }))).preview))[0], red!);
-    // Without the profile the same numbers are another colour.
+    // Without the profile the same values are another colour.
     expectNear((await corners((await ingest(heicGrid(brick))).preview))[0], [234, 51, 35]);
   });
 
-  test("is not turned again by what EXIF repeats, and tells when it was taken", async () => {
+  test("is not rotated again by EXIF, and has its capture time", async () => {
     const tags = { DateTimeOriginal: "2024:05:17 18:03:22", OffsetTimeOriginal: "+02:00" };
     const jpeg = plain(32, 32, "red")
       .jpeg()
@@ -100,25 +100,28 @@ describe("a HEIC of tiles", () => {
     expect(image.recorded.takenAt).toEqual({
       wallClock: "2024-05-17T18:03:22.000",
       offsetMinutes: 120,
+      source: "exif",
     });
   });
 
-  test("under HEIF's general brand alone is image/heif", async () => {
+  test("with only HEIF's general brand is image/heif", async () => {
     const image = await ingest(heicGrid({ ...quarters(8), brand: "mif1" }));
     expect(image.mimeType).toBe("image/heif");
   });
 
-  test("can be shared anew, and be the source of a generation", async () => {
+  test("can be re-encoded for sharing, and be the source of a generation", async () => {
     const path = await stored(heicGrid({ ...quarters(8), turns: 1 }));
-    const shared = await reencodeImage(path, "image/heic", limits);
+    const shared = await reencodeImage(path, "image/heic", decodeLimits);
     expect(await sharp(shared).metadata()).toMatchObject({ width: 200, height: 240 });
-    const source = await corners(await prepareSource(path, { width: 64, height: 64 }, limits));
+    const source = await corners(
+      await prepareSource(path, { width: 64, height: 64 }, decodeLimits),
+    );
     [green, white, red, blue].forEach((colour, at) => expectNear(source[at], colour!));
   });
 });
 
-describe("a HEIC that is broken or too much", () => {
-  test("is refused when cut off anywhere", async () => {
+describe("a HEIC that is broken or too large", () => {
+  test("is refused when truncated anywhere", async () => {
     const whole = heicGrid(quarters(8));
     for (const part of [0.2, 0.5, 0.8, 0.95]) {
       expect(await verdict(whole.subarray(0, Math.floor(whole.length * part)))).toBe(
@@ -128,7 +131,7 @@ describe("a HEIC that is broken or too much", () => {
     expect(await verdict(whole.subarray(0, -1))).toBe("image_rejected");
   });
 
-  test("is refused when its tiles do not fill what it claims", async () => {
+  test("is refused when its tiles do not cover its size", async () => {
     const lying = heicGrid({ ...quarters(8), width: 8000, height: 8000 });
     expect(await verdict(lying)).toBe("image_rejected");
   });
@@ -144,7 +147,7 @@ describe("a HEIC that is broken or too much", () => {
     }
   });
 
-  test("is given up after the time allowed, and its thread with it", async () => {
+  test("is given up after the time limit, and its thread is terminated", async () => {
     const slow = { tiles: Array(196).fill("busy"), columns: 14, width: 7168, height: 7168 };
     const started = performance.now();
     const outcome = await ingest(heicGrid(slow), 0.5).catch((error: Error) => error);
@@ -155,7 +158,7 @@ describe("a HEIC that is broken or too much", () => {
 });
 
 describe("a HEIC of twelve megapixels", () => {
-  test("is decoded while the server goes on, and its memory is given back", async () => {
+  test("is decoded while the server keeps answering, and its memory is released", async () => {
     await ingest(large());
     const before = process.memoryUsage.rss();
     let longest = 0;
@@ -169,9 +172,9 @@ describe("a HEIC of twelve megapixels", () => {
     const image = await ingest(large());
     clearInterval(pulse);
     expect([image.width, image.height]).toEqual([3024, 4032]);
-    // Other threads take their share of the machine; a blocked one would have paused for all of it.
+    // Other threads slow the server down; a blocked event loop would have paused for the whole time.
     expect(longest).toBeLessThan((performance.now() - started) / 2);
-    // Threads that are not ended hold some 330 MB by then; the allocator keeps half of that at most.
+    // Threads that do not end would hold some 330 MB by now; the allocator keeps at most half of that.
     for (let more = 0; more < 5; more += 1) await ingest(large());
     expect(process.memoryUsage.rss() - before).toBeLessThan(250_000_000);
   }, 240_000);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
-import { readInvokeMetadata } from "#media/invoke-metadata";
+import { readInvokeMetadata } from "#media/metadata/invoke-metadata";
 import { plain, pngChunk, pngOf, withPngChunks } from "#tests/fixtures/pictures";
 
 let folder: string;
@@ -37,7 +37,7 @@ const international = (text: string, isZipped: boolean) =>
     ]),
   );
 
-describe("what InvokeAI recorded in a PNG", () => {
+describe("InvokeAI's metadata in a PNG", () => {
   test.each([
     ["tEXt", () => plainText('{"seed":7,"positive_prompt":"a cat"}')],
     ["zTXt", () => zipped('{"seed":7,"positive_prompt":"a cat"}')],
@@ -47,7 +47,7 @@ describe("what InvokeAI recorded in a PNG", () => {
     expect(await read(withPngChunks(png, chunk()))).toEqual({ seed: 7, positive_prompt: "a cat" });
   });
 
-  test("is read in any script, behind other chunks and behind the pixels", async () => {
+  test("is read in any script, after other chunks and after the pixels", async () => {
     const chunk = international('{"positive_prompt":"猫 🐈"}', false);
     const other = pngChunk("tEXt", Buffer.from("invokeai_graph\0{}"));
     const end = png.length - 12;
@@ -59,8 +59,8 @@ describe("what InvokeAI recorded in a PNG", () => {
     ["a PNG without it", () => png],
     ["an empty file", () => Buffer.alloc(0)],
     ["a file cut within the chunk", () => withPngChunks(png, plainText("{}")).subarray(0, 50)],
-    ["no JSON", () => withPngChunks(png, plainText("{seed:7"))],
-    ["JSON that is no object", () => withPngChunks(png, plainText("[1]"))],
+    ["invalid JSON", () => withPngChunks(png, plainText("{seed:7"))],
+    ["JSON that is not an object", () => withPngChunks(png, plainText("[1]"))],
     [
       "a longer keyword",
       () => withPngChunks(png, pngChunk("tEXt", Buffer.from("invokeai_metadata2\0{}"))),
@@ -82,12 +82,12 @@ describe("what InvokeAI recorded in a PNG", () => {
       () => withPngChunks(png, zipped(JSON.stringify({ x: "y".repeat(1_048_576) }))),
     ],
     ["33 levels", () => withPngChunks(png, plainText(`${'{"a":'.repeat(33)}{}${"}".repeat(33)}`))],
-    ["levels without end", () => withPngChunks(png, zipped("[".repeat(1_000_000)))],
+    ["endless levels", () => withPngChunks(png, zipped("[".repeat(1_000_000)))],
     [
       "a chunk that claims four gigabytes",
       () => pngOf(Buffer.from("\xff\xff\xff\xfftEXt", "latin1")),
     ],
-  ])("%s reads as nothing", async (_, make) => {
+  ])("%s is ignored", async (_, make) => {
     expect(await read(make())).toBeUndefined();
   });
 
@@ -96,7 +96,7 @@ describe("what InvokeAI recorded in a PNG", () => {
     expect(await read(withPngChunks(png, plainText(deep)))).toEqual(JSON.parse(deep));
   });
 
-  test("a file of nothing but empty chunks is given up early", async () => {
+  test("a file of only empty chunks is given up early", async () => {
     const empty = pngChunk("aaAA", Buffer.alloc(0));
     const many = Buffer.concat(Array.from({ length: 60_000 }, () => empty));
     expect(await read(withPngChunks(png, many, plainText("{}")))).toBeUndefined();

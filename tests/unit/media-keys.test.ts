@@ -1,10 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { originalKey, parseKey, previewKey, sharedCopyKey, thumbnailKey } from "#media/keys";
+import {
+  copyPlanKey,
+  originalKey,
+  parseKey,
+  previewKey,
+  sharedCopyKey,
+  thumbnailKey,
+} from "#media/storage/keys";
 
 const id = "019a7c2e-4f10-7abc-8def-0123456789ab";
 
 describe("storage keys", () => {
-  test("fan out by the end of the id, which differs where ids made at one time begin alike", () => {
+  test("are distributed by the end of the id, because ids created at the same time begin alike", () => {
     expect(originalKey({ kind: "uploaded", id, mimeType: "image/jpeg" })).toBe(
       `photos/uploaded/ab/${id}.jpg`,
     );
@@ -12,7 +19,7 @@ describe("storage keys", () => {
     expect(previewKey(id.toUpperCase())).toBe(`photos/thumbnails/ab/${id}.preview.webp`);
   });
 
-  test("are read back into what they were made from", () => {
+  test("are parsed back into their parts", () => {
     const original = originalKey({ kind: "generated", id, mimeType: "image/png" });
     expect(parseKey(original)).toEqual({ part: "original", kind: "generated", id });
     expect(parseKey(thumbnailKey(id))).toEqual({ part: "thumbnail", id });
@@ -21,6 +28,8 @@ describe("storage keys", () => {
       part: "shared-copy",
       id,
     });
+    expect(parseKey(copyPlanKey(id, "strip"))).toEqual({ part: "copy-plan", id });
+    expect(parseKey(copyPlanKey(id, "stamp"))).toEqual({ part: "copy-plan", id });
     expect(parseKey("photos/uploaded/.incoming/x.part")).toEqual({ part: "incoming" });
   });
 
@@ -31,11 +40,11 @@ describe("storage keys", () => {
     `photos/elsewhere/ab/${id}.jpg`,
     `photos/thumbnails/ab/${id}.jpg`,
     "photos/uploaded/ab/------------------------------------.jpg",
-  ])("%s belongs to no photo", (key) => {
+  ])("%s is not a photo's key", (key) => {
     expect(parseKey(key)).toBeUndefined();
   });
 
-  test("are made of ids and stored types only, never of a path", () => {
+  test("contain only ids and stored types, never a path", () => {
     expect(() => thumbnailKey("../../../../etc/passwd-padding-123456")).toThrow("not a photo id");
     expect(() => originalKey({ kind: "uploaded", id, mimeType: "text/html" })).toThrow(
       "not a stored type",

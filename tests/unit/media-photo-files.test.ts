@@ -4,17 +4,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "#errors";
-import { createDiskStorage } from "#media/disk";
-import { ingestImage } from "#media/ingest";
-import { originalKey, previewKey, thumbnailKey } from "#media/keys";
-import { removePhotoFiles, storePhotoFiles } from "#media/photo-files";
-import { createPixelBudget, defaultBudget } from "#media/pixel-budget";
-import type { Storage } from "#media/storage";
+import { createDiskStorage } from "#media/storage/disk";
+import { ingestImage } from "#media/pictures/ingest";
+import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import { removePhotoFiles, storePhotoFiles } from "#media/storage/photo-files";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
+import type { Storage } from "#media/storage/storage";
 import { plain } from "#tests/fixtures/pictures";
 
 let dataDir: string;
 let bytes: Buffer;
-const limits = { budget: createPixelBudget(defaultBudget), timeoutSeconds: 30 };
+const decodeLimits = { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 };
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "media-files-"));
@@ -38,7 +38,7 @@ async function receive(storage: Storage) {
     yield bytes;
   }
   const received = await staged.receive(body(), 1_000_000);
-  const image = await ingestImage({ path: staged.path, ...received }, limits);
+  const image = await ingestImage({ path: staged.path, ...received }, decodeLimits);
   return { staged, image };
 }
 
@@ -49,7 +49,7 @@ function allKeys({ id }: { id: string }): string[] {
   return [original, previewKey(id), thumbnailKey(id)].sort();
 }
 
-test("a photo's three files stand in place, the original untouched; a second time is the same", async () => {
+test("a photo's three files are stored, the original unchanged; storing them again is harmless", async () => {
   const storage = freshStorage();
   const one = photo();
   for (let time = 0; time < 2; time += 1) {
@@ -61,7 +61,7 @@ test("a photo's three files stand in place, the original untouched; a second tim
   expect(Buffer.from(await original!.blob.arrayBuffer()).equals(bytes)).toBe(true);
 });
 
-test("removing a photo's files leaves none, and may be repeated", async () => {
+test("removing a photo's files removes all of them, and may be repeated", async () => {
   const storage = freshStorage();
   const one = photo();
   const { staged, image } = await receive(storage);
@@ -72,7 +72,7 @@ test("removing a photo's files leaves none, and may be repeated", async () => {
   }
 });
 
-test("where the original is, its derivatives are", async () => {
+test("if the original exists, its derivatives exist", async () => {
   const disk = freshStorage();
   const one = photo();
   let before: string[] = [];
@@ -106,7 +106,7 @@ test.each([
     }),
   ],
   ["original", (): Partial<Storage> => ({ commit: () => Promise.reject(full) })],
-])("a disk that is full at the %s leaves nothing of the photo", async (_, fault) => {
+])("a disk that is full at the %s leaves no file of the photo", async (_, fault) => {
   const disk = freshStorage();
   const storage = { ...disk, ...fault(disk) };
   {

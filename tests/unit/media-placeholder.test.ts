@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import sharp from "sharp";
 import { rgbaToThumbHash } from "thumbhash";
-import { placeholderUrl } from "#media/placeholder";
+import { placeholderUrl } from "#media/pictures/placeholder";
 
 /** The thumbhash of a picture that is red on its left and blue on its right. */
 function hashOf(width: number, height: number, alpha: number): string {
@@ -28,6 +28,6 @@ test("a placeholder is a picture of a few pixels with the photo's shape and colo
   expect(right[2]! - right[0]!).toBeGreaterThan(100);
 });
 
-test("a photo one can see through has none, as it would shine through", () => {
+test("a transparent photo has no placeholder, which would be visible through it", () => {
   expect(placeholderUrl(hashOf(90, 60, 120))).toBeNull();
 });

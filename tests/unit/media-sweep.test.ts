@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createDiskStorage } from "#media/disk";
-import { originalKey, previewKey, thumbnailKey } from "#media/keys";
-import { sweepFiles } from "#media/sweep";
+import { createDiskStorage } from "#media/storage/disk";
+import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import { sweepFiles } from "#media/storage/sweep";
 
 let root: string;
 beforeAll(async () => {
@@ -26,7 +26,7 @@ function createLibrary() {
     storage,
     rows,
     lookups,
-    /** Files of a photo as old as said; without a row unless told. */
+    /** Files of a photo with this age; without a row by default. */
     async add(age: number, hasRow = false): Promise<string> {
       const id = randomUUID();
       const original = originalKey({ kind: "uploaded", id, mimeType: "image/png" });
@@ -70,7 +70,7 @@ function createLibrary() {
 }
 
 describe("the sweep", () => {
-  test("sets aside all files of a photo that has no row, and no other", async () => {
+  test("quarantines all files of a photo without a row, and no others", async () => {
     const library = createLibrary();
     await library.add(90, true);
     const orphan = await library.add(90);
@@ -87,7 +87,7 @@ describe("the sweep", () => {
     expect(await library.sweep()).toMatchObject({ orphans: 0 });
   });
 
-  test("leaves alone what is younger than an hour: its row may be on the way", async () => {
+  test("ignores files younger than an hour, whose row may not be written yet", async () => {
     const library = createLibrary();
     await library.add(59);
     await library.addUnfinished(59);
@@ -100,7 +100,7 @@ describe("the sweep", () => {
     expect(await library.filesLeft()).toBe(4);
   });
 
-  test("sets aside unfinished files, however many there are", async () => {
+  test("quarantines unfinished files, however many there are", async () => {
     const library = createLibrary();
     for (let i = 0; i < 25; i += 1) await library.addUnfinished(61);
     expect(await library.sweep()).toMatchObject({ unfinished: 25, stopped: false });
@@ -108,7 +108,7 @@ describe("the sweep", () => {
     expect(await library.filesLeft()).toBe(0);
   });
 
-  test("never touches a file that no key of ours names", async () => {
+  test("never touches a file with an unknown name", async () => {
     const library = createLibrary();
     const id = await library.add(90, true);
     const folder = join(library.dataDir, "photos/uploaded", id.slice(-2));
@@ -121,7 +121,7 @@ describe("the sweep", () => {
     expect((await readdir(folder)).sort()).toEqual([".gitkeep", `${id}.png`, "notes.txt"].sort());
   });
 
-  test("stops where more than ten photos and one per cent lack a row, and touches none", async () => {
+  test("stops when more than ten photos and one per cent lack a row, and touches none", async () => {
     const library = createLibrary();
     for (let i = 0; i < 11; i += 1) await library.add(90);
     expect(await library.sweep(1000)).toMatchObject({ orphans: 11, stopped: true });
@@ -131,20 +131,20 @@ describe("the sweep", () => {
     expect(await library.quarantined()).toHaveLength(33);
   });
 
-  test("takes ten photos in the smallest library", async () => {
+  test("quarantines up to ten photos in the smallest library", async () => {
     const library = createLibrary();
     for (let i = 0; i < 10; i += 1) await library.add(90);
     expect(await library.sweep(0)).toMatchObject({ orphans: 10, stopped: false });
   });
 
-  test("asks for rows in batches, and ends the walk once it has seen enough", async () => {
+  test("queries rows in batches, and ends the walk when too many are missing", async () => {
     const library = createLibrary();
     for (let i = 0; i < 600; i += 1) await library.add(90);
     expect(await library.sweep(0)).toMatchObject({ checked: 500, stopped: true });
     expect(library.lookups).toEqual([500]);
   }, 60_000);
 
-  test("finds nothing in a folder that is not there", async () => {
+  test("finds nothing in a missing folder", async () => {
     expect(await createLibrary().sweep()).toMatchObject({ checked: 0, stopped: false });
   });
 });

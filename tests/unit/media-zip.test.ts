@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { zipChunks, type ZipEntry, zipLength } from "#media/zip";
-import { cleanName, createEntryNames } from "#media/zip-names";
+import { zipChunks, type ZipEntry, zipLength } from "#media/archives/zip";
+import { cleanName, createEntryNames } from "#media/archives/zip-names";
 import { readZip } from "#tests/support/zip";
 
 let folder: string;
@@ -21,7 +21,7 @@ const entry = (name: string, blob: Blob, modified = "2026-05-01 12:34:56"): ZipE
   open: async () => ({ bytes: blob.size, blob }),
 });
 
-/** Writes an archive, its long runs of zeros as holes. */
+/** Writes an archive as a sparse file, with holes for long runs of zeros. */
 async function writeZip(name: string, entries: ZipEntry[]): Promise<string> {
   const path = join(folder, name);
   await using file = await open(path, "w");
@@ -38,7 +38,7 @@ const zeros = new Uint8Array(1 << 18);
 const isZeros = (chunk: Uint8Array) =>
   chunk.length === zeros.length && Buffer.compare(chunk, zeros) === 0;
 
-/** A file that is all zeros, as large as one likes. */
+/** A file of zeros, of any size. */
 const hollow = (size: number): Blob =>
   ({
     size,
@@ -48,7 +48,7 @@ const hollow = (size: number): Blob =>
   }) as unknown as Blob;
 
 describe("an archive", () => {
-  test("is read by others with names, times, modes and bytes as they were", async () => {
+  test("is read by other programs with unchanged names, times, modes and bytes", async () => {
     const small = randomBytes(1_000);
     const large = randomBytes(9_000_001);
     const entries = [
@@ -83,12 +83,12 @@ describe("an archive", () => {
     );
   });
 
-  test("without files is an archive all the same", async () => {
+  test("without files is a valid archive", async () => {
     expect(await readZip(await writeZip("empty.zip", []))).toEqual([]);
     expect(zipLength([])).toBe(22);
   });
 
-  test("above 4 GiB is read by others, the files behind that line too, and is as long as announced", async () => {
+  test("above 4 GiB is read by other programs, including files beyond 4 GiB, and has the announced length", async () => {
     const gib = 2 ** 30;
     const files = [
       { name: "one.png", bytes: 3 * gib },
@@ -104,7 +104,7 @@ describe("an archive", () => {
     expect((await stat(path)).size).toBe(zipLength(files));
   }, 120_000);
 
-  test("with a file above 4 GiB is read by others, and is as long as announced", async () => {
+  test("with a file above 4 GiB is read by other programs, and has the announced length", async () => {
     const files = [
       { name: "huge.png", bytes: 2 ** 32 + 5 },
       { name: "huge too.png", bytes: 2 ** 32 - 1 },
@@ -118,7 +118,7 @@ describe("an archive", () => {
     expect((await stat(path)).size).toBe(zipLength(files));
   }, 120_000);
 
-  test("of 70 000 files is read by others whole, and is as long as announced", async () => {
+  test("of 70 000 files is read completely by other programs, and has the announced length", async () => {
     const blob = hollow(1);
     const names = Array.from({ length: 70_000 }, (_, at) => `${at}.png`);
     const path = join(folder, "many.zip");
@@ -129,7 +129,7 @@ describe("an archive", () => {
     expect((await stat(path)).size).toBe(zipLength(names.map((name) => ({ name, bytes: 1 }))));
   }, 60_000);
 
-  test("breaks off rather than going on when a file has become shorter", async () => {
+  test("fails when a file has become shorter", async () => {
     const short = { size: 5_000_000, slice: () => new Blob(["short"]) } as unknown as Blob;
     const fault = await writeZip("short.zip", [entry("a.png", short)]).catch((error) => error);
     expect(String(fault)).toContain("changed");
@@ -142,7 +142,7 @@ describe("names in an archive", () => {
     return names.map((name) => nameFor(name, type));
   };
 
-  test("differ in more than case and the spelling of accents", () => {
+  test("differ in more than case and Unicode normalization", () => {
     expect(named(["a.jpg", "A.JPG", "a.jpg", "a (2).jpg", "é.jpg", "e\u0301.jpg"])).toEqual([
       "a.jpg",
       "A (2).JPG",
@@ -153,7 +153,7 @@ describe("names in an archive", () => {
     ]);
   });
 
-  test("lead out of no folder, hold nothing unseen and nothing that Windows refuses", () => {
+  test("leave no folder, and contain no invisible characters and none that Windows forbids", () => {
     expect(
       named([
         "../../etc/passwd.jpg",
@@ -173,7 +173,7 @@ describe("names in an archive", () => {
     ]);
   });
 
-  test("have the extension of what the file is", () => {
+  test("have the extension of the file's type", () => {
     expect(named(["run.exe", "IMG.JPEG", "photo.png"])).toEqual([
       "run.exe.jpg",
       "IMG.JPEG",
@@ -181,20 +181,20 @@ describe("names in an archive", () => {
     ]);
   });
 
-  test("fit into a file system, whatever script they are written in", () => {
+  test("fit the limits of file systems, in any script", () => {
     const long = named(["夏".repeat(500), "夏".repeat(500), `${"x".repeat(300)}.jpg`]);
     for (const name of long) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
     expect(new Set(long).size).toBe(3);
     expect(long.every((name) => name.endsWith(".jpg"))).toBe(true);
   });
 
-  test("of ten thousand namesakes are found in a moment", () => {
+  test("of ten thousand duplicates are generated quickly", () => {
     const startedAt = performance.now();
     expect(new Set(named(Array<string>(10_000).fill("IMG_0001.JPG"))).size).toBe(10_000);
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
-  test("an album's own name becomes a file's", () => {
+  test("an album's name becomes a file name", () => {
     expect(cleanName("Summer 2026: sea/sun", "photos")).toBe("Summer 2026_ sea_sun");
   });
 });

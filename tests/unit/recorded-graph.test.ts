@@ -4,10 +4,10 @@ import {
   parseRecordedGraph,
   replayGraph,
 } from "#activities/adapters/invokeai/graphs/index";
-import { verdictOn } from "#activities/verdict";
+import { verdictOn } from "#activities/reproduction/verdict";
 import { fullRequestFor, mainOf } from "#tests/support/graph-parts";
 
-/** As InvokeAI writes it: what is not set is null, and the batch's data stand in their nodes. */
+/** A graph as InvokeAI records it: unset fields are null, and the batch's data are in their nodes. */
 function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json {
   const graph = JSON.parse(JSON.stringify(buildGraph(fullRequestFor(base))));
   for (const node of Object.values(graph.nodes) as Json[]) node["board"] = null;
@@ -16,22 +16,25 @@ function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json
   return graph;
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- a graph out of a file may be anything
+// oxlint-disable-next-line typescript/no-explicit-any -- a graph from a file may have any shape
 type Json = Record<string, any>;
 
 describe("a recorded graph", () => {
   test.each(["sd-1", "sd-2", "sdxl", "flux"])(
-    "as it is built here for %s names its seed, its models and its source",
+    "as it is built for %s names its seed, its models and its source",
     (base) => {
       const found = parseRecordedGraph(recorded(() => {}, base));
       expect(found?.seed).toBe(4_294_967_295);
       const names = found?.models.map(({ name }) => name) ?? [];
       expect(names).toEqual(expect.arrayContaining([mainOf(base).name, "clear", "ink", "grain"]));
       expect(found?.imageNames).toEqual(["src.png"]);
+      // The encoder of FLUX has its own seed.
+      const strength = base === "flux" ? undefined : 0.75;
+      expect(found?.noisyStrength).toEqual(strength);
     },
   );
 
-  test("is run again without the node cache, on no board, as nothing that stays", () => {
+  test("is run again without the node cache, without a board, and with all images intermediate", () => {
     const graph = recorded(({ nodes }) => {
       nodes.out.board = { board_id: "mine" };
     });
@@ -70,7 +73,7 @@ describe("a recorded graph", () => {
     expect(parseRecordedGraph(recorded(change))).toBeUndefined();
   });
 
-  test("that is no graph at all is not run", () => {
+  test("that is not a graph is not run", () => {
     for (const value of [{}, { id: "g", nodes: [], edges: [] }, { id: "g", nodes: { a: 1 } }]) {
       expect(parseRecordedGraph(value)).toBeUndefined();
     }
@@ -87,6 +90,34 @@ describe("a verdict", () => {
     expect(verdictOn(compared(10.01), false)).toEqual({ verdict: "different", distance: 10.01 });
     expect(verdictOn({ state: "other size" }, false)).toEqual({ verdict: "different" });
   });
+
+  // Measured for docs/workflows/photo-reproduction.md: the largest distance for one seed, the smallest for two seeds, and
+  // the smallest and largest distance of a picture from the source.
+  test.each<[string, string, number, number, number, [number, number]]>([
+    ["sd-1", "a gradient", 0.1, 67.66, 79.94, [94.0, 96.2]],
+    ["sd-1", "a gradient", 0.3, 34.21, 85.09, [95.6, 97.0]],
+    ["sd-1", "a gradient", 0.6, 10.95, 90.52, [97.8, 98.0]],
+    ["sd-1", "a gradient", 1, 1.76, 95.35, [100.2, 100.2]],
+    ["sd-1", "noise", 0.1, 69.05, 80.57, [88.9, 90.6]],
+    ["sd-1", "noise", 0.3, 33.06, 85.28, [91.3, 91.6]],
+    ["sd-1", "noise", 0.6, 11.19, 90.62, [93.6, 93.8]],
+    ["sd-1", "noise", 1, 1.73, 95.37, [95.6, 95.6]],
+    ["sdxl", "a gradient", 0.1, 64.59, 84.53, [98.6, 100.5]],
+    ["sdxl", "a gradient", 0.3, 27.66, 89.4, [102.2, 102.6]],
+    ["sdxl", "a gradient", 0.6, 9.28, 97.67, [101.9, 102.1]],
+    ["sdxl", "a gradient", 1, 1.22, 101.79, [101.3, 101.3]],
+    ["sdxl", "noise", 0.1, 65.27, 83.64, [93.1, 93.7]],
+  ])(
+    "on an image to image of %s from %s at strength %p is near for the same seed, and different for another",
+    (_, _source, strength, same, other, [nearest, furthest]) => {
+      const [near, far] = [
+        { strength, distance: nearest },
+        { strength, distance: furthest },
+      ];
+      expect(verdictOn(compared(same), false, near).verdict).toBe("near");
+      expect(verdictOn(compared(other), false, far).verdict).toBe("different");
+    },
+  );
 
   test("names another version of InvokeAI only where the pixels differ", () => {
     expect(verdictOn(compared(0), true)).toEqual({ verdict: "identical", distance: 0 });

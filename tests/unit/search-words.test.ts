@@ -1,6 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { searchColumns, tagKey } from "#db/search-words";
-import { fold, indexWords, queryWords } from "#db/words";
+import { searchColumns, tagKey } from "#db/search/search-words";
+import * as words from "#db/search/words";
+
+const { fold } = words;
+const indexWords = (text: string) => words.indexWords(text).map(({ word }) => word);
+const queryWords = (text: string) => words.queryWords(text).map(({ word }) => word);
 
 describe("words are folded", () => {
   test.each([
@@ -26,12 +30,16 @@ describe("words are split", () => {
     ["IMG_2024-05-01.sunset.JPG", ["img", "2024", "05", "01", "sunset", "jpg"]],
     ["<lora:Fog_v2:0.8>", ["lora", "fog", "v2", "0", "8"]],
     ["🌊sea🌊", ["🌊", "sea", "🌊"]],
+    ["🇩🇪🇫🇷x", ["🇩🇪", "🇫🇷", "x"]],
+    ["step1️⃣2 #️⃣*️⃣", ["step", "1⃣", "2", "#⃣", "*⃣"]],
+    ["❤️ 👨‍👩‍👧 👋🏽", ["❤", "👨", "👩", "👧", "👋"]],
+    ["한국은", ["한", "국", "은", "한국", "국은"]],
     ["日本x", ["日", "本", "日本", "x"]],
     [" ... --- ", []],
     ["\ud800 \0", []],
   ])("%p into %j", (text, words) => expect(indexWords(text)).toEqual(words));
 
-  test("what is looked for in a script without spaces is found inside a longer run", () => {
+  test("a query in a script without spaces is found inside a longer text", () => {
     const found = indexWords("東京都の夜景を歩くทะเลสาบ");
     for (const query of ["東京", "京都", "夜景", "歩", "ทะเล", "สาบ"]) {
       expect(queryWords(query).filter((word) => !found.includes(word))).toEqual([]);
@@ -39,7 +47,7 @@ describe("words are split", () => {
     expect(found).not.toContain(queryWords("東都")[0]!);
   });
 
-  test("a word beyond what Postgres holds is compared by its beginning", () => {
+  test("a word longer than Postgres allows is compared by its beginning", () => {
     const [word] = indexWords("𒀀".repeat(3_000));
     expect(word).toBe("𒀀".repeat(100));
     expect(queryWords("𒀀".repeat(200))).toEqual([word!]);
@@ -56,7 +64,7 @@ describe("a photo is found", () => {
 
   test("by the words of all its texts, each once", () => {
     expect(searchColumns(photo).search).toBe(
-      "'cafe' 'dsc' '01' 'png' 'ete' 'sea' 'a' 'red' 'fox' 'people'",
+      "'cafe':1 'dsc':3 '01':4 'png':5 'ete':7 'sea':9 'a':11 'red':12 'fox':13 'people':15",
     );
   });
 
@@ -72,7 +80,7 @@ describe("a photo is found", () => {
     expect(searchColumns({ filename: "x" }).promptHash).toBeNull();
   });
 
-  test("one without a single word counts as looked at", () => {
+  test("is marked as indexed even without a single word", () => {
     expect(searchColumns({ filename: "---" }).search).toBe("'-'");
   });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { startSimulator } from "#dev/simulators/invokeai/start";
+import { startSimulator } from "#simulators/invokeai/start";
 import { graph } from "#tests/conformance/invokeai/graphs";
 import type { Item, Model } from "#tests/conformance/invokeai/target";
 
-test("FLUX runs from its four models, and a diffusion start without latents fails", async () => {
+test("FLUX runs with its four models, and a denoising start above 0 without latents fails", async () => {
   const simulator = await startSimulator();
   try {
     const { models } = (await (await fetch(`${simulator.url}/api/v2/models/`)).json()) as {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { io } from "socket.io-client";
-import { startSimulator, type Simulator } from "#dev/simulators/invokeai/start";
+import { startSimulator, type Simulator } from "#simulators/invokeai/start";
 import { dataOf, sd1Graph } from "#tests/conformance/invokeai/graphs";
 import type { Item, Model } from "#tests/conformance/invokeai/target";
 
@@ -45,7 +45,7 @@ const ended = (count: number) =>
     ({ queue: { completed, failed, canceled } }) => completed + failed + canceled === count,
   );
 
-test("item n of the next batch fails as told, the others complete", async () => {
+test("item n of the next batch fails as configured, the others complete", async () => {
   await simulator.control.addFault({
     kind: "item_failure",
     item: 1,
@@ -105,7 +105,7 @@ test("a restart cancels the running item without an error and runs the pending o
   expect((await control.state()).generated.map(({ seed }) => seed)).toEqual([1, 3]);
 });
 
-test("a restart right after the save leaves an image that only its session id names", async () => {
+test("a restart right after the save leaves an image that only its session id identifies", async () => {
   const { control } = simulator;
   await control.holdStep({ step: "saved" });
   await enqueue("b1", [1]);
@@ -120,7 +120,7 @@ test("a restart right after the save leaves an image that only its session id na
   expect(list.items[0]?.session_id).toBe(item?.session_id ?? "");
 });
 
-test("a restart cuts sockets, open requests and what was held", async () => {
+test("a restart cuts sockets, open requests and held requests", async () => {
   const { control, url } = simulator;
   const socket = io(url, {
     path: "/ws/socket.io",
@@ -142,7 +142,7 @@ test("a restart cuts sockets, open requests and what was held", async () => {
   expect(await control.state()).toMatchObject({ held: [], sockets: 0, restarts: 1 });
 });
 
-test("a vanished batch is zeros, at once or after some of its items", async () => {
+test("a vanished batch has zero counters, at once or after some of its items", async () => {
   const { control } = simulator;
   await control.addFault({ kind: "batch_vanish" });
   await enqueue("b1", [1, 2]);
@@ -156,7 +156,7 @@ test("a vanished batch is zeros, at once or after some of its items", async () =
   expect(generated.map(({ seed }) => seed)).toEqual([1, 2]);
 });
 
-test("a full queue takes a part of the batch and says so with 200", async () => {
+test("a full queue accepts a part of the batch and answers 200 with the number", async () => {
   const { control } = simulator;
   const paused = await control.addFault({ kind: "processor_paused" });
   const id = await control.addFault({ kind: "queue_full", maxQueueSize: 2 });
@@ -170,7 +170,7 @@ test("a full queue takes a part of the batch and says so with 200", async () => 
   await ended(2);
 });
 
-test("a wiped server knows no batch and no image and counts items from one", async () => {
+test("a wiped server has no batches and no images, and item ids start at one", async () => {
   const { control } = simulator;
   await enqueue("b1", [1]);
   await ended(1);
@@ -193,7 +193,7 @@ test("a rekeyed model has another key and the same hash, a removed one is gone",
   expect(after.map((model) => model.key)).not.toContain(second.key);
 });
 
-test("queue and images survive the process that stops in mid-run", async () => {
+test("queue and images survive a process that stops in mid-run", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "simulator-"));
   try {
     const first = await startSimulator({ dataDir });
@@ -216,7 +216,7 @@ test("queue and images survive the process that stops in mid-run", async () => {
   }
 });
 
-test("as 6.13 each event comes twice, the second progress without its preview; a silent socket tells nothing", async () => {
+test("as 6.13 each event comes twice, the second progress without its preview; a silent socket sends nothing", async () => {
   await simulator.stop();
   simulator = await startSimulator({ api: "6.13" });
   const { control, url } = simulator;

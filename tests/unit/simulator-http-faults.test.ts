@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import sharp from "sharp";
-import type { Fault } from "#dev/simulators/invokeai/control";
-import { startSimulator, type Simulator } from "#dev/simulators/invokeai/start";
+import type { Fault } from "#simulators/invokeai/control";
+import { startSimulator, type Simulator } from "#simulators/invokeai/start";
 import { seededBlankGraph } from "#tests/conformance/invokeai/graphs";
 
 let simulator: Simulator;
@@ -14,7 +14,7 @@ const identity = { headers: { "accept-encoding": "identity" } };
 const version = (init?: RequestInit) =>
   fetch(new URL("/api/v1/app/version", simulator.url), { ...identity, ...init });
 
-/** How a request ended: its status, or the word `cut`. */
+/** The result of a request: its status, or `cut`. */
 const outcome = (response: Promise<Response>) =>
   response
     .then(async (answer) => {
@@ -70,7 +70,7 @@ for (const { fault, status, type } of answers) {
   });
 }
 
-test("a fault strikes after `skip` requests, `times` times, on its route alone", async () => {
+test("a fault strikes after `skip` requests, `times` times, only on its route", async () => {
   const { control, url } = simulator;
   const id = await control.addFault({
     kind: "status_500_json",
@@ -86,7 +86,7 @@ test("a fault strikes after `skip` requests, `times` times, on its route alone",
   expect((await control.state()).requests).toMatchObject({ version: 5, authStatus: 1 });
 });
 
-test("a fault may look at the URL", async () => {
+test("a fault may depend on the URL", async () => {
   const [one, two] = [await uploadedImage(), await uploadedImage()];
   await simulator.control.addFault({ kind: "not_found", route: "imageFull", urlIncludes: two });
   expect(await outcome(full(one))).toBe(200);
@@ -106,7 +106,7 @@ test("an unreachable server cuts the connection and does nothing", async () => {
   expect((await simulator.control.state()).enqueues).toEqual([]);
 });
 
-test("a cut GET is counted once for each try of the client", async () => {
+test("a cut GET is counted once for each attempt of the client", async () => {
   const { control } = simulator;
   expect(await outcome(version())).toBe(200);
   const id = await control.addFault({ kind: "answer_lost", route: "version", times: 2 });
@@ -116,14 +116,14 @@ test("a cut GET is counted once for each try of the client", async () => {
   expect((await control.state()).requests.version).toBe(4);
 });
 
-test("a lost answer comes after the batch was taken", async () => {
+test("a batch is accepted although its answer is lost", async () => {
   await simulator.control.addFault({ kind: "answer_lost", route: "enqueueBatch", times: 1 });
   expect(await outcome(enqueue("b1"))).toBe("cut");
   const { enqueues } = await simulator.control.state();
   expect(enqueues).toMatchObject([{ batchId: "b1", enqueued: 1 }]);
 });
 
-test("a 500 may hide a batch that was taken", async () => {
+test("a batch may be accepted although the answer is a 500", async () => {
   await simulator.control.addFault({
     kind: "status_500_text",
     route: "enqueueBatch",
@@ -133,7 +133,7 @@ test("a 500 may hide a batch that was taken", async () => {
   expect((await simulator.control.state()).enqueues).toHaveLength(1);
 });
 
-test("a held answer waits for the release while the batch is in", async () => {
+test("a held answer waits for the release; the batch is already queued", async () => {
   const { control } = simulator;
   await control.addFault({ kind: "answer_held", route: "enqueueBatch" });
   const answer = outcome(enqueue("b1"));
@@ -143,7 +143,7 @@ test("a held answer waits for the release while the batch is in", async () => {
   expect(await answer).toBe(200);
 });
 
-test("a held request is processed at the release, and not at all when its client leaves", async () => {
+test("a held request is processed at the release, and never when its client disconnects", async () => {
   const { control } = simulator;
   await control.addFault({ kind: "request_held", route: "enqueueBatch" });
   const kept = outcome(enqueue("kept"));
@@ -187,7 +187,7 @@ test("a delay holds the answer back for its time", async () => {
   expect(Date.now() - started).toBeGreaterThanOrEqual(115);
 });
 
-test("truncated bodies and wrong lengths break the download", async () => {
+test("truncated bodies and wrong lengths fail the download", async () => {
   const name = await uploadedImage();
   for (const kind of ["truncated_body", "wrong_length"] as const) {
     const id = await simulator.control.addFault({ kind, route: "imageFull", times: 1 });
@@ -202,7 +202,7 @@ test("truncated bodies and wrong lengths break the download", async () => {
   ]);
 });
 
-test("a stalled body sends half and then nothing until the release", async () => {
+test("a stalled body sends half, and nothing more until the release", async () => {
   const name = await uploadedImage();
   await simulator.control.addFault({ kind: "stalled_body", route: "imageFull" });
   const answer = outcome(full(name));
@@ -211,7 +211,7 @@ test("a stalled body sends half and then nothing until the release", async () =>
   expect(await answer).toBe("cut");
 });
 
-test("a truncated PNG arrives whole as HTTP but does not decode", async () => {
+test("a truncated PNG is a complete HTTP response, but does not decode", async () => {
   const name = await uploadedImage();
   await simulator.control.addFault({ kind: "truncated_png", route: "imageFull" });
   const response = await full(name);
@@ -227,14 +227,14 @@ test("a truncated PNG arrives whole as HTTP but does not decode", async () => {
   expect(decoded).toBe("broken");
 });
 
-test("a PNG of the wrong size is sound but 16 by 16", async () => {
+test("a PNG of the wrong size is valid, but 16 by 16", async () => {
   const name = await uploadedImage();
   await simulator.control.addFault({ kind: "wrong_size_png", route: "imageFull" });
   const bytes = Buffer.from(await (await full(name)).arrayBuffer());
   expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", width: 16, height: 16 });
 });
 
-test("a gzipped picture is compressed for who asked for identity", async () => {
+test("a gzipped picture is compressed although the client accepts only identity", async () => {
   const name = await uploadedImage();
   const bytes = Buffer.from(await (await full(name)).arrayBuffer());
   await simulator.control.addFault({ kind: "gzipped", route: "imageFull" });

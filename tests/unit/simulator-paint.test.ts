@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import sharp from "sharp";
-import { paint } from "#dev/simulators/invokeai/paint";
+import { paint } from "#simulators/invokeai/paint";
 
 const scene = { prompt: "a red boat on a lake", seed: 4, width: 96, height: 64 };
 
@@ -15,20 +15,20 @@ async function distance(a: Buffer, b: Buffer): Promise<number> {
   );
 }
 
-test("the same scene is painted the same, in the size asked for", async () => {
+test("the same scene gives the same picture, in the requested size", async () => {
   const [one, two] = [await paint(scene), await paint(scene)];
   expect(one.equals(two)).toBe(true);
   expect(await sharp(one).metadata()).toMatchObject({ format: "png", width: 96, height: 64 });
 });
 
-test("another seed, prompt or variant is another picture", async () => {
+test("another seed, prompt or variant gives another picture", async () => {
   const base = await paint(scene);
   for (const change of [{ seed: 5 }, { prompt: "a snowy mountain" }, { variant: "lora" }]) {
     expect(await distance(base, await paint({ ...scene, ...change }))).toBeGreaterThan(1);
   }
 });
 
-test("the source shows through the more, the lower the strength", async () => {
+test("the source is more visible with a lower strength", async () => {
   const bytes = await paint({ ...scene, prompt: "a night sky", seed: 9 });
   const at = async (strength: number) =>
     distance(bytes, await paint({ ...scene, source: { bytes, strength } }));

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSimulatorControl } from "#dev/simulators/invokeai/control-client";
+import { createSimulatorControl } from "#simulators/invokeai/control-client";
 import { blankGraph } from "#tests/conformance/invokeai/graphs";
 
-const entry = join(import.meta.dir, "../../dev/simulators/invokeai/main.ts");
+const entry = join(import.meta.dir, "../../simulators/invokeai/main.ts");
 
 /** Starts the simulator as a process and waits for its address. */
 async function spawnSimulator(...options: string[]) {
@@ -30,7 +30,7 @@ test("the process prints its address, takes faults as options and ends on SIGTER
   expect(await child.exited).toBe(0);
 });
 
-test("a killed process keeps what it had on the same port", async () => {
+test("a restarted process keeps its data and its port", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "simulator-"));
   try {
     const first = await spawnSimulator("--data", dataDir);

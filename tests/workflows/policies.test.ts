@@ -7,11 +7,12 @@ import {
   maxAttempts,
   nextAttempt,
   reasonOf,
-  sentenceOf,
   summaryOf,
 } from "#workflows/generation-step/policy";
 import type { Tally } from "#workflows/generation-step/contract";
-import { createTurns } from "#workflows/invokeai-backend/turns";
+import { describeLine } from "#workflows/invokeai-backend/policy";
+import { pauseAfter } from "#workflows/model-install/policy";
+import { reasonOf as reasonToWait, waitMessage } from "#workflows/turn/contract";
 import { retrievalPauseMs } from "#workflows/photo-retrieval/policy";
 import { timingsOf } from "#workflows/timings";
 
@@ -33,48 +34,48 @@ describe("a step's next attempt", () => {
   const after = (seen: Partial<Tally>, attempts: number) =>
     nextAttempt(tally(seen), attempts, timingsOf({}));
 
-  test("nothing is asked for again when no image is missing", () => {
+  test("is not made when no image is missing", () => {
     expect(after({ filled: 3, failed: 1 }, 1).again).toBe(false);
   });
 
-  test("missing images are asked for again after a pause that grows up to 30 s", () => {
+  test("comes after a pause that grows up to 30 s", () => {
     const pauses = [1, 2, 3, 4, 5, 6, 7].map((n) => after({ open: 1 }, n).pauseMs);
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  test("a step that is interrupted again and again is given up", () => {
+  test("is not made after the last of the allowed attempts", () => {
     expect(after({ open: 1 }, maxAttempts - 1).again).toBe(true);
     expect(after({ open: 1 }, maxAttempts).again).toBe(false);
   });
 });
 
-describe("a step's ending", () => {
-  test("one image is enough to be completed", () => {
+describe("an ended step", () => {
+  test("is completed with one image", () => {
     expect(endingOf(tally({ filled: 1, failed: 3, error: outOfMemory }))).toEqual({
       status: "completed",
     });
   });
 
-  test("without an image it fails with the reason of its slots", () => {
+  test("without images is failed, with the error of its slots", () => {
     const ending = endingOf(tally({ failed: 4, error: outOfMemory }));
     expect(ending).toEqual({ status: "failed", error: outOfMemory });
   });
 
-  test("without an image and without a reason it says that it was interrupted, and what to do", () => {
+  test("without images and without an error says that it was interrupted, and what to do", () => {
     expect(endingOf(tally({ open: 4 }))).toMatchObject({
       status: "failed",
       error: { code: "invokeai_generation_error", suggestion: expect.stringContaining("retry") },
     });
   });
 
-  test("a cancel that finds every image there comes too late", () => {
+  test("after a cancel is completed when every image exists already", () => {
     expect(endingOfCancelled(tally({ filled: 4 })).status).toBe("completed");
     expect(endingOfCancelled(tally({ filled: 3, open: 1 })).status).toBe("cancelled");
     expect(endingOfCancelled(tally({ filled: 3, failed: 1 })).status).toBe("cancelled");
     expect(endingOfCancelled(tally()).status).toBe("cancelled");
   });
 
-  test("the last sentence counts what is missing", () => {
+  test("has a summary that counts images and failures", () => {
     expect(summaryOf(tally({ filled: 1 }))).toBe("Finished: 1 image.");
     expect(summaryOf(tally({ filled: 2, failed: 1, open: 1 }))).toBe(
       "Finished: 2 images, 2 failed.",
@@ -82,7 +83,7 @@ describe("a step's ending", () => {
   });
 });
 
-describe("why a step failed", () => {
+describe("the error of a failed step", () => {
   const activityFailure = (cause: Error) =>
     new ActivityFailure(
       "failed",
@@ -93,15 +94,15 @@ describe("why a step failed", () => {
       cause,
     );
 
-  test("what an activity gave up with reaches the row unchanged", () => {
+  test("is the error of its activity, unchanged", () => {
     expect(reasonOf(activityFailure(failureOf(outOfMemory)))).toEqual(outOfMemory);
   });
 
-  test("the step's own failure is told as it is", () => {
+  test("is the workflow's own failure, unchanged", () => {
     expect(reasonOf(failureOf(outOfMemory))).toEqual(outOfMemory);
   });
 
-  test("a fault nobody named shows nothing of itself", () => {
+  test("reveals nothing of an unexpected error", () => {
     const secret = ApplicationFailure.create({ message: "postgres://me:secret@db", type: "Error" });
     const reason = reasonOf(activityFailure(secret));
     expect(reason.code).toBe("server_error");
@@ -109,72 +110,38 @@ describe("why a step failed", () => {
   });
 });
 
-describe("waiting", () => {
-  test("a place in the line is told before the reason; without one the reason stands alone", () => {
-    expect(sentenceOf({ place: 2, reason: "Busy." })).toBe("Place 2 in the line. Busy.");
-    expect(sentenceOf({ place: 0, reason: "Busy." })).toBe("Busy.");
+describe("a wait", () => {
+  test("names the position in the line before the reason", () => {
+    expect(waitMessage({ position: 2, reason: "Busy." })).toBe("Position 2 in the line. Busy.");
   });
 
-  test("the pause between two attempts to fetch doubles up to its bound", () => {
+  test("gives as reason what blocks the whole line, else that another step generates, else InvokeAI's state", () => {
+    const free = { waitReason: null, isHeld: false, apiVersion: "6.14.0" };
+    const paused = { ...free, waitReason: "InvokeAI is paused; resume its queue there." };
+    expect(reasonToWait({ ...paused, isHeld: true })).toBe(paused.waitReason);
+    expect(reasonToWait({ ...free, isHeld: true })).toBe("Another step is being generated.");
+    expect(reasonToWait(free)).toBe("InvokeAI 6.14.0 is ready.");
+    expect(reasonToWait({ ...free, apiVersion: null })).toBe("InvokeAI is being checked.");
+  });
+
+  test("between two attempts to fetch an image doubles up to a limit", () => {
     const pauses = [1, 2, 3, 7, 50].map((failures) => retrievalPauseMs(failures, timingsOf({})));
     expect(pauses).toEqual([5_000, 10_000, 20_000, 300_000, 300_000]);
   });
 
-  test("what a starter leaves out of the timings is as by default", () => {
+  test("uses the default for each timing that the input omits", () => {
     const defaults = timingsOf({});
     expect(defaults).toMatchObject({ heartbeatMs: 20_000, sessionIdleMs: 2_592_000_000 });
     expect(timingsOf({ timings: { heartbeatMs: 1 } })).toEqual({ ...defaults, heartbeatMs: 1 });
   });
 });
 
-describe("turns", () => {
-  test("are granted one at a time, in the order of asking", () => {
-    const turns = createTurns();
-    for (const id of ["a", "b", "c"]) turns.want(id);
-    turns.grantNext();
-    turns.grantNext();
-    expect(turns.holder()).toBe("a");
-    turns.done("a");
-    turns.grantNext();
-    expect(turns.holder()).toBe("b");
-    expect(turns.line()).toEqual([[1, "c"]]);
-  });
+test("the details of the backend's run name the holder of the turn and count the waiting steps", () => {
+  expect(describeLine({ holder: null, waiting: 0 })).toBe("Nobody generates; 0 steps waiting.");
+  expect(describeLine({ holder: "a", waiting: 1 })).toBe("`a` generates; 1 step waiting.");
+});
 
-  test("asking again keeps the first place, and the holder's asking no second one", () => {
-    const turns = createTurns();
-    for (const id of ["a", "b", "a", "b"]) turns.want(id);
-    turns.grantNext();
-    turns.want("a");
-    expect(turns.line()).toEqual([[1, "b"]]);
-  });
-
-  test("whoever gives up waiting leaves the line, and the others move up", () => {
-    const turns = createTurns();
-    for (const id of ["a", "b", "c"]) turns.want(id);
-    turns.done("b");
-    expect(turns.line()).toEqual([
-      [1, "a"],
-      [2, "c"],
-    ]);
-    turns.done("never asked");
-    expect(turns.waiting()).toBe(2);
-  });
-
-  test("go on where they were in the next run", () => {
-    const turns = createTurns();
-    for (const id of ["a", "b"]) turns.want(id);
-    turns.grantNext();
-    const next = createTurns(JSON.parse(JSON.stringify(turns.state())));
-    expect(next.holder()).toBe("a");
-    expect(next.line()).toEqual([[1, "b"]]);
-    expect(next.isIdle()).toBe(false);
-  });
-
-  test("are described for a person", () => {
-    const turns = createTurns();
-    expect(turns.describe("Ready.")).toBe("Ready. Nobody generates; 0 steps waiting.");
-    for (const id of ["a", "b"]) turns.want(id);
-    turns.grantNext();
-    expect(turns.describe("Ready.")).toBe("Ready. `a` generates; 1 step waiting.");
-  });
+test("an install is looked at soon after it began, then every five seconds", () => {
+  const pauses = [1, 2, 3, 4, 5, 6, 100].map((looks) => pauseAfter(looks, timingsOf({})));
+  expect(pauses).toEqual([1_000, 1_500, 2_250, 3_375, 5_000, 5_000, 5_000]);
 });

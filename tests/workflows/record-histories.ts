@@ -1,17 +1,19 @@
 // Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts [name…]
-// It starts Postgres, Temporal servers, api, worker and InvokeAI's simulator by itself, lives through six sessions and
-// writes their runs to tests/workflows/histories. Record anew only when running workflows need not survive a change:
-// what replay.test.ts refuses would get stuck on the machine of whoever upgrades.
+// Starts Postgres, Temporal servers, api, worker and InvokeAI's simulator, plays sessions, imports, reproductions and installs, and
+// writes their runs to tests/workflows/histories. Record again only when open runs need not survive a change: a run that
+// replay.test.ts refuses would get stuck after an upgrade.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils";
-import { startTestServices } from "#dev/test-services";
+import { startTestServices } from "#stack/test-services";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
+import { modelInstallId } from "#workflows/model-install/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import type { Timings } from "#workflows/timings";
+import { turnGranted } from "#workflows/turn/contract";
 import type { GalleryClient } from "#tests/support/gallery";
 import { startGallery } from "#tests/support/running-gallery";
 import type { Stack } from "#tests/support/stack";
@@ -23,12 +25,12 @@ const folder = join(root, "tests/workflows/histories");
 
 type Scene = {
   name: string;
-  /** After how many events a run is told that its history is long. */
+  /** After this many events the server suggests to continue as new. */
   longAfterEvents?: number;
   timings?: Partial<Timings>;
-  /** Lives through a session; which is closed afterwards. */
+  /** Plays a session; it is closed afterwards. */
   play: (stack: Stack, gallery: GalleryClient, sessionId: string) => Promise<void>;
-  /** The steps of which the runs are kept; the others are like them. Default: all. */
+  /** The steps whose runs are kept; the others are similar. Default: all. */
   keep?: (stepPosition: number) => boolean;
 };
 
@@ -45,10 +47,12 @@ const scenes: Scene[] = [
     name: "cancelled",
     async play({ invokeai }, gallery, sessionId) {
       await invokeai.control.holdStep({ item: 1, step: 1 });
+      await invokeai.control.addFault({ kind: "request_held", route: "imageFull" });
       const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 3 } });
-      await until("a photo", async () => (await gallery.photosOf(step.id)).length === 1);
+      await invokeai.control.until(({ held }) => held.some(({ route }) => route === "imageFull"));
       await gallery.post(`/generation/steps/${step.id}/cancel`);
       await gallery.stepIs(step.id, ["cancelled"]);
+      await invokeai.control.clearFaults();
       await gallery.allRetrieved(step.id, 1);
     },
   },
@@ -59,14 +63,14 @@ const scenes: Scene[] = [
       await invokeai.control.addFault({ kind: "item_failure", errorType, errorMessage: "" });
       const failing = await gallery.requestStep(sessionId, { parameters: { batch_size: 1 } });
       await gallery.stepIs(failing.id, ["failed"]);
-      // Its batch is interrupted once, and its image cannot be fetched.
+      // The batch of the next step is interrupted once, and its image cannot be fetched.
       await invokeai.control.addFault({ kind: "status_500_json", route: "imageFull" });
       await invokeai.control.holdStep({ item: 0, step: 1 });
       const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 1, seed: 7 } });
       await invokeai.control.until((state) => state.frozen !== null);
       await invokeai.control.restart();
       await gallery.stepIs(step.id, ["completed"]);
-      await until("a photo that was given up", async () => {
+      await until("a photo whose retrieval has failed", async () => {
         const [photo] = await gallery.photosOf(step.id);
         return photo?.retrieval_status === "failed";
       });
@@ -88,7 +92,7 @@ const scenes: Scene[] = [
     },
   },
   {
-    // What the looks at InvokeAI have been like since a look holds for a while.
+    // A step that waits for its turn behind one other step.
     name: "waiting",
     async play({ invokeai }, gallery, sessionId) {
       await invokeai.control.holdStep();
@@ -96,22 +100,21 @@ const scenes: Scene[] = [
       const holder = await gallery.requestStep(other.id, { parameters: { batch_size: 1 } });
       await invokeai.control.until((state) => state.frozen !== null);
       const step = await gallery.requestStep(sessionId, { parameters: { batch_size: 1 } });
-      await gallery.placeIs(step.id, 1);
+      await gallery.positionIs(step.id, 1);
       await invokeai.control.release();
       for (const { id } of [holder, step]) await gallery.stepIs(id, ["completed"]);
     },
   },
   {
-    // What the line has been like since those in it are not told of each change at once: two move up together.
+    // The first waiting step in a line of three.
     name: "line",
-    timings: { linePauseMs: 1_500 },
     async play({ invokeai }, gallery, sessionId) {
       await invokeai.control.holdStep();
       const waiting: string[] = [];
-      for (let place = 0; place < 4; place++) {
-        const session = place === 1 ? { id: sessionId } : await gallery.createSession();
+      for (let position = 0; position < 4; position++) {
+        const session = position === 1 ? { id: sessionId } : await gallery.createSession();
         const step = await gallery.requestStep(session.id, { parameters: { batch_size: 1 } });
-        if (place > 0) await gallery.placeIs(step.id, place);
+        if (position > 0) await gallery.positionIs(step.id, position);
         else await invokeai.control.until((state) => state.frozen !== null);
         waiting.push(step.id);
       }
@@ -124,7 +127,7 @@ const scenes: Scene[] = [
     longAfterEvents: 60,
     keep: (position) => position === 1 || position === 12,
     async play({ invokeai, temporal }, gallery, sessionId) {
-      // Another session holds the turn until this one's step waits in a second run.
+      // Another session holds the turn until the step of this one has waited into a second run.
       await invokeai.control.holdStep();
       const other = await gallery.createSession();
       const holder = await gallery.requestStep(other.id, { parameters: { batch_size: 1 } });
@@ -133,7 +136,11 @@ const scenes: Scene[] = [
       const waiting = temporal.workflow.getHandle(generationStepId(steps[0]?.id));
       const runId = async () => (await waiting.describe()).runId;
       const first = await until("a step that waits", () => runId().catch(() => undefined));
-      await until("its next run", async () => (await runId()) !== first);
+      // Grants of another request mean nothing to it, but fill its history.
+      await until("its next run", async () => {
+        await waiting.signal(turnGranted, { ticket: 0, backend: "local" });
+        return (await runId()) !== first;
+      });
       await invokeai.control.release();
       await gallery.stepIs(holder.id, ["completed"]);
       for (let seed = 1; seed < 12; seed++) {
@@ -184,7 +191,7 @@ async function record({
   }
 }
 
-/** A folder of three slices, in two runs; and one that is cancelled. */
+/** Records the import of a folder of three slices, in two runs, and a cancelled import. */
 async function recordImports(): Promise<void> {
   const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 15 });
   const pictures = await mkdtemp(join(tmpdir(), "gallery-import-"));
@@ -193,7 +200,7 @@ async function recordImports(): Promise<void> {
     env: { IMPORT_ROOTS: pictures },
   });
   try {
-    const lived = async (path: string, status: string) => {
+    const play = async (path: string, status: string) => {
       const { id } = await gallery.post("/photos/import", { path });
       if (status === "cancelled") await gallery.post(`/photos/imports/${id}/cancel`);
       await until(`an import that is ${status}`, async () => {
@@ -202,8 +209,8 @@ async function recordImports(): Promise<void> {
     };
     const notes = Array.from({ length: 450 }, (_, at) => writeFile(join(pictures, `${at}`), ""));
     await Promise.all(notes);
-    await lived(pictures, "completed");
-    await lived(pictures, "cancelled");
+    await play(pictures, "completed");
+    await play(pictures, "cancelled");
     await write("imports", stack, "WorkflowType = 'photoImport'", new Set());
   } finally {
     await stack.stop();
@@ -212,7 +219,7 @@ async function recordImports(): Promise<void> {
   }
 }
 
-/** One that is identical, one whose first batch is cut off, and one of a picture that tells nothing. */
+/** Records an identical reproduction, one with an interrupted batch, and one of a picture without metadata. */
 async function recordReproductions(): Promise<void> {
   const temporal = await startTemporalServer({});
   const { stack, gallery } = await startGallery({ temporalAddress: temporal.address });
@@ -222,7 +229,9 @@ async function recordReproductions(): Promise<void> {
     const step = await gallery.requestStep(session.id, { parameters: { batch_size: 3 } });
     await gallery.stepIs(step.id, ["completed"]);
     await gallery.allRetrieved(step.id, 3);
-    const [same, cut, bare] = (await gallery.photosOf(step.id)).map((image) => image.image_id);
+    const [same, interrupted, stripped] = (await gallery.photosOf(step.id)).map(
+      (image) => image.image_id,
+    );
     const judged = async (id: string, meanwhile = async () => {}) => {
       await gallery.post(`/photos/${id}/reproduce`);
       await meanwhile();
@@ -230,20 +239,20 @@ async function recordReproductions(): Promise<void> {
     };
     await judged(same);
     await control.holdStep();
-    await judged(cut, async () => {
+    await judged(interrupted, async () => {
       await control.until((state) => state.frozen !== null);
       await control.restart();
     });
     const generated = join(stack.dataDir, "photos", "generated");
     const files = await readdir(generated, { recursive: true });
-    const file = join(generated, files.find((name) => name.includes(bare)) ?? "");
+    const file = join(generated, files.find((name) => name.includes(stripped)) ?? "");
     await writeFile(
       file,
       await sharp(await readFile(file))
         .png()
         .toBuffer(),
     );
-    await judged(bare);
+    await judged(stripped);
     await write("reproductions", stack, "WorkflowType = 'photoReproduction'", new Set());
   } finally {
     await stack.stop();
@@ -251,7 +260,48 @@ async function recordReproductions(): Promise<void> {
   }
 }
 
-/** The runs that a query finds, each line of the file one run. */
+/** Records installs of models: one in several runs, and others that are cancelled, refused, and interrupted by a restart. */
+async function recordInstalls(): Promise<void> {
+  const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 40 });
+  const { stack, gallery } = await startGallery({ temporalAddress: temporal.address });
+  try {
+    const { control } = stack.invokeai;
+    const install = (source: string) => gallery.post("/models/install", { source });
+    const installIs = (id: string, status: string) =>
+      until(`an install that is ${status}`, async () => {
+        return (await gallery.get(`/models/installs/${id}`)).status === status;
+      });
+    const hold = async (source: string) => {
+      await control.addFault({ kind: "install_held", source });
+      const { id } = await install(source);
+      await control.until(({ heldInstalls }) => heldInstalls.length === 1);
+      return id;
+    };
+    const long = await hold("Lykon/dreamshaper-8");
+    const handle = stack.temporal.workflow.getHandle(modelInstallId(long));
+    const runId = async () => (await handle.describe()).runId;
+    const first = await runId();
+    await until("its next run", async () => (await runId()) !== first);
+    await control.release();
+    await installIs(long, "completed");
+
+    const restarted = await hold("RunDiffusion/Juggernaut-XL-v9");
+    await control.restart();
+    await installIs(restarted, "completed");
+
+    const cancelled = await hold("InvokeAI/t5-v1_1-xxl::bnb_llm_int8");
+    await gallery.post(`/models/installs/${cancelled}/cancel`);
+    await installIs(cancelled, "cancelled");
+
+    await installIs((await install("nobody/no-such-model")).id, "failed");
+    await write("installs", stack, "WorkflowType = 'modelInstall'", new Set());
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+  }
+}
+
+/** Writes the runs that a query finds, one per line. */
 async function write(
   name: string,
   stack: Stack,
@@ -260,23 +310,23 @@ async function write(
 ): Promise<void> {
   const lines = await until("runs that are listed", async () => {
     const found: string[] = [];
-    let isLate = false;
+    let isUnfinished = false;
     for await (const { workflowId, runId, type, status } of stack.temporal.workflow.list({
       query,
     })) {
-      isLate ||= status.name === "RUNNING" && type !== "invokeaiBackend";
+      isUnfinished ||= status.name === "RUNNING" && type !== "invokeaiBackend";
       if (dropped.has(workflowId)) continue;
       const run = stack.temporal.workflow.getHandle(workflowId, runId);
       const history = withoutThisMachine(JSON.parse(historyToJSON(await run.fetchHistory())));
       found.push(JSON.stringify({ workflowId, history }));
     }
-    return !isLate && found.length > 2 && found.toSorted();
+    return !isUnfinished && found.length > 2 && found.toSorted();
   });
   await writeFile(join(folder, `${name}.json`), `[\n${lines.join(",\n")}\n]\n`);
   console.log(`${name}: ${lines.length} runs`);
 }
 
-/** Who worked where, in which file something failed, and what is not set, is no part of what is replayed. */
+/** Removes host names, stack traces, ids and empty fields, which a replay does not use. */
 function withoutThisMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutThisMachine);
   if (typeof value === "string") return value.replace(/^gallery@[^:]*/, "gallery@host");
@@ -290,7 +340,7 @@ function withoutThisMachine(value: unknown): unknown {
 }
 
 if (Bun.env.TEST_WORKFLOW_BUNDLE === undefined) {
-  // Started by hand: the services come first, and this script again in their environment.
+  // Started by hand: starts the services, then runs this script again with their environment.
   const services = await startTestServices(root, Bun.env, { durable: false });
   const names = Bun.argv.slice(2);
   const again = Bun.spawn([process.execPath, "--no-env-file", import.meta.path, ...names], {
@@ -307,4 +357,5 @@ const isWanted = (name: string) => Bun.argv.length === 2 || Bun.argv.includes(na
 for (const scene of scenes) if (isWanted(scene.name)) await record(scene);
 if (isWanted("imports")) await recordImports();
 if (isWanted("reproductions")) await recordReproductions();
+if (isWanted("installs")) await recordInstalls();
 process.exit(0);

@@ -1,23 +1,25 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { WorkflowFailedError } from "@temporalio/client";
 import { temporal as protobuf } from "@temporalio/proto";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
+import { queues } from "#workflows/task-queues";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
 const runpodKey = "rpa_marker_of_a_key";
 
 const { stack, gallery } = await startGallery({
-  // A download that is held must not run into its time-out meanwhile.
+  // Longer than the test holds a download.
   env: { RUNPOD_API_KEY: runpodKey, INVOKEAI_READ_TIMEOUT: "8" },
 });
 
 afterEach(() => stack.calmInvokeAi());
 afterAll(() => stack.stop(), 30_000);
 
-/** What the page of a run shows: the word to search by and the sentence. */
-async function lookAt(workflowId: string) {
+/** What the web UI shows of a run: search attributes, current details and summary. */
+async function readPage(workflowId: string) {
   const run = stack.temporal.workflow.getHandle(workflowId);
   const [{ searchAttributes, staticSummary }, metadata] = await Promise.all([
     run.describe(),
@@ -34,7 +36,7 @@ async function lookAt(workflowId: string) {
 
 const shows = (workflowId: string, status: string, words: string) =>
   until(`${workflowId} to show "${words}"`, async () => {
-    const seen = await lookAt(workflowId).catch(() => undefined);
+    const seen = await readPage(workflowId).catch(() => undefined);
     return seen?.status === status && seen.details.includes(words) && seen;
   });
 
@@ -44,15 +46,15 @@ async function requestStep(more: object = {}): Promise<{ stepId: string; session
   return { stepId: step.id, sessionId: session.id };
 }
 
-describe("the Temporal web UI tells in words", () => {
-  test("that a step waits, generates, has its images fetched and is completed; and of which session it is", async () => {
+describe("the Temporal web UI shows in words", () => {
+  test("that a step waits, generates, fetches its images and is completed, and its session", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 0, step: 1 });
     const first = await requestStep({ parameters: { batch_size: 1, seed: 100 } });
     await control.until((state) => state.frozen !== null);
     const { stepId, sessionId } = await requestStep({ parameters: { batch_size: 2, seed: 200 } });
     const run = generationStepId(stepId);
-    const waiting = await shows(run, "waiting", "Place 1 in the line. Another step is being");
+    const waiting = await shows(run, "waiting", "Position 1 in the line. Another step is being");
     expect(waiting).toMatchObject({
       entity: stepId,
       session: sessionId,
@@ -66,22 +68,36 @@ describe("the Temporal web UI tells in words", () => {
     await shows(generationSessionId(sessionId), "generating", "a lighthouse at dusk");
     await control.release();
     await shows(run, "retrieving", "Generated; the images are being fetched.");
-    // The release let the first image through; the second one is held.
-    const [, item] = await gallery.photosOf(stepId);
-    await shows(photoRetrievalId(item?.image_id), "retrieving", "Fetching the image");
 
     await control.clearFaults();
     await shows(run, "completed", "Finished: 2 images.");
-    await shows(photoRetrievalId(item?.image_id), "completed", "The image is here.");
     await shows(generationSessionId(sessionId), "waiting", "Waiting for the next step");
     await shows("invokeai-backend", "ready", "0 steps waiting.");
     await gallery.stepIs(first.stepId, ["completed"]);
   }, 90_000);
 
-  test("that a step was cancelled, and what is kept", async () => {
+  test("that an image is fetched again, and that it is stored", async () => {
+    const { control } = stack.invokeai;
+    await control.addFault({ kind: "status_502_html", route: "imageFull", times: 1 });
+    const { stepId, sessionId } = await requestStep({ parameters: { batch_size: 1, seed: 250 } });
+    await control.until(({ requests }) => (requests.imageFull ?? 0) > 0);
+    await control.addFault({ kind: "request_held", route: "imageFull" });
+    const [item] = await until("a photo", async () => {
+      const photos = await gallery.photosOf(stepId);
+      return photos.length > 0 && photos;
+    });
+    const run = photoRetrievalId(item?.image_id);
+    const seen = await shows(run, "retrieving", "Fetching the image");
+    expect(seen).toMatchObject({ entity: item?.image_id, session: sessionId });
+    await gallery.stepIs(stepId, ["completed"]);
+    await control.clearFaults();
+    await shows(run, "completed", "The image is here.");
+  }, 90_000);
+
+  test("that a step was cancelled, and how many images are kept", async () => {
     const { control } = stack.invokeai;
     await control.holdStep({ item: 1, step: 1 });
-    // A seed of its own: what the simulator has drawn before comes from its cache, without a step to stop at.
+    // A new seed: the simulator returns known images from its cache, without steps to hold.
     const { stepId } = await requestStep({ parameters: { seed: 300 } });
     await until("one photo", async () => (await gallery.photosOf(stepId)).length === 1);
     await gallery.post(`/generation/steps/${stepId}/cancel`);
@@ -102,6 +118,51 @@ describe("the Temporal web UI tells in words", () => {
     );
   }, 90_000);
 
+  test("that InvokeAI is paused or away while a step runs and another waits, in the same words as the api", async () => {
+    const { control } = stack.invokeai;
+    const own = async (stepId: string): Promise<string> =>
+      (await gallery.get(`/generation/steps/${stepId}`)).progress_message ?? "";
+    const bothSay = async (stepId: string, status: string, words: string) => {
+      await shows(generationStepId(stepId), status, words);
+      await until(`"${words}" in the api`, async () => (await own(stepId)).includes(words));
+    };
+    await control.addFault({ kind: "processor_paused" });
+    const running = await requestStep({ parameters: { batch_size: 1, seed: 400 } });
+    await bothSay(running.stepId, "generating", "InvokeAI is paused; resume its queue there.");
+    const waiting = await requestStep({ parameters: { batch_size: 1, seed: 500 } });
+    await bothSay(waiting.stepId, "waiting", "InvokeAI is paused; resume its queue there.");
+    await shows("invokeai-backend", "ready", "InvokeAI is paused");
+    expect((await gallery.get("/backend/status")).queue).toMatchObject({ paused: true });
+
+    await control.addFault({ kind: "unreachable", route: "any" });
+    await bothSay(running.stepId, "generating", "InvokeAI cannot be reached.");
+    // A waiting run sleeps: its details are those of its last request, so only the api has the new reason.
+    await until("the reason in the api", async () =>
+      (await own(waiting.stepId)).includes("InvokeAI does not answer"),
+    );
+    await shows("invokeai-backend", "unreachable", "InvokeAI does not answer");
+    expect(await gallery.get("/backend/status")).toMatchObject({ connected: false });
+
+    await control.clearFaults();
+    for (const { stepId } of [running, waiting]) await gallery.stepIs(stepId, ["completed"]);
+    expect((await gallery.get("/backend/status")).queue).toMatchObject({ paused: false });
+  }, 90_000);
+
+  test("the title of a session in at most 60 characters, and the purpose of the backend's run", async () => {
+    const title = `Evening at the harbour ${"🌊".repeat(40)}`;
+    const { id } = await gallery.post("/generation/sessions", { entry_type: "scratch", title });
+    const { details } = await shows(generationSessionId(id), "waiting", "Evening at the harbour");
+    const shown = details.slice(0, details.indexOf(": Waiting for the next step"));
+    expect(title.startsWith(shown)).toBe(true);
+    expect(shown.length).toBeLessThanOrEqual(60);
+    expect(shown.isWellFormed()).toBe(true);
+    await gallery.patch(`/generation/sessions/${id}`, { status: "completed" });
+    await shows(generationSessionId(id), "closed", "Evening at the harbour");
+    expect((await readPage("invokeai-backend")).summary).toBe(
+      "InvokeAI: its state and the line for it",
+    );
+  }, 90_000);
+
   test("that InvokeAI is away", async () => {
     await stack.invokeai.control.addFault({ kind: "unreachable", route: "any" });
     await shows("invokeai-backend", "unreachable", "InvokeAI does not answer");
@@ -112,7 +173,7 @@ describe("the Temporal web UI tells in words", () => {
   }, 90_000);
 });
 
-/** Every history of the namespace, as bytes in which texts stand as they are. */
+/** Every history of the namespace as bytes; texts are unencoded in them. */
 async function readAllHistories(): Promise<{ workflowId: string; bytes: Buffer }[]> {
   const histories: { workflowId: string; bytes: Buffer }[] = [];
   for await (const { workflowId, runId } of stack.temporal.workflow.list()) {
@@ -123,7 +184,7 @@ async function readAllHistories(): Promise<{ workflowId: string; bytes: Buffer }
   return histories;
 }
 
-test("no history holds a prompt beyond its first 60 characters, a negative prompt, an address, a key or a picture; a step's stays below 100 KB", async () => {
+test("no history contains a prompt beyond its first 60 characters, a negative prompt, an address, a key or a picture; a step's history stays below 100 KB", async () => {
   const { control } = stack.invokeai;
   const head = "sixty characters of a prompt may be read in the web UI and so";
   await control.addFault({ kind: "status_502_html", route: "enqueueBatch", times: 1 });
@@ -140,7 +201,7 @@ test("no history holds a prompt beyond its first 60 characters, a negative promp
     parameters: { batch_size: 2 },
   });
   await gallery.stepIs(stepId, ["completed"]);
-  // An error that nobody knows is worth another try.
+  // An unknown error is retried.
   await gallery.allRetrieved(stepId, 2);
   await gallery.patch(`/generation/sessions/${sessionId}`, { status: "completed" });
   const [item] = await gallery.photosOf(stepId);
@@ -157,7 +218,7 @@ test("no history holds a prompt beyond its first 60 characters, a negative promp
 
   const holding = (text: string) =>
     histories.filter(({ bytes }) => bytes.includes(text)).map(({ workflowId }) => workflowId);
-  // That a text would be found, were it there.
+  // Proves that the search finds a text that is there.
   expect(holding(head.slice(0, 60))).toEqual(expect.arrayContaining(runs.slice(0, 2)));
   for (const text of [
     head,
@@ -166,7 +227,7 @@ test("no history holds a prompt beyond its first 60 characters, a negative promp
     new URL(stack.invokeai.url).host,
     runpodKey,
     stack.dataDir,
-    // Pictures and previews: as a PNG begins, and as the same begins in base64.
+    // Pictures and previews: the first bytes of a PNG, raw and in base64.
     "PNG\r\n",
     "iVBORw0KGgo",
     "data:image",
@@ -177,3 +238,18 @@ test("no history holds a prompt beyond its first 60 characters, a negative promp
   expect(ofSteps.length).toBeGreaterThan(0);
   for (const { bytes } of ofSteps) expect(bytes.length).toBeLessThan(100_000);
 }, 120_000);
+
+test("a failed statement appears in the history with an error code, without its text", async () => {
+  const { sql } = stack.database;
+  await sql`alter table photos rename to photos_elsewhere`;
+  try {
+    const failure = await stack.temporal.workflow
+      .execute("sweepFiles", { taskQueue: queues.main, workflowId: "sweep-without-photos" })
+      .catch((error: unknown) => error);
+    const cause = failure instanceof WorkflowFailedError ? failure.cause?.cause : failure;
+    expect(cause).toMatchObject({ type: "server_error" });
+    expect(String(cause)).toContain("An unexpected error occurred");
+  } finally {
+    await sql`alter table photos_elsewhere rename to photos`;
+  }
+}, 60_000);

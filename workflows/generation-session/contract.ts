@@ -1,4 +1,5 @@
 import { defineSignal } from "@temporalio/workflow";
+import { runStart } from "../run-start";
 import type { Timings } from "../timings";
 
 export type GenerationSessionInput = { sessionId: string; timings?: Partial<Timings> };
@@ -6,10 +7,21 @@ export type GenerationSessionInput = { sessionId: string; timings?: Partial<Timi
 /** One session, one run: a second start is the same run. */
 export const generationSessionId = (sessionId: string): string => `generation-session/${sessionId}`;
 
-/** A step's row was written; what comes next is read from the rows. */
+export const generationSessionRun = (input: GenerationSessionInput) =>
+  runStart({
+    type: "generationSession",
+    workflowId: generationSessionId(input.sessionId),
+    args: [input],
+    summary: "Generation session",
+    entity: input.sessionId,
+    session: input.sessionId,
+    status: "waiting",
+  });
+
+/** A step's row was written. The run reads its next step from the rows. */
 export const stepRequested = defineSignal<[{ stepId: string }]>("stepRequested");
 
-/** The row of a step carries a request to cancel. */
+/** A cancel was requested in a step's row. */
 export const stepCancelled = defineSignal<[{ stepId: string }]>("stepCancelled");
 
 /** The session's row was closed. */

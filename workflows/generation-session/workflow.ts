@@ -8,17 +8,16 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  proxyActivities,
   setHandler,
   sleep,
   startChild,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { generationStepId } from "../generation-step/contract";
-import { generationStep } from "../generation-step/workflow";
-import { present } from "../lib/present";
-import { searchAttributesOf } from "../search-attributes";
+import { generationStepRun } from "../generation-step/contract";
+import type { generationStep } from "../generation-step/workflow";
+import { showStatus } from "../lib/run-status";
+import { rows } from "../lib/rows";
 import { timingsOf } from "../timings";
 import {
   type GenerationSessionInput,
@@ -27,18 +26,15 @@ import {
   stepRequested,
 } from "./contract";
 
-// Rows only, no outside service: repeated until the database answers, however long it is away.
-const { nextStep, closeCancelledSteps, closeIdleSession, finishSession, failBrokenStep } =
-  proxyActivities<Activities>({
-    startToCloseTimeout: "30 seconds",
-    retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
-  });
+type StepToRun = Extract<Awaited<ReturnType<Activities["nextStep"]>>, { state: "run" }>;
 
-/** A generation session: open until it is closed or quiet for too long; runs its steps one after another. */
+/** A generation session: open until it is closed or has been idle for too long; runs its steps one after another. */
 export async function generationSession(input: GenerationSessionInput): Promise<void> {
   const { sessionId } = input;
   const timings = timingsOf(input);
   let wakeUps = 0;
+  const isLong = () => workflowInfo().continueAsNewSuggested || wakeUps >= timings.maxSignalsPerRun;
+  let title: string | undefined;
   let running: { stepId: string; cancel: () => void } | undefined;
 
   setHandler(stepRequested, () => void wakeUps++);
@@ -49,59 +45,65 @@ export async function generationSession(input: GenerationSessionInput): Promise<
   setHandler(stepCancelled, async ({ stepId }) => {
     wakeUps++;
     if (running?.stepId === stepId) running.cancel();
-    else await closeCancelledSteps({ sessionId });
+    else await rows.closeCancelledSteps({ sessionId });
   });
 
   for (;;) {
     const seen = wakeUps;
-    const next = await nextStep({ sessionId });
+    const next = await rows.nextStep({ sessionId });
+    title = next.title;
     if (next.state === "closed") break;
     if (next.state === "run") {
-      await runStep(next.stepId, next.summary);
+      await runStep(next);
     } else {
-      present("waiting", "Waiting for the next step, or for the session to be closed.");
-      const woke = await condition(() => wakeUps !== seen, timings.sessionIdleMs);
-      if (!woke) await closeIdleSession({ sessionId });
+      showTitledStatus(
+        next.title,
+        "waiting",
+        "Waiting for the next step, or for the session to be closed.",
+      );
+      const woke = await condition(() => wakeUps !== seen || isLong(), timings.sessionIdleMs);
+      if (!woke) await rows.closeIdleSession({ sessionId });
     }
-    // Here no child runs: one would die with this run.
-    if (workflowInfo().continueAsNewSuggested) {
+    // No child runs here: continuing as new would end it.
+    if (isLong()) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof generationSession>(input);
     }
   }
-  await finishSession({ sessionId });
+  await rows.finishSession({ sessionId });
   await condition(allHandlersFinished);
-  present("closed", "The session is closed.");
+  showTitledStatus(title, "closed", "The session is closed.");
 
-  async function runStep(stepId: string, summary: string): Promise<void> {
-    present("generating", `Runs step \`${stepId}\`: ${summary}`);
+  async function runStep({ stepId, summary, title }: StepToRun): Promise<void> {
+    showTitledStatus(title, "generating", `Runs step \`${stepId}\`: ${summary}`);
     try {
       await runChild(stepId, summary);
     } catch (error) {
       if (CancellationScope.current().consideredCancelled) throw error;
       if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        // The run of a session that is gone still clears up; its row is the same, so is its work.
+        // The step's run belongs to an earlier run of this session and is still cleaning up. It works on the same row.
         await sleep("5 seconds");
       } else if (!isCancellation(error) && !hasEndedItsRow(error)) {
-        await failBrokenStep({ stepId });
+        await rows.failBrokenStep({ stepId });
       }
     } finally {
       running = undefined;
     }
   }
 
-  /** The server refuses the cancel of a child that has not started, and the SDK takes that for done: it is held back until then. */
+  /**
+   * The server refuses to cancel a child that has not started, and the SDK treats the refusal as success: a cancel is
+   * delayed until the start.
+   */
   async function runChild(stepId: string, summary: string): Promise<void> {
     const session = CancellationScope.current();
+    const start = generationStepRun({ stepId, sessionId, timings: input.timings }, summary);
     await CancellationScope.nonCancellable(async () => {
       const scope = new CancellationScope();
       const child = scope.run(() =>
-        startChild(generationStep, {
-          workflowId: generationStepId(stepId),
-          args: [{ stepId, sessionId, timings: input.timings }],
+        startChild<typeof generationStep>(start.type, {
+          ...start.options,
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-          staticSummary: summary,
-          typedSearchAttributes: searchAttributesOf({ entity: stepId, session: sessionId }),
         }),
       );
       const cancel = () =>
@@ -116,9 +118,14 @@ export async function generationSession(input: GenerationSessionInput): Promise<
   }
 }
 
+/** Prefixes the sentence with the session's title, where it has one. */
+function showTitledStatus(title: string | undefined, status: string, sentence: string): void {
+  showStatus(status, title === undefined ? sentence : `${title}: ${sentence}`);
+}
+
 /**
- * A step that fails has ended its own row before, which may be on its way again by now; one that was
- * terminated by hand, or broke on its way out, has not.
+ * A step that fails ends its own row first; the row may have been put back to pending since. A run that was
+ * terminated by hand, or failed while ending, has not ended its row.
  */
 function hasEndedItsRow(error: unknown): boolean {
   return error instanceof ChildWorkflowFailure && error.cause instanceof ApplicationFailure;

@@ -1,21 +1,38 @@
 import { defineSignal } from "@temporalio/workflow";
+import { runStart } from "../run-start";
 import type { Timings } from "../timings";
 
 export type GenerationStepInput = { stepId: string; sessionId: string; timings?: Partial<Timings> };
 
 export const generationStepId = (stepId: string): string => `generation-step/${stepId}`;
 
-/** Why a step failed, in words for a person; carried as the details of a failure. */
+/** `summary`: the beginning of the prompt. */
+export const generationStepRun = (input: GenerationStepInput, summary: string) =>
+  runStart({
+    type: "generationStep",
+    workflowId: generationStepId(input.stepId),
+    args: [input],
+    summary,
+    entity: input.stepId,
+    session: input.sessionId,
+    status: "waiting",
+  });
+
+/** Why a step failed, as shown to the user; carried as the details of a failure. */
 export type StepFailure = { code: string; message: string; suggestion: string };
 
-/** How the slots of a step stand, with the first reason among those that failed. */
-export type Tally = { filled: number; failed: number; open: number; error: StepFailure | null };
+/** Shown from the cancel request until the step has ended. */
+export const cancellingMessage = "Cancelling: finished images are kept.";
 
-/** The backend's answer when InvokeAI is ready and it is this step's turn; `backend` names the place, never its address. */
-export const turnGranted = defineSignal<[{ backend: string }]>("turnGranted");
+/** How many slots of a step are filled, failed and open, with the first error among them. */
+export type Tally = {
+  filled: number;
+  failed: number;
+  open: number;
+  error: StepFailure | null;
+  /** Why images are requested again, as shown to the user. */
+  message?: string;
+};
 
-/** The backend's answer while the step has to wait: its place in the line (1 is next) and why. */
-export const turnWaiting = defineSignal<[{ place: number; reason: string }]>("turnWaiting");
-
-/** A photo of this step was fetched, or waits between two attempts. */
-export const retrievalSettled = defineSignal<[{ photoId: string }]>("retrievalSettled");
+/** What an activity on the step's batch waits for, as shown to the user; null: no longer waiting. */
+export const waitNoted = defineSignal<[{ message: string | null }]>("waitNoted");

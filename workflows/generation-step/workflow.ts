@@ -3,92 +3,90 @@ import {
   ActivityCancellationType,
   CancellationScope,
   CancelledFailure,
-  condition,
   ContinueAsNew,
   continueAsNew,
   isCancellation,
   ParentClosePolicy,
-  patched,
   proxyActivities,
   setHandler,
   sleep,
   startChild,
-  workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { count, present } from "../lib/present";
-import { photoRetrievalId } from "../photo-retrieval/contract";
-import { createTurn } from "../lib/turn";
-import { photoRetrieval } from "../photo-retrieval/workflow";
-import { searchAttributesOf } from "../search-attributes";
+import { count, createStatusDisplay } from "../lib/run-status";
+import { rows } from "../lib/rows";
+import { type FailedAttempt, photoRetrievalRun } from "../photo-retrieval/contract";
+import type { photoRetrieval } from "../photo-retrieval/workflow";
+import { queues } from "../task-queues";
+import { createTurn } from "../turn/turn";
 import { timingsOf } from "../timings";
 import {
+  cancellingMessage,
   type GenerationStepInput,
-  retrievalSettled,
   type StepFailure,
   type Tally,
+  waitNoted,
 } from "./contract";
 import { endingOf, endingOfCancelled, failureOf, nextAttempt, reasonOf, summaryOf } from "./policy";
 
-// Whatever runs when a cancel comes is waited for: what follows must find its effects. Left out, the SDK goes on at once.
-const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
-
-// Runs from before it take what was generated for what was brought.
-const lostImages = "lost-images";
-
-// Rows only, no outside service: repeated until the database answers, however long it is away.
-const rows = proxyActivities<Activities>({
-  cancellationType,
-  startToCloseTimeout: "30 seconds",
-  retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
-});
-
-/** A generation step: its turn, its batches, its images. Exactly-once is kept by rows, so that any part may run again. */
+/** A generation step: its turn, its batches, its images. Rows keep it exactly-once, so any part may run again. */
 export async function generationStep(input: GenerationStepInput): Promise<void> {
   const { stepId, sessionId } = input;
   const timings = timingsOf(input);
-  const self = workflowInfo().workflowId;
+  const heartbeatTimeout = timings.heartbeatMs;
 
-  // InvokeAI may be away for hours and come back: tried until it answers or the step is cancelled.
+  // InvokeAI may be down for hours: retried until it answers or the step is cancelled.
   const invokeai = proxyActivities<Activities>({
-    cancellationType,
+    // A cancel waits for the running activity: later activities must see its effects.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     startToCloseTimeout: "1 day",
-    heartbeatTimeout: timings.heartbeatMs,
+    heartbeatTimeout,
     retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
   });
+  // A failed download is a result, counted in the row. Retried here: a killed worker, a full disk, an unreachable
+  // database. A cancel does not wait for a download: the next attempt waits until its claim is released.
+  const images = proxyActivities<Activities>({
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    taskQueue: queues.images,
+    startToCloseTimeout: "1 day",
+    heartbeatTimeout,
+    retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
+  });
 
-  const turn = createTurn(timings);
-  // What the row says of the step; an end that is told twice must not hit a step that was put back to pending since.
+  const { showStatus, showWait } = createStatusDisplay();
+  const turn = createTurn({ stepId }, timings, showStatus);
+  // The row's status: ending the step twice must not end one that was put back to pending in between.
   let from: "pending" | "processing" | undefined;
-  const settled = new Set<string>();
-  const started = new Set<string>();
-  setHandler(retrievalSettled, ({ photoId }) => void settled.add(photoId));
+  /** The first attempts to fetch images; none of these promises rejects. */
+  const fetches = new Set<Promise<void>>();
+  /** Photos whose first attempt failed with an unexpected error. */
+  const unfetchable = new Set<string>();
+  /** Photos whose place is not running: fetched by runs of their own, which the step does not wait for. */
+  const awaitingPlace = new Set<string>();
+  setHandler(waitNoted, ({ message }) => showWait(message));
 
   try {
     const step = await rows.beginStep({ stepId });
     if (step.state === "ended") return;
     if (step.state === "cancelling") return void (await endAsCancelled());
     from = step.status;
-    const place = await turn.take({
-      tell: (message, place) => rows.noteStepMessage({ stepId, message, place }),
-      continueAsNew: () => continueAsNew<typeof generationStep>(input),
-    });
-    const tally = await generate(place, step.hasSource);
-    await turn.giveBack();
-    await awaitRetrievals();
-    // An image may be gone before it was fetched.
-    const brought = patched(lostImages) ? await rows.tallySlots({ stepId }) : tally;
-    const ending = endingOf(brought);
+    fetch(step.untried);
+    let tally: Tally;
+    for (;;) {
+      const generated = await generate();
+      await turn.release();
+      tally = await awaitImages();
+      // Otherwise images were lost with their place before they were fetched.
+      if (tally.open <= generated.open) break;
+    }
+    const ending = endingOf(tally);
     if (ending.status === "failed") throw failureOf(ending.error);
     await rows.endStep({ stepId, ending, from });
-    present("completed", summaryOf(brought));
+    showStatus("completed", summaryOf(tally));
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    // What was under way when the cancel came is not tried again: its own failure must not hide the cancel.
-    const isCancelled =
-      isCancellation(error) ||
-      (CancellationScope.current().consideredCancelled && patched("cancel-outlives-failure"));
-    if (isCancelled) {
+    // An activity that fails during a cancel is not retried: its failure must not hide the cancel.
+    if (isCancellation(error) || CancellationScope.current().consideredCancelled) {
       const status = await CancellationScope.nonCancellable(endAsCancelled);
       if (status === "completed") return;
       throw isCancellation(error) ? error : new CancelledFailure("The step was cancelled.");
@@ -98,92 +96,119 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     throw failureOf(reason);
   }
 
-  async function generate(place: string, hasSource: boolean) {
+  async function generate(): Promise<Tally> {
     let open: number | undefined;
+    let backend = await takeTurn();
     for (let attempts = 1; ; attempts++) {
-      const attempt = await rows.openAttempt({ stepId, backend: place });
-      from = "processing";
-      let tally: Tally | undefined;
-      if (attempt) {
-        present("generating", `InvokeAI is asked for ${count(attempt.images, "image")}.`);
-        if (hasSource) await invokeai.uploadSource({ batchId: attempt.batchId });
-        await invokeai.enqueueBatch({ batchId: attempt.batchId, graceMs: timings.enqueueGraceMs });
-        await watch(attempt.batchId, (made) =>
-          present(
-            "generating",
-            `InvokeAI generates: ${made} of ${count(attempt.images, "image")} made.`,
-          ),
-        );
-        tally = await invokeai.settleAttempt({ batchId: attempt.batchId });
+      let attempt = await rows.openAttempt({ stepId, backend });
+      while (attempt === "gone") {
+        await turn.release();
+        backend = await takeTurn();
+        attempt = await rows.openAttempt({ stepId, backend });
       }
-      tally ??= await rows.tallySlots({ stepId });
-      // What brought something was no failure.
+      from = "processing";
+      const tally = attempt ? await runBatch(attempt) : (await rows.countImages({ stepId })).tally;
+      // An attempt that produced images resets the count.
       if (open !== undefined && tally.open < open) attempts = 1;
       open = tally.open;
       const next = nextAttempt(tally, attempts, timings);
       if (!next.again) return tally;
-      present(
+      showStatus(
         "generating",
-        `Interrupted: ${count(tally.open, "image")} still missing, asked for again.`,
+        tally.message ??
+          `Interrupted: ${count(tally.open, "image")} still missing, asked for again.`,
       );
       await sleep(next.pauseMs);
     }
   }
 
-  async function watch(batchId: string, tell: (made: number) => void): Promise<void> {
+  function takeTurn(): Promise<string> {
+    return turn.take({ continueAsNew: () => continueAsNew<typeof generationStep>(input) });
+  }
+
+  async function runBatch(attempt: { batchId: string; images: number }): Promise<Tally> {
+    const { batchId } = attempt;
+    const asked = count(attempt.images, "image");
     for (let made = 0; ;) {
-      tell(made);
-      const seen = await invokeai.watchBatch({ batchId });
-      await startRetrievals(seen.photoIds);
+      showStatus(
+        "generating",
+        made === 0
+          ? `InvokeAI is asked for ${asked}.`
+          : `InvokeAI generates: ${made} of ${asked} made.`,
+      );
+      const seen = await invokeai.runBatch({ batchId, graceMs: timings.enqueueGraceMs });
+      fetch(seen.photoIds);
       made += seen.photoIds.length;
-      if (seen.ended) return;
+      if (seen.tally) return seen.tally;
     }
   }
 
-  async function startRetrievals(photoIds: string[]): Promise<void> {
+  /** Makes the first attempt at each photo; a photo whose attempt fails, or cannot be made yet, gets its own run. */
+  function fetch(photoIds: string[]): void {
+    if (photoIds.length === 0) return;
+    const attempt = (async () => {
+      try {
+        const { failed, away } = await images.fetchImages({ photoIds });
+        for (const photoId of away) awaitingPlace.add(photoId);
+        await startRetrievals([...failed, ...away.map((photoId) => ({ photoId }))]);
+      } catch (error) {
+        // After a cancel, `endAsCancelled` starts runs for these photos.
+        if (isCancellation(error)) return;
+        for (const photoId of photoIds) unfetchable.add(photoId);
+      }
+    })();
+    fetches.add(attempt);
+    void attempt.finally(() => fetches.delete(attempt));
+  }
+
+  async function startRetrievals(
+    photos: { photoId: string; after?: FailedAttempt }[],
+  ): Promise<void> {
     await Promise.all(
-      photoIds.map(async (photoId) => {
+      photos.map(async ({ photoId, after }) => {
+        const start = photoRetrievalRun({ photoId, sessionId, after, timings: input.timings });
         try {
-          // An image that exists is fetched, whatever becomes of its step: its end or its cancel. And a cancel that
-          // comes before the child's start is told would leave `startChild` waiting for ever.
+          // An existing image is fetched even if its step ends or is cancelled. Also, a cancel that arrives before
+          // the child's start is confirmed would leave `startChild` waiting forever.
           await CancellationScope.nonCancellable(() =>
-            startChild(photoRetrieval, {
-              workflowId: photoRetrievalId(photoId),
-              args: [{ photoId, sessionId, stepWorkflowId: self, timings: input.timings }],
+            startChild<typeof photoRetrieval>(start.type, {
+              ...start.options,
               parentClosePolicy: ParentClosePolicy.ABANDON,
-              staticSummary: "Fetches one generated image",
-              typedSearchAttributes: searchAttributesOf({ entity: photoId, session: sessionId }),
             }),
           );
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         }
-        started.add(photoId);
       }),
     );
   }
 
-  // Over when each photo was fetched or waits between two attempts; those of an earlier run are known by their rows.
-  async function awaitRetrievals(): Promise<void> {
-    present("retrieving", "Generated; the images are being fetched.");
-    // Signals tell at once; the look at the rows, for lost ones, grows rarer so that the history stays short.
-    for (let lookAgainMs = 3_000; ; lookAgainMs = Math.min(lookAgainMs * 2, 300_000)) {
-      const all = await condition(() => [...started].every((id) => settled.has(id)), lookAgainMs);
-      const untried = await startMissingRetrievals();
-      if (untried === 0) return;
-      // Told by signals, yet the rows say otherwise: a signal was for an earlier attempt.
-      if (all) await sleep("1 second");
+  /** Returns when each photo was fetched or waits between two attempts. Rows name the photos of an earlier run. */
+  async function awaitImages(): Promise<Tally> {
+    if (fetches.size > 0) showStatus("retrieving", "Generated; the images are being fetched.");
+    for (let recheckMs = 3_000; ;) {
+      await Promise.all(fetches);
+      const counted = await rows.countImages({ stepId });
+      const untried = counted.untried.filter((photoId) => !awaitingPlace.has(photoId));
+      if (untried.length === 0) return counted.tally;
+      const fetchable = untried.filter((photoId) => !unfetchable.has(photoId));
+      fetch(fetchable);
+      if (fetchable.length > 0) continue;
+      await startRetrievals(untried.map((photoId) => ({ photoId })));
+      await sleep(recheckMs);
+      recheckMs = Math.min(recheckMs * 2, 300_000);
     }
   }
 
-  async function startMissingRetrievals(): Promise<number> {
-    const untried = await rows.listUntriedRetrievals({ stepId });
-    await startRetrievals(untried.filter((id) => !started.has(id)));
-    return untried.length;
+  /** Starts runs that outlive this one for the images not fetched yet. */
+  async function handOverUnfetched(): Promise<Tally> {
+    const { tally, untried } = await rows.countImages({ stepId });
+    await startRetrievals(untried.map((photoId) => ({ photoId })));
+    return tally;
   }
 
   async function endAsCancelled(): Promise<"completed" | "cancelled"> {
-    present("cancelling", "Cancelled: InvokeAI is told, finished images are kept.");
+    showStatus("cancelling", cancellingMessage);
     const attempt = await rows.findOpenAttempt({ stepId });
     if (attempt) {
       const { wasSent } = await invokeai.cancelBatch({
@@ -191,25 +216,25 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
         graceMs: timings.enqueueGraceMs,
         drainMs: timings.cancelDrainMs,
       });
-      if (wasSent) await watch(attempt.batchId, () => {});
+      if (wasSent) while (!(await invokeai.watchBatch({ batchId: attempt.batchId })).ended);
       await invokeai.settleAttempt({ batchId: attempt.batchId });
     }
-    await turn.giveBack();
-    await startMissingRetrievals();
-    const tally = await rows.tallySlots({ stepId });
+    await turn.release();
+    const tally = await handOverUnfetched();
     const ending = endingOfCancelled(tally);
     await rows.endStep({ stepId, ending, from });
-    const words =
+    const message =
       ending.status === "completed"
         ? summaryOf(tally)
         : `Cancelled; ${count(tally.filled, "finished image")} kept.`;
-    present(ending.status, words);
+    showStatus(ending.status, message);
     return ending.status;
   }
 
   async function endAsFailed(reason: StepFailure): Promise<void> {
-    await turn.giveBack();
+    await turn.release();
+    await handOverUnfetched();
     await rows.endStep({ stepId, ending: { status: "failed", error: reason }, from });
-    present("failed", `${reason.message} ${reason.suggestion}`);
+    showStatus("failed", `${reason.message} ${reason.suggestion}`);
   }
 }

@@ -1,11 +1,31 @@
-/** The runs that schedules start; also started by hand, and then found by these ids. */
+import { runStart } from "../run-start";
+
+const tasks = {
+  reconcile: { type: "reconcile", summary: "Start runs that rows ask for and that are missing" },
+  "refresh-models": { type: "refreshModels", summary: "Read the models from InvokeAI" },
+  "reap-pods": { type: "reapPods", summary: "End rented pods that belong to no session" },
+  "read-offers": { type: "readOffers", summary: "Read which GPUs can be rented" },
+  "sweep-files": { type: "sweepFiles", summary: "Set aside files without a row" },
+  "expire-records": { type: "expireRecords", summary: "Delete expired keys and events" },
+  "purge-trash": {
+    type: "purgeTrash",
+    summary: "Delete photos past their time in the trash",
+  },
+} as const;
+
+export type HousekeepingTask = keyof typeof tasks;
+
+/** The id of a schedule, and of a run started by hand; Temporal appends the time to the ids of scheduled runs. */
 export const housekeepingId = (task: HousekeepingTask): string => `housekeeping/${task}`;
 
-export type HousekeepingTask =
-  | "reconcile"
-  | "refresh-models"
-  | "sweep-files"
-  | "expire-records"
-  | "purge-trash";
+export const housekeepingRun = (task: HousekeepingTask) =>
+  runStart({
+    type: tasks[task].type,
+    workflowId: housekeepingId(task),
+    args: [],
+    summary: tasks[task].summary,
+    status: "pending",
+  });
 
-export type RefreshModelsResult = { modelsCount: number };
+/** `away`: why the place in force does not run; its models stay as they were last read. */
+export type RefreshModelsResult = { modelsCount: number } | { away: string };

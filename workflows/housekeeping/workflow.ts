@@ -1,51 +1,79 @@
 import { proxyActivities } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { count, present } from "../lib/present";
+import { count, showStatus } from "../lib/run-status";
 import type { RefreshModelsResult } from "./contract";
 
-// Each is started again by its schedule: a run that cannot finish in its time makes room for the next.
+// Limited: a run that cannot finish gives way to the next one of its schedule.
 const activities = proxyActivities<Activities>({
   startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "1 minute",
   retry: { maximumAttempts: 3 },
 });
 
-// A person waits for the answer: one more try, then the reason.
+// A person waits for the answer: one retry, then the reason.
 const { syncModels } = proxyActivities<Activities>({
   startToCloseTimeout: "2 minutes",
   retry: { maximumAttempts: 2 },
 });
 
-/** Starts again what the rows say must run, and tells open runs what they may have missed. */
+// The API waits for it: the reason of a failure is in the rows, and the next request tries again.
+const { readOffers: readCatalogue } = proxyActivities<Activities>({
+  startToCloseTimeout: "20 seconds",
+  retry: { maximumAttempts: 1 },
+});
+
+/** Starts missing runs that rows ask for, and signals open runs that may have missed a signal. */
 export async function reconcile(): Promise<void> {
   const done = await activities.reconcileRows({});
-  present("completed", `Looked after ${done.sessions} sessions and ${done.retrievals} retrievals.`);
+  showStatus("completed", `Checked ${done.sessions} sessions and ${done.retrievals} retrievals.`);
 }
 
-/** Brings the list of models in step with InvokeAI. */
+/** Updates the list of models from InvokeAI, if it runs. */
 export async function refreshModels(): Promise<RefreshModelsResult> {
   const result = await syncModels({});
-  present("completed", `InvokeAI has ${result.modelsCount} models.`);
+  showStatus(
+    "completed",
+    "away" in result
+      ? `Not read: ${result.away}`
+      : `InvokeAI has ${count(result.modelsCount, "model")}.`,
+  );
   return result;
 }
 
-/** Puts files that nobody owns into quarantine. */
+/** Moves files without a row to quarantine. */
 export async function sweepFiles(): Promise<void> {
   const report = await activities.sweepStorage({});
-  present("completed", report.summary);
+  showStatus("completed", report.summary);
 }
 
-/** Deletes for good what has lain in the trash long enough, and finishes what a crash cut off. */
+/** Permanently deletes photos whose time in the trash is over, and finishes deletions that a crash interrupted. */
 export async function purgeTrash(): Promise<void> {
   const done = await activities.purgeTrash({});
-  present(
+  showStatus(
     "completed",
-    `Purged ${count(done.photos, "photo")}; ${count(done.nodes, "node")} without a picture went with its lineage.`,
+    `Purged ${count(done.photos, "photo")} and ${count(done.nodes, "lineage node")} without a picture.`,
   );
 }
 
-/** Drops idempotency keys and events that have had their time. */
+/** Deletes expired idempotency keys and events. */
 export async function expireRecords(): Promise<void> {
   const dropped = await activities.dropExpired({});
-  present("completed", `Dropped ${dropped.keys} idempotency keys and ${dropped.events} events.`);
+  showStatus("completed", `Deleted ${dropped.keys} idempotency keys and ${dropped.events} events.`);
+}
+
+/** Ends pods of this installation that no session owns, and replaces estimated costs by what was billed. */
+export async function reapPods(): Promise<void> {
+  const done = await activities.reapPods({});
+  const found =
+    done === null ? "No key to rent with." : `Ended ${count(done.orphans, "orphaned pod")}.`;
+  showStatus("completed", found);
+}
+
+/** Stores which GPUs can be rented, with price and stock. Rents nothing. */
+export async function readOffers(): Promise<void> {
+  const { offers } = await readCatalogue({});
+  showStatus(
+    "completed",
+    offers === null ? "The catalogue was not read." : `RunPod has ${count(offers, "GPU type")}.`,
+  );
 }

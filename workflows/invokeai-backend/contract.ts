@@ -1,16 +1,23 @@
 import { defineSignal } from "@temporalio/workflow";
+import { runStart } from "../run-start";
 import type { Timings } from "../timings";
 
-/** What one run hands to the next when it continues as new. */
-export type TurnState = { holder: string | null; line: string[] };
+export type InvokeaiBackendInput = { timings?: Partial<Timings> };
 
-export type InvokeaiBackendInput = { timings?: Partial<Timings>; turns?: TurnState };
-
-/** There is exactly one. */
+/** There is exactly one such run. */
 export const invokeaiBackendId = "invokeai-backend";
 
-/** A step asks for its turn; asking again changes nothing but shows that it still lives. */
-export const turnWanted = defineSignal<[{ workflowId: string }]>("turnWanted");
+export const invokeaiBackendRun = (input: InvokeaiBackendInput) =>
+  runStart({
+    type: "invokeaiBackend",
+    workflowId: invokeaiBackendId,
+    args: [input],
+    summary: "InvokeAI: its state and the line for it",
+    status: "pending",
+  });
 
-/** A step has ended with InvokeAI, or no longer wants its turn. */
-export const turnDone = defineSignal<[{ workflowId: string }]>("turnDone");
+/** An activity found that InvokeAI's state has changed. */
+export const lookAgain = defineSignal("lookAgain");
+
+/** A free turn has to be granted, or its holder was not notified. */
+export const checkLine = defineSignal("checkLine");

@@ -2,145 +2,82 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
-  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { turnGranted, turnWaiting } from "../generation-step/contract";
-import { present } from "../lib/present";
+import { showStatus } from "../lib/run-status";
 import { timingsOf } from "../timings";
-import { type InvokeaiBackendInput, turnDone, turnWanted } from "./contract";
-import { createTurns } from "./turns";
+import { checkLine, type InvokeaiBackendInput, lookAgain } from "./contract";
+import { describeLine, type LineView } from "./policy";
 
 type View = Awaited<ReturnType<Activities["checkBackend"]>>;
+type Pod = Awaited<ReturnType<Activities["tendPod"]>>;
 
-/** Where InvokeAI runs, whether it answers, and whose turn it is. Exactly one run, always. */
+/**
+ * Rents and ends the pod, tracks whether InvokeAI answers at the place in force, and repairs the line for it. All of it is in
+ * rows. Exactly one run, always open.
+ */
 export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void> {
   const timings = timingsOf(input);
-  // A look at InvokeAI tells in its result when nobody answers; what is retried here is our own database. No turn is
-  // granted meanwhile, so that a worker that died of it is to be noticed soon.
-  const { checkBackend, syncModels } = proxyActivities<Activities>({
-    startToCloseTimeout: "2 minutes",
+  // An unreachable InvokeAI is a result; retried here: an unreachable database. The heartbeat detects a dead worker soon.
+  const { checkBackend, syncModels, tendLine, tendPod } = proxyActivities<Activities>({
+    startToCloseTimeout: "5 minutes",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
   });
-  const turns = createTurns(input.turns);
-  const told = new Map<string, string>();
-  let changed = true;
+  let isWoken = false;
+  let signals = 0;
   let view: View | undefined;
-  let lookedAt = 0;
-  let wasConnected = false;
-  let toldAllAt = Date.now();
-  let lineToldAt = 0;
+  let pod: Pod = { hasChanged: false, isOpen: true, pauseMs: null };
+  let podDueAt = 0;
+  let checkedAt = 0;
+  let isOutdated = false;
+  /** The place that has answered at each check since its models were read. */
+  let readFrom: string | undefined;
 
-  setHandler(turnWanted, ({ workflowId }) => {
-    turns.want(workflowId);
-    // Whoever asks again may not have heard the last answer.
-    told.delete(workflowId);
-    changed = true;
+  setHandler(lookAgain, () => {
+    signals++;
+    isOutdated = true;
+    isWoken = true;
   });
-  setHandler(turnDone, ({ workflowId }) => {
-    turns.done(workflowId);
-    told.delete(workflowId);
-    changed = true;
+  setHandler(checkLine, () => {
+    signals++;
+    isWoken = true;
   });
 
   for (;;) {
-    changed = false;
-    // Sixteen that wait and ask again make no sixteen looks. Runs from before it looked each time.
-    const isFresh = Date.now() - lookedAt < timings.backendRetryMs && patched("fresh-view");
-    if (view === undefined || !isFresh) {
+    isWoken = false;
+    // A pod that is in use is looked at on time, however often the line changes.
+    const isPodDue = isOutdated || !pod.isOpen || Date.now() >= podDueAt;
+    if (isPodDue) {
+      pod = await tendPod({});
+      podDueAt = Date.now() + (pod.pauseMs ?? timings.backendCheckMs);
+      if (pod.hasChanged) isOutdated = true;
+      if (pod.pauseMs === 0 && !pod.isOpen) continue;
+    }
+    if (view === undefined || isOutdated || Date.now() - checkedAt >= timings.backendRetryMs) {
+      isOutdated = false;
       view = await checkBackend({});
-      lookedAt = Date.now();
+      checkedAt = Date.now();
     }
-    if (view.ready && !wasConnected) await syncModels({});
-    wasConnected = view.ready;
-    if (view.ready) turns.grantNext();
-    // A run that was ended from outside gives no turn back: telling it again finds out. By the clock, as
-    // others that ask for their turn would keep a pause from ever passing undisturbed.
-    if (Date.now() - toldAllAt >= timings.turnAskAgainMs) {
-      told.clear();
-      toldAllAt = Date.now();
-    }
-    await tellEverybody(view);
-    present(view.ready ? "ready" : "unreachable", turns.describe(view.reason));
-    if (workflowInfo().continueAsNewSuggested) {
+    // Turns are granted only after the models were read.
+    const { backend, ready } = view;
+    if (ready && readFrom !== backend) await syncModels({ backend });
+    readFrom = ready ? backend : undefined;
+    const line = await tendLine({ backend, ready: ready && pod.isOpen });
+    showStatus(view.ready ? "ready" : "unreachable", `${view.reason} ${describeLine(line)}`);
+    if (workflowInfo().continueAsNewSuggested || signals >= timings.maxSignalsPerRun) {
       await condition(allHandlersFinished);
-      await continueAsNew<typeof invokeaiBackend>({ timings: input.timings, turns: turns.state() });
+      await continueAsNew<typeof invokeaiBackend>({ timings: input.timings });
     }
-    await condition(() => changed, pauseMs(view));
+    const untilPod = Math.max(podDueAt - Date.now(), 0);
+    await condition(() => isWoken, Math.min(pauseMs(view, line), untilPod));
   }
 
-  function pauseMs(view: View): number {
-    if (turns.isIdle()) return timings.backendCheckMs;
-    if (!view.ready && turns.waiting() > 0) return timings.backendRetryMs;
-    const isTold = turns.line().every(([place, id]) => told.get(id) === wordsFor(place, view));
-    return isTold ? timings.turnAskAgainMs : timings.linePauseMs;
-  }
-
-  async function tellEverybody(view: View): Promise<void> {
-    const holder = turns.holder();
-    if (
-      holder !== null &&
-      !(await tell(holder, "granted", () => signalGranted(holder, view.backend)))
-    ) {
-      turns.done(holder);
-      changed = true;
-    }
-    // Where many wait, each change of turn is news to all of them: it is told to all at once, and not each time. Who
-    // just asked is answered. Runs from before it told each change, one after the other.
-    if (!patched("line-told-seldom")) {
-      for (const [place, workflowId] of turns.line()) await tellPlace(place, workflowId, view);
-      return;
-    }
-    const mayMove = Date.now() - lineToldAt >= timings.linePauseMs;
-    const due = turns.line().filter(([, workflowId]) => mayMove || !told.has(workflowId));
-    if (due.some(([place, id]) => told.has(id) && told.get(id) !== wordsFor(place, view))) {
-      lineToldAt = Date.now();
-    }
-    await Promise.all(due.map(([place, workflowId]) => tellPlace(place, workflowId, view)));
-  }
-
-  async function tellPlace(place: number, workflowId: string, view: View): Promise<void> {
-    const reason = reasonToWait(view);
-    const heard = await tell(workflowId, wordsFor(place, view), () =>
-      getExternalWorkflowHandle(workflowId).signal(turnWaiting, { place, reason }),
-    );
-    if (heard) return;
-    turns.done(workflowId);
-    // Those behind it move up.
-    changed = true;
-  }
-
-  function reasonToWait(view: View): string {
-    return turns.holder() === null ? view.reason : "Another step is being generated.";
-  }
-
-  function wordsFor(place: number, view: View): string {
-    return `${place} ${reasonToWait(view)}`;
-  }
-
-  function signalGranted(workflowId: string, backend: string): Promise<void> {
-    return getExternalWorkflowHandle(workflowId).signal(turnGranted, { backend });
-  }
-
-  /** Sends what was not said yet; false when there is no such run any more. */
-  async function tell(
-    workflowId: string,
-    words: string,
-    send: () => Promise<void>,
-  ): Promise<boolean> {
-    if (told.get(workflowId) === words) return true;
-    try {
-      await send();
-      told.set(workflowId, words);
-      return true;
-    } catch {
-      told.delete(workflowId);
-      return false;
-    }
+  function pauseMs({ ready }: View, { holder, waiting }: LineView): number {
+    if (holder === null && waiting === 0) return timings.backendCheckMs;
+    return !ready && waiting > 0 ? timings.backendRetryMs : timings.lineCheckMs;
   }
 }

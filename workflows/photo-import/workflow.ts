@@ -7,22 +7,25 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { present } from "../lib/present";
+import { showStatus } from "../lib/run-status";
 import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
 import type { PhotoImportInput } from "./contract";
-import { slicesARun, tellTally } from "./policy";
+import { maxSlicesPerRun, describeTally } from "./policy";
 
-// Rows only: repeated until the database answers, however long it is away.
+// Rows only: retried until the database answers, however long that takes.
 const { beginImport, endImport } = proxyActivities<Activities>({
   startToCloseTimeout: "30 seconds",
   retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
 });
 
-/** Takes a folder on the server into the library, a slice at a time. Cancelled by its row, which every file looks at. */
+/**
+ * Imports a folder on the server into the library, a slice at a time. Cancelled by its row, which is read after each
+ * file.
+ */
 export async function photoImport(input: PhotoImportInput): Promise<void> {
   const { importId } = input;
-  // What is retried here is a worker that died, a full disk or a database that is away; a bad file is an entry in the list.
+  // Retried here: a dead worker, a full disk, an unreachable database. A bad file is an entry in the import's errors.
   const { countImportFiles, importSlice } = proxyActivities<Activities>({
     taskQueue: queues.images,
     startToCloseTimeout: "2 hours",
@@ -34,20 +37,20 @@ export async function photoImport(input: PhotoImportInput): Promise<void> {
     const begun = await beginImport({ importId });
     if (begun.state === "ended") return;
     if (begun.isNew) {
-      present("counting", "Looking through the folder.");
+      showStatus("counting", "Counting the files of the folder.");
       await countImportFiles({ importId });
     }
     for (let slices = 0; ; slices += 1) {
-      if (slices === slicesARun || workflowInfo().continueAsNewSuggested) {
+      if (slices === maxSlicesPerRun || workflowInfo().continueAsNewSuggested) {
         await continueAsNew<typeof photoImport>(input);
       }
       const { state, tally } = await importSlice({ importId });
       if (state === "more") {
-        present("importing", tellTally(tally));
+        showStatus("importing", describeTally(tally));
         continue;
       }
       await endImport({ importId, status: state, error: null });
-      present(state, tellTally(tally));
+      showStatus(state, describeTally(tally));
       return;
     }
   } catch (error) {
@@ -56,12 +59,12 @@ export async function photoImport(input: PhotoImportInput): Promise<void> {
     await CancellationScope.nonCancellable(() =>
       endImport({ importId, status: "failed", error: reason }),
     );
-    present("failed", reason);
+    showStatus("failed", reason);
     throw error;
   }
 }
 
-/** Why an activity gave up; undefined for everything that is not its word. */
+/** Why an activity failed permanently; undefined when the error is not an activity's. */
 function reasonOf(error: unknown): string | undefined {
   if (!(error instanceof ActivityFailure)) return undefined;
   return error.cause instanceof ApplicationFailure

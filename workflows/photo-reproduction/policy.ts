@@ -1,10 +1,10 @@
 import { ActivityFailure, ApplicationFailure } from "@temporalio/workflow";
 import type { Impossible } from "./contract";
 
-/** InvokeAI is restarted now and then; so often while one picture is made is no accident any more. */
+/** InvokeAI may restart now and then; this often during one picture is not a coincidence. */
 export const maxBatches = 5;
 
-/** What an activity that gave up means for the verdict. */
+/** What an activity's final failure means for the verdict. */
 export function reasonOf(error: unknown): Impossible {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const code = cause instanceof ApplicationFailure ? cause.type : undefined;

@@ -1,6 +1,9 @@
 import type { Timings } from "../timings";
 
-/** The pause before the next attempt: the first one doubled with each failure, up to a bound, which is never below it. */
+/**
+ * The pause before the next attempt: the first pause, doubled with each failure, up to a limit that is never below the
+ * first pause.
+ */
 export function retrievalPauseMs(
   failures: number,
   timings: Pick<Timings, "retrievalDelayMs" | "retrievalMaxDelayMs">,

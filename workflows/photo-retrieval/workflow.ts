@@ -1,65 +1,66 @@
 import {
   ApplicationFailure,
   condition,
-  getExternalWorkflowHandle,
-  isCancellation,
+  continueAsNew,
   proxyActivities,
   setHandler,
+  workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
-import { retrievalSettled } from "../generation-step/contract";
-import { present } from "../lib/present";
+import { showStatus } from "../lib/run-status";
 import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
-import { type PhotoRetrievalInput, retryNow } from "./contract";
+import { type FailedAttempt, type PhotoRetrievalInput, retryNow } from "./contract";
 import { retrievalPauseMs } from "./policy";
 
-/** Fetches one generated image, again and again until it is here or given up. */
+/** Fetches a generated image whose first attempt failed, until it is stored or given up. */
 export async function photoRetrieval(input: PhotoRetrievalInput): Promise<void> {
   const { photoId } = input;
   const timings = timingsOf(input);
-  // A failed download is an answer, counted in the row; what is retried here is a worker that died or a database that is away.
+  // A failed download is a result, counted in the row. Retried here: a dead worker, an unreachable database. A day: the
+  // download has its own time-outs, but an attempt may have to wait for others of the same worker.
   const { retrieveImage } = proxyActivities<Activities>({
     taskQueue: queues.images,
-    startToCloseTimeout: "30 minutes",
+    startToCloseTimeout: "1 day",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
   });
 
   let asked = false;
-  setHandler(retryNow, () => void (asked = true));
+  let signals = 0;
+  setHandler(retryNow, () => {
+    signals++;
+    asked = true;
+  });
 
+  if (input.after) await pauseAfter(input.after);
   for (;;) {
     asked = false;
-    present("retrieving", "Fetching the image from InvokeAI.");
+    showStatus("retrieving", "Fetching the image from InvokeAI.");
     const result = await retrieveImage({ photoId });
-    await tellStep();
     if (result.state === "completed" || result.state === "nothing to do") {
-      present("completed", "The image is here.");
+      showStatus("completed", "The image is here.");
       return;
     }
     if (result.state === "given up" && !asked) {
-      present("failed", `Given up after ${result.attempts} attempts: ${result.reason}`);
+      showStatus("failed", `Given up after ${result.attempts} attempts: ${result.reason}`);
       throw ApplicationFailure.nonRetryable(result.reason, "invokeai_retrieval_error");
     }
-    const pauseMs = retrievalPauseMs(result.attempts, {
-      ...timings,
-      ...(result.delayMs !== undefined && { retrievalDelayMs: result.delayMs }),
-    });
-    present(
-      "waiting",
-      `Attempt ${result.attempts} failed: ${result.reason} Next one in ${Math.ceil(pauseMs / 1_000)} s.`,
-    );
-    await condition(() => asked, pauseMs);
+    await pauseAfter(result);
+    // The row counts the attempts.
+    if (workflowInfo().continueAsNewSuggested || signals >= timings.maxSignalsPerRun) {
+      const { after: _, ...again } = input;
+      await continueAsNew<typeof photoRetrieval>(again);
+    }
   }
 
-  async function tellStep(): Promise<void> {
-    if (input.stepWorkflowId === undefined) return;
-    try {
-      await getExternalWorkflowHandle(input.stepWorkflowId).signal(retrievalSettled, { photoId });
-    } catch (error) {
-      // A step that is over needs no telling.
-      if (isCancellation(error)) throw error;
-    }
+  async function pauseAfter({ attempts, reason, delayMs }: FailedAttempt): Promise<void> {
+    const pauseMs = retrievalPauseMs(attempts, {
+      ...timings,
+      ...(delayMs !== undefined && { retrievalDelayMs: delayMs }),
+    });
+    const seconds = Math.ceil(pauseMs / 1_000);
+    showStatus("waiting", `Attempt ${attempts} failed: ${reason} Next one in ${seconds} s.`);
+    await condition(() => asked, pauseMs);
   }
 }

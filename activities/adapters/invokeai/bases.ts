@@ -1,14 +1,15 @@
+import { type AcceptedOptions, schedulers } from "#generation-parameters";
 import type { MainModel } from "./types";
 
-/** A model that must be there beside the main one for pictures to be made. */
+/** A model that a base needs in addition to the main model. */
 type NeededModel = {
   type: "vae" | "t5_encoder" | "clip_embed";
   base: string;
-  /** Where InvokeAI tells kinds of this type apart: the one that fits. */
+  /** For a type with several variants: the one required. */
   variant?: string;
 };
 
-/** What a kind of model can take, and what to take when nothing is said. */
+/** Which parameters a base accepts, and its defaults. */
 export type BaseFacts = {
   defaults: {
     width: number;
@@ -18,65 +19,31 @@ export type BaseFacts = {
     scheduler: string;
     guidance?: number;
   };
-  /** Defaults that belong to the model itself, whatever its owner prefers in general. */
+  /** Defaults that belong to the model itself; they override the general settings. */
   own?: readonly ("steps" | "cfgScale")[];
-  accepts: {
+  accepts: AcceptedOptions & {
     /** Pixels: both sides are multiples of it, within `minSize` and `maxSize`. */
     sizeMultiple: number;
     minSize: number;
     maxSize: number;
     schedulers: string[];
-    /** Whether `cfg_scale` is a choice; where it is none it is 1. */
+    /** The minimum number of steps of a scheduler, where it is above one. */
+    minSteps?: Record<string, number>;
+    /** Whether `cfg_scale` can be chosen; otherwise it is 1. */
     cfgScale: boolean;
     negativePrompt: boolean;
-    /** The highest number of skipped layers; 0: none may be skipped. */
-    maxClipSkip: number;
-    guidance: boolean;
-    /** What the main model does not bring along. */
+    /** Models that the main model does not include. */
     needs: NeededModel[];
   };
 };
-
-/** The schedulers of SD-1, SD-2 and SDXL in InvokeAI 6.13–6.14. */
-const diffusionSchedulers = [
-  "ddim",
-  "ddpm",
-  "deis",
-  "deis_k",
-  "lms",
-  "lms_k",
-  "pndm",
-  "heun",
-  "heun_k",
-  "euler",
-  "euler_k",
-  "euler_a",
-  "kdpm_2",
-  "kdpm_2_k",
-  "kdpm_2_a",
-  "kdpm_2_a_k",
-  "dpmpp_2s",
-  "dpmpp_2s_k",
-  "dpmpp_2m",
-  "dpmpp_2m_k",
-  "dpmpp_2m_sde",
-  "dpmpp_2m_sde_k",
-  "dpmpp_3m",
-  "dpmpp_3m_k",
-  "dpmpp_sde",
-  "dpmpp_sde_k",
-  "er_sde",
-  "unipc",
-  "unipc_k",
-  "lcm",
-  "tcd",
-];
 
 const diffusionAccepts: BaseFacts["accepts"] = {
   sizeMultiple: 8,
   minSize: 64,
   maxSize: 2048,
-  schedulers: diffusionSchedulers,
+  // SD-1, SD-2 and SDXL accept them all in InvokeAI 6.13–6.14.
+  schedulers: [...schedulers],
+  minSteps: { pndm: 4 },
   cfgScale: true,
   negativePrompt: true,
   maxClipSkip: 0,
@@ -85,8 +52,8 @@ const diffusionAccepts: BaseFacts["accepts"] = {
 };
 
 /**
- * The bases that graphs are built for. Defaults are those of InvokeAI's own page; sizes above
- * `maxSize` the server would take, but no picture of use comes of them.
+ * The bases that graphs are built for. Defaults are those of InvokeAI's own UI. InvokeAI would accept sizes above
+ * `maxSize`, but the images are useless.
  */
 export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   "sd-1": {
@@ -122,13 +89,13 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   },
 };
 
-/** What is known of a model by its base and variant; undefined where its base is not known. */
+/** The facts about a model by its base and variant; undefined for an unknown base. */
 export function factsOf({ base, variant }: Pick<MainModel, "base" | "variant">) {
   const facts = Object.hasOwn(baseFacts, base) ? baseFacts[base] : undefined;
   return facts && base === "flux" && variant === "schnell" ? schnell(facts) : facts;
 }
 
-/** FLUX schnell is made for four steps and does not look at guidance. */
+/** FLUX schnell is made for four steps and ignores guidance. */
 function schnell({ defaults, accepts }: BaseFacts): BaseFacts {
   const { width, height, cfgScale, scheduler } = defaults;
   return {

@@ -6,7 +6,7 @@ const path = "/api/v1/boards/";
 /** Calls about the boards of InvokeAI's gallery. */
 export function createBoardCalls(http: Http) {
   return {
-    /** The id of the board of this name, which is made when there is none. */
+    /** The id of the board with this name, which is created if it does not exist. */
     async ensureBoard(name: string, signal?: AbortSignal): Promise<string> {
       const listed = await http.readJson({ path, query: { all: true } }, signal);
       const known = parseAnswer(Boards, listed).find(({ board_name }) => board_name === name);

@@ -1,6 +1,7 @@
 import { createHttp } from "../http";
 import { createBoardCalls } from "./boards";
 import { createImageCalls } from "./images";
+import { createInstallCalls } from "./installs";
 import { createLogin, type Credentials } from "./login";
 import { type ModelSubscription, subscribeModelChanges } from "./model-events";
 import { createModelCalls } from "./models";
@@ -11,9 +12,8 @@ import { readDetail } from "./wire";
 export type InvokeAiClient = ReturnType<typeof createInvokeAiClient>;
 
 /**
- * InvokeAI's REST API as calls with our words: each takes an optional signal last, whose reason it
- * throws when aborted, and otherwise throws ProviderError only. Nothing is retried but what was
- * refused for want of a fresh login. versions.ts tells which servers it knows.
+ * InvokeAI's REST API in our terms. Each call takes an optional signal last, whose reason it throws when aborted;
+ * otherwise it throws only ProviderError. Only a call that needs a new login is retried. Supported versions: versions.ts.
  */
 export function createInvokeAiClient(options: {
   /** Without `/api`; may end in a path. */
@@ -22,21 +22,23 @@ export function createInvokeAiClient(options: {
   readTimeoutMs: number;
   /** For a server with accounts; default: none. */
   credentials?: Credentials;
+  onWait?: (limitMs: number) => void;
 }) {
   const { baseUrl, credentials = null } = options;
-  const plain = { ...options, provider: "invokeai" } as const;
-  const login = createLogin(createHttp(plain), credentials);
-  const http = createHttp({ ...plain, login, readDetail });
+  const withoutLogin = { ...options, provider: "invokeai" } as const;
+  const login = createLogin(createHttp(withoutLogin), credentials);
+  const http = createHttp({ ...withoutLogin, login, readDetail });
   return {
-    /** Listens to a batch until its signal ends it; see subscribeProgress. */
+    /** Listens to a batch until its signal aborts; see subscribeProgress. */
     subscribeProgress: (subscription: ProgressSubscription): void =>
       subscribeProgress({ ...subscription, baseUrl, login }),
-    /** Listens for installed models until its signal ends it; see subscribeModelChanges. */
+    /** Listens for installed models until its signal aborts; see subscribeModelChanges. */
     subscribeModelChanges: (subscription: ModelSubscription): void =>
       subscribeModelChanges({ ...subscription, baseUrl, login }),
-    // A server that is there tells its version at once: asked often, it may not hang for long.
+    // A running server returns its version at once, and this call is frequent: a short time-out.
     ...createModelCalls(http, options.connectionTimeoutMs),
     ...createImageCalls(http),
+    ...createInstallCalls(http),
     ...createQueueCalls(http),
     ...createBoardCalls(http),
   };

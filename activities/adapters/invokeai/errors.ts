@@ -12,13 +12,15 @@ export type FailureReason =
   | "unreachable"
   | "unknown";
 
-/** Why an image was not made, in our own words; nothing of InvokeAI's texts is in it. */
+/** Why an image was not generated, in our own terms. */
 export type GenerationFailure = {
   reason: FailureReason;
   code: ErrorCode;
   message: string;
   suggestion: string;
-  /** So often one image is asked for: more than once only where it may succeed without a person doing something first. */
+  /** InvokeAI's error text for an unknown failure: one line without paths. */
+  details?: string;
+  /** How often an image is requested in all: more than once only if a retry may succeed without a person's help. */
   maxTries: number;
 };
 
@@ -48,7 +50,7 @@ const failures: Record<FailureReason, GenerationFailure> = {
     reason: "source_missing",
     code: "invokeai_generation_error",
     message: "InvokeAI no longer has the uploaded source image.",
-    suggestion: "Run the step again: the source is then uploaded anew.",
+    suggestion: "Run the step again: the source is then uploaded again.",
     maxTries: 3,
   },
   disk_full: {
@@ -68,14 +70,14 @@ const failures: Record<FailureReason, GenerationFailure> = {
   image_missing: {
     reason: "image_missing",
     code: "invokeai_generation_error",
-    message: "InvokeAI finished without naming an image.",
+    message: "InvokeAI finished without returning an image.",
     suggestion: "Run the step again.",
     maxTries: 2,
   },
   item_unreadable: {
     reason: "item_unreadable",
     code: "invokeai_graph_error",
-    message: "InvokeAI took this step but cannot load it, so that it was cancelled there.",
+    message: "InvokeAI accepted this step but cannot load it, so it was cancelled there.",
     suggestion: "Change the parameters of the step; if that does not help, report it.",
     maxTries: 1,
   },
@@ -90,19 +92,44 @@ const failures: Record<FailureReason, GenerationFailure> = {
     reason: "unknown",
     code: "invokeai_generation_error",
     message: "InvokeAI failed to make the image.",
-    suggestion: "Run the step again; if it fails again, look into the log of InvokeAI.",
+    suggestion: "Run the step again; if it fails again, check the log of InvokeAI.",
     maxTries: 3,
   },
 };
 
-/** The words for a reason. */
+/** The failure for a reason, with its texts. */
 export function describeFailure(reason: FailureReason): GenerationFailure {
   return failures[reason];
 }
 
 /** Reads a failed item's Python class and message (InvokeAI 6.13–6.14). */
 export function readItemFailure(errorType: string, errorMessage: string): GenerationFailure {
-  return failures[reasonOf(errorType, errorMessage)];
+  const failure = failures[reasonOf(errorType, errorMessage)];
+  const details = failure.reason === "unknown" ? quoteOf(errorType, errorMessage) : "";
+  return details === "" ? failure : { ...failure, details };
+}
+
+const longestQuote = 200;
+
+/** Class and message of an exception in one short line, without addresses and paths. */
+function quoteOf(errorType: string, message: string): string {
+  const line = [errorType, message]
+    .map((part) =>
+      part
+        // Control and format characters, with the breaks between lines.
+        .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ")
+        .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+/gi, "…")
+        // Absolute paths, in quotes with spaces in them, of Unix and of Windows.
+        .replace(/(["'])(?:~|[a-z]:|\\)?[\\/].*?\1/gi, "…")
+        .replace(/(?<![\w.])(?:~|[a-z]:)?(?:[\\/]+[^\s\\/"',;:)\]]+)+[\\/]?/gi, "…")
+        .replace(/\s+/g, " ")
+        .trim(),
+    )
+    .filter((part) => part !== "")
+    .join(": ");
+  const characters = Array.from(line);
+  if (characters.length <= longestQuote) return line;
+  return `${characters.slice(0, longestQuote - 1).join("")}…`;
 }
 
 function reasonOf(errorType: string, message: string): FailureReason {
@@ -128,8 +155,8 @@ function reasonOf(errorType: string, message: string): FailureReason {
     case "TypeError":
       return "model_unusable";
   }
-  // Classes that say nothing by themselves: Exception, RuntimeError, ValueError, OSError. What they say of a model or
-  // LoRA of another kind or base was seen on 6.14.2.
+  // Generic classes: Exception, RuntimeError, ValueError, OSError. Their messages for a model or LoRA of another kind or
+  // base are those of 6.14.2.
   if (/\bunknown (model|lora|vae)\b/i.test(message)) return "model_missing";
   if (/out of memory|can't allocate memory|not enough memory/i.test(message)) {
     return "out_of_memory";
@@ -140,15 +167,14 @@ function reasonOf(errorType: string, message: string): FailureReason {
   return "unknown";
 }
 
-/** The same words for an enqueue that failed. */
+/** The failure for an enqueue that failed. */
 export function readCallFailure(error: ProviderError): GenerationFailure {
   return failures[error.status === 422 ? "graph_invalid" : "unreachable"];
 }
 
 /**
- * Whether a failed call may have had its effect all the same. False only where the server's own
- * answer says that it took nothing for good; an abort, a cut, a time-out, a 429 of some proxy and a
- * 5xx say nothing of the kind.
+ * Whether a failed call may have had its effect anyway. False only if the server's own answer proves that it took
+ * nothing; an abort, a broken connection, a time-out, a 429 of a proxy and a 5xx do not prove that.
  */
 export function isOutcomeUnknown(error: unknown): boolean {
   const nothingTaken = ["rejected", "missing", "locked"];

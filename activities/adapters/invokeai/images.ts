@@ -6,15 +6,15 @@ import { markKey, markOf } from "./graphs/placement";
 import type { BatchImage, StoredImage } from "./types";
 import { Image, ImageList, Metadata, parseAnswer, parseMoment } from "./wire";
 
-/** The server's own limit of one page; a batch is far below. */
-const mostImages = 1000;
+/** The server's page limit; a batch is far smaller. */
+const maxImages = 1000;
 
 /** Calls about images on the server. */
 export function createImageCalls(http: Http) {
   return {
     /**
-     * Uploads a picture for use in a graph and answers its name. The server re-encodes it as PNG
-     * and drops EXIF orientation and colour profile: turn and convert it before.
+     * Uploads an image for use in a graph; returns its name. The server re-encodes it as PNG and drops EXIF orientation and
+     * colour profile: apply both before.
      */
     async uploadImage(
       picture: { bytes: Blob; filename: string; mimeType: string },
@@ -42,8 +42,8 @@ export function createImageCalls(http: Http) {
     },
 
     /**
-     * The pictures of a batch that the server has, known by the mark in their metadata: also those
-     * that no item names, because it was cut off, deleted or forgotten.
+     * The images of a batch on the server, found by the mark in their metadata: includes images whose item was interrupted,
+     * deleted or forgotten.
      */
     async findBatchImages(batchId: string, signal?: AbortSignal): Promise<BatchImage[]> {
       const mark = markOf(batchId);
@@ -51,7 +51,7 @@ export function createImageCalls(http: Http) {
         image_origin: "internal",
         is_intermediate: false,
         search_term: mark,
-        limit: mostImages,
+        limit: maxImages,
         offset: 0,
         order_dir: "ASC",
       };
@@ -66,7 +66,7 @@ export function createImageCalls(http: Http) {
       return images;
     },
 
-    /** Deletes an image for good; one that is not there is fine. */
+    /** Deletes an image permanently; succeeds if it does not exist. */
     async deleteImage(imageName: string, signal?: AbortSignal): Promise<void> {
       const path = `/api/v1/images/i/${encodeURIComponent(imageName)}`;
       try {
@@ -77,9 +77,9 @@ export function createImageCalls(http: Http) {
     },
 
     /**
-     * Writes the PNG as the server stores it, prompt and graph in its text chunks included. That it
-     * has its whole length does not prove that it decodes.
-     * @throws ProviderError `missing` when the file is gone, another one when it does not come whole
+     * Writes the PNG as the server stores it, with prompt and graph in its text chunks. The right length does not prove that
+     * it decodes.
+     * @throws ProviderError `missing` when the file is gone, another one when it arrives incomplete
      */
     downloadImage(
       download: { imageName: string; sink: Sink; maxBytes: number },

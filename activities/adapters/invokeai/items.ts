@@ -14,10 +14,10 @@ const statuses: ReadonlyMap<string, ItemStatus> = new Map([
   ["canceled", "cancelled"],
 ]);
 
-/** One queue item in our words. */
+/** Parses one queue item into our terms. */
 export function parseItem(answer: unknown): BatchItem {
   const item = parseAnswer(Item, answer);
-  // Newer servers know further states (`waiting`); none of them is an end.
+  // Newer servers have more states (`waiting`), none of them final.
   const status = statuses.get(item.status) ?? "in_progress";
   const imageName = findImageName(item);
   return {
@@ -44,7 +44,7 @@ function findValue(item: WireItem, node: string): number | null {
   return Number.isSafeInteger(value) ? (value as number) : null;
 }
 
-/** The output node's image: other nodes yield images too. */
+/** The image of the output node: other nodes have images too. */
 function findImageName({ session }: WireItem): string | null {
   for (const id of session.source_prepared_mapping?.[outputNode] ?? []) {
     const result = session.results?.[id];

@@ -3,31 +3,30 @@ import { ProviderError } from "#errors";
 import type { Http, HttpLogin } from "../http";
 import { AuthStatus, LoggedIn } from "./wire";
 
-/** With what an InvokeAI with accounts (6.12 or newer) is entered; null: with nothing. */
+/** How to log in to an InvokeAI with accounts (6.12 or newer); null: not at all. */
 export type Credentials = { token: string } | { user: string; password: string } | null;
 
-/** How long a refused login is not tried again: whoever asks meanwhile hears the same. */
+/** After a refused login, calls fail with the same error for this long, without another try. */
 const refusedForMs = 10_000;
 
 /**
- * Keeps the token of one server. With a user it is fetched when it is first needed, taken anew from
- * whatever a server answers, and fetched again when it holds no longer; all who need one at the same
- * time wait for one login.
+ * Keeps the token of one server. With a user, the token is fetched when it is first needed, replaced by refreshed ones in
+ * the server's answers, and fetched again when it has expired; concurrent calls share one login.
  */
 export function createLogin(plain: Pick<Http, "readJson">, credentials: Credentials): HttpLogin {
-  const given = credentials !== null && "token" in credentials ? credentials.token : undefined;
-  let token = given;
+  const fixedToken = credentials !== null && "token" in credentials ? credentials.token : undefined;
+  let token = fixedToken;
   let isSettled = false;
   let running: Promise<void> | undefined;
   let refused: { until: number; error: ProviderError } | undefined;
 
-  async function enter(user: string, password: string): Promise<void> {
+  async function logIn(user: string, password: string): Promise<void> {
     if (refused && Date.now() < refused.until) throw refused.error;
     if (await hasAccounts(plain)) {
       token = await fetchToken(plain, user, password).catch((error: unknown) => {
         if (!isRefusal(error)) throw error;
         const message =
-          "InvokeAI refused the login; set INVOKEAI_USER and INVOKEAI_PASSWORD right.";
+          "InvokeAI refused the login; set INVOKEAI_USER and INVOKEAI_PASSWORD to a valid account.";
         refused = { until: Date.now() + refusedForMs, error: locked(message) };
         throw refused.error;
       });
@@ -36,10 +35,10 @@ export function createLogin(plain: Pick<Http, "readJson">, credentials: Credenti
   }
 
   async function settle(): Promise<void> {
-    // Without a user there is nothing to find out: a token is sent to whoever answers.
+    // Without a user no login is needed: a configured token is always sent.
     if (isSettled || credentials === null || "token" in credentials) return;
     const { user, password } = credentials;
-    running ??= enter(user, password).finally(() => (running = undefined));
+    running ??= logIn(user, password).finally(() => (running = undefined));
     await running;
   }
 
@@ -54,35 +53,35 @@ export function createLogin(plain: Pick<Http, "readJson">, credentials: Credenti
     },
 
     take(answer) {
-      // Every change is answered with a token that holds as long again from then on.
+      // The server answers every change with a refreshed token, valid for another full period.
       if (token !== undefined) token = answer.get("x-refreshed-token") ?? token;
     },
 
     renew(sent) {
       if (credentials === null) return false;
-      // Somebody else may have renewed it since.
+      // A concurrent call may have renewed it since.
       const isNewer = token !== undefined && sent !== current();
       if (!isNewer) {
-        token = given;
+        token = fixedToken;
         isSettled = false;
       }
-      return given === undefined || sent !== `Bearer ${given}`;
+      return fixedToken === undefined || sent !== `Bearer ${fixedToken}`;
     },
 
     refusal() {
       if (credentials === null) {
         return locked(
-          "InvokeAI wants a login; set INVOKEAI_USER and INVOKEAI_PASSWORD, or INVOKEAI_TOKEN.",
+          "InvokeAI requires a login; set INVOKEAI_USER and INVOKEAI_PASSWORD, or INVOKEAI_TOKEN.",
         );
       }
       return "token" in credentials
-        ? locked("InvokeAI does not take INVOKEAI_TOKEN, or no longer; set another.")
-        : locked("InvokeAI refuses what INVOKEAI_USER was let in with; the login is tried again.");
+        ? locked("InvokeAI does not accept INVOKEAI_TOKEN; set a valid one.")
+        : locked("InvokeAI no longer accepts the session of INVOKEAI_USER; the login is repeated.");
     },
   };
 }
 
-/** Whether there is somebody to log in as; below 6.12 the route is not there, which is a page or a 404. */
+/** Whether the server has accounts. Versions before 6.12 lack the route and answer with an HTML page or a 404. */
 async function hasAccounts(plain: Pick<Http, "readJson">): Promise<boolean> {
   try {
     const status = await plain.readJson({ path: "/api/v1/auth/status" });
@@ -106,15 +105,15 @@ async function fetchToken(
     json: { email: user, password, remember_me: true },
   });
   if (Value.Check(LoggedIn, answer)) return answer.token;
-  throw locked("InvokeAI answered a login in a shape that is not known.");
+  throw locked("InvokeAI answered a login in an unknown format.");
 }
 
-/** Wrong (401), disabled (403), or no address of mail at all (422). */
+/** Wrong (401), disabled (403), or not an email address (422). */
 function isRefusal(error: unknown): error is ProviderError {
   return error instanceof ProviderError && [401, 403, 422].includes(error.status ?? 0);
 }
 
-/** Without a cause: what was refused may be in it. */
+/** Without a cause, which could contain the refused credentials. */
 function locked(message: string): ProviderError {
   return new ProviderError({
     provider: "invokeai",

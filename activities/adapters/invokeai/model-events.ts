@@ -1,4 +1,4 @@
-import { openSocket, type SocketPlace } from "./socket";
+import { openSocket, type SocketTarget } from "./socket";
 
 export type ModelSubscription = {
   onChange: () => void;
@@ -6,10 +6,10 @@ export type ModelSubscription = {
 };
 
 /**
- * Calls back when InvokeAI says that a model was installed, and when it may have said so unheard: after each connect.
- * It says nothing of models that are removed or changed, and to accounts that are not its admin nothing at all.
+ * Calls back when InvokeAI reports an installed model, and after each connect, when a report may have been missed.
+ * InvokeAI does not report removed or changed models, and reports nothing to accounts that are not admin.
  */
-export function subscribeModelChanges(subscription: ModelSubscription & SocketPlace): void {
+export function subscribeModelChanges(subscription: ModelSubscription & SocketTarget): void {
   const { onChange, signal } = subscription;
   if (signal.aborted) return;
   const socket = openSocket(subscription);

@@ -7,10 +7,19 @@ import { Model, ModelList, parseAnswer, Version } from "./wire";
 
 const listMaxBytes = 64 * 1024 * 1024;
 
-/** Calls about the server itself and what is installed on it. */
+/** Calls about the server itself and its models. */
 export function createModelCalls(http: Http, probeWithinMs: number) {
+  async function readList(path: string, signal?: AbortSignal): Promise<InvokeAiModel[]> {
+    const answer = await http.readJson({ path, maxBytes: listMaxBytes }, signal);
+    const { models } = parseAnswer(ModelList, answer);
+    return models.filter((model) => Value.Check(Model, model)).map(toModel);
+  }
+
   return {
-    /** InvokeAI's version: the only proof that it is there. A proxy without it answers pages. */
+    /**
+     * InvokeAI's version: the only proof that InvokeAI answers. A proxy whose InvokeAI is down answers with an HTML
+     * page.
+     */
     async getVersion(signal?: AbortSignal): Promise<string> {
       const request = { path: "/api/v1/app/version", answerWithinMs: probeWithinMs };
       return parseAnswer(Version, await http.readJson(request, signal)).version;
@@ -27,12 +36,16 @@ export function createModelCalls(http: Http, probeWithinMs: number) {
       }
     },
 
-    /** All installed models of all types; a record that cannot be read is left out. */
+    /**
+     * All installed models whose files exist, of all types; unreadable records are skipped. InvokeAI's list includes models
+     * whose files are missing.
+     */
     async listModels(signal?: AbortSignal): Promise<InvokeAiModel[]> {
-      // The slash at the end is part of the route: without it the server answers a page.
-      const request = { path: "/api/v2/models/", maxBytes: listMaxBytes };
-      const { models } = parseAnswer(ModelList, await http.readJson(request, signal));
-      return models.filter((model) => Value.Check(Model, model)).map(toModel);
+      // The trailing slash is part of the route: without it the server answers with an HTML page.
+      const listed = await readList("/api/v2/models/", signal);
+      const withoutFiles = await readList("/api/v2/models/missing", signal);
+      const missing = new Set(withoutFiles.map(({ key }) => key));
+      return listed.filter(({ key }) => !missing.has(key));
     },
   };
 }

@@ -5,12 +5,12 @@ import { sequenceOf } from "./versions";
 
 export type ProgressPhase = "preparing" | "loading_model" | "denoising" | "decoding";
 
-/** How far one item is: 0–1 over all its nodes. */
+/** The progress of one item: 0–1 over all its nodes. */
 export type ItemProgress = {
   itemId: number;
   fraction: number;
   phase: ProgressPhase;
-  /** The newest small picture as data URL, once there was one. */
+  /** The latest preview image as a data URL, if any. */
   preview: string | null;
 };
 
@@ -18,14 +18,14 @@ export type InvocationEvent = "invocation_started" | "invocation_progress" | "in
 
 type Span = { from: number; to: number; phase: ProgressPhase };
 
-/** Denoising carries the time: other nodes are a moment before and after it. */
+/** Denoising takes most of the time; the other nodes are short. */
 const preparing: Span = { from: 0, to: 0, phase: "preparing" };
 const spans: ReadonlyMap<string, Span> = new Map([
   ["denoise", { from: 0.05, to: 0.95, phase: "denoising" }],
   [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
 ]);
 
-/** InvokeAI's are some 10 KiB; a larger one is left out, as it is sent again with each change. */
+/** InvokeAI's previews are about 10 KiB. Larger ones are dropped, as each change sends the preview again. */
 const maxPreviewChars = 32 * 1024;
 
 const StatusChanged = Type.Object({
@@ -45,15 +45,15 @@ const Invocation = Type.Object({
 });
 
 /**
- * Makes one account of a batch out of socket events, which a server without users sends twice, the
- * second time without the picture, and which may come out of order.
+ * Derives the progress of a batch from socket events. A server without accounts may send each twice, the second one without
+ * the preview, and they may arrive out of order.
  */
 export function createProgressReader(batchId: string) {
   const items = new Map<number, ItemProgress>();
   const states = new Map<number, { sequence: number; status: string }>();
 
   return {
-    /** Whether `queue_item_status_changed` tells of a state of this batch that was not known. */
+    /** Whether a `queue_item_status_changed` event has a new status of an item of this batch. */
     takeStatus(payload: unknown): boolean {
       if (!Value.Check(StatusChanged, payload) || payload.batch_id !== batchId) return false;
       const known = states.get(payload.item_id);
@@ -64,7 +64,7 @@ export function createProgressReader(batchId: string) {
       return true;
     },
 
-    /** Where an item of this batch now is; undefined when the event moves nothing. */
+    /** The new progress of an item of this batch; undefined when the event changes nothing. */
     takeInvocation(event: InvocationEvent, payload: unknown): ItemProgress | undefined {
       if (!Value.Check(Invocation, payload) || payload.batch_id !== batchId) return undefined;
       const itemId = payload.item_id;

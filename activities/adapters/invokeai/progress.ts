@@ -1,5 +1,5 @@
 import { createProgressReader, type InvocationEvent, type ItemProgress } from "./progress-reader";
-import { openSocket, type SocketPlace } from "./socket";
+import { openSocket, type SocketTarget } from "./socket";
 
 export type { ItemProgress, ProgressPhase } from "./progress-reader";
 
@@ -11,20 +11,19 @@ const invocationEvents: readonly InvocationEvent[] = [
 
 export type ProgressSubscription = {
   batchId: string;
-  /** An item moved on; the fraction of one item never falls. */
+  /** An item made progress; the fraction of an item never decreases. */
   onProgress: (progress: ItemProgress) => void;
-  /** An item changed its state, or something may have been missed. */
+  /** An item changed its status, or events may have been missed. */
   onChange: () => void;
   signal: AbortSignal;
 };
 
 /**
- * Listens to one batch on InvokeAI's socket until `signal` ends it. A hint only: nothing is
- * replayed, cancelled items say nothing, and where no socket can be had there is silence, never an
- * error. The queue's REST routes hold the truth; `onChange` says when to look there at once.
- * Callbacks must not throw.
+ * Listens to one batch on InvokeAI's socket until `signal` aborts. Only a hint: nothing is replayed, cancelled items send no
+ * event, and without a connection there are no events and no error. The queue's REST routes are authoritative; `onChange`
+ * says when to poll them at once. Callbacks must not throw.
  */
-export function subscribeProgress(subscription: ProgressSubscription & SocketPlace): void {
+export function subscribeProgress(subscription: ProgressSubscription & SocketTarget): void {
   const { batchId, onProgress, onChange, signal } = subscription;
   if (signal.aborted) return;
   const reader = createProgressReader(batchId);
@@ -32,7 +31,7 @@ export function subscribeProgress(subscription: ProgressSubscription & SocketPla
 
   socket.on("connect", () => {
     socket.emit("subscribe_queue", { queue_id: "default" });
-    // Whatever happened before is not repeated.
+    // Earlier events are not repeated.
     onChange();
   });
   socket.on("queue_item_status_changed", (payload: unknown) => {

@@ -52,7 +52,7 @@ export function createQueueCalls(http: Http) {
   const getItem = async (itemId: number, signal?: AbortSignal): Promise<BatchItem> =>
     parseItem(await http.readJson({ path: `${queuePath}/i/${itemId}` }, signal));
 
-  /** One by one among the newest: the list as a whole fails on a single item that cannot be loaded. */
+  /** Reads the newest items one by one: the list fails as a whole if a single item cannot be loaded. */
   async function findItemsOneByOne(batchId: string, signal?: AbortSignal): Promise<BatchItems> {
     const { total } = await getBatchStatus(batchId, signal);
     const request = { path: `${queuePath}/item_ids`, query: { order_dir: "DESC" } };
@@ -70,7 +70,7 @@ export function createQueueCalls(http: Http) {
         if (!isGone) unreadable += 1;
       }
     }
-    // Whose an item is that cannot be loaded is not told: no more of them are ours than are missing.
+    // The server does not say which batch an unreadable item belongs to; at most the missing ones are ours.
     return { items: items.sort(byId), unreadable: Math.min(unreadable, total - items.length) };
   }
 
@@ -78,14 +78,14 @@ export function createQueueCalls(http: Http) {
     getBatchStatus,
 
     /**
-     * @throws ProviderError `missing` when it was pruned or deleted
+     * @throws ProviderError `missing` when the item was pruned or deleted
      */
     getItem,
 
     /**
-     * Sends a batch of one item per slot, once: never repeated here, nor held up by a login.
-     * The server does not know a batch id twice sent, so a caller makes sure of once.
-     * @throws ProviderError; `isOutcomeUnknown` says whether the batch may be there all the same
+     * Sends a batch with one item per slot, once: neither repeated nor delayed by a login here.
+     * The server does not detect a duplicate batch id, so callers must ensure that it is sent once.
+     * @throws ProviderError; `isOutcomeUnknown` says whether the batch may have been accepted anyway
      */
     async enqueueBatch(batch: WireBatch, signal?: AbortSignal): Promise<EnqueueAnswer> {
       const json = { prepend: false, batch: toWireBatch(batch) };
@@ -100,7 +100,7 @@ export function createQueueCalls(http: Http) {
 
     /** The items of a batch, oldest first. */
     async listBatchItems(batchId: string, signal?: AbortSignal): Promise<BatchItems> {
-      // Our batches carry their id as destination, which is the only filter that the server has.
+      // Our batches have their id as destination, the only filter that the server offers.
       const query = { destination: batchId };
       const request = { path: `${queuePath}/list_all`, query, maxBytes: itemsMaxBytes };
       let answer: unknown;
@@ -115,8 +115,8 @@ export function createQueueCalls(http: Http) {
     },
 
     /**
-     * Cancels what is pending and what runs; a running item ends at its next step and may still
-     * save an image. Repeating it does no harm. The number does not always count the running item.
+     * Cancels pending and running items; a running item ends at its next step and may still save an image. Idempotent. The
+     * number does not always include the running item.
      */
     async cancelBatch(batchId: string, signal?: AbortSignal): Promise<{ cancelled: number }> {
       const path = `${queuePath}/cancel_by_batch_ids`;
@@ -131,8 +131,10 @@ export function createQueueCalls(http: Http) {
       return {
         pending: queue.pending,
         inProgress: queue.in_progress,
+        ended: queue.completed + queue.failed + queue.canceled,
+        currentBatchId: queue.batch_id ?? null,
         isProcessorRunning: processor.is_started,
-        isFinishingStray: processor.is_processing && queue.in_progress === 0,
+        isFinishingRemovedItem: processor.is_processing && queue.in_progress === 0,
       };
     },
   };
@@ -152,8 +154,8 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * Seed and slot are the only data that differ between items. Both are checked whole numbers: a
- * value that the server cannot load later is accepted, and then blocks its queue for everybody.
+ * Seed and slot are the only data that differ between items. Both are checked to be integers: the server accepts values
+ * that it cannot load later, and such an item blocks its queue for all clients.
  */
 function toWireBatch(batch: WireBatch) {
   const { batchId, graph, slots } = batch;
@@ -162,7 +164,7 @@ function toWireBatch(batch: WireBatch) {
     throw new AppError({
       kind: "invalid",
       code: "invokeai_graph_error",
-      message: `Ask for at least one image, each with a seed from 0 to ${maxSeed}.`,
+      message: `Request at least one image, each with a seed from 0 to ${maxSeed}.`,
     });
   }
   const datum = (node: string, items: number[]) => ({
@@ -175,7 +177,7 @@ function toWireBatch(batch: WireBatch) {
     origin: "photo-gallery",
     destination: batchId,
     runs: 1,
-    // One group: the two lists run side by side, not as a product.
+    // One group: the two lists are zipped, not combined as a product.
     data: [
       [
         datum(

@@ -1,45 +1,47 @@
 import { io, type Socket } from "socket.io-client";
 import type { HttpLogin } from "../http";
 
-/** Between two tries of a socket that was turned away. */
-const turnedAwayMs = 5_000;
+/** Before reconnecting after the server has refused the connection. */
+const refusedRetryMs = 5_000;
 
-/** A server's socket, as long as `signal` lets it. */
-export type SocketPlace = { baseUrl: string; login?: HttpLogin; signal: AbortSignal };
+/** The socket of a server, open until `signal` aborts. */
+export type SocketTarget = { baseUrl: string; login?: HttpLogin; signal: AbortSignal };
 
 /**
- * A connection to InvokeAI's socket that comes back by itself. Nothing is replayed: whenever it connects, something may
- * have been missed. Where no socket can be had there is silence, never an error.
+ * A connection to InvokeAI's socket that reconnects by itself. Nothing is replayed: events may have been missed before each
+ * connect. If no connection is possible, there are no events and no error.
  */
-export function openSocket({ baseUrl, login, signal }: SocketPlace): Socket {
+export function openSocket({ baseUrl, login, signal }: SocketTarget): Socket {
   const url = new URL(baseUrl);
   const socket = io(url.origin, {
     path: `${url.pathname.replace(/\/+$/, "")}/ws/socket.io`,
     // The server's long polling fails after the handshake.
     transports: ["websocket"],
-    // A connection of its own: a shared one would end with the first of its users.
+    // Not shared: a shared connection would close with its first user.
     forceNew: true,
     reconnectionDelay: 500,
     reconnectionDelayMax: 5_000,
-    // Asked for at each connection: the last token may hold no longer.
+    // Read at each connect: the previous token may have expired.
     auth: (send) =>
       void findToken(login).then((found) => send(found === undefined ? {} : { token: found })),
   });
-  let again: ReturnType<typeof setTimeout> | undefined;
+  let retry: ReturnType<typeof setTimeout> | undefined;
 
   socket.on("disconnect", (reason) => {
-    // The only ending after which the client does not come back by itself.
+    // The only disconnect after which the client does not reconnect by itself.
     if (reason === "io server disconnect" && !signal.aborted) socket.connect();
   });
   socket.on("connect_error", () => {
-    // Turned away by the server itself, after which the client does not come back: its token may have
-    // run out. Whoever calls a route meanwhile sees to another.
-    if (!socket.active && !signal.aborted) again = setTimeout(() => socket.connect(), turnedAwayMs);
+    // After a refusal by the server the client does not reconnect by itself. The token may have expired; a REST call in
+    // between fetches a new one.
+    if (!socket.active && !signal.aborted) {
+      retry = setTimeout(() => socket.connect(), refusedRetryMs);
+    }
   });
   signal.addEventListener(
     "abort",
     () => {
-      clearTimeout(again);
+      clearTimeout(retry);
       socket.disconnect();
     },
     { once: true },
@@ -47,7 +49,7 @@ export function openSocket({ baseUrl, login, signal }: SocketPlace): Socket {
   return socket;
 }
 
-/** Without a token the socket is tried all the same: its silence is borne. */
+/** Without a token the socket is tried anyway: its failure is no error. */
 async function findToken(login: HttpLogin | undefined): Promise<string | undefined> {
   const authorization = await login?.authorization().catch(() => undefined);
   return authorization?.replace(/^Bearer /, "");

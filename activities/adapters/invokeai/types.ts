@@ -1,6 +1,6 @@
 import type { GenerationFailure } from "./errors";
 
-/** What a graph needs to name a model; all five fields are required by the server. */
+/** Identifies a model in a graph; the server requires all five fields. */
 export type ModelIdentifier = {
   key: string;
   hash: string;
@@ -9,13 +9,13 @@ export type ModelIdentifier = {
   type: string;
 };
 
-/** A model that pictures are made with. */
+/** A model that images are generated with. */
 export type MainModel = ModelIdentifier & { format: string; variant: string | null };
 
-/** One installed model. `key` is this server's own, `hash` the same on every server. */
+/** One installed model. `key` is specific to this server, `hash` is the same on every server. */
 export type InvokeAiModel = MainModel & {
   description: string | null;
-  /** What its owner set; each may be open. */
+  /** Defaults set in InvokeAI; null: not set. */
   settings: {
     width: number | null;
     height: number | null;
@@ -27,13 +27,13 @@ export type InvokeAiModel = MainModel & {
   };
 };
 
-/** One image to make: its place in the step and its seed, both whole numbers from 0 to 2³²−1. */
+/** One requested image: its index in the step and its seed, both integers from 0 to 2³²−1. */
 export type BatchSlot = { index: number; seed: number };
 
-/** What the server took: fewer than requested means that its queue is full. */
+/** How many items the server accepted: fewer than requested means that its queue is full. */
 export type EnqueueAnswer = { requested: number; enqueued: number };
 
-/** Counters of a batch; all zero for one that was never there, or is pruned or cleared. */
+/** Counters of a batch; all zero if it never existed, or was pruned or cleared. */
 export type BatchStatus = {
   total: number;
   pending: number;
@@ -46,7 +46,7 @@ export type BatchStatus = {
 /** `cancelled` without a request of ours means that the server was restarted. */
 export type ItemStatus = "pending" | "in_progress" | "completed" | "failed" | "cancelled";
 
-/** One image of a batch in the making. */
+/** One image of a batch. */
 export type BatchItem = {
   itemId: number;
   batchId: string;
@@ -56,9 +56,9 @@ export type BatchItem = {
   sessionId: string;
   slotIndex: number | null;
   seed: number | null;
-  /** The output's image; a failed or cancelled item may have one too. */
+  /** The output image; a failed or cancelled item may have one too. */
   imageName: string | null;
-  /** Some node's output is there; a cancelled item gets them when its run has really stopped. */
+  /** Any node has an output; a cancelled item gets its outputs only once it has really stopped. */
   hasResults: boolean;
   failure: GenerationFailure | null;
   createdAt: Date;
@@ -68,7 +68,10 @@ export type BatchItem = {
 
 export type BatchItems = {
   items: BatchItem[];
-  /** Items of the batch that the server counts but cannot read: they never run and block its queue until the batch is cancelled. */
+  /**
+   * Items of the batch that the server counts but cannot load: they never run and block its queue until the batch is
+   * cancelled.
+   */
   unreadable: number;
 };
 
@@ -77,19 +80,23 @@ export type StoredImage = {
   width: number;
   height: number;
   isIntermediate: boolean;
-  /** The item's session, for an image that a graph made. */
+  /** The item's session, for a generated image. */
   sessionId: string | null;
   createdAt: Date;
 };
 
-/** A picture of a batch, by its own account. */
+/** An image of a batch, according to its metadata. */
 export type BatchImage = { imageName: string; seed: number };
 
-/** The whole server's queue, of every client. */
+/** The server's whole queue, for all clients. */
 export type QueueStatus = {
   pending: number;
   inProgress: number;
+  /** Items that have ended in any state and were not pruned. */
+  ended: number;
+  /** The batch of the running item. */
+  currentBatchId: string | null;
   isProcessorRunning: boolean;
-  /** It works on something that its queue no longer counts: cancelled or deleted meanwhile, and not interruptible. */
-  isFinishingStray: boolean;
+  /** It still works on an item that its queue no longer counts: cancelled or deleted, but not interruptible. */
+  isFinishingRemovedItem: boolean;
 };

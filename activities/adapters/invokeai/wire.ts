@@ -3,13 +3,13 @@ import { Value } from "@sinclair/typebox/value";
 import { broken } from "../http-failures";
 import { markKey } from "./graphs/placement";
 
-// What the client reads of InvokeAI 6.x answers. Fields that are not listed are ignored, null and
-// absent mean the same, sets of words are open.
+// The parts of InvokeAI 6.x answers that the client reads. Other fields are ignored, null and absent mean the same, and
+// enumerations may have unknown values.
 
 const maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 const count = Type.Integer({ minimum: 0 });
 
-/** `YYYY-MM-DD HH:MM:SS.fff`: UTC without saying so. */
+/** `YYYY-MM-DD HH:MM:SS.fff`: UTC without a zone. */
 const moment = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\d[ T]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?$" });
 
 /** One segment of a path, never `..`. */
@@ -93,7 +93,7 @@ export const Image = Type.Object({
 
 export const ImageList = Type.Object({ items: Type.Array(Image) });
 
-/** What a picture's metadata tell of how it was made; those of other programs tell anything. */
+/** The metadata of our images; those of other clients may hold anything. */
 export const Metadata = Type.Object({
   seed: Type.Integer(),
   [markKey]: Type.String(),
@@ -103,39 +103,46 @@ export const Board = Type.Object({ board_id: Type.String(), board_name: Type.Str
 export const Boards = Type.Array(Board);
 
 export const Queue = Type.Object({
-  queue: Type.Object({ pending: count, in_progress: count }),
+  queue: Type.Object({
+    pending: count,
+    in_progress: count,
+    completed: count,
+    failed: count,
+    canceled: count,
+    batch_id: maybe(Type.String()),
+  }),
   processor: Type.Object({ is_started: Type.Boolean(), is_processing: Type.Boolean() }),
 });
 
 export const AuthStatus = Type.Object({ multiuser_enabled: Type.Boolean() });
 
-/** Tokens are visible ASCII, or they could not be sent back. */
+/** Only visible ASCII: other characters could not be sent in a header. */
 export const LoggedIn = Type.Object({
   token: Type.String({ pattern: "^[\\x21-\\x7e]{1,8192}$" }),
 });
 
 export const Canceled = Type.Object({ canceled: count });
 
-/** @throws ProviderError `broken` when an answer is not of the shape */
+/** @throws ProviderError `broken` when an answer does not match the schema */
 export function parseAnswer<T extends TSchema>(schema: T, answer: unknown): Static<T> {
   if (Value.Check(schema, answer)) return answer;
   const fault = Value.Errors(schema, answer).First();
-  throw broken("invokeai", "answered in a shape that is not known; is it 6.13 or 6.14?", {
+  throw broken("invokeai", "answered in an unknown format; is it 6.13 or 6.14?", {
     cause: new Error(`${fault?.path ?? ""}: ${fault?.message ?? ""}`),
   });
 }
 
-/** Reads one of InvokeAI's times, which are UTC without a zone. */
+/** Parses a time of InvokeAI, which is UTC without a zone. */
 export function parseMoment(text: string): Date {
   return new Date(`${text.replace(" ", "T")}Z`);
 }
 
-/** The detail of a refusal that concerns an item which the server stored but cannot load. */
+/** The detail of an error about an item that the server has stored but cannot load. */
 export const unreadableItem = "the item cannot be loaded";
 
 /**
- * What of a refusal may stand in a log: places and reasons, never the input that is echoed beside
- * them, and of a text only its first words (a Python message with values and paths may follow).
+ * The part of a refusal that may be logged: field paths and reasons, but not the echoed input; of a text only the part
+ * before the first colon (a Python message with values and paths may follow).
  */
 export function readDetail(body: unknown): string | undefined {
   const detail = Value.Check(Refusal, body) ? body.detail : undefined;

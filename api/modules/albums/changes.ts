@@ -1,4 +1,4 @@
-import type { ApiDeps } from "#api/deps";
+import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
 import {
   addAlbumPhotos,
@@ -7,15 +7,15 @@ import {
   lockAlbum,
   moveAlbumPhoto,
   removeAlbumPhotos,
-  updateAlbum,
-} from "#db/queries/albums";
+} from "#db/queries/albums/album-order";
+import { updateAlbum } from "#db/queries/albums/albums";
 import { AppError, invalid, notFound } from "#errors";
-import { distinctIds } from "../../ids";
-import { tidyTitle } from "../../text";
+import { distinctIds } from "../../fields/ids";
+import { tidyTitle } from "../../fields/text";
 
 type Deps = Pick<ApiDeps, "database" | "now">;
 
-/** @throws AppError validation_error when nothing is left of it */
+/** @throws AppError validation_error when the name is blank */
 export function tidyName(given: string): string {
   const name = tidyTitle(given);
   if (name !== null) return name;
@@ -23,8 +23,8 @@ export function tidyName(given: string): string {
 }
 
 /**
- * Makes sure that photos are there, and stay until the transaction ends.
- * @throws AppError not_found when one of them is not there; `path` names it in the body
+ * Makes sure that photos exist and are not in the trash, and that none is deleted until the transaction ends.
+ * @throws AppError not_found when one is missing; `path` is their field in the body
  */
 export async function holdPhotos(tx: Tx, photoIds: string[], path: string): Promise<void> {
   const present = new Set(await holdPresentPhotos(tx, photoIds));
@@ -33,12 +33,12 @@ export async function holdPhotos(tx: Tx, photoIds: string[], path: string): Prom
   throw new AppError({
     kind: "not_found",
     code: "not_found",
-    message: "A photo named in the request is not there; nothing was changed.",
+    message: "A photo named in the request does not exist or is in the trash; nothing was changed.",
     details: { path, missing },
   });
 }
 
-/** Adds photos at the album's end, each once; all of them or, where one is not there, none. */
+/** Adds photos at the end of the album, each once. If one does not exist, none is added. */
 export async function addPhotos(deps: Deps, albumId: string, given: string[]): Promise<void> {
   const photoIds = distinctIds(given);
   await deps.database.db.transaction(async (tx) => {
@@ -53,7 +53,7 @@ export async function removePhotos(deps: Deps, albumId: string, photoIds: string
   );
 }
 
-/** Puts a photo behind another one of the album; null: to the front. */
+/** Moves a photo behind another one of the album; null: to the front. */
 export async function movePhoto(
   deps: Deps,
   params: { albumId: string; photoId: string; afterPhotoId: string | null },
@@ -75,7 +75,7 @@ function notInAlbum(): AppError {
   return new AppError({
     kind: "not_found",
     code: "not_found",
-    message: "The photo to put it behind is not in this album.",
+    message: "The photo of after_photo_id is not in this album; name one that is.",
     details: { path: "after_photo_id" },
   });
 }

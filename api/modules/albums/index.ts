@@ -1,25 +1,27 @@
-import { Elysia, t } from "elysia";
-import {
-  countAlbums,
-  deleteAlbum,
-  findAlbumView,
-  insertAlbum,
-  listAlbumViews,
-  updateAlbum,
-} from "#db/queries/albums";
-import { listOriginals } from "#db/queries/originals";
-import { albumExists } from "#db/queries/photos";
+import { t } from "elysia";
+import { deleteAlbum, insertAlbum, updateAlbum } from "#db/queries/albums/albums";
+import { countAlbums, findAlbumView, listAlbumViews } from "#db/queries/albums/album-views";
+import { listOriginals } from "#db/queries/photos/originals";
+import { albumExists } from "#db/queries/photos/photos";
 import { notFound } from "#errors";
-import { timeKeys, timePlace } from "../../cursor";
+import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
-import { tidyTitle } from "../../text";
-import { zipDetail } from "../../zip-answer";
-import { photoSchema, photoToWire } from "../photos/model";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import {
+  answerJson,
+  type List,
+  listBody,
+  listOf,
+  pageOf,
+  pageQuery,
+  readPage,
+} from "../../lists/lists";
+import { tidyTitle } from "../../fields/text";
+import { zipDetail } from "../../http/responses/zip-answer";
+import { type PhotoBody, photoSchema, photoToWire } from "../photos/model";
 import { answerOriginalsZip } from "../photos/originals";
-import { readAlbumPage } from "../../album-page";
+import { createModule } from "../../http/module";
 import { addPhotos, holdPhotos, movePhoto, removePhotos, tidyName } from "./changes";
 import {
   albumBody,
@@ -31,10 +33,11 @@ import {
   moveBody,
   photoIdsBody,
 } from "./model";
+import { readAlbumPage } from "./photo-page";
 
 const done = { 204: t.Void() };
 
-/** Albums: photos in an order of the owner's. */
+/** Albums: photos in an order that the owner chooses. */
 export function createAlbumsModule(deps: ApiDeps) {
   const { db } = deps.database;
 
@@ -55,24 +58,27 @@ export function createAlbumsModule(deps: ApiDeps) {
     response: { ...done, ...faults(404) },
   };
 
-  return new Elysia({
+  return createModule({
     name: "albums",
     prefix: "/api/v1/albums",
-    normalize: false,
     tags: ["albums"],
   })
+    .use(createIdempotency(deps))
     .get(
       "",
       async ({ query, request }) => {
         const page = pageOf(query);
         const albums = await readPage(page, {
           scope: ["albums"],
-          placeOf: timePlace,
+          parseKeys: parseTimeKeys,
           rows: (part) => listAlbumViews(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countAlbums(db),
         });
-        return answerJson(request, listBody(page, albums, albums.rows.map(albumToWire)));
+        return answerJson<List<typeof albumSchema.static>>(
+          request,
+          listBody(page, albums, albums.rows.map(albumToWire)),
+        );
       },
       {
         query: t.Object(pageQuery()),
@@ -82,34 +88,27 @@ export function createAlbumsModule(deps: ApiDeps) {
     )
     .post(
       "",
-      async ({ body, request, status }) => {
+      async ({ body, once, status }) => {
         const coverPhotoId = body.cover_photo_id ?? null;
         const wanted = {
           name: tidyName(body.name),
           description: tidyTitle(body.description ?? null),
           coverPhotoId,
         };
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/albums",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(wanted),
-          },
-          async (id) => {
-            await db.transaction(async (tx) => {
-              if (coverPhotoId !== null) await holdPhotos(tx, [coverPhotoId], "cover_photo_id");
-              await insertAlbum(tx, { id, ...wanted });
-            });
-            return { status: 201, body: await showAlbum(id) };
-          },
-        );
-        return status(201, answer.body as typeof albumSchema.static);
+        const answer = await once.answer(wanted, async (id) => {
+          await db.transaction(async (tx) => {
+            if (coverPhotoId !== null) await holdPhotos(tx, [coverPhotoId], "cover_photo_id");
+            await insertAlbum(tx, { id, ...wanted });
+          });
+          return { status: 201, body: await showAlbum(id) };
+        });
+        return status(201, answer.body);
       },
       {
         body: albumBody,
         response: { 201: albumSchema, ...faults(404, 409) },
-        detail: { ...createsOnce, summary: "Make an album" },
+        createsOnce: true,
+        detail: { summary: "Create an album" },
       },
     )
     .get("/:id", ({ params }) => showAlbum(params.id), {
@@ -137,7 +136,7 @@ export function createAlbumsModule(deps: ApiDeps) {
         params: albumParams,
         body: albumChange,
         response: { 200: albumSchema, ...faults(404) },
-        detail: { summary: "Change an album; null takes description or cover away" },
+        detail: { summary: "Change an album; null clears the description or the cover" },
       },
     )
     .delete(
@@ -149,7 +148,7 @@ export function createAlbumsModule(deps: ApiDeps) {
       {
         params: albumParams,
         response: { ...done, ...faults(404) },
-        detail: { summary: "Delete an album; its photos stay" },
+        detail: { summary: "Delete an album; its photos are kept" },
       },
     )
     .get(
@@ -165,13 +164,13 @@ export function createAlbumsModule(deps: ApiDeps) {
         ]);
         if (!isThere) throw notFound("album");
         const items = photos.rows.map(({ photo }) => photoToWire(photo));
-        return answerJson(request, listBody(page, photos, items));
+        return answerJson<List<PhotoBody>>(request, listBody(page, photos, items));
       },
       {
         params: albumParams,
         query: t.Object(pageQuery()),
         response: { 200: listOf(photoSchema), ...faults(404) },
-        detail: { summary: "An album's photos, in its order" },
+        detail: { summary: "An album's photos, in album order" },
       },
     )
     .get(
@@ -187,7 +186,10 @@ export function createAlbumsModule(deps: ApiDeps) {
         detail: zipDetail("A zip of the album's originals"),
       },
     )
-    .post("/:id/photos", add, { ...addRoute, detail: { summary: "Add photos at the end" } })
+    .post("/:id/photos", add, {
+      ...addRoute,
+      detail: { summary: "Add photos at the end of the album" },
+    })
     .post("/:id/photos/batch", add, {
       ...addRoute,
       detail: { summary: "The same as POST /albums/{id}/photos" },
@@ -202,7 +204,7 @@ export function createAlbumsModule(deps: ApiDeps) {
         params: albumParams,
         body: photoIdsBody,
         response: { ...done, ...faults(404) },
-        detail: { summary: "Take photos out of the album" },
+        detail: { summary: "Remove photos from the album" },
       },
     )
     .patch(
@@ -219,7 +221,7 @@ export function createAlbumsModule(deps: ApiDeps) {
         params: albumPhotoParams,
         body: moveBody,
         response: { ...done, ...faults(404) },
-        detail: { summary: "Put a photo behind another one, or with null to the front" },
+        detail: { summary: "Move a photo behind another one, or with null to the front" },
       },
     );
 }

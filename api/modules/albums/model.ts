@@ -1,5 +1,5 @@
 import { type Static, t } from "elysia";
-import type { AlbumView } from "#db/queries/albums";
+import type { AlbumView } from "#db/queries/albums/album-views";
 import { photoToWire } from "../photos/model";
 
 const uuid = t.String({ format: "uuid" });
@@ -7,7 +7,7 @@ const moment = t.String({ format: "date-time" });
 const strict = { additionalProperties: false };
 const name = t.String({ minLength: 1, maxLength: 200, description: "Trimmed, NFC" });
 const description = t.Nullable(t.String({ maxLength: 2_000 }));
-/** As many as a person can mark in one go. */
+/** As many as a person can select at once. */
 const maxPhotosAtOnce = 500;
 
 export const albumParams = t.Object({ id: uuid });

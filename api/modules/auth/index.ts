@@ -1,45 +1,43 @@
-import { Elysia, t } from "elysia";
+import { t } from "elysia";
 import { conflict } from "#errors";
-import { isOwnersToken, wrongToken } from "../../auth";
-import { isSecure } from "../../cookie";
-import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { createGuessLimit } from "../../guesses";
-import { createOwnerSessions, sessionCookie, sessionSeconds } from "../../owner-session";
-import { peerOf } from "../../peer";
-import { openRoute } from "../../route-table";
+import { isOwnersToken, wrongToken } from "../../http/auth";
+import { type Client, senderOf } from "../../http/client";
+import { isSecure } from "../../http/cookie";
+import type { RouteDeps } from "../../deps";
+import { faults } from "../../http/error-body";
+import { createModule } from "../../http/module";
+import { sessionCookie, sessionSeconds } from "../../http/owner-session";
+import { openRoute } from "../../http/routes";
 
 const setCookie = {
-  "Set-Cookie": { description: "The session's cookie", schema: { type: "string" as const } },
+  "Set-Cookie": { description: "The session cookie", schema: { type: "string" as const } },
 };
 
-/** A browser's session: a cookie in place of the token, for images and event streams, which carry no header. */
-export function createAuthModule(deps: ApiDeps) {
-  const sessions = createOwnerSessions(deps);
-  const guesses = createGuessLimit(deps.database);
+/** Browser sessions: a cookie replaces the token, since requests for images and event streams cannot carry it. */
+export function createAuthModule(deps: RouteDeps) {
+  const { ownerSessions, loginAttempts } = deps;
 
-  function cookieWith(request: Request, value: string, maxAgeSeconds: number): string {
-    const secure = isSecure(request, deps.config) ? "; Secure" : "";
+  function cookieWith(client: Client, value: string, maxAgeSeconds: number): string {
+    const secure = isSecure(client, deps.config) ? "; Secure" : "";
     return `${sessionCookie}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
   }
 
-  return new Elysia({
+  return createModule({
     name: "auth",
     prefix: "/api/v1/auth/session",
-    normalize: false,
     tags: ["service"],
   })
     .post(
       "",
-      async ({ body, request, set }) => {
+      async ({ body, incoming: { client }, set }) => {
         const { apiToken } = deps.config.secrets;
         if (apiToken === null) {
-          throw conflict("No API_TOKEN is set on this server: it asks nobody for one.");
+          throw conflict("No API_TOKEN is set on this server; send requests without a token.");
         }
-        const address = peerOf(request);
-        await guesses.count({ secret: `owner from ${address}`, address });
+        const address = senderOf(client);
+        await loginAttempts.count({ secret: `owner from ${address}`, address });
         if (!isOwnersToken(body.token, apiToken)) throw wrongToken();
-        set.headers["set-cookie"] = cookieWith(request, await sessions.open(), sessionSeconds);
+        set.headers["set-cookie"] = cookieWith(client, ownerSessions.open(), sessionSeconds);
         set.headers["cache-control"] = "no-store";
         set.status = 204;
       },
@@ -51,25 +49,25 @@ export function createAuthModule(deps: ApiDeps) {
         response: { 204: t.Void(), ...faults(401, 409, 429) },
         detail: {
           ...openRoute,
-          summary: "Give the owner's token for a cookie that stands for it",
+          summary: "Sign in: exchange the owner's token for a session cookie",
           description:
-            "For browsers, which send no header with images and event streams. The cookie is kept from scripts, goes to no other site, lasts 30 days, and is void when the token changes. 409 when the server has no token.",
+            "For browsers, which cannot send a header with requests for images and event streams. The cookie is HttpOnly and SameSite=Strict and lasts 30 days. It becomes invalid when the token changes. 409 if the server has no token.",
           responses: { 204: { description: "The cookie is set", headers: setCookie } },
         },
       },
     )
     .delete(
       "",
-      ({ request, set }) => {
-        set.headers["set-cookie"] = cookieWith(request, "", 0);
+      ({ incoming, set }) => {
+        set.headers["set-cookie"] = cookieWith(incoming.client, "", 0);
         set.status = 204;
       },
       {
         response: { 204: t.Void() },
         detail: {
           ...openRoute,
-          summary: "Leave: the browser forgets the cookie",
-          responses: { 204: { description: "The cookie is taken back", headers: setCookie } },
+          summary: "Sign out: clear the session cookie",
+          responses: { 204: { description: "The cookie is cleared", headers: setCookie } },
         },
       },
     );

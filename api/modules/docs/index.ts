@@ -1,8 +1,8 @@
-import { Elysia } from "elysia";
 import { notFound } from "#errors";
-import { openRoute } from "../../route-table";
+import { openRoute } from "../../http/routes";
+import { createModule } from "../../http/module";
 
-/** Swagger UI sets styles inline; scripts and everything else come from here only. */
+/** Swagger UI needs inline styles; scripts and everything else are loaded from this server only. */
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -23,10 +23,10 @@ const start = `SwaggerUIBundle({ url: "/docs/json", dom_id: "#swagger-ui", deepL
 
 const assets = new Set(["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"]);
 
-/** Swagger UI with all it loads from this server, and the document it shows. */
+/** Swagger UI with its assets, and the OpenAPI document. */
 export function createDocsModule(document: () => Promise<unknown>) {
   const detail = { ...openRoute, hide: true };
-  return new Elysia({ name: "docs", prefix: "/docs", normalize: false })
+  return createModule({ name: "docs", prefix: "/docs", normalize: false })
     .get("", () => html(page), { detail })
     .get("/json", async () => Response.json(await document()), { detail })
     .get("/assets/start.js", () => script(start), { detail })

@@ -1,13 +1,13 @@
 const headers = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache, no-transform",
-  // A proxy that gathers the answer before it passes it on would hold every message back.
+  // A proxy that buffers the response would delay every message.
   "x-accel-buffering": "no",
 };
 
 /**
- * A stream of text made as it is read: `open` is called with a signal that is aborted when the client is gone or the
- * server closes, and not before somebody reads.
+ * A text stream, produced as it is read. `open` is called at the first read; its signal is aborted when the client
+ * disconnects or one of `until` is aborted.
  */
 export function answerStream(
   open: (signal: AbortSignal) => AsyncGenerator<string>,
@@ -31,7 +31,7 @@ export function answerStream(
         await messages?.return(undefined);
       },
     },
-    // Nothing is made ahead of the client.
+    // No message is produced before the client reads.
     { highWaterMark: 0 },
   );
   return new Response(body, { headers });

@@ -1,41 +1,46 @@
 import { openEventChannel } from "#db/event-channel";
-import { type LiveStep, listLiveSteps } from "#db/queries/generation-views";
+import { type LiveStep, listLiveSteps } from "#db/queries/generation/step-views";
+import { findWaits } from "#db/queries/line/line";
 import type { ApiDeps } from "../../deps";
 
-/** Readers look by themselves this often: an announcement is a wake-up only and may be lost. */
-const pollMs = 5_000;
-/** As long as there is progress to be made it is looked at this often, also when nothing is announced. */
+/** Subscribers poll this often: a notification is only a wake-up and may be lost. */
+const wakeMs = 5_000;
+/** While steps are live, their progress is polled this often, even without a notification. */
 const progressMs = 1_000;
+/** Each change of turn moves every waiting step: positions are read at most this often. */
+const positionsMs = 2_000;
 
-/** Who reads; `sessionId` null: of all sessions. */
+/** A stream that reads the feed; `sessionId` null: all sessions. */
 type Subscriber = {
   sessionId: string | null;
-  /** The events table may hold more. */
+  /** Called when the events table may have new rows. */
   onWake: () => void;
-  /** The live steps as they are now. */
+  /** Called with the current state of the live steps. */
   onLive: (steps: LiveStep[]) => void;
 };
 
 export type Feed = { subscribe(subscriber: Subscriber): () => void };
 
-/** What all streams of a process share: one listening connection, one look at the progress. Nothing runs without a subscriber. */
+/** Shared by all streams of a process: one LISTEN connection and one poll of progress. Idle without subscribers. */
 export function createFeed({ config, database, log }: ApiDeps): Feed {
   const subscribers = new Set<Subscriber>();
   let running: { close(): void } | undefined;
-  let isLooking = false;
+  let waits: Awaited<ReturnType<typeof findWaits>> = new Map();
+  let waitsReadAt = -Infinity;
+  let isPolling = false;
   let isChanged = false;
-  let nextLook: ReturnType<typeof setTimeout> | undefined;
+  let nextPoll: ReturnType<typeof setTimeout> | undefined;
 
   function start() {
     const channel = openEventChannel(config.secrets.databaseUrl, {
       onEvents: wakeAll,
-      onProgress: () => void look(),
+      onProgress: () => void pollProgress(),
     });
-    const poll = setInterval(wakeAll, pollMs);
+    const wakeTimer = setInterval(wakeAll, wakeMs);
     return {
       close() {
-        clearInterval(poll);
-        clearTimeout(nextLook);
+        clearInterval(wakeTimer);
+        clearTimeout(nextPoll);
         void channel.close();
       },
     };
@@ -43,47 +48,56 @@ export function createFeed({ config, database, log }: ApiDeps): Feed {
 
   function wakeAll(): void {
     for (const subscriber of subscribers) subscriber.onWake();
-    void look();
+    void pollProgress();
   }
 
-  /** One look at a time; what changes meanwhile is seen by another one right after it. */
-  async function look(): Promise<void> {
+  /** One poll at a time. A change during a poll causes another one right after it. */
+  async function pollProgress(): Promise<void> {
     isChanged = true;
-    if (isLooking) return;
-    isLooking = true;
-    clearTimeout(nextLook);
+    if (isPolling) return;
+    isPolling = true;
+    clearTimeout(nextPoll);
     try {
       while (isChanged && subscribers.size > 0) {
         isChanged = false;
-        await lookOnce();
+        await readProgress();
       }
     } catch (error) {
-      // Looked at again with the next wake-up.
+      // The next wake-up polls again.
       log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "progress not read");
     } finally {
-      isLooking = false;
+      isPolling = false;
     }
   }
 
-  async function lookOnce(): Promise<void> {
+  async function readWaits() {
+    if (performance.now() - waitsReadAt >= positionsMs) {
+      waits = await findWaits(database.db);
+      waitsReadAt = performance.now();
+    }
+    return waits;
+  }
+
+  async function readProgress(): Promise<void> {
     const watched = [...subscribers].map((subscriber) => subscriber.sessionId);
     const ids = watched.filter((id) => id !== null);
     const live = await listLiveSteps(
       database.db,
       ids.length < watched.length ? "all" : [...new Set(ids)],
+      readWaits,
     );
     for (const { sessionId, onLive } of subscribers) {
       onLive(live.filter((step) => sessionId === null || step.sessionId === sessionId));
     }
-    clearTimeout(nextLook);
-    if (live.length > 0 && running) nextLook = setTimeout(() => void look(), progressMs);
+    clearTimeout(nextPoll);
+    if (live.length > 0 && running) nextPoll = setTimeout(() => void pollProgress(), progressMs);
   }
 
   return {
     subscribe(subscriber) {
       subscribers.add(subscriber);
       running ??= start();
-      void look();
+      void pollProgress();
       return () => {
         subscribers.delete(subscriber);
         if (subscribers.size > 0) return;

@@ -1,4 +1,4 @@
-import type { LiveStep } from "#db/queries/generation-views";
+import type { LiveStep } from "#db/queries/generation/step-views";
 import type { EventRow } from "#db/schema/events";
 import { progressToWire } from "../generation/progress";
 
@@ -8,7 +8,7 @@ export function toFrame(message: { id?: number; event: string; data: unknown }):
   return `${id}event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`;
 }
 
-/** How soon a client that lost the stream asks for it again; also the first bytes, so that it knows it is connected. */
+/** The delay before a client reconnects. Sent first, so that a client sees that it is connected. */
 export const greeting = "retry: 1000\n\n";
 
 export const keepAlive = ": still here\n\n";
@@ -25,7 +25,7 @@ export function eventFrame(row: EventRow): string {
   });
 }
 
-/** Progress as it is; without an id, since it is no transition and is not repeated to who was away. */
+/** Current progress. It has no id, because it is not stored and not replayed after a reconnect. */
 export function progressFrame(step: LiveStep): string {
   return toFrame({
     event: "step.progress",

@@ -1,14 +1,12 @@
-import { Elysia, t } from "elysia";
-import { findBackend } from "#db/queries/backends";
-import {
-  findSessionView,
-  findStepView,
-  listLiveSteps,
-  listStepViews,
-} from "#db/queries/generation-views";
+import { t } from "elysia";
+import { getPlaceInForce } from "#db/queries/backends/in-force";
+import { findSessionView } from "#db/queries/generation/session-views";
+import { listLiveStepViews, listStepViews } from "#db/queries/generation/step-views";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
+import type { EdgeLimits } from "../../http/edge-limits";
+import { faults } from "../../http/error-body";
+import { createModule } from "../../http/module";
 import { sessionToWire } from "../generation/session-model";
 import { stepStatusToWire } from "../generation/step-model";
 import { answerStream } from "./answer";
@@ -16,12 +14,12 @@ import { createFeed } from "./feed";
 import { describeKinds } from "./kinds";
 import { streamEvents, type StreamRequest } from "./stream";
 
-/** A client of a longer session reads the rest of its steps from their list. */
+/** In a longer session, clients read the remaining steps from the list of steps. */
 const stepsInSnapshot = 500;
 
 const stream = {
   200: {
-    description: "The events, as long as the client stays",
+    description: "The events, until the client disconnects",
     content: {
       "text/event-stream": {
         schema: { type: "string" as const },
@@ -32,15 +30,18 @@ const stream = {
   },
 };
 
-/** What happens, as it happens. */
-export function createEventsModule(deps: ApiDeps) {
+/** Event streams. */
+export function createEventsModule(
+  deps: ApiDeps,
+  { keepAliveMs }: Pick<EdgeLimits, "keepAliveMs">,
+) {
   const feed = createFeed(deps);
   const { db } = deps.database;
 
   function answer(request: Request, wanted: Pick<StreamRequest, "sessionId" | "snapshot">) {
     const lastEventId = request.headers.get("last-event-id");
     return answerStream(
-      (signal) => streamEvents(deps, feed, { ...wanted, lastEventId, signal }),
+      (signal) => streamEvents(deps, feed, { ...wanted, lastEventId, keepAliveMs, signal }),
       [request.signal, deps.closing],
     );
   }
@@ -56,16 +57,15 @@ export function createEventsModule(deps: ApiDeps) {
   }
 
   async function showEverything() {
-    const backend = await findBackend(db, "local");
-    const live = await listLiveSteps(db, "all");
-    const steps = await Promise.all(live.map(({ id }) => findStepView(db, id)));
+    const { connected } = await getPlaceInForce(db);
+    const steps = await listLiveStepViews(db);
     return {
-      backend: { connected: backend?.connected ?? false },
-      steps: steps.filter((step) => step !== undefined).map(stepStatusToWire),
+      backend: { connected },
+      steps: steps.map(stepStatusToWire),
     };
   }
 
-  return new Elysia({ name: "events", prefix: "/api/v1", normalize: false, tags: ["events"] })
+  return createModule({ name: "events", prefix: "/api/v1", tags: ["events"] })
     .get(
       "/generation/sessions/:id/events",
       async ({ params, request }) => {
@@ -78,8 +78,8 @@ export function createEventsModule(deps: ApiDeps) {
         response: faults(404),
         detail: {
           responses: stream,
-          summary: "What happens in a session, as server-sent events",
-          description: `New here: a \`snapshot\`, then what follows. With \`Last-Event-ID\`: all that was missed, for 7 days; older, \`reset\` and a snapshot. \`step.progress\` comes without an id. The \`data\` of each has \`session_id\`, \`created_at\` and:\n\n${describeKinds("session", "step", "photo")}`,
+          summary: "Events of a session, as server-sent events",
+          description: `A new client gets a \`snapshot\`, then each event as it happens. A client that sends \`Last-Event-ID\` gets the events since then. Events are kept for 7 days; if the id is older, the client gets \`reset\` and a snapshot. \`step.progress\` has no id. The \`data\` of the following events has \`session_id\`, \`created_at\` and:\n\n${describeKinds("session", "step", "photo")}`,
         },
       },
     )
@@ -89,8 +89,8 @@ export function createEventsModule(deps: ApiDeps) {
       {
         detail: {
           responses: stream,
-          summary: "What happens anywhere, as server-sent events",
-          description: `Photos, sessions, steps, imports and the backend, told in the same way as in a session's stream; \`session_id\` where there is one. Besides those of a session:\n\n${describeKinds("import", "backend")}`,
+          summary: "All events, as server-sent events",
+          description: `Events of photos, sessions, steps, imports, installs of models, the backend and rented pods. They have the form of a session's stream; \`session_id\` is absent if the event belongs to no session. The events that a session's stream does not have:\n\n${describeKinds("import", "model", "backend", "pod")}`,
         },
       },
     );

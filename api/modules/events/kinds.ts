@@ -1,10 +1,14 @@
 import type { EventType } from "#db/schema/events";
 
-const ofImport = "`import_id`, `status`, `found`, `imported`, `duplicates`, `failed`";
+const ofImport = "`import_id`, `status`, `found`, `imported`, `duplicates`, `failed`, `sidecars`";
+const ofInstall =
+  "`install_id`, `place`, `source`, `status`, `bytes`, `total_bytes`, `model_key`, `error`";
 const ofPhoto = "`photo_id`, `step_id`, `album_ids`";
 
+const ofPod = "`pod_session_id`, `pod_id`, `status`, `gpu`, `message`";
+
 /**
- * Every kind of event that is stored, with what its `data` holds beside `created_at` and, where it is of a session,
+ * Every kind of stored event, with the fields of its `data` besides `created_at` and, if it belongs to a session,
  * `session_id`.
  */
 export const eventKinds: Record<EventType, string> = {
@@ -18,11 +22,12 @@ export const eventKinds: Record<EventType, string> = {
   "step.failed": "`step_id`, `error`",
   "step.cancelled": "`step_id`",
   "step.selected": "`step_id`, `selected_image_id`",
-  "photo.created": "`photo_id`; of a generated one `step_id`",
+  "photo.created": "`photo_id`; `step_id` if it was generated",
   "photo.retrieved": "`photo_id`, `step_id`",
   "photo.retrieval_failed": "`photo_id`, `step_id`, `reason`",
   "photo.retrieval_retried": "`photo_id`, `step_id`",
   "photo.reproduced": "`photo_id`, `step_id`, `verdict`",
+  "photo.copy_failed": "`photo_id`, `reason`",
   "photo.trashed": ofPhoto,
   "photo.restored": ofPhoto,
   "photo.purged": ofPhoto,
@@ -32,7 +37,21 @@ export const eventKinds: Record<EventType, string> = {
   "import.completed": ofImport,
   "import.failed": ofImport,
   "import.cancelled": ofImport,
+  "model.install.requested": ofInstall,
+  "model.install.started": ofInstall,
+  "model.install.progress": ofInstall,
+  "model.install.completed": ofInstall,
+  "model.install.failed": ofInstall,
+  "model.install.cancelled": ofInstall,
   "backend.changed": "`connected`, `api_version`",
+  "pod.changed": ofPod,
+  "pod.ready": ofPod,
+  "pod.ended": `${ofPod}, \`reason\`, \`cost_usd\``,
+  "pod.failed": `${ofPod}, \`reason\`, \`cost_usd\``,
+  "pod.budget_near": `${ofPod}, \`limit\`, \`limit_usd\`, \`cost_usd\``,
+  "pod.end_unconfirmed": ofPod,
+  "pod.key_refused": ofPod,
+  "pod.orphan_ended": "`pod_id`, `name`",
 };
 
 /** The kinds whose name begins with one of these, as a list in Markdown. */

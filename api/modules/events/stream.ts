@@ -1,34 +1,33 @@
 import type { Db } from "#db/client";
-import { getEventRange, listEventsAfter } from "#db/queries/events";
-import type { LiveStep } from "#db/queries/generation-views";
+import { getEventRange, listEventsAfter } from "#db/queries/events/events";
+import type { LiveStep } from "#db/queries/generation/step-views";
 import type { EventRow } from "#db/schema/events";
-import { isDatabaseAway } from "../../database-faults";
+import { isDatabaseAway } from "../../http/database-faults";
 import type { ApiDeps } from "../../deps";
 import type { Feed } from "./feed";
 import { eventFrame, greeting, keepAlive, progressFrame, toFrame } from "./frames";
 
-/** A proxy or a browser gives a silent connection up after a minute or less. */
-const keepAliveMs = 15_000;
 const pageSize = 100;
 
 export type StreamRequest = {
-  /** null: everything there is. */
+  /** null: all events. */
   sessionId: string | null;
-  /** The header as it came; null: a client that is new here. */
+  /** The unparsed header; null: a new client. */
   lastEventId: string | null;
-  /** The present state, for one who is new or was away too long. */
+  /** The current state, for a client that is new or was disconnected for too long. */
   snapshot: () => Promise<unknown>;
+  keepAliveMs: number;
   signal: AbortSignal;
 };
 
 /**
- * The messages of one client, made as fast as it takes them: what is not taken stays in the table, and of progress only
- * the newest is kept. Ends when `signal` is aborted.
+ * The messages of one client, produced as fast as it reads. Unread events stay in the table; of unread progress only the
+ * newest is kept. Ends when `signal` is aborted.
  */
 export async function* streamEvents(
   { database: { db } }: Pick<ApiDeps, "database">,
   feed: Feed,
-  { sessionId, lastEventId, snapshot, signal }: StreamRequest,
+  { sessionId, lastEventId, snapshot, keepAliveMs, signal }: StreamRequest,
 ): AsyncGenerator<string> {
   const inbox = createInbox(signal);
   const unsubscribe = feed.subscribe({
@@ -42,11 +41,11 @@ export async function* streamEvents(
     let seenId = resumeFrom(lastEventId, oldestId, newestId);
     if (seenId === undefined) {
       if (lastEventId !== null) yield toFrame({ event: "reset", data: {} });
-      // The id was read first: what happens meanwhile is told again rather than left out.
+      // The id was read first: an event between the two reads is sent twice rather than lost.
       yield toFrame({ id: newestId, event: "snapshot", data: await snapshot() });
       seenId = newestId;
     }
-    let spokeAt = performance.now();
+    let sentAt = performance.now();
     while (!signal.aborted) {
       const page = await readPage(db, { afterId: seenId, sessionId, limit: pageSize });
       for (const row of page) {
@@ -57,26 +56,26 @@ export async function* streamEvents(
       const live = inbox.takeLive();
       for (const step of live) yield progressFrame(step);
 
-      if (page.length + live.length > 0) spokeAt = performance.now();
+      if (page.length + live.length > 0) sentAt = performance.now();
       if (page.length === pageSize) continue;
-      await inbox.wait(Math.max(0, spokeAt + keepAliveMs - performance.now()));
-      if (performance.now() - spokeAt < keepAliveMs) continue;
+      await inbox.wait(Math.max(0, sentAt + keepAliveMs - performance.now()));
+      if (performance.now() - sentAt < keepAliveMs) continue;
       yield keepAlive;
-      spokeAt = performance.now();
+      sentAt = performance.now();
     }
   } finally {
     unsubscribe();
   }
 }
 
-/** The id to go on from; undefined where that cannot be done without loss. */
+/** The id to resume after; undefined if events would be lost. */
 function resumeFrom(given: string | null, oldestId: number, newestId: number): number | undefined {
   if (given === null || !/^\d{1,15}$/.test(given)) return undefined;
   const id = Number(given);
   return id >= oldestId - 1 && id <= newestId ? id : undefined;
 }
 
-/** A database that is away is waited for: the stream stays open meanwhile. */
+/** While the database is unavailable there are no rows, and the stream stays open. */
 async function readPage(
   db: Db,
   params: { afterId: number; sessionId: string | null; limit: number },
@@ -89,7 +88,7 @@ async function readPage(
   }
 }
 
-/** What came in for a client since it was last looked at; bounded by the number of live steps. */
+/** Wake-ups and progress that a client's stream has not handled yet; bounded by the number of live steps. */
 function createInbox(signal: AbortSignal) {
   const sent = new Map<string, string>();
   const live = new Map<string, LiveStep>();
@@ -116,15 +115,14 @@ function createInbox(signal: AbortSignal) {
       }
     },
 
-    /** A look at the progress may have begun before a step's end was written: nothing is told of it after its end. */
+    /** A poll may have started before a step's end was written: no progress is sent after the end. */
     note({ type, data }: EventRow): void {
-      const stepId = String(data["step_id"]);
       if (type === "step.completed" || type === "step.failed" || type === "step.cancelled") {
-        ended.add(stepId);
-        live.delete(stepId);
-        sent.delete(stepId);
+        ended.add(data.step_id);
+        live.delete(data.step_id);
+        sent.delete(data.step_id);
       } else if (type === "step.requested") {
-        ended.delete(stepId);
+        ended.delete(data.step_id);
       }
     },
 
@@ -134,7 +132,7 @@ function createInbox(signal: AbortSignal) {
       return taken;
     },
 
-    /** Until there is something to look at, at most `ms`. */
+    /** Resolves on a wake-up, after `ms` at the latest. */
     async wait(ms: number): Promise<void> {
       if (!isWoken) {
         const { promise, resolve } = Promise.withResolvers<void>();

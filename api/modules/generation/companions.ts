@@ -1,14 +1,14 @@
 import type { Model, NeededModel } from "#db/schema/models";
 
-const words: Record<NeededModel["type"], string> = {
+const typeNames: Record<NeededModel["type"], string> = {
   t5_encoder: "a T5 text encoder",
   clip_embed: "a CLIP text encoder (CLIP-L)",
   vae: "a VAE",
 };
 
 /**
- * For each model that must stand beside a main one the first of `models` that can; those that are missing in words
- * for a person.
+ * Picks the first available model for each component that a main model needs, such as a text encoder. `missing`
+ * describes the components that were not found, for an error message.
  */
 export function pickCompanions(
   needs: readonly NeededModel[],
@@ -22,11 +22,11 @@ export function pickCompanions(
         model.isAvailable &&
         model.type === type &&
         model.base === base &&
-        // Earlier versions of InvokeAI do not tell kinds apart.
+        // Earlier versions of InvokeAI report no variant.
         (variant === undefined || model.variant === null || model.variant === variant),
     );
     if (fit) picked[type] = fit.key;
-    else missing.push(base === "any" ? words[type] : `${words[type]} for ${base}`);
+    else missing.push(base === "any" ? typeNames[type] : `${typeNames[type]} for ${base}`);
   }
   return { picked, missing };
 }

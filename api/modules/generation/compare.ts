@@ -1,9 +1,10 @@
 import { type Static, t } from "elysia";
-import { listPhotosById } from "#db/queries/photo-lookup";
-import { AppError, type FieldFault, invalid } from "#errors";
+import { listPhotosById } from "#db/queries/photos/photo-lookup";
+import { type FieldFault, invalid, notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { isUuid } from "../../ids";
+import { isUuid } from "../../fields/ids";
 import { differingParameters } from "../photos/differing-parameters";
+import { findRecordedModels } from "../photos/recorded-models";
 
 const maxPhotos = 20;
 
@@ -20,7 +21,7 @@ export const compareSchema = t.Object(
       t.Object({
         name: t.String({ description: "As in `generation_metadata`" }),
         values: t.Array(t.Any(), {
-          description: "One for each photo, in the order of photo_ids; null where it has none",
+          description: "One value for each photo, in the order of photo_ids; null if it has none",
         }),
       }),
     ),
@@ -29,38 +30,32 @@ export const compareSchema = t.Object(
 );
 
 /**
- * The recorded parameters in which photos differ, each photo once, in the order asked for.
- * @throws AppError validation_error; not_found with the place of the id that names nothing
+ * The recorded parameters in which photos differ. Each photo appears once, in the order requested.
+ * @throws AppError validation_error; not_found with the path of an unknown id
  */
 export async function comparePhotos(
   { database }: Pick<ApiDeps, "database">,
-  asked: string | string[],
+  given: string | string[],
 ): Promise<Static<typeof compareSchema>> {
-  const ids = readIds(asked);
+  const ids = readIds(given);
   const found = new Map((await listPhotosById(database.db, ids)).map((photo) => [photo.id, photo]));
   const photos = ids.map((id, at) => {
     const photo = found.get(id);
     if (photo) return photo;
-    throw new AppError({
-      kind: "not_found",
-      code: "not_found",
-      message: "There is no such photo.",
-      details: { path: `ids.${at}` },
-    });
+    throw notFound("photo", `ids.${at}`);
   });
-  return {
-    photo_ids: ids,
-    parameters: differingParameters(photos.map((photo) => photo.generation)),
-  };
+  const made = photos.map((photo) => photo.generation);
+  const models = await findRecordedModels(database.db, made);
+  return { photo_ids: ids, parameters: differingParameters(made, models) };
 }
 
-function readIds(asked: string | string[]): string[] {
-  const texts = [asked].flat().flatMap((text) => text.split(","));
+function readIds(given: string | string[]): string[] {
+  const texts = [given].flat().flatMap((text) => text.split(","));
   const ids = [...new Set(texts.map((text) => text.trim().toLowerCase()))];
   const wrong: FieldFault[] = ids.flatMap((id, at) =>
     isUuid(id) ? [] : [{ path: `ids.${at}`, message: "a UUID" }],
   );
-  if (wrong.length > 0) throw invalid("Name photos by their ids.", wrong);
+  if (wrong.length > 0) throw invalid("Each of ids must be a UUID.", wrong);
   if (ids.length >= 2 && ids.length <= maxPhotos) return ids;
   throw invalid(`Name 2 to ${maxPhotos} different photos.`, [
     { path: "ids", message: `2 to ${maxPhotos} different ids` },

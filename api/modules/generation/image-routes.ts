@@ -1,15 +1,24 @@
-import { Elysia, t } from "elysia";
-import { countGeneratedImages, listGeneratedImages } from "#db/queries/generation-views";
-import { timeKeys, timePlace } from "../../cursor";
+import { t } from "elysia";
+import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
-import { momentInput } from "../../moment";
-import { photoSchema, photoToWire } from "../photos/model";
+import {
+  answerJson,
+  type List,
+  listBody,
+  listOf,
+  pageOf,
+  pageQuery,
+  readPage,
+} from "../../lists/lists";
+import { createModule } from "../../http/module";
+import { countGeneratedImages, listGeneratedImages } from "#db/queries/generation/generated-images";
+import { momentInput } from "../../fields/moment";
+import { type PhotoBody, photoSchema, photoToWire } from "../photos/model";
 
-/** What was generated lately, over all sessions. */
+/** Recently generated images of all sessions. */
 export function createImageRoutes(deps: ApiDeps) {
   const { db } = deps.database;
-  return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] }).get(
+  return createModule({ prefix: "/api/v1/generation", tags: ["generation"] }).get(
     "/images",
     async ({ query, request }) => {
       const page = pageOf(query);
@@ -20,12 +29,15 @@ export function createImageRoutes(deps: ApiDeps) {
       };
       const images = await readPage(page, {
         scope: ["images", filter],
-        placeOf: timePlace,
+        parseKeys: parseTimeKeys,
         rows: (part) => listGeneratedImages(db, { filter, ...part }),
         keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
         count: (bound) => countGeneratedImages(db, { filter, bound }),
       });
-      return answerJson(request, listBody(page, images, images.rows.map(photoToWire)));
+      return answerJson<List<PhotoBody>>(
+        request,
+        listBody(page, images, images.rows.map(photoToWire)),
+      );
     },
     {
       query: t.Object({

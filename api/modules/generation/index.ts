@@ -1,15 +1,17 @@
-import { Elysia } from "elysia";
 import type { ApiDeps } from "../../deps";
+import { createModule } from "../../http/module";
+import { createBaseRoutes } from "./base-routes";
 import { createImageRoutes } from "./image-routes";
 import { createSessionRoutes } from "./session-routes";
 import { createStepRoutes } from "./step-routes";
 import { createVariationRoutes } from "./variation-routes";
 
-/** Sessions, their steps and the images that come of them. */
+/** Sessions, their steps and the images they produce. */
 export function createGenerationModule(deps: ApiDeps) {
-  return new Elysia({ name: "generation" })
+  return createModule({ name: "generation" })
     .use(createSessionRoutes(deps))
     .use(createStepRoutes(deps))
     .use(createImageRoutes(deps))
-    .use(createVariationRoutes(deps));
+    .use(createVariationRoutes(deps))
+    .use(createBaseRoutes(deps));
 }

@@ -1,41 +1,47 @@
 import type { Tx } from "#db/client";
-import { listModelsOf, resolveModels } from "#db/queries/model-lookup";
+import { listModelsOf, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
-import type { AskedParameters } from "./parameters";
+import type { RequestedParameters } from "./parameters";
 
-/** Models that are there, and a way to name them as InvokeAI does now. */
+/** Known models, and a function that replaces outdated model keys with InvokeAI's current ones. */
 type NamedModels = {
   models: Model[];
-  underPresentKeys: <Fields extends Partial<AskedParameters>>(parameters: Fields) => Fields;
+  withCurrentKeys: <Fields extends Partial<RequestedParameters>>(parameters: Fields) => Fields;
 };
 
 /**
- * The models that a request names, whose keys may be of another server or of an earlier installation, and those it does
- * not name: the VAE set for the main one, and what could serve beside it.
+ * The models that a request names, the main model's default VAE, and candidates for the components it needs. The
+ * request's keys may come from another server or an earlier installation.
  */
-export async function readNamedModels(tx: Tx, asked: AskedParameters): Promise<NamedModels> {
-  const { modelKey, modelHash, vaeKey, loras } = asked;
+export async function readNamedModels(
+  tx: Tx,
+  requested: RequestedParameters,
+): Promise<NamedModels> {
+  const { modelKey, modelHash, vaeKey, loras } = requested;
   const found = await resolveModels(tx, [
     { key: modelKey, hash: modelHash },
     ...(vaeKey === undefined ? [] : [{ key: vaeKey }]),
     ...(loras ?? []).map((lora) => ({ key: lora.modelKey })),
   ]);
-  const keyNow = (key: string) => found.get(key)?.key ?? key;
+  const currentKey = (key: string) => found.get(key)?.key ?? key;
   const main = found.get(modelKey);
-  const usualVae = main?.defaults?.vaeKey;
-  const usual = await resolveModels(tx, usualVae === undefined ? [] : [{ key: usualVae }]);
+  const defaultVae = main?.defaults?.vaeKey;
+  const defaultVaes = await resolveModels(
+    tx,
+    defaultVae === undefined ? [] : [{ key: defaultVae }],
+  );
   return {
     models: [
       ...found.values(),
-      ...usual.values(),
+      ...defaultVaes.values(),
       ...(await listModelsOf(tx, main?.accepts?.needs ?? [])),
     ],
-    underPresentKeys: (parameters) => ({
+    withCurrentKeys: (parameters) => ({
       ...parameters,
-      ...(parameters.modelKey !== undefined && { modelKey: keyNow(parameters.modelKey) }),
-      ...(parameters.vaeKey !== undefined && { vaeKey: keyNow(parameters.vaeKey) }),
+      ...(parameters.modelKey !== undefined && { modelKey: currentKey(parameters.modelKey) }),
+      ...(parameters.vaeKey !== undefined && { vaeKey: currentKey(parameters.vaeKey) }),
       ...(parameters.loras && {
-        loras: parameters.loras.map((lora) => ({ ...lora, modelKey: keyNow(lora.modelKey) })),
+        loras: parameters.loras.map((lora) => ({ ...lora, modelKey: currentKey(lora.modelKey) })),
       }),
     }),
   };

@@ -1,28 +1,36 @@
 import { type Static, t } from "elysia";
 import type { StepParameters } from "#db/schema/steps";
-import type { AskedParameters } from "./parameters";
+import { schedulers } from "#generation-parameters";
+import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
+import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
 
-/** Ranges depend on the model and are checked all at once, so that every fault is told: see `parameters.ts`. */
+/** Ranges depend on the model. `parameters.ts` checks them all, so that every fault is reported. */
 export const parametersBody = t.Object(
   {
     model_key: t.String({ minLength: 1, maxLength: 200 }),
     model_hash: t.Optional(t.String()),
     vae_key: t.Optional(t.String()),
-    width: t.Optional(t.Number({ description: "pixels; a multiple that the model's base sets" })),
+    width: t.Optional(
+      t.Number({ description: "Pixels; a multiple that the model's base requires" }),
+    ),
     height: t.Optional(t.Number()),
     steps: t.Optional(t.Number({ description: "1 to 500" })),
     cfg_scale: t.Optional(t.Number({ description: "1 to 200" })),
-    scheduler: t.Optional(t.String()),
-    batch_size: t.Optional(t.Number({ description: "1 to MAX_BATCH_SIZE; 1 when left out" })),
-    seed: t.Optional(t.Number({ description: "0 to 4294967295; random when left out" })),
-    strength: t.Optional(t.Number({ description: "0 to 1, only with a source image; 0.75" })),
+    // `parameters.ts` checks whether the model's base accepts it.
+    scheduler: t.Optional(t.String({ enum: [...schedulers] })),
+    batch_size: t.Optional(
+      t.Number({ description: "1 to MAX_BATCH_SIZE. Default: the setting default_batch_size." }),
+    ),
+    seed: t.Optional(t.Number({ description: "0 to 4294967295. Random if omitted." })),
+    strength: t.Optional(
+      t.Number({ description: "0 to 1, only with a source image. Default: 0.75." }),
+    ),
     loras: t.Optional(
       t.Array(t.Object({ model_key: t.String(), weight: t.Number() }, strict), { maxItems: 100 }),
     ),
-    clip_skip: t.Optional(t.Number()),
-    guidance: t.Optional(t.Number()),
+    ...optionFields(() => t.Optional(t.Number())),
   },
   strict,
 );
@@ -35,17 +43,17 @@ const {
   ...overrides
 } = parametersBody.properties;
 
-/** The same of a variation: what is left out is recalled from its photo. */
+/** The parameters of a variation. Omitted ones are recalled from its photo. */
 export const overridesBody = t.Object(
   {
     ...overrides,
     model_key: t.Optional(model_key),
-    vae_key: t.Optional(t.Nullable(t.String({ description: "null: the model's own" }))),
+    vae_key: t.Optional(t.Nullable(t.String({ description: "null: the model's default VAE" }))),
   },
   strict,
 );
 
-/** What a step is made with, once everything left out was filled in. */
+/** A step's parameters, with all defaults filled in. */
 export const parametersSchema = t.Object(
   {
     model_key: t.String(),
@@ -56,20 +64,19 @@ export const parametersSchema = t.Object(
     cfg_scale: t.Number(),
     scheduler: t.String(),
     batch_size: t.Integer(),
-    seed: t.Integer({ description: "Of the first image; see `seeds`" }),
+    seed: t.Integer({ description: "Seed of the first image; see `seeds`" }),
     vae_key: t.Optional(t.String()),
-    t5_encoder_key: t.Optional(t.String({ description: "Of FLUX; picked here" })),
-    clip_embed_key: t.Optional(t.String({ description: "Of FLUX; picked here" })),
-    strength: t.Optional(t.Number({ description: "0 to 1; only of a step with a source image" })),
+    t5_encoder_key: t.Optional(t.String({ description: "FLUX only. Chosen by the server." })),
+    clip_embed_key: t.Optional(t.String({ description: "FLUX only. Chosen by the server." })),
+    strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
-    clip_skip: t.Optional(t.Number()),
-    guidance: t.Optional(t.Number()),
+    ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
 );
 
-/** camelCase for `parameters.ts`. */
-export function toAskedParameters(body: Static<typeof parametersBody>): AskedParameters {
+/** The body in the camelCase form of `parameters.ts`. */
+export function toRequestedParameters(body: Static<typeof parametersBody>): RequestedParameters {
   return {
     ...toOverrides(body),
     modelKey: body.model_key,
@@ -79,7 +86,7 @@ export function toAskedParameters(body: Static<typeof parametersBody>): AskedPar
   };
 }
 
-/** What is said of the numbers and parts of a model. */
+/** The overridden parameters in camelCase. */
 export function toOverrides(body: Static<typeof overridesBody>) {
   return {
     modelKey: body.model_key,
@@ -92,13 +99,12 @@ export function toOverrides(body: Static<typeof overridesBody>) {
     scheduler: body.scheduler,
     strength: body.strength,
     loras: body.loras?.map((lora) => ({ modelKey: lora.model_key, weight: lora.weight })),
-    clipSkip: body.clip_skip,
-    guidance: body.guidance,
+    ...optionsFromWire(body),
   };
 }
 
 export function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
-  const { vaeKey, t5EncoderKey, clipEmbedKey, strength, clipSkip, guidance, loras } = parameters;
+  const { vaeKey, t5EncoderKey, clipEmbedKey, strength, loras } = parameters;
   return {
     model_key: parameters.modelKey,
     model_hash: parameters.modelHash,
@@ -116,7 +122,6 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
     ...(loras && {
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),
     }),
-    ...(clipSkip !== undefined && { clip_skip: clipSkip }),
-    ...(guidance !== undefined && { guidance }),
+    ...optionsToWire(parameters),
   };
 }

@@ -2,10 +2,11 @@ import type { Model } from "#db/schema/models";
 import type { StepParameters } from "#db/schema/steps";
 import type { SettingValues } from "#db/settings";
 import { AppError, type FieldFault } from "#errors";
+import { eachOption, type OptionName, type Options, options } from "#generation-parameters";
 import { pickCompanions } from "./companions";
 
-/** What a request asks for, before anything is filled in. */
-export type AskedParameters = {
+/** The parameters of a request, before defaults are filled in. */
+export type RequestedParameters = { [Name in OptionName]?: number | undefined } & {
   modelKey: string;
   modelHash?: string | undefined;
   vaeKey?: string | undefined;
@@ -18,19 +19,17 @@ export type AskedParameters = {
   seed?: number | undefined;
   strength?: number | undefined;
   loras?: { modelKey: string; weight: number }[] | undefined;
-  clipSkip?: number | undefined;
-  guidance?: number | undefined;
 };
 
-/** What a request is held against: rows and bounds, all read before. */
+/** What a request is checked against: rows and limits that the caller has read. */
 export type ParameterContext = {
-  /** The models that the request names, the VAE set for the main one, and what could serve beside it, those that there are. */
+  /** Those that the request names, the main model's default VAE, and candidates for the components it needs. */
   models: Model[];
   hasSource: boolean;
   maxBatchSize: number;
-  /** Used where the request names no seed; 0 to 2³² − 1. */
+  /** Used if the request has no seed; 0 to 2³² − 1. */
   randomSeed: number;
-  /** What the owner changed of the settings. */
+  /** Only the settings that the owner has changed. */
   settings: Partial<SettingValues>;
 };
 
@@ -39,22 +38,21 @@ const maxLoras = 20;
 const maxLoraWeight = 10;
 const maxSteps = 500;
 const cfgScaleBounds = { min: 1, max: 200 };
-const guidanceBounds = { min: 1, max: 20 };
-/** How far from the source a picture may go where the request does not say. */
-const usualStrength = 0.75;
+/** Denoising strength of image to image if the request has none. */
+const defaultStrength = 0.75;
 
 /**
- * Fills in what a request left open and collects every fault of what it holds; `parameters` count only where there is none.
- * @throws AppError invokeai_model_error when the model is unknown, gone, or one that no graph is built for, and when InvokeAI
- * lacks what it needs beside it
+ * Fills in omitted parameters and collects every fault. `parameters` are valid only if `faults` is empty.
+ * @throws AppError invokeai_model_error when the model is unknown, no longer available or not supported, or when InvokeAI
+ * lacks a component that it needs
  */
 export function completeParameters(
-  asked: AskedParameters,
+  requested: RequestedParameters,
   context: ParameterContext,
 ): { parameters: StepParameters; model: Model; faults: FieldFault[] } {
-  const model = usableModel(asked.modelKey, context.models);
+  const model = usableModel(requested.modelKey, context.models);
   const { accepts } = model;
-  const defaults = usualOf(model, context.settings);
+  const defaults = defaultsOf(model, context.settings);
   const faults: FieldFault[] = [];
   const refuse = (name: string, message: string) =>
     void faults.push({ path: `parameters.${name}`, message });
@@ -64,11 +62,11 @@ export function completeParameters(
     }
   };
 
-  if (asked.modelHash !== undefined && asked.modelHash !== model.hash) {
+  if (requested.modelHash !== undefined && requested.modelHash !== model.hash) {
     refuse("model_hash", "the hash of the model named by model_key, or leave it out");
   }
-  const width = asked.width ?? defaults.width;
-  const height = asked.height ?? defaults.height;
+  const width = requested.width ?? defaults.width;
+  const height = requested.height ?? defaults.height;
   for (const [name, side] of [
     ["width", width],
     ["height", height],
@@ -78,51 +76,55 @@ export function completeParameters(
       refuse(name, `a multiple of ${sizeMultiple} from ${minSize} to ${maxSize} for ${model.base}`);
     }
   }
-  const steps = asked.steps ?? defaults.steps;
+  const steps = requested.steps ?? defaults.steps;
   within("steps", steps, 1, maxSteps);
-  const cfgScale = asked.cfgScale ?? defaults.cfgScale;
+  const cfgScale = requested.cfgScale ?? defaults.cfgScale;
   if (accepts.cfgScale !== false) {
     within("cfg_scale", cfgScale, cfgScaleBounds.min, cfgScaleBounds.max, false);
   } else if (cfgScale !== 1) {
-    refuse("cfg_scale", `not known to ${model.base}; leave it out, or say 1`);
+    refuse("cfg_scale", `not supported by ${model.base}; leave it out or set it to 1`);
   }
-  if (asked.scheduler !== undefined && !accepts.schedulers.includes(asked.scheduler)) {
+  if (requested.scheduler !== undefined && !accepts.schedulers.includes(requested.scheduler)) {
     refuse("scheduler", `one of ${accepts.schedulers.join(", ") || "none"} for ${model.base}`);
   }
-  const batchSize = asked.batchSize ?? usualBatchSize(context);
+  const scheduler = requested.scheduler ?? defaults.scheduler;
+  const minSteps = accepts.minSteps?.[scheduler];
+  if (minSteps !== undefined && steps >= 1 && steps < minSteps) {
+    refuse("steps", `at least ${minSteps} with the scheduler ${scheduler}`);
+  }
+  const batchSize = requested.batchSize ?? defaultBatchSize(context);
   within("batch_size", batchSize, 1, context.maxBatchSize);
-  const seed = asked.seed ?? context.randomSeed;
+  const seed = requested.seed ?? context.randomSeed;
   within("seed", seed, 0, seedCount - 1);
-  if (asked.strength !== undefined) {
+  if (requested.strength !== undefined) {
     if (!context.hasSource) refuse("strength", "only with a source image");
-    within("strength", asked.strength, 0, 1, false);
+    within("strength", requested.strength, 0, 1, false);
   }
-  if (asked.clipSkip !== undefined) {
-    if (accepts.maxClipSkip === 0) refuse("clip_skip", `not known to ${model.base}`);
-    else within("clip_skip", asked.clipSkip, 0, accepts.maxClipSkip);
-  }
-  if (asked.guidance !== undefined) {
-    if (!accepts.guidance) refuse("guidance", `not known to ${model.base}`);
-    else within("guidance", asked.guidance, guidanceBounds.min, guidanceBounds.max, false);
+  for (const [name, { wire, isWhole, bounds }] of options) {
+    const value = requested[name];
+    if (value === undefined) continue;
+    const allowed = bounds(accepts);
+    if (allowed === null) refuse(wire, `not supported by ${model.base}`);
+    else within(wire, value, allowed.min, allowed.max, isWhole);
   }
   const isPart = (key: string, type: "vae" | "lora") => {
     const part = context.models.find((candidate) => candidate.key === key);
     return part?.isAvailable === true && part.type === type && part.base === model.base;
   };
-  if (asked.vaeKey !== undefined && !isPart(asked.vaeKey, "vae")) {
+  if (requested.vaeKey !== undefined && !isPart(requested.vaeKey, "vae")) {
     refuse("vae_key", `the key of an available VAE for ${model.base}`);
   }
-  // One that is gone since, or of another base, gives way to the one that the model brings along.
-  const usualVae =
+  // A default VAE that is no longer available, or of another base, is ignored.
+  const defaultVae =
     defaults.vaeKey !== undefined && isPart(defaults.vaeKey, "vae") ? defaults.vaeKey : undefined;
   const { picked, missing } = pickCompanions(accepts.needs ?? [], context.models);
-  const vaeKey = asked.vaeKey ?? usualVae ?? picked.vae;
+  const vaeKey = requested.vaeKey ?? defaultVae ?? picked.vae;
   if (missing.length > 0) {
     throw modelFault(
-      `Install ${missing.join(", and ")} in InvokeAI; "${model.name}" needs it beside it.`,
+      `Install ${missing.join(", and ")} in InvokeAI; the model "${model.name}" needs it.`,
     );
   }
-  const loras = asked.loras ?? [];
+  const loras = requested.loras ?? [];
   if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
   for (const [at, lora] of loras.entries()) {
     if (!isPart(lora.modelKey, "lora")) {
@@ -133,7 +135,7 @@ export function completeParameters(
     within(`loras.${at}.weight`, lora.weight, -maxLoraWeight, maxLoraWeight, false);
   }
 
-  const guidance = asked.guidance ?? defaults.guidance;
+  const defaultOptions: Options = defaults;
   const parameters: StepParameters = {
     modelKey: model.key,
     modelHash: model.hash,
@@ -141,26 +143,27 @@ export function completeParameters(
     height,
     steps,
     cfgScale,
-    scheduler: asked.scheduler ?? defaults.scheduler,
+    scheduler,
     batchSize,
     seed,
-    ...(context.hasSource && { strength: asked.strength ?? usualStrength }),
+    ...(context.hasSource && { strength: requested.strength ?? defaultStrength }),
     ...(vaeKey !== undefined && { vaeKey }),
     ...(picked.t5_encoder !== undefined && { t5EncoderKey: picked.t5_encoder }),
     ...(picked.clip_embed !== undefined && { clipEmbedKey: picked.clip_embed }),
     ...(loras.length > 0 && { loras }),
-    ...(asked.clipSkip !== undefined && { clipSkip: asked.clipSkip }),
-    ...(accepts.guidance && guidance !== undefined && { guidance }),
+    ...eachOption((name, { bounds }) =>
+      bounds(accepts) === null ? undefined : (requested[name] ?? defaultOptions[name]),
+    ),
   };
   return { parameters, model, faults };
 }
 
 /**
- * What is taken where a request is silent: what was set for the model in InvokeAI, then what the owner set here as far
- * as the base knows it, then the base's own. A setting that nobody touched is no wish.
+ * Defaults for omitted parameters: those set for the model in InvokeAI, then settings that the owner has changed and the
+ * base supports, then the base's own. A setting that was never changed does not override the base.
  */
-function usualOf({ defaults, accepts }: UsableModel, settings: Partial<SettingValues>) {
-  // A row of an earlier version does not tell them apart: then all are the model's.
+function defaultsOf({ defaults, accepts }: UsableModel, settings: Partial<SettingValues>) {
+  // A row of an earlier version has no `own`: all its defaults count as set for the model.
   const isOwn = (name: "steps" | "cfgScale" | "scheduler") => defaults.own?.includes(name) ?? true;
   const scheduler = settings["generation.default_scheduler"];
   const isKnown = scheduler !== undefined && accepts.schedulers.includes(scheduler);
@@ -174,12 +177,12 @@ function usualOf({ defaults, accepts }: UsableModel, settings: Partial<SettingVa
   };
 }
 
-/** MAX_BATCH_SIZE may have been lowered since it was set. */
-function usualBatchSize({ settings, maxBatchSize }: ParameterContext): number {
+/** MAX_BATCH_SIZE may have been lowered since the setting was changed. */
+function defaultBatchSize({ settings, maxBatchSize }: ParameterContext): number {
   return Math.min(settings["generation.default_batch_size"] ?? 1, maxBatchSize);
 }
 
-/** The seeds of a batch: each next one higher, modulo 2³². */
+/** The seeds of a batch: consecutive, modulo 2³². */
 export function seedsOf(parameters: Pick<StepParameters, "seed" | "batchSize">): number[] {
   return Array.from(
     { length: parameters.batchSize },
@@ -195,14 +198,14 @@ type UsableModel = Model & {
 function usableModel(key: string, models: Model[]): UsableModel {
   const model = models.find((candidate) => candidate.key === key);
   if (!model || model.type !== "main") {
-    throw modelFault("There is no such model; see GET /api/v1/models for those there are.");
+    throw modelFault("There is no such model; GET /api/v1/models lists the known ones.");
   }
   if (!model.isAvailable) {
     throw modelFault("InvokeAI no longer has this model; choose one that is available.");
   }
   const { accepts, defaults } = model;
   if (accepts === null || defaults === null) {
-    throw modelFault("Pictures cannot be made with this model here; choose a supported one.");
+    throw modelFault("This server cannot generate images with this model; choose a supported one.");
   }
   return { ...model, accepts, defaults };
 }

@@ -1,60 +1,84 @@
 import { type Static, t } from "elysia";
-import type { LiveStep } from "#db/queries/generation-views";
+import type { LiveStep } from "#db/queries/generation/step-views";
+import type { Wait } from "#db/queries/line/line";
+import { cancellingMessage } from "#workflows/generation-step/contract";
+import { reasonOf, waitMessage } from "#workflows/turn/contract";
 
-/** How far a step is: the same on the step and in `step.progress`. */
+/** Progress fields: the same in the step object and in `step.progress` events. */
 export const progressSchema = t.Object({
   progress: t.Number({ minimum: 0, maximum: 1, description: "Over all images of the step" }),
   image_progress: t.Optional(
-    t.Number({ minimum: 0, maximum: 1, description: "Of the image that is being made" }),
+    t.Number({ minimum: 0, maximum: 1, description: "Of the image that is being generated" }),
   ),
   progress_message: t.Optional(t.String()),
   place_in_line: t.Optional(
-    t.Integer({ minimum: 1, description: "While it waits for its turn; 1 is next" }),
+    t.Integer({ minimum: 1, description: "Position in the line while the step waits; 1 is next" }),
   ),
   estimated_start: t.Optional(
-    t.String({ format: "date-time", description: "While it waits for its turn, where known" }),
+    t.String({
+      format: "date-time",
+      description: "Only while the step waits and if it can be estimated",
+    }),
   ),
   estimated_completion: t.Optional(
-    t.String({ format: "date-time", description: "Of its images, where known" }),
+    t.String({
+      format: "date-time",
+      description: "When its images should be ready, if it can be estimated",
+    }),
   ),
 });
 
-type Shown = Pick<LiveStep, "status" | "progressMessage" | "turnPlace" | "running" | "expected">;
+type StepProgress = Omit<LiveStep, "id" | "sessionId">;
 
-/** What is shown of a step's progress, whatever its state. */
-export function progressToWire(step: Shown): Static<typeof progressSchema> {
+/** The progress fields of a step in any status. */
+export function progressToWire(step: StepProgress): Static<typeof progressSchema> {
   if (step.status === "completed") return { progress: 1 };
   if (step.status === "pending") return waitToWire(step);
-  if (step.status !== "processing") return { progress: 0 };
+  if (step.status !== "processing") return { progress: shareFinished(step) };
   const { running } = step;
-  const message = step.progressMessage ?? running?.message;
+  const progressMessage = step.wait ? lineMessage(step.wait) : step.progressMessage;
+  const message =
+    step.cancelRequestedAt === null
+      ? (progressMessage ?? running?.message)
+      : [cancellingMessage, progressMessage].filter((word) => word !== null).join(" ");
   const estimate = running?.estimatedCompletion;
   return {
-    progress: running?.progress ?? 0,
+    progress: running?.progress ?? shareFinished(step),
     ...(running && running.imageProgress !== null && { image_progress: running.imageProgress }),
     ...(message && { progress_message: message }),
-    ...(estimate && { estimated_completion: estimate.toISOString() }),
+    // The estimate is not updated while InvokeAI sends nothing; one in the past was wrong.
+    ...(estimate &&
+      estimate.getTime() > Date.now() && { estimated_completion: estimate.toISOString() }),
   };
 }
 
-function waitToWire({
-  progressMessage,
-  turnPlace,
-  expected,
-}: Shown): Static<typeof progressSchema> {
-  const words = [progressMessage, expected && startWords(expected.startInSeconds)];
-  const message = words.filter((word) => word !== null).join(" ");
+/** The share of the step's images that exist. */
+function shareFinished({ slotsFilled, batchSize }: StepProgress): number {
+  return Math.min(slotsFilled / batchSize, 1);
+}
+
+function waitToWire(step: StepProgress): Static<typeof progressSchema> {
+  const progress = shareFinished(step);
+  if (step.cancelRequestedAt !== null) return { progress, progress_message: cancellingMessage };
+  const { wait, progressMessage } = step;
+  const message = wait ? lineMessage(wait) : progressMessage;
+  const expected = wait?.expected;
   const completion = expected?.completion;
   return {
-    progress: 0,
-    ...(message !== "" && { progress_message: message }),
-    ...(turnPlace !== null && { place_in_line: turnPlace }),
+    progress,
+    ...(message !== null && { progress_message: message }),
+    ...(wait && { place_in_line: wait.position }),
     ...(expected && { estimated_start: expected.start.toISOString() }),
     ...(completion && { estimated_completion: completion.toISOString() }),
   };
 }
 
-function startWords(seconds: number): string {
+function lineMessage(wait: Wait): string {
+  const message = waitMessage({ position: wait.position, reason: reasonOf(wait) });
+  return wait.expected ? `${message} ${startMessage(wait.expected.startInSeconds)}` : message;
+}
+
+function startMessage(seconds: number): string {
   if (seconds <= 10) return "It should start in a moment.";
   if (seconds < 90) return `It should start in about ${seconds} seconds.`;
   const minutes = Math.round(seconds / 60);

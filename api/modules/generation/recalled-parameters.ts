@@ -1,40 +1,40 @@
-import { type AskedParameters, completeParameters, type ParameterContext } from "./parameters";
+import { type RequestedParameters, completeParameters, type ParameterContext } from "./parameters";
 
-/** Parameters that nobody asks for in so many words: what another picture was made with. */
-export type RecalledParameters = Omit<Partial<AskedParameters>, "modelKey" | "modelHash">;
+/** Parameters recalled from a photo, used where the request has none. */
+export type RecalledParameters = Omit<Partial<RequestedParameters>, "modelKey" | "modelHash">;
 
 /**
- * A request with what was recalled where it is silent. What the model does not take is left out, and then comes from
- * its defaults; what the request says itself stays, to be refused where it is wrong.
+ * Fills in omitted parameters with recalled ones. Recalled values that the model does not accept are dropped, so that its
+ * defaults apply. The request's own values stay, even if they are refused later.
  * @throws AppError as `completeParameters`
  */
-export function takeRecalled(
-  asked: AskedParameters,
+export function addRecalled(
+  requested: RequestedParameters,
   recalled: RecalledParameters,
   context: ParameterContext,
-): AskedParameters {
-  const { modelKey } = asked;
+): RequestedParameters {
+  const { modelKey } = requested;
   const { faults } = completeParameters({ ...recalled, modelKey }, context);
-  const unfit = new Set(faults.map(({ path }) => path.split(".")[1] ?? ""));
+  const refused = new Set(faults.map(({ path }) => path.split(".")[1] ?? ""));
   const { width, height, ...others } = recalled;
-  const isWrongSize = unfit.has("width") || unfit.has("height");
-  const fitting = Object.entries(others).filter(([name]) => !unfit.has(onTheWire(name)));
+  const isWrongSize = refused.has("width") || refused.has("height");
+  const accepted = Object.entries(others).filter(([name]) => !refused.has(toWireName(name)));
   return {
-    ...Object.fromEntries(fitting),
+    ...Object.fromEntries(accepted),
     ...(!isWrongSize && { width, height }),
-    ...withoutSilent(asked),
+    ...omitUndefined(requested),
     modelKey,
   };
 }
 
-/** What a request does say, so that it can be laid over something else. */
-export function withoutSilent<Fields extends object>(fields: Fields): Fields {
+/** A copy without undefined fields, so that spreading it does not overwrite other values with undefined. */
+export function omitUndefined<Fields extends object>(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as Fields;
 }
 
-/** `cfgScale` as faults call it: `cfg_scale`. */
-function onTheWire(name: string): string {
+/** Faults name parameters as on the wire: `cfgScale` is `cfg_scale`. */
+function toWireName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

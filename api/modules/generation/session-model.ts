@@ -1,6 +1,8 @@
 import { type Static, t } from "elysia";
-import type { SessionView } from "#db/queries/generation-views";
+import type { SessionView } from "#db/queries/generation/session-views";
+import { entryTypes, sessionStatuses } from "#db/schema/sessions";
 import { generationSessionId } from "#workflows/generation-session/contract";
+import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire } from "../photos/model";
 
 const uuid = t.String({ format: "uuid" });
@@ -8,12 +10,8 @@ const moment = t.String({ format: "date-time" });
 const strict = { additionalProperties: false };
 const title = t.Nullable(t.String({ maxLength: 200 }));
 
-const entryType = t.Union([t.Literal("scratch"), t.Literal("refinement")]);
-export const sessionStatus = t.Union([
-  t.Literal("active"),
-  t.Literal("completed"),
-  t.Literal("abandoned"),
-]);
+const entryType = oneOf(entryTypes);
+export const sessionStatus = oneOf(sessionStatuses);
 
 export const sessionBody = t.Object(
   {
@@ -26,7 +24,7 @@ export const sessionBody = t.Object(
 
 export const sessionChange = t.Object(
   {
-    status: t.Optional(t.Union([t.Literal("completed"), t.Literal("abandoned")])),
+    status: t.Optional(oneOf(["completed", "abandoned"])),
     title: t.Optional(title),
     discard_unselected: t.Optional(t.Boolean()),
   },

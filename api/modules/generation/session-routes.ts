@@ -1,12 +1,25 @@
-import { Elysia, t } from "elysia";
-import { countSessions, listSessionViews, type SessionView } from "#db/queries/generation-views";
+import { t } from "elysia";
+import {
+  countSessions,
+  listSessionViews,
+  type SessionView,
+} from "#db/queries/generation/session-views";
 import { invalid } from "#errors";
-import { timeKeys, timePlace } from "../../cursor";
+import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
-import { tidyTitle } from "../../text";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import {
+  answerJson,
+  type List,
+  listBody,
+  listOf,
+  pageOf,
+  pageQuery,
+  readPage,
+} from "../../lists/lists";
+import { createModule } from "../../http/module";
+import { tidyTitle } from "../../fields/text";
 import {
   sessionBody,
   sessionChange,
@@ -20,40 +33,34 @@ import { showSession } from "./show-session";
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
 const sessionsPerPage = 20;
 
-/** Sessions: opened, listed, renamed, closed. */
+/** Routes that open, list, change and delete sessions. */
 export function createSessionRoutes(deps: ApiDeps) {
   const { db } = deps.database;
 
   const show = (view: SessionView) =>
     sessionToWire(view, (workflowId) => deps.temporal.workflowUrl(workflowId));
 
-  return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] })
+  return createModule({ prefix: "/api/v1/generation", tags: ["generation"] })
+    .use(createIdempotency(deps))
     .post(
       "/sessions",
-      async ({ body, request, status }) => {
+      async ({ body, once, status }) => {
         const wanted = {
           entryType: body.entry_type,
           sourceImageId: body.source_image_id ?? null,
           title: tidyTitle(body.title ?? null),
         };
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/generation/sessions",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(wanted),
-          },
-          async (id) => {
-            await openSession(deps, { id, ...wanted });
-            return { status: 201, body: await showSession(deps, id) };
-          },
-        );
-        return status(201, answer.body as typeof sessionSchema.static);
+        const answer = await once.answer(wanted, async (id) => {
+          await openSession(deps, { id, ...wanted });
+          return { status: 201, body: await showSession(deps, id) };
+        });
+        return status(201, answer.body);
       },
       {
         body: sessionBody,
         response: { 201: sessionSchema, ...faults(404, 409) },
-        detail: { ...createsOnce, summary: "Open a session" },
+        createsOnce: true,
+        detail: { summary: "Open a session" },
       },
     )
     .get(
@@ -63,12 +70,15 @@ export function createSessionRoutes(deps: ApiDeps) {
         const filter = query.status ?? null;
         const sessions = await readPage(page, {
           scope: ["sessions", filter],
-          placeOf: timePlace,
+          parseKeys: parseTimeKeys,
           rows: (part) => listSessionViews(db, { status: filter, ...part }),
           keysOf: ({ startedAt: at, id }) => timeKeys({ at, id }),
           count: () => countSessions(db, filter),
         });
-        return answerJson(request, listBody(page, sessions, sessions.rows.map(show)));
+        return answerJson<List<typeof sessionSchema.static>>(
+          request,
+          listBody(page, sessions, sessions.rows.map(show)),
+        );
       },
       {
         query: t.Object({ ...pageQuery(sessionsPerPage), status: t.Optional(sessionStatus) }),
@@ -85,7 +95,7 @@ export function createSessionRoutes(deps: ApiDeps) {
       "/sessions/:id",
       async ({ params, body }) => {
         if (body.discard_unselected && body.status === undefined) {
-          throw invalid("Images are discarded when a session is closed.", [
+          throw invalid("Images are discarded when a session is closed; send status as well.", [
             { path: "discard_unselected", message: "only together with status" },
           ]);
         }
@@ -113,7 +123,9 @@ export function createSessionRoutes(deps: ApiDeps) {
         params: byId,
         response: { 204: t.Void(), ...faults(404) },
         detail: {
-          summary: "Delete a session with its steps; images that nobody chose go to the trash",
+          summary: "Delete a session and its steps",
+          description:
+            "Running steps are cancelled. Images go to the trash, unless they are selected, a favourite, in an album, shared, or the source of another image.",
         },
       },
     );

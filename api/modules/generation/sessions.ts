@@ -1,7 +1,7 @@
-import type { ApiDeps } from "#api/deps";
-import { discardUnselected } from "#db/queries/discard";
+import type { ApiDeps } from "../../deps";
+import { discardUnselected } from "#db/queries/generation/discard";
 import type { Tx } from "#db/client";
-import { insertEvents, type NewEvent } from "#db/queries/events";
+import { insertEvents } from "#db/queries/events/events";
 import {
   closeSession,
   countLiveSteps,
@@ -9,45 +9,49 @@ import {
   lockSession,
   markCancelled,
   setSessionTitle,
-} from "#db/queries/generation-requests";
-import { finishSession, markDeleted } from "#db/queries/session-end";
+} from "#db/queries/generation/session-requests";
+import { finishSession, markDeleted } from "#db/queries/generation/session-end";
+import type { NewEvent } from "#db/schema/events";
 import type { EntryType, SessionStatus } from "#db/schema/sessions";
 import { conflict, invalid, notFound } from "#errors";
 import { checkPicture } from "./source";
 
 type Deps = Pick<ApiDeps, "database" | "temporal" | "now">;
 
-type AskedSession = {
+type SessionRequest = {
   id: string;
   entryType: EntryType;
   sourceImageId: string | null;
   title: string | null;
 };
 
-/** Writes a session and tells its workflow. */
+/** Writes a session, then notifies its workflow. */
 export async function openSession(
   { database, temporal }: Deps,
-  asked: AskedSession,
+  requested: SessionRequest,
 ): Promise<void> {
-  const { id, entryType, sourceImageId } = asked;
+  const { id, entryType, sourceImageId } = requested;
   if (entryType === "refinement" && sourceImageId === null) {
-    throw invalid("A refinement needs a picture to start from.", [
+    throw invalid("A refinement needs a source image.", [
       { path: "source_image_id", message: "required for a refinement" },
     ]);
   }
   await database.db.transaction(async (tx) => {
-    // A request that died behind its commit and came again with its key.
+    // The same request committed before a crash, and was repeated with its idempotency key.
     if (await lockSession(tx, id)) return;
     if (sourceImageId !== null) {
       await checkPicture(tx, { photoId: sourceImageId, path: "source_image_id" });
     }
-    await insertEvents(tx, [await writeSession(tx, asked)]);
+    await insertEvents(tx, [await writeSession(tx, requested)]);
   });
   await temporal.sessionOpened(id);
 }
 
-/** Writes a session without telling anybody; answers what is to be told last in the transaction. */
-export async function writeSession(tx: Tx, session: AskedSession): Promise<NewEvent> {
+/** Writes a session without notifying its workflow. The caller inserts the returned event last in the transaction. */
+export async function writeSession(
+  tx: Tx,
+  session: SessionRequest,
+): Promise<NewEvent<"session.created">> {
   await insertSession(tx, session);
   const { id, entryType } = session;
   return {
@@ -65,8 +69,8 @@ export type SessionChange = {
 };
 
 /**
- * Renames or closes a session. Completing wants its steps to have ended; abandoning cancels them, and images nobody
- * chose then go to the trash when the last one has ended.
+ * Renames or closes a session. Completing requires that its steps have ended; abandoning cancels them. With
+ * `discardUnselected`, its unselected images go to the trash when the last step has ended.
  * @throws AppError conflict when the state does not allow it
  */
 export async function changeSession(
@@ -105,8 +109,8 @@ export async function changeSession(
 }
 
 /**
- * Deletes a session and trashes its images that nobody chose or uses. It is gone for every route at once; where a step is
- * still running, its row goes when that one is cancelled.
+ * Deletes a session and trashes its images that are neither selected nor in use. It disappears from every route at once;
+ * its row stays until its running steps are cancelled.
  */
 export async function deleteSession(
   { database, temporal, now }: Deps,

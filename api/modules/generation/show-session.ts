@@ -1,10 +1,10 @@
-import { findSessionView } from "#db/queries/generation-views";
+import { findSessionView } from "#db/queries/generation/session-views";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
 import { sessionToWire } from "./session-model";
 
 /**
- * A session as its owner sees it.
+ * The session object of the owner's routes.
  * @throws AppError not_found
  */
 export async function showSession(

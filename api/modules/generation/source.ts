@@ -1,23 +1,12 @@
 import type { Tx } from "#db/client";
-import { findPictureState, findStepOfSession } from "#db/queries/generation-requests";
+import { findPictureState, findStepOfSession } from "#db/queries/generation/step-requests";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
-import { AppError, conflict } from "#errors";
-
-/** The 404 of an id in a body that names nothing. */
-function unknownInBody(what: string, path: string): AppError {
-  return new AppError({
-    kind: "not_found",
-    code: "not_found",
-    message: `There is no such ${what}.`,
-    details: { path },
-  });
-}
+import { conflict, notFound } from "#errors";
 
 /**
- * What a new step starts from: its own source image, else the selected image of the parent it names, else the
- * session's source, else nothing.
- * @throws AppError not_found for an id that names nothing, conflict for a picture that cannot be used now
+ * The source image of a new step: its own, else the selected image of its parent, else the session's source, else null.
+ * @throws AppError not_found for an unknown id, conflict for an image that cannot be used now
  */
 export async function resolveSource(
   tx: Tx,
@@ -36,18 +25,18 @@ export async function resolveSource(
   return inherited;
 }
 
-/** The parent a request names, which is a step of the same session. */
+/** The parent that a request names. It must be a step of the same session. */
 export async function findParent(
   tx: Tx,
   params: { sessionId: string; parentId: string },
 ): Promise<Step> {
   const parent = await findStepOfSession(tx, { ...params, stepId: params.parentId });
-  if (!parent) throw unknownInBody("step", "parent_id");
+  if (!parent) throw notFound("step", "parent_id");
   return parent;
 }
 
 /**
- * A picture that a person names must be there to be looked at.
+ * Checks that an image exists, is of the step if one is given, is not in the trash and has been fetched.
  * @throws AppError not_found with `details.path`, or conflict
  */
 export async function checkPicture(
@@ -55,8 +44,9 @@ export async function checkPicture(
   params: { photoId: string; path: string; stepId?: string },
 ): Promise<void> {
   const photo = await findPictureState(tx, params.photoId);
-  if (!photo || (params.stepId !== undefined && photo.stepId !== params.stepId)) {
-    throw unknownInBody("photo", params.path);
+  if (!photo) throw notFound("photo", params.path);
+  if (params.stepId !== undefined && photo.stepId !== params.stepId) {
+    throw conflict("The image is not of this step; choose one of its alternatives.");
   }
   if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
   if (photo.retrievalStatus !== "completed") {

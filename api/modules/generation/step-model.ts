@@ -1,6 +1,8 @@
 import { type Static, t } from "elysia";
-import type { StepView } from "#db/queries/generation-views";
+import type { StepView } from "#db/queries/generation/step-views";
 import type { Photo } from "#db/schema/photos";
+import { stepStatuses } from "#db/schema/steps";
+import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
@@ -40,15 +42,20 @@ export const stepSchema = t.Object(
     correlation_id: uuid,
     batch_size: count,
     seeds: t.Array(count),
-    status: t.Union([
-      t.Literal("pending"),
-      t.Literal("processing"),
-      t.Literal("completed"),
-      t.Literal("failed"),
-      t.Literal("cancelled"),
-    ]),
+    status: oneOf(stepStatuses),
     ...progressSchema.properties,
-    error: t.Optional(t.Object({ code: t.String(), message: t.String(), suggestion: t.String() })),
+    error: t.Optional(
+      t.Object({
+        code: t.String(),
+        message: t.String(),
+        suggestion: t.String(),
+        details: t.Optional(
+          t.String({
+            description: "InvokeAI's own message, for failures that the gallery does not know",
+          }),
+        ),
+      }),
+    ),
     selected_image_id: t.Optional(uuid),
     images_retrieved: count,
     images_failed: count,
@@ -90,7 +97,7 @@ export const alternativesSchema = t.Object({
 });
 
 export function stepToWire(view: StepView): Static<typeof stepSchema> {
-  // A completed step tells why images are missing, too.
+  // A completed step also says why images are missing.
   const error = view.error ?? (view.completedAt === null ? null : view.missing);
   return {
     id: view.id,

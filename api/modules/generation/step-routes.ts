@@ -1,19 +1,28 @@
-import { Elysia, t } from "elysia";
+import { t } from "elysia";
+import { listStepImages } from "#db/queries/generation/generated-images";
+import { findSessionView } from "#db/queries/generation/session-views";
 import {
   countSteps,
-  findSessionView,
   findStepView,
-  listStepImages,
   listStepViews,
   type StepView,
-} from "#db/queries/generation-views";
+} from "#db/queries/generation/step-views";
 import { notFound } from "#errors";
-import { numberKey } from "../../cursor";
+import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
-import { toAskedParameters } from "./parameters-model";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import {
+  answerJson,
+  type List,
+  listBody,
+  listOf,
+  pageOf,
+  pageQuery,
+  readPage,
+} from "../../lists/lists";
+import { createModule } from "../../http/module";
+import { toRequestedParameters } from "./parameters-model";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -30,10 +39,10 @@ import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
 
-/** What the column of a step's place holds. */
+/** The largest value of the column `position`. */
 const maxPosition = 2 ** 31 - 1;
 
-/** Steps: requested, watched, chosen from, cancelled, tried again. */
+/** Routes that request, read, cancel and retry steps, and select images. */
 export function createStepRoutes(deps: ApiDeps) {
   const { db } = deps.database;
 
@@ -43,38 +52,31 @@ export function createStepRoutes(deps: ApiDeps) {
     return view;
   }
 
-  return new Elysia({ prefix: "/api/v1/generation", normalize: false, tags: ["generation"] })
+  return createModule({ prefix: "/api/v1/generation", tags: ["generation"] })
+    .use(createIdempotency(deps))
     .post(
       "/sessions/:id/steps",
-      async ({ params, body, request, status }) => {
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/generation/sessions/:id/steps",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf({ session: params.id, body }),
-          },
-          async (id) => {
-            await requestStep(deps, {
-              id,
-              sessionId: params.id,
-              prompt: body.prompt,
-              negativePrompt: body.negative_prompt ?? null,
-              parentId: body.parent_id ?? null,
-              sourceImageId: body.source_image_id ?? null,
-              parameters: toAskedParameters(body.parameters),
-            });
-            return { status: 202, body: stepToWire(await getStep(id)) };
-          },
-        );
-        return status(202, answer.body as typeof stepSchema.static);
+      async ({ params, body, once, status }) => {
+        const answer = await once.answer({ session: params.id, body }, async (id) => {
+          await requestStep(deps, {
+            id,
+            sessionId: params.id,
+            prompt: body.prompt,
+            negativePrompt: body.negative_prompt ?? null,
+            parentId: body.parent_id ?? null,
+            sourceImageId: body.source_image_id ?? null,
+            parameters: toRequestedParameters(body.parameters),
+          });
+          return { status: 202, body: stepToWire(await getStep(id)) };
+        });
+        return status(202, answer.body);
       },
       {
         params: byId,
         body: stepBody,
         response: { 202: stepSchema, ...faults(400, 404, 409) },
+        createsOnce: true,
         detail: {
-          ...createsOnce,
           summary: "Request images",
           description:
             "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.",
@@ -88,19 +90,22 @@ export function createStepRoutes(deps: ApiDeps) {
         if (!(await findSessionView(db, params.id))) throw notFound("session");
         const steps = await readPage(page, {
           scope: ["steps", params.id],
-          placeOf: ([position]) => numberKey(position, maxPosition),
+          parseKeys: ([position]) => numberKey(position, maxPosition),
           rows: ({ after: afterPosition, limit, offset }) =>
             listStepViews(db, { sessionId: params.id, afterPosition, limit, offset }),
           keysOf: ({ position }) => [position],
           count: () => countSteps(db, params.id),
         });
-        return answerJson(request, listBody(page, steps, steps.rows.map(stepToWire)));
+        return answerJson<List<typeof stepSchema.static>>(
+          request,
+          listBody(page, steps, steps.rows.map(stepToWire)),
+        );
       },
       {
         params: byId,
         query: t.Object(pageQuery()),
         response: { 200: listOf(stepSchema), ...faults(404) },
-        detail: { summary: "The steps of a session, in their order" },
+        detail: { summary: "The steps of a session, in order" },
       },
     )
     .get("/steps/:id", async ({ params }) => stepToWire(await getStep(params.id)), {
@@ -111,7 +116,7 @@ export function createStepRoutes(deps: ApiDeps) {
     .get("/steps/:id/status", async ({ params }) => stepStatusToWire(await getStep(params.id)), {
       params: byId,
       response: { 200: stepStatusSchema, ...faults(404) },
-      detail: { summary: "A step, and how the fetching of its images stands" },
+      detail: { summary: "A step and the retrieval status of its images" },
     })
     .get(
       "/steps/:id/alternatives",
@@ -137,7 +142,7 @@ export function createStepRoutes(deps: ApiDeps) {
         params: byId,
         body: selectBody,
         response: { 200: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Choose one of a step's images" },
+        detail: { summary: "Select one of a step's images" },
       },
     )
     .patch(
@@ -151,7 +156,7 @@ export function createStepRoutes(deps: ApiDeps) {
         params: byId,
         body: stepChange,
         response: { 200: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Choose one of a step's images, or none" },
+        detail: { summary: "Select one of a step's images, or none" },
       },
     )
     .post(
@@ -175,7 +180,7 @@ export function createStepRoutes(deps: ApiDeps) {
       {
         params: byId,
         response: { 202: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Run a step that has ended again, for what is missing" },
+        detail: { summary: "Run an ended step again for its missing images" },
       },
     )
     .post(
@@ -187,7 +192,10 @@ export function createStepRoutes(deps: ApiDeps) {
       {
         params: byId,
         response: { 202: retrySchema, ...faults(404) },
-        detail: { summary: "Fetch a step's images that were given up again, now" },
+        detail: {
+          summary:
+            "Retry at once the retrieval of a step's images that failed or wait for their next attempt",
+        },
       },
     );
 }

@@ -1,81 +1,81 @@
-import type { ApiDeps } from "#api/deps";
+import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
-import { insertEvents, type NewEvent } from "#db/queries/events";
+import { insertEvents } from "#db/queries/events/events";
+import { lockSession, markCancelled } from "#db/queries/generation/session-requests";
 import {
   findStepOfSession,
   insertStep,
-  lockSession,
   lockStepWithSession,
-  markCancelled,
-  noteUntold,
-  reopenRetrievals,
-  reopenSlots,
-  reopenStep,
+  setPendingMessage,
   setSelectedImage,
-} from "#db/queries/generation-requests";
-import { touchModel } from "#db/queries/models";
-import { findChangedSettings } from "#db/queries/settings";
+} from "#db/queries/generation/step-requests";
+import { reopenRetrievals, reopenSlots, reopenStep } from "#db/queries/generation/step-retries";
+import { touchModel } from "#db/queries/models/models";
+import { findChangedSettings } from "#db/queries/installation/settings";
+import type { NewEvent } from "#db/schema/events";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
 import { readNamedModels } from "./named-models";
-import { type AskedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
-import { type RecalledParameters, takeRecalled, withoutSilent } from "./recalled-parameters";
+import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
+import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
 import { checkPicture, findParent, resolveSource } from "./source";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
-export type AskedStep = {
+export type StepRequest = {
   id: string;
   sessionId: string;
   prompt: string;
   negativePrompt: string | null;
   parentId: string | null;
   sourceImageId: string | null;
-  /** Drawn from its parameters alone, whatever its session starts from. */
+  /** Text to image, even if the session has a source image. */
   isTextToImage?: boolean;
-  parameters: AskedParameters;
-  /** Taken where the request is silent, as far as its model can take them. */
+  parameters: RequestedParameters;
+  /** Used for omitted parameters, where the model accepts them. */
   recalled?: RecalledParameters;
 };
 
 const maxPromptLength = 10_000;
 
-/** Shown while nobody works on a step because nobody could be told of it. */
-const untold = "Waiting for the workflow service.";
+/** The progress message of a step whose workflow could not be notified. */
+const waitingMessage = "Waiting for the workflow service.";
 
 /**
- * Writes a step with its slots at the end of its session and tells the session's workflow. All that can be wrong is
- * found before anything is written.
+ * Writes a step with its slots at the end of its session, then notifies the session's workflow. The whole request is
+ * checked before anything is written.
  * @throws AppError not_found, conflict, validation_error, invokeai_model_error
  */
-export async function requestStep(deps: Deps, asked: AskedStep): Promise<void> {
-  const { id: stepId, sessionId } = asked;
+export async function requestStep(deps: Deps, requested: StepRequest): Promise<void> {
+  const { id: stepId, sessionId } = requested;
   await deps.database.db.transaction(async (tx) => {
-    // A request that died behind its commit and came again with its key.
+    // The same request committed before a crash, and was repeated with its idempotency key.
     if (await findStepOfSession(tx, { sessionId, stepId })) return;
-    await insertEvents(tx, [await writeStep(deps, tx, asked)]);
+    await insertEvents(tx, [await writeStep(deps, tx, requested)]);
   });
-  await tellOfStep(deps, { sessionId, stepId });
+  await notifySession(deps, { sessionId, stepId });
 }
 
 /**
- * Writes a step without telling anybody; answers what is to be told last in the transaction.
+ * Writes a step without notifying its workflow. The caller inserts the returned event last in the transaction.
  * @throws AppError as `requestStep`
  */
 export async function writeStep(
   deps: Pick<Deps, "config" | "now" | "newId">,
   tx: Tx,
-  asked: AskedStep,
-): Promise<NewEvent> {
-  const { id, sessionId, sourceImageId, recalled = {} } = asked;
+  requested: StepRequest,
+): Promise<NewEvent<"step.requested">> {
+  const { id, sessionId, sourceImageId, recalled = {} } = requested;
   const session = await lockActiveSession(tx, sessionId);
   const parent =
-    asked.parentId === null ? null : await findParent(tx, { sessionId, parentId: asked.parentId });
-  const source = asked.isTextToImage
+    requested.parentId === null
+      ? null
+      : await findParent(tx, { sessionId, parentId: requested.parentId });
+  const source = requested.isTextToImage
     ? null
     : await resolveSource(tx, { session, parent, sourceImageId });
-  const named = await readNamedModels(tx, { ...recalled, ...withoutSilent(asked.parameters) });
+  const named = await readNamedModels(tx, { ...recalled, ...omitUndefined(requested.parameters) });
   const context = {
     models: named.models,
     hasSource: source !== null,
@@ -84,15 +84,15 @@ export async function writeStep(
     randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
   };
   const { parameters, model, faults } = completeParameters(
-    takeRecalled(
-      named.underPresentKeys(asked.parameters),
-      named.underPresentKeys(recalled),
+    addRecalled(
+      named.withCurrentKeys(requested.parameters),
+      named.withCurrentKeys(recalled),
       context,
     ),
     context,
   );
-  faults.unshift(...promptFaults(asked, model.accepts?.negativePrompt === true));
-  if (faults.length > 0) throw invalid("The step cannot be made; see details.errors.", faults);
+  faults.unshift(...promptFaults(requested, model.accepts?.negativePrompt === true));
+  if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
   const step = await insertStep(tx, {
     step: {
@@ -100,8 +100,8 @@ export async function writeStep(
       sessionId,
       parentId: parent?.id ?? null,
       sourceImageId: source,
-      prompt: asked.prompt,
-      negativePrompt: asked.negativePrompt,
+      prompt: requested.prompt,
+      negativePrompt: requested.negativePrompt,
       parameters,
       modelKey: model.key,
       modelHash: model.hash,
@@ -115,7 +115,7 @@ export async function writeStep(
   return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };
 }
 
-/** Asks for the end of a live step; what exists of it is kept. */
+/** Requests the cancellation of a live step. Images that exist are kept. */
 export async function cancelStep(deps: Deps, stepId: string): Promise<void> {
   const sessionId = await deps.database.db.transaction(async (tx) => {
     const { step, session } = await lockStep(tx, stepId);
@@ -125,11 +125,11 @@ export async function cancelStep(deps: Deps, stepId: string): Promise<void> {
     await markCancelled(tx, { sessionId: session.id, stepId, now: deps.now() });
     return session.id;
   });
-  // Told again at each call: the first telling may have been lost.
+  // Sent on every call: an earlier signal may have been lost.
   await deps.temporal.stepCancelled(sessionId, stepId);
 }
 
-/** Makes an image of the step its choice, or takes the choice back. */
+/** Selects an image of the step; null clears the selection. */
 export async function selectImage(
   deps: Deps,
   params: { stepId: string; imageId: string | null; path: string },
@@ -151,7 +151,7 @@ export async function selectImage(
   });
 }
 
-/** Runs a step that has ended again, for the images that never came to be or were lost on their way. */
+/** Runs an ended step again, for images that were never generated or were lost before they were fetched. */
 export async function retryStep(deps: Deps, stepId: string): Promise<void> {
   const sessionId = await deps.database.db.transaction(async (tx) => {
     const { step, session } = await lockStep(tx, stepId);
@@ -159,7 +159,11 @@ export async function retryStep(deps: Deps, stepId: string): Promise<void> {
     if (!(await reopenStep(tx, stepId))) {
       throw conflict(`Only a step that has ended can be run again; this one is ${step.status}.`);
     }
-    if ((await reopenSlots(tx, stepId)) === 0) throw conflict("No image of the step is missing.");
+    const missing = await reopenSlots(tx, stepId);
+    // All images of a failed step may exist, if its run was ended from outside: then this run only completes it.
+    if (missing === 0 && step.status !== "failed") {
+      throw conflict("No image of the step is missing.");
+    }
     await insertEvents(tx, [
       {
         type: "step.requested",
@@ -169,10 +173,10 @@ export async function retryStep(deps: Deps, stepId: string): Promise<void> {
     ]);
     return session.id;
   });
-  await tellOfStep(deps, { sessionId, stepId });
+  await notifySession(deps, { sessionId, stepId });
 }
 
-/** Fetches the images of a step that were given up, or wait for their next attempt, again now; returns how many. */
+/** Retries at once every retrieval of a step that failed or waits for its next attempt; returns how many. */
 export async function retryRetrievals(deps: Deps, stepId: string): Promise<number> {
   const { sessionId, photoIds } = await deps.database.db.transaction(async (tx) => {
     const { session } = await lockStep(tx, stepId);
@@ -187,17 +191,19 @@ export async function retryRetrievals(deps: Deps, stepId: string): Promise<numbe
     );
     return { sessionId: session.id, photoIds: reopened };
   });
-  await Promise.all(photoIds.map((id) => deps.temporal.retrievalRetried(id, sessionId)));
+  await Promise.all(photoIds.map((id) => deps.temporal.retrievalRetried({ id, sessionId })));
   return photoIds.length;
 }
 
-/** Tells the session's workflow of a step that was written. */
-export async function tellOfStep(
+/** Notifies the session's workflow of a requested step. If that fails, the step's progress message says so. */
+export async function notifySession(
   { database, temporal }: Deps,
   params: { sessionId: string; stepId: string },
 ): Promise<void> {
-  const told = await temporal.stepRequested(params.sessionId, params.stepId);
-  if (!told) await noteUntold(database.db, { stepId: params.stepId, message: untold });
+  const isNotified = await temporal.stepRequested(params.sessionId, params.stepId);
+  if (!isNotified) {
+    await setPendingMessage(database.db, { stepId: params.stepId, message: waitingMessage });
+  }
 }
 
 async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {
@@ -216,7 +222,7 @@ async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: 
 }
 
 function promptFaults(
-  { prompt, negativePrompt }: AskedStep,
+  { prompt, negativePrompt }: StepRequest,
   takesNegativePrompt: boolean,
 ): FieldFault[] {
   const faults: FieldFault[] = [];
@@ -228,7 +234,7 @@ function promptFaults(
     faults.push({ path: "negative_prompt", message: `at most ${maxPromptLength} characters` });
   }
   if (negativePrompt && !takesNegativePrompt) {
-    faults.push({ path: "negative_prompt", message: "not known to this model" });
+    faults.push({ path: "negative_prompt", message: "not supported by this model" });
   }
   return faults;
 }

@@ -6,15 +6,15 @@ import { stepSchema } from "./step-model";
 
 const strict = { additionalProperties: false };
 
-/** What a step's body holds, all of it optional: what is left out is recalled from the photo. */
+/** The body of a step with every field optional. Omitted ones are recalled from the photo. */
 export const variationBody = t.Object(
   {
     prompt: t.Optional(t.String()),
-    negative_prompt: t.Optional(t.Nullable(t.String({ description: "null: none" }))),
-    count: t.Optional(t.Integer({ minimum: 1, description: "Images, up to MAX_BATCH_SIZE" })),
+    negative_prompt: t.Optional(t.Nullable(t.String({ description: "null: no negative prompt" }))),
+    count: t.Optional(t.Integer({ description: "Number of images, 1 to MAX_BATCH_SIZE" })),
     seed: t.Optional(t.Integer({ minimum: 0, maximum: seedCount - 1 })),
     same_seed: t.Optional(
-      t.Boolean({ default: false, description: "The photo's own seed; not together with `seed`" }),
+      t.Boolean({ default: false, description: "Use the photo's seed. Not together with `seed`." }),
     ),
     parameters: t.Optional(overridesBody),
   },

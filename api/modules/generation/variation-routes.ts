@@ -1,9 +1,10 @@
-import { Elysia, t } from "elysia";
-import { listStepViews } from "#db/queries/generation-views";
+import { t } from "elysia";
+import { listStepViews } from "#db/queries/generation/step-views";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import { createModule } from "../../http/module";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
 import { toOverrides } from "./parameters-model";
 import { stepToWire } from "./step-model";
@@ -11,7 +12,7 @@ import { variationBody, variationSchema } from "./variation-model";
 import { showSession } from "./show-session";
 import { checkVariation, requestVariation } from "./variations";
 
-/** More like a picture, and what sets pictures apart. */
+/** Variations of a photo, and the comparison of photos. */
 export function createVariationRoutes(deps: ApiDeps) {
   const { db } = deps.database;
 
@@ -23,49 +24,46 @@ export function createVariationRoutes(deps: ApiDeps) {
     return { session, step: stepToWire(step) };
   }
 
-  return new Elysia({ prefix: "/api/v1", normalize: false, tags: ["generation"] })
+  return createModule({ prefix: "/api/v1", tags: ["generation"] })
+    .use(createIdempotency(deps))
     .post(
       "/photos/:id/variations",
-      async ({ params, body, request, status }) => {
-        const asked = body ?? {};
-        const { seed, count, same_seed: sameSeed = false } = asked;
+      async ({ params, body, once, status }) => {
+        const requested = body ?? {};
+        const { seed, count, same_seed: sameSeed = false } = requested;
         checkVariation({ sameSeed, seed, count, maxCount: deps.config.limits.maxBatchSize });
-        const answer = await answerOnce(
-          deps,
+        const answer = await once.answer(
           {
-            route: "POST /api/v1/photos/:id/variations",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf({
-              ...asked,
-              photo: params.id,
-              same_seed: sameSeed,
-              // Elsewhere null is like nothing said.
-              cleared: [asked.negative_prompt === null, asked.parameters?.vae_key === null],
-            }),
+            ...requested,
+            photo: params.id,
+            same_seed: sameSeed,
+            // Idempotency treats null as an absent field, but here they differ.
+            cleared: [requested.negative_prompt === null, requested.parameters?.vae_key === null],
           },
           async (sessionId) => {
             await requestVariation(deps, {
               sessionId,
               photoId: params.id,
-              prompt: asked.prompt,
-              negativePrompt: asked.negative_prompt,
+              prompt: requested.prompt,
+              negativePrompt: requested.negative_prompt,
               sameSeed,
-              parameters: { ...toOverrides(asked.parameters ?? {}), seed, batchSize: count },
+              parameters: { ...toOverrides(requested.parameters ?? {}), seed, batchSize: count },
             });
             return { status: 202, body: await showVariation(sessionId) };
           },
         );
-        return status(202, answer.body as typeof variationSchema.static);
+        return status(202, answer.body);
       },
       {
         params: t.Object({ id: t.String({ format: "uuid" }) }),
         body: t.Optional(variationBody),
         response: { 202: variationSchema, ...faults(400, 404, 409) },
+        createsOnce: true,
         detail: {
-          ...createsOnce,
-          summary: "More like this: a session and its first step from what a photo was made with",
+          summary:
+            "More like this: open a refinement session with a first step from a photo's parameters",
           description:
-            "Everything the photo says of itself is recalled, and what the body says is laid over it. A photo that no model made becomes the source of an image to image step, and needs a prompt.",
+            "The step uses the photo's recorded prompts and parameters. Fields of the body override them. A photo without recorded parameters becomes the source of an image to image step and needs a prompt.",
         },
       },
     )

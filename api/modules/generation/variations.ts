@@ -1,23 +1,23 @@
-import type { ApiDeps } from "#api/deps";
+import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
-import { findUsualModel, listAvailableModels } from "#db/queries/available-models";
-import { insertEvents } from "#db/queries/events";
-import { lockSession } from "#db/queries/generation-requests";
-import { findPhotoById } from "#db/queries/photo-lookup";
+import { findDefaultModel, listAvailableModels } from "#db/queries/models/available-models";
+import { insertEvents } from "#db/queries/events/events";
+import { lockSession } from "#db/queries/generation/session-requests";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import type { Model } from "#db/schema/models";
 import type { Photo } from "#db/schema/photos";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
-import { type AskedParameters, seedCount } from "./parameters";
+import { type RequestedParameters, seedCount } from "./parameters";
 import { type NoModel, type Recalled, recall, recallModel, recallSeed } from "./recall";
 import { writeSession } from "./sessions";
-import { sizeLike } from "./size-like";
+import { matchingSize } from "./matching-size";
 import { checkPicture } from "./source";
-import { tellOfStep, writeStep } from "./steps";
+import { notifySession, writeStep } from "./steps";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
-export type AskedVariation = {
-  /** Of the session that is opened for it. */
+export type VariationRequest = {
+  /** The id of the session to open. */
   sessionId: string;
   photoId: string;
   /** undefined: as recorded. */
@@ -25,11 +25,11 @@ export type AskedVariation = {
   /** undefined: as recorded; null: none. */
   negativePrompt: string | null | undefined;
   sameSeed: boolean;
-  /** Laid over what was recorded. `vaeKey: null`: the one that the model brings along. */
-  parameters: Omit<Partial<AskedParameters>, "vaeKey"> & { vaeKey?: string | null | undefined };
+  /** Override the recorded ones. `vaeKey: null`: the model's default VAE. */
+  parameters: Omit<Partial<RequestedParameters>, "vaeKey"> & { vaeKey?: string | null | undefined };
 };
 
-/** @throws AppError validation_error for what no photo can be asked for */
+/** @throws AppError validation_error for faults that do not depend on the photo */
 export function checkVariation(wanted: {
   sameSeed: boolean;
   seed: number | undefined;
@@ -41,35 +41,36 @@ export function checkVariation(wanted: {
   if (sameSeed && seed !== undefined) {
     faults.push({ path: "same_seed", message: "not together with seed" });
   }
-  if (count !== undefined && count > maxCount) {
+  if (count !== undefined && (count < 1 || count > maxCount)) {
     faults.push({ path: "count", message: `a whole number from 1 to ${maxCount}` });
   }
-  if (faults.length > 0) throw invalid("The variation cannot be made; see details.errors.", faults);
+  if (faults.length > 0)
+    throw invalid("The variation cannot be requested; see details.errors.", faults);
 }
 
 /**
- * Writes a refinement session that starts from a photo, with a step of what the photo was made with. Image to image
- * where the photo was made so, and of a photo that no model made; else from the parameters alone.
+ * Writes a refinement session of a photo, with a first step from its recorded parameters. The step is image to image if
+ * the photo was, or if it is an upload without recorded parameters; else text to image.
  * @throws AppError not_found, conflict, validation_error, invokeai_model_error
  */
-export async function requestVariation(deps: Deps, asked: AskedVariation): Promise<void> {
-  const { sessionId, photoId } = asked;
+export async function requestVariation(deps: Deps, requested: VariationRequest): Promise<void> {
+  const { sessionId, photoId } = requested;
   const stepId = await deps.database.db.transaction(async (tx) => {
-    // A request that died behind its commit and came again with its key; its step is told of by reconcile.
+    // The same request committed before a crash, and was repeated with its idempotency key. Reconcile starts its step.
     if (await lockSession(tx, sessionId)) return null;
     const photo = await findPhotoById(tx, photoId);
     if (!photo) throw notFound("photo");
     if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
     const sourceImageId = await findSource(tx, photo);
-    const wanted = await plan(tx, photo, asked);
-    const opened = await writeSession(tx, {
+    const wanted = await planStep(tx, photo, requested);
+    const sessionEvent = await writeSession(tx, {
       id: sessionId,
       entryType: "refinement",
       sourceImageId: photoId,
       title: null,
     });
     const id = deps.newId();
-    const requested = await writeStep(deps, tx, {
+    const stepEvent = await writeStep(deps, tx, {
       id,
       sessionId,
       parentId: null,
@@ -77,13 +78,13 @@ export async function requestVariation(deps: Deps, asked: AskedVariation): Promi
       isTextToImage: sourceImageId === null,
       ...wanted,
     });
-    await insertEvents(tx, [opened, requested]);
+    await insertEvents(tx, [sessionEvent, stepEvent]);
     return id;
   });
-  if (stepId !== null) await tellOfStep(deps, { sessionId, stepId });
+  if (stepId !== null) await notifySession(deps, { sessionId, stepId });
 }
 
-/** What the new pictures start from as the photo did; a photo that no model made is the start itself. */
+/** The photo's own source, or an upload without recorded parameters itself; null: text to image. */
 async function findSource(tx: Tx, photo: Photo): Promise<string | null> {
   if (photo.kind === "uploaded") return photo.generation === null ? photo.id : null;
   if (photo.sourceImageId === null && photo.generation?.strength === undefined) return null;
@@ -91,41 +92,42 @@ async function findSource(tx: Tx, photo: Photo): Promise<string | null> {
     photo.sourceImageId === null ? undefined : await findPhotoById(tx, photo.sourceImageId);
   if (!source) {
     throw conflict(
-      "The picture this one was made from was deleted for good; open a refinement session that starts from this one instead.",
+      "The source image of this photo was deleted for good; open a refinement session with this photo as its source instead.",
     );
   }
   await checkPicture(tx, { photoId: source.id, path: "source_image_id" });
   return source.id;
 }
 
-/** The step to ask for: what the photo says, under what the request says. */
-async function plan(tx: Tx, photo: Photo, asked: AskedVariation) {
+/** The step to write: the photo's recorded parameters, overridden by those of the request. */
+async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
   const { generation: made } = photo;
   const available = await listAvailableModels(tx, ["main", "vae", "lora"]);
-  const { vaeKey, ...parameters } = asked.parameters;
-  const { model, recordedWith } = await chooseModel(tx, photo, asked, available);
+  const { vaeKey, ...parameters } = requested.parameters;
+  const { model, recordedWith } = await chooseModel(tx, photo, requested, available);
   const modelKey = parameters.modelKey ?? model?.key ?? "";
   const recalled: Recalled =
     made && model
       ? recall(made, model, recordedWith, available)
-      : { prompt: null, negativePrompt: null, parameters: model ? sizeLike(photo, model) : {} };
+      : { prompt: null, negativePrompt: null, parameters: model ? matchingSize(photo, model) : {} };
   if (vaeKey === null) delete recalled.parameters.vaeKey;
-  const prompt = asked.prompt ?? recalled.prompt;
+  const prompt = requested.prompt ?? recalled.prompt;
   if (prompt === null) {
-    throw invalid("This photo does not say what is to be seen on it; send a prompt.", [
-      { path: "prompt", message: "required: the photo has none of its own" },
+    throw invalid("This photo has no recorded prompt; send one.", [
+      { path: "prompt", message: "required: the photo has none" },
     ]);
   }
   const takesNegative = model?.accepts?.negativePrompt === true;
   const recalledNegative = takesNegative ? recalled.negativePrompt : null;
   return {
     prompt,
-    negativePrompt: asked.negativePrompt === undefined ? recalledNegative : asked.negativePrompt,
+    negativePrompt:
+      requested.negativePrompt === undefined ? recalledNegative : requested.negativePrompt,
     parameters: {
       ...parameters,
       modelKey,
       vaeKey: vaeKey ?? undefined,
-      seed: parameters.seed ?? (asked.sameSeed ? seedOf(photo) : undefined),
+      seed: parameters.seed ?? (requested.sameSeed ? seedOf(photo) : undefined),
     },
     recalled: {
       ...recalled.parameters,
@@ -135,21 +137,21 @@ async function plan(tx: Tx, photo: Photo, asked: AskedVariation) {
   };
 }
 
-/** The model to draw with, and the one the photo was drawn with where InvokeAI still has it. */
+/** The model to use, and the photo's recorded model if InvokeAI still has it. */
 async function chooseModel(
   tx: Tx,
   { generation }: Photo,
-  { parameters: { modelKey } }: AskedVariation,
+  { parameters: { modelKey } }: VariationRequest,
   available: Model[],
 ): Promise<{ model: Model | undefined; recordedWith: Model | undefined }> {
   const recorded = generation ? recallModel(generation, available) : "unnamed";
   const recordedWith = typeof recorded === "string" ? undefined : recorded;
   if (modelKey !== undefined) {
-    // Whether there is one of this key is checked with the rest of the request.
+    // An unknown key is refused with the other faults of the request.
     return { model: available.find(({ key }) => key === modelKey), recordedWith };
   }
   if (recordedWith) return { model: recordedWith, recordedWith };
-  const usual = recorded === "unnamed" ? await findUsualModel(tx) : undefined;
+  const usual = recorded === "unnamed" ? await findDefaultModel(tx) : undefined;
   if (usual) return { model: usual, recordedWith };
   throw new AppError({
     kind: "invalid",
@@ -160,15 +162,15 @@ async function chooseModel(
 }
 
 const modelFaults: Record<NoModel, string> = {
-  unnamed: "No model is known that pictures can be made with.",
-  unknown: "InvokeAI does not have the model that this picture was made with.",
-  ambiguous: "InvokeAI has several models of the name of the one that this picture was made with.",
+  unnamed: "No supported model is available.",
+  unknown: "InvokeAI does not have the model that this photo was made with.",
+  ambiguous: "InvokeAI has several models with the name of the one that this photo was made with.",
 };
 
 function seedOf({ generation }: Photo): number {
   const seed = recallSeed(generation);
   if (seed !== undefined) return seed;
-  throw invalid("This photo has no seed that InvokeAI can draw from; leave same_seed out.", [
-    { path: "same_seed", message: `only of a photo with a seed from 0 to ${seedCount - 1}` },
+  throw invalid("This photo has no seed that InvokeAI accepts; leave same_seed out.", [
+    { path: "same_seed", message: `only for a photo with a seed from 0 to ${seedCount - 1}` },
   ]);
 }

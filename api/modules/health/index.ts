@@ -1,43 +1,65 @@
-import { Elysia, t } from "elysia";
-import type { ApiDeps } from "../../deps";
-import { openRoute } from "../../route-table";
+import { t } from "elysia";
+import { checkOwner } from "../../http/auth";
+import type { ApiDeps, RouteDeps } from "../../deps";
+import { createModule } from "../../http/module";
+import { openRoute, partlyOpenRoute } from "../../http/routes";
+import { oneOf } from "../../fields/one-of";
 
-const finding = t.String({ description: "`ok`, or why not" });
-const readiness = t.Object({
-  status: t.Union([t.Literal("ok"), t.Literal("degraded"), t.Literal("unavailable")]),
+const alive = t.Object({ status: t.Literal("ok") });
+const finding = t.String({ description: "`ok`, or what is wrong. Absent with brief=true." });
+const status = oneOf(["ok", "degraded", "unavailable"]);
+const parts = t.Object({
   database: finding,
   workflow_service: finding,
   worker: finding,
   storage: finding,
 });
+const readiness = t.Object({ status, ...t.Partial(parts).properties });
 
-/** Whether this process lives, and whether all it needs does. */
-export function createHealthModule(deps: ApiDeps) {
-  return new Elysia({ name: "health", prefix: "/health", normalize: false, tags: ["service"] })
-    .get("", () => ({ status: "ok" as const }), {
-      detail: { ...openRoute, summary: "Is the server alive" },
-      response: t.Object({ status: t.Literal("ok") }),
+/** Liveness of this process, and readiness of what it depends on. */
+export function createHealthModule(deps: RouteDeps) {
+  const isAlive = () => ({ status: "ok" as const });
+
+  return createModule({ name: "health", prefix: "/health", tags: ["service"] })
+    .get("", isAlive, {
+      detail: { ...openRoute, summary: "Whether the server is alive" },
+      response: alive,
+    })
+    .get("/live", isAlive, {
+      detail: { ...openRoute, summary: "The same as GET /health" },
+      response: alive,
     })
     .get(
       "/ready",
-      async ({ set }) => {
-        const found = await look(deps);
+      async ({ query, request, set }) => {
+        if (!query.brief) checkOwner(request, deps.config, deps.ownerSessions);
+        const found = await checkReadiness(deps);
         if (found.status === "unavailable") set.status = 503;
-        return found;
+        return query.brief ? { status: found.status } : found;
       },
       {
-        detail: { summary: "Does all that the server needs answer" },
+        query: t.Object({
+          brief: t.Optional(
+            t.Boolean({ default: false, description: "Only the status, which needs no token" }),
+          ),
+        }),
+        detail: {
+          ...partlyOpenRoute,
+          summary: "Whether everything that the server depends on works",
+        },
         response: { 200: readiness, 503: readiness },
       },
     );
 }
 
-async function look(deps: ApiDeps): Promise<typeof readiness.static> {
+type Readiness = typeof parts.static & { status: typeof status.static };
+
+async function checkReadiness(deps: ApiDeps): Promise<Readiness> {
   const [databaseIsAway, isReachable, hasWorker, storage] = await Promise.all([
     deps.databaseIsAway(),
     deps.temporal.isReachable(),
     deps.temporal.hasWorker(),
-    lookAtStorage(deps),
+    checkStorage(deps),
   ]);
   const needed = !databaseIsAway && storage === "ok";
   const status = needed && isReachable && hasWorker ? "ok" : "degraded";
@@ -50,11 +72,13 @@ async function look(deps: ApiDeps): Promise<typeof readiness.static> {
   };
 }
 
-async function lookAtStorage({ storage, config }: ApiDeps): Promise<string> {
+async function checkStorage({ storage, config }: ApiDeps): Promise<string> {
   try {
-    if ((await storage.readMarker()) === undefined) return "the data folder is not there";
+    if ((await storage.readMarker()) === undefined) return "the data folder is missing";
+    const missing = await storage.findUnmountedArea();
+    if (missing !== undefined) return `${missing} is missing; mount its volume`;
     const free = await storage.freeBytes();
-    return free > config.limits.maxUploadBytes ? "ok" : "no room left for a photo";
+    return free > config.limits.maxUploadBytes ? "ok" : "no space left for a photo";
   } catch {
     return "cannot be read";
   }

@@ -1,4 +1,4 @@
-import { Elysia, t } from "elysia";
+import { t } from "elysia";
 import {
   countImports,
   findImport,
@@ -6,16 +6,25 @@ import {
   listImportFaults,
   listImports,
   requestImportCancel,
-} from "#db/queries/imports";
+} from "#db/queries/imports/imports";
 import type { PhotoImport } from "#db/schema/imports";
 import { AppError, conflict, notFound } from "#errors";
-import { resolveImportFolder } from "#media/import-folder";
+import { resolveImportFolder } from "#media/folders/import-folder";
 import { photoImportId } from "#workflows/photo-import/contract";
-import { timeKeys, timePlace } from "../../cursor";
+import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import {
+  answerJson,
+  type List,
+  listBody,
+  listOf,
+  pageOf,
+  pageQuery,
+  readPage,
+} from "../../lists/lists";
+import { createModule } from "../../http/module";
 import { importBody, importParams, importSchema, importSummarySchema, importToWire } from "./model";
 
 const maxErrors = 10_000;
@@ -36,39 +45,32 @@ export function createImportsModule(deps: ApiDeps) {
   async function resolvePath(path: string): Promise<string> {
     const folder = await resolveImportFolder(deps.config.importRoots, path);
     if (folder.state === "allowed") return folder.path;
-    throw folder.state === "outside" ? outside() : missing();
+    throw folder.state === "outside" ? outside() : notFound("folder", "path");
   }
 
-  return new Elysia({
+  return createModule({
     name: "imports",
     prefix: "/api/v1/photos",
-    normalize: false,
     tags: ["photos"],
   })
+    .use(createIdempotency(deps))
     .post(
       "/import",
-      async ({ body, request, status }) => {
+      async ({ body, once, status }) => {
         const wanted = { path: body.path, makesAlbums: body.albums ?? false };
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/photos/import",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(wanted),
-          },
-          async (id) => {
-            const path = await resolvePath(wanted.path);
-            await insertImport(db, { ...wanted, id, path });
-            await deps.temporal.importRequested(id);
-            return { status: 202, body: await show(id) };
-          },
-        );
-        return status(202, answer.body as typeof importSchema.static);
+        const answer = await once.answer(wanted, async (id) => {
+          const path = await resolvePath(wanted.path);
+          await insertImport(db, { ...wanted, id, path });
+          await deps.temporal.importRequested(id);
+          return { status: 202, body: await show(id) };
+        });
+        return status(202, answer.body);
       },
       {
         body: importBody,
         response: { 202: importSchema, ...faults(403, 404, 409) },
-        detail: { ...createsOnce, summary: "Import a folder on the server" },
+        createsOnce: true,
+        detail: { summary: "Import a folder on the server" },
       },
     )
     .get(
@@ -77,12 +79,15 @@ export function createImportsModule(deps: ApiDeps) {
         const page = pageOf(query);
         const imports = await readPage(page, {
           scope: ["imports"],
-          placeOf: timePlace,
+          parseKeys: parseTimeKeys,
           rows: (part) => listImports(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countImports(db),
         });
-        return answerJson(request, listBody(page, imports, imports.rows.map(toWire)));
+        return answerJson<List<typeof importSummarySchema.static>>(
+          request,
+          listBody(page, imports, imports.rows.map(toWire)),
+        );
       },
       {
         query: t.Object(pageQuery()),
@@ -93,7 +98,7 @@ export function createImportsModule(deps: ApiDeps) {
     .get("/imports/:id", ({ params }) => show(params.id), {
       params: importParams,
       response: { 200: importSchema, ...faults(404) },
-      detail: { summary: "An import, with what it left out and why" },
+      detail: { summary: "An import, with the files that were not imported and why" },
     })
     .post(
       "/imports/:id/cancel",
@@ -107,25 +112,16 @@ export function createImportsModule(deps: ApiDeps) {
       {
         params: importParams,
         response: { 202: importSchema, ...faults(404, 409) },
-        detail: { summary: "Stop an import; what it has taken in stays" },
+        detail: { summary: "Cancel an import; photos that were already imported stay" },
       },
     );
 }
 
-/** The same whether there is such a folder or not. */
+/** The same answer whether or not the folder exists. */
 function outside(): AppError {
   return new AppError({
     kind: "forbidden",
     code: "forbidden",
     message: "This folder may not be imported; name one below a folder of IMPORT_ROOTS.",
-  });
-}
-
-function missing(): AppError {
-  return new AppError({
-    kind: "not_found",
-    code: "not_found",
-    message: "There is no such folder.",
-    details: { path: "path" },
   });
 }

@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { type Static, t } from "elysia";
-import type { PhotoImport } from "#db/schema/imports";
+import { importStatuses, type PhotoImport } from "#db/schema/imports";
+import { readableName } from "#media/folders/path-text";
+import { oneOf } from "../../fields/one-of";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -13,11 +15,14 @@ export const importBody = t.Object(
     path: t.String({
       minLength: 1,
       maxLength: 4_096,
-      description: "A folder on the server, absolute, below one of IMPORT_ROOTS",
+      description: "The absolute path of a folder on the server, below one of IMPORT_ROOTS",
       examples: ["/srv/pictures/2026"],
     }),
     albums: t.Optional(
-      t.Boolean({ default: false, description: "Each sub-folder becomes an album of its name" }),
+      t.Boolean({
+        default: false,
+        description: "Make an album of each subfolder, with the subfolder's name",
+      }),
     ),
   },
   { additionalProperties: false },
@@ -25,21 +30,16 @@ export const importBody = t.Object(
 
 const importFields = {
   id: uuid,
-  status: t.Union([
-    t.Literal("pending"),
-    t.Literal("processing"),
-    t.Literal("completed"),
-    t.Literal("failed"),
-    t.Literal("cancelled"),
-  ]),
-  folder: t.String({ description: "The folder's own name" }),
+  status: oneOf(importStatuses),
+  folder: t.String({ description: "The name of the folder, without its path" }),
   albums: t.Boolean(),
-  found: amount("Files in the folder and those below it; 0 until they were counted"),
+  found: amount("Files in the folder and its subfolders; 0 until they are counted"),
   imported: amount("New photos"),
-  duplicates: amount("Files whose bytes are a photo already"),
-  failed: amount("Files that were left out"),
-  progress_message: t.Optional(t.String({ description: "What it waits for" })),
-  error: t.Optional(t.String({ description: "Why it ended before its end" })),
+  duplicates: amount("Files whose bytes are those of an existing photo"),
+  failed: amount("Files and folders that were not imported; see `errors`"),
+  sidecars: amount("Files with metadata of another file, such as XMP"),
+  progress_message: t.Optional(t.String({ description: "What the import waits for" })),
+  error: t.Optional(t.String({ description: "Why the import ended early" })),
   workflow_url: t.Optional(t.String()),
   created_at: moment,
   started_at: t.Optional(moment),
@@ -53,17 +53,17 @@ export const importSchema = t.Object(
     ...importFields,
     errors: t.Array(
       t.Object({
-        file: t.String({ description: "Relative to the folder" }),
+        file: t.String({ description: "Path relative to the folder; each path appears once" }),
         code: t.String(),
         message: t.String(),
       }),
-      { description: "What was left out, in the folder's order; the first 10 000" },
+      { description: "What was not imported, in the folder's order; the first 10 000" },
     ),
   },
   { title: "Import" },
 );
 
-/** An import without its list of files. */
+/** An import without its `errors`. */
 export function importToWire(
   row: PhotoImport,
   workflowUrl: string | undefined,
@@ -71,13 +71,14 @@ export function importToWire(
   return {
     id: row.id,
     status: row.status,
-    folder: basename(row.path),
+    folder: readableName(basename(row.path)),
     albums: row.makesAlbums,
     found: row.found,
     imported: row.imported,
     duplicates: row.duplicates,
     failed: row.failed,
-    ...(row.status === "pending" && { progress_message: "Waits for the worker." }),
+    sidecars: row.sidecars,
+    ...(row.status === "pending" && { progress_message: "Waiting for the worker." }),
     ...(row.error !== null && { error: row.error }),
     ...(workflowUrl !== undefined && { workflow_url: workflowUrl }),
     created_at: row.createdAt.toISOString(),

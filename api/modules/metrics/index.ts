@@ -1,10 +1,10 @@
-import { Elysia } from "elysia";
 import type { ApiDeps } from "../../deps";
-import { loopbackRoute } from "../../route-table";
+import { createModule } from "../../http/module";
+import { loopbackRoute } from "../../http/routes";
 
-/** What Prometheus asks for. */
+/** The endpoint that Prometheus scrapes. */
 export function createMetricsModule({ metrics }: ApiDeps) {
-  return new Elysia({ name: "metrics", normalize: false, tags: ["service"] }).get(
+  return createModule({ name: "metrics", tags: ["service"] }).get(
     "/metrics",
     async () => {
       const { registry } = metrics;
@@ -14,9 +14,9 @@ export function createMetricsModule({ metrics }: ApiDeps) {
     {
       detail: {
         ...loopbackRoute,
-        summary: "Counts and durations in the text form of Prometheus",
+        summary: "Metrics in the Prometheus text format",
         description:
-          "From the server's own machine it needs no token, as long as no proxy forwards the request.",
+          "Requests from the server's own machine need no token, unless a proxy forwards them.",
         responses: {
           200: {
             description: "The metrics",

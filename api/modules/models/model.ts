@@ -20,19 +20,19 @@ export const modelSchema = t.Object(
         steps: t.Integer(),
         cfg_scale: t.Number(),
         scheduler: t.String(),
-        guidance: t.Optional(t.Number({ description: "Of FLUX dev" })),
+        guidance: t.Optional(t.Number({ description: "FLUX dev only" })),
       }),
-      { description: "null for what no picture is made with" },
+      { description: "null for models that do not generate images" },
     ),
     compatible_vae: t.Array(
       t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
     ),
-    supported: t.Boolean({ description: "Can this server make pictures with it" }),
+    supported: t.Boolean({ description: "Whether this server can generate images with it" }),
   },
   { title: "Model" },
 );
 
-/** `vaes`: all that InvokeAI has now; those of the model's base are listed with it. */
+/** @param vaes all that InvokeAI has now; those of the model's base are listed with it */
 export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSchema> {
   const { defaults } = model;
   return {
@@ -58,7 +58,7 @@ export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSch
       model.type === "main"
         ? vaes
             .filter((vae) => vae.base === model.base)
-            // Where none is, the model uses the VAE it brings along.
+            // If none is the default, the model uses its built-in VAE.
             .map(({ key, hash, name }) => ({
               key,
               hash,

@@ -1,12 +1,14 @@
 import { t } from "elysia";
-import { tagsSchema } from "../../text";
+import { oneOf } from "../../fields/one-of";
+import { tagsSchema } from "../../fields/text";
+import { tagModes } from "./bulk";
 
 const uuid = t.String({ format: "uuid" });
 
 const severalIds = t.Array(uuid, {
   minItems: 1,
   maxItems: 500,
-  description: "As many as a person can mark in one go",
+  description: "The ids of 1 to 500 photos",
 });
 
 export const idsBody = t.Object({ ids: severalIds }, { additionalProperties: false });
@@ -15,9 +17,7 @@ export const bulkTagBody = t.Object(
   {
     ids: severalIds,
     tags: tagsSchema,
-    mode: t.Optional(
-      t.Union([t.Literal("add"), t.Literal("remove"), t.Literal("replace")], { default: "add" }),
-    ),
+    mode: t.Optional(oneOf(tagModes, { default: "add" })),
   },
   { additionalProperties: false },
 );

@@ -1,10 +1,10 @@
-import { tagPhotos } from "#db/queries/tagging";
-import { restorePhotos, trashPhotos } from "#db/queries/trash";
-import { tagKey } from "#db/search-words";
+import { tagPhotos } from "#db/queries/photos/tagging";
+import { restorePhotos, trashPhotos } from "#db/queries/photos/trash";
+import { tagKey } from "#db/search/search-words";
 import { type ErrorCode, invalid } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { distinctIds } from "../../ids";
-import { maxTags, tidyTags } from "../../text";
+import { distinctIds } from "../../fields/ids";
+import { maxTags, tidyTags } from "../../fields/text";
 import { purgePhotos } from "./purge";
 
 type BulkAnswer = {
@@ -13,9 +13,10 @@ type BulkAnswer = {
   details: { succeeded: string[]; failed: { id: string; code: ErrorCode }[] };
 };
 
-export type TagMode = "add" | "remove" | "replace";
+export const tagModes = ["add", "remove", "replace"] as const;
+type TagMode = (typeof tagModes)[number];
 
-/** Several photos into the trash, or away for good. */
+/** Moves photos to the trash, or deletes them for good. */
 export async function deletePhotos(
   deps: ApiDeps,
   given: string[],
@@ -28,14 +29,14 @@ export async function deletePhotos(
   return answerFor(ids, (id) => (found.has(id) ? undefined : "not_found"));
 }
 
-/** Several photos out of the trash. */
+/** Takes photos out of the trash. */
 export async function restoreSeveral(deps: ApiDeps, given: string[]): Promise<BulkAnswer> {
   const ids = distinctIds(given);
   const found = new Set((await restorePhotos(deps.database.db, ids)).map((photo) => photo.id));
   return answerFor(ids, (id) => (found.has(id) ? undefined : "not_found"));
 }
 
-/** Adds, removes or replaces tags of several photos; one that would get too many keeps those it has. */
+/** Adds, removes or replaces tags. A photo that would get too many keeps its tags and counts as failed. */
 export async function tagSeveral(
   deps: ApiDeps,
   body: { ids: string[]; tags: string[]; mode: TagMode },
@@ -59,7 +60,7 @@ export async function tagSeveral(
   });
 }
 
-/** Tags differ in more than case; one that a photo has keeps its spelling. */
+/** Tags are compared without case. A tag that a photo already has keeps its spelling. */
 function changeTags(present: string[], given: string[], mode: TagMode): string[] {
   if (mode === "replace") return given;
   const keys = new Set((mode === "add" ? present : given).map(tagKey));

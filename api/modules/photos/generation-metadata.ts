@@ -1,5 +1,6 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
+import { optionFields, optionsToWire } from "../../fields/options";
 
 export const generationMetadata = t.Object(
   {
@@ -18,23 +19,24 @@ export const generationMetadata = t.Object(
     vae_key: t.Optional(t.String()),
     t5_encoder_key: t.Optional(t.String()),
     clip_embed_key: t.Optional(t.String()),
-    clip_skip: t.Optional(t.Integer()),
-    guidance: t.Optional(t.Number()),
+    ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     loras: t.Array(
       t.Object({
-        model_key: t.Optional(t.String({ description: "InvokeAI's, where it made the picture" })),
-        name: t.Optional(t.String({ description: "As the file has it" })),
+        model_key: t.Optional(
+          t.String({ description: "InvokeAI's key, if InvokeAI made the photo" }),
+        ),
+        name: t.Optional(t.String({ description: "The name recorded in the file" })),
         weight: t.Number(),
       }),
     ),
   },
   {
     title: "GenerationMetadata",
-    description: "What the picture was made with; an absent field is unknown",
+    description: "What the photo was generated with. An absent field is unknown.",
   },
 );
 
-/** Field by field, so that a new one never leaks by itself. */
+/** Field by field, so that a new one is not exposed by accident. */
 export function generationToWire(made: GenerationMetadata): Static<typeof generationMetadata> {
   return {
     prompt: made.prompt,
@@ -52,8 +54,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     vae_key: made.vaeKey,
     t5_encoder_key: made.t5EncoderKey,
     clip_embed_key: made.clipEmbedKey,
-    clip_skip: made.clipSkip,
-    guidance: made.guidance,
+    ...optionsToWire(made),
     loras:
       made.loras?.map((lora) => ({
         model_key: lora.modelKey,

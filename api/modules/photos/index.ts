@@ -1,19 +1,22 @@
-import { Elysia, t } from "elysia";
+import { t } from "elysia";
 import { notFound } from "#errors";
-import { findPhotoById } from "#db/queries/photo-lookup";
-import { updatePhoto } from "#db/queries/photos";
-import { restorePhotos, trashPhotos } from "#db/queries/trash";
-import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { imageDetail } from "../../file-answer";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listOf, pageOf } from "../../lists";
-import { negotiate } from "../../negotiate";
-import { tidyTags, tidyTitle } from "../../text";
-import { zipDetail } from "../../zip-answer";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { updatePhoto } from "#db/queries/photos/photos";
+import { restorePhotos, trashPhotos } from "#db/queries/photos/trash";
+import { takesPhotos } from "../../http/bodies/content-length";
+import type { RouteDeps } from "../../deps";
+import { withEarlyAnswer } from "../../http/early-answer";
+import { faults } from "../../http/error-body";
+import { imageDetail } from "../../http/responses/file-answer";
+import { createIdempotency } from "../../http/idempotency";
+import { answerJson, type List, listOf, pageOf } from "../../lists/lists";
+import { createModule } from "../../http/module";
+import { negotiate } from "../../http/responses/negotiate";
+import { tidyTags, tidyTitle } from "../../fields/text";
+import { zipDetail } from "../../http/responses/zip-answer";
 import { deletePhotos, restoreSeveral, tagSeveral } from "./bulk";
 import { batchRetrySchema, bulkSchema, bulkTagBody, idsBody } from "./bulk-model";
-import { answerDerivative, answerOriginal } from "./files";
+import { answerDerivative, answerDerivativeEarly, answerOriginal } from "./files";
 import { lineageSchema, showLineage } from "./lineage";
 import { listPhotosPage } from "./list";
 import { listQuery, listQueryToFilter } from "./list-query";
@@ -36,22 +39,30 @@ import { showPhoto } from "./show";
 import { uploadPhotos } from "./upload";
 import { uploadDetail, uploadQuery, uploadSchema } from "./upload-model";
 
-/** Photos: taking them in, listing, showing, changing, deleting, and fetching failed ones again. */
-export function createPhotosModule(deps: ApiDeps) {
+/** Routes that upload, list, read, change and delete photos, and retry retrievals. */
+export function createPhotosModule(deps: RouteDeps) {
   const { db } = deps.database;
+  type Asked = { params: { id: string }; query: { v?: string }; request: Request };
+  const derivative = (which: "thumbnail" | "preview") =>
+    withEarlyAnswer(
+      (incoming, { id }) => answerDerivativeEarly(deps, incoming, which, id),
+      ({ params, query, request }: Asked) =>
+        answerDerivative(deps, request, which, params.id, query.v),
+    );
 
-  return new Elysia({
+  return createModule({
     name: "photos",
     prefix: "/api/v1/photos",
-    normalize: false,
     tags: ["photos"],
   })
+    .use(createIdempotency(deps))
     .get(
       "",
       async ({ query, request }) => {
         const filter = listQueryToFilter(query);
         const sort = query.sort ?? "newest";
-        return answerJson(request, await listPhotosPage(deps, filter, sort, pageOf(query)));
+        const list = await listPhotosPage(deps, filter, sort, pageOf(query));
+        return answerJson<List<PhotoBody>>(request, list);
       },
       {
         query: listQuery,
@@ -61,14 +72,16 @@ export function createPhotosModule(deps: ApiDeps) {
     )
     .post(
       "",
-      async ({ query, request }) => {
-        const { status, body } = await uploadPhotos(deps, request, query.restore ?? false);
+      async ({ query, incoming, once }) => {
+        const { restore = false, merge = true } = query;
+        const { status, body } = await uploadPhotos(deps, incoming, once, { restore, merge });
         return Response.json(body, { status });
       },
       {
         query: uploadQuery,
         response: { ...uploadSchema, ...faults(404, 409, 413, 415, 422, 507) },
-        detail: { ...createsOnce, ...uploadDetail },
+        createsOnce: true,
+        detail: { ...takesPhotos, ...uploadDetail },
       },
     )
     .get(
@@ -79,71 +92,57 @@ export function createPhotosModule(deps: ApiDeps) {
         const wanted = negotiate(request.headers.get("accept"), ["image/*", "application/json"]);
         return wanted === "image/*"
           ? answerOriginal(deps, request, photo, query.v)
-          : answerJson(request, await showPhoto(deps, photo));
+          : answerJson<PhotoBody>(request, await showPhoto(deps, photo));
       },
       {
         params: photoParams,
         query: versionQuery,
         response: { 200: photoSchema, 202: photoSchema, ...faults(404, 416, 502) },
         detail: imageDetail(
-          "The original bytes, or with Accept: application/json the photo",
+          "The original file, or the photo object with Accept: application/json",
           "image/*",
         ),
       },
     )
-    .get(
-      "/:id/thumbnail",
-      ({ params, query, request }) =>
-        answerDerivative(deps, request, "thumbnail", params.id, query.v),
-      {
-        params: photoParams,
-        query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 416, 502) },
-        detail: imageDetail("WebP, long edge up to 400"),
-      },
-    )
-    .get(
-      "/thumbnail/:id",
-      ({ params, query, request }) =>
-        answerDerivative(deps, request, "thumbnail", params.id, query.v),
-      {
-        params: photoParams,
-        query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 416, 502) },
-        detail: imageDetail("The same as /photos/{id}/thumbnail"),
-      },
-    )
-    .get(
-      "/:id/preview",
-      ({ params, query, request }) =>
-        answerDerivative(deps, request, "preview", params.id, query.v),
-      {
-        params: photoParams,
-        query: versionQuery,
-        response: { 202: photoSchema, ...faults(404, 416, 502) },
-        detail: imageDetail("WebP, long edge up to 1600"),
-      },
-    )
+    .get("/:id/thumbnail", derivative("thumbnail"), {
+      params: photoParams,
+      query: versionQuery,
+      response: { 202: photoSchema, ...faults(404, 416, 502) },
+      detail: imageDetail("The thumbnail: WebP, long edge up to 400 pixels"),
+    })
+    .get("/thumbnail/:id", derivative("thumbnail"), {
+      params: photoParams,
+      query: versionQuery,
+      response: { 202: photoSchema, ...faults(404, 416, 502) },
+      detail: imageDetail("The same as /photos/{id}/thumbnail"),
+    })
+    .get("/:id/preview", derivative("preview"), {
+      params: photoParams,
+      query: versionQuery,
+      response: { 202: photoSchema, ...faults(404, 416, 502) },
+      detail: imageDetail("The preview: WebP, long edge up to 1600 pixels"),
+    })
     .get(
       "/:id/metadata",
       async ({ params, request }) => {
         const photo = await findPhotoById(db, params.id);
         if (!photo) throw notFound("photo");
-        return answerJson(request, await describePhoto(deps, photo));
+        return answerJson<typeof metadataSchema.static>(request, await describePhoto(deps, photo));
       },
       {
         params: photoParams,
         response: { 200: metadataSchema, ...faults(404) },
         detail: {
-          summary: "What is known of a photo: file, camera, place, generation",
-          description: "Camera, place and InvokeAI's record are read from the stored file.",
+          summary: "The metadata of a photo: file, camera, location, generation",
+          description:
+            "Camera, location and InvokeAI's metadata are read from the stored file. If the file has no location, that of an imported sidecar is used.",
         },
       },
     )
     .get("/:id/lineage", ({ params }) => showLineage(deps, params.id), {
       params: photoParams,
       response: { 200: lineageSchema, ...faults(404) },
-      detail: { summary: "The whole refinement tree the photo stands in" },
+      detail: { summary: "The whole refinement tree of the photo" },
     })
     .patch(
       "/:id",
@@ -162,7 +161,7 @@ export function createPhotosModule(deps: ApiDeps) {
         params: photoParams,
         body: patchBody,
         response: { 200: photoSchema, ...faults(404) },
-        detail: { summary: "Change title, tags, favourite or rating" },
+        detail: { summary: "Change a photo's title, tags, favourite mark or rating" },
       },
     )
     .delete(
@@ -179,7 +178,7 @@ export function createPhotosModule(deps: ApiDeps) {
         params: photoParams,
         query: deleteQuery,
         response: { 204: t.Void(), ...faults(404) },
-        detail: { summary: "Move to the trash, or delete files and content for good" },
+        detail: { summary: "Move a photo to the trash, or delete it for good" },
       },
     )
     .post(
@@ -192,7 +191,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         response: { 200: photoSchema, ...faults(404) },
-        detail: { summary: "Take out of the trash" },
+        detail: { summary: "Take a photo out of the trash" },
       },
     )
     .post(
@@ -204,38 +203,33 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         params: photoParams,
         response: { 202: retrySchema, ...faults(404, 409) },
-        detail: { summary: "Fetch a failed generated picture again now" },
+        detail: { summary: "Retry the retrieval of a generated photo now" },
       },
     )
     .post(
       "/:id/reproduce",
-      async ({ params: { id: photoId }, request, status }) => {
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/photos/:id/reproduce",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf({ photo: photoId }),
-          },
-          async (id) => ({ status: 202, body: await requestReproduction(deps, { id, photoId }) }),
-        );
-        return status(202, answer.body as PhotoBody);
+      async ({ params: { id: photoId }, once, status }) => {
+        const answer = await once.answer({ photo: photoId }, async (id) => ({
+          status: 202,
+          body: await requestReproduction(deps, { id, photoId }),
+        }));
+        return status(202, answer.body);
       },
       {
         params: photoParams,
         response: { 202: photoSchema, ...faults(404, 409) },
+        createsOnce: true,
         detail: {
-          ...createsOnce,
-          summary: "Make a generated picture again and compare",
+          summary: "Generate a photo again and compare the result",
           description:
-            "The verdict is later in the photo's `reproduction`; the event `photo.reproduced` tells when.",
+            "The verdict is written to the photo's `reproduction`. The event `photo.reproduced` announces it.",
         },
       },
     )
     .post("/download", ({ body }) => answerChosenZip(deps, body.ids), {
       body: idsBody,
       response: faults(404),
-      detail: zipDetail("A zip of originals, each once"),
+      detail: zipDetail("A zip of originals; each photo appears once"),
     })
     .post(
       "/batch/delete",
@@ -244,13 +238,13 @@ export function createPhotosModule(deps: ApiDeps) {
         query: deleteQuery,
         body: idsBody,
         response: { 200: bulkSchema },
-        detail: { summary: "Move several to the trash, or delete them for good" },
+        detail: { summary: "Move photos to the trash, or delete them for good" },
       },
     )
     .post("/batch/restore", ({ body }) => restoreSeveral(deps, body.ids), {
       body: idsBody,
       response: { 200: bulkSchema },
-      detail: { summary: "Take several out of the trash" },
+      detail: { summary: "Take photos out of the trash" },
     })
     .post(
       "/batch/tag",
@@ -258,7 +252,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         body: bulkTagBody,
         response: { 200: bulkSchema },
-        detail: { summary: "Add, remove or replace tags of several" },
+        detail: { summary: "Add, remove or replace tags of photos" },
       },
     )
     .post(
@@ -270,7 +264,7 @@ export function createPhotosModule(deps: ApiDeps) {
       {
         body: idsBody,
         response: { 202: batchRetrySchema },
-        detail: { summary: "Fetch several failed generated pictures again now" },
+        detail: { summary: "Retry the retrieval of generated photos now" },
       },
     );
 }

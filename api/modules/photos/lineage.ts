@@ -1,11 +1,17 @@
 import { type Static, t } from "elysia";
-import { type LineageNode, listLineage } from "#db/queries/lineage";
-import type { GenerationMetadata } from "#db/schema/photos";
+import { type LineageNode, listLineage } from "#db/queries/photos/lineage";
+import type { Model } from "#db/schema/models";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
+import { oneOf } from "../../fields/one-of";
+import { seedCount } from "../generation/parameters";
 import { differingParameters } from "./differing-parameters";
+import { findRecordedModels } from "./recorded-models";
 
 const uuid = t.String({ format: "uuid" });
+
+/** How a photo was derived from another. */
+export const edgeKinds = ["img2img", "selected", "variation"] as const;
 
 export const lineageSchema = t.Object({
   nodes: t.Array(
@@ -13,31 +19,36 @@ export const lineageSchema = t.Object({
       photo_id: uuid,
       session_id: t.Optional(uuid),
       step_id: t.Optional(uuid),
-      role: t.Union([t.Literal("origin"), t.Literal("selected"), t.Literal("alternative")], {
-        description: "What all come of; the choice of its step; another image",
+      role: oneOf(["origin", "selected", "alternative"], {
+        description:
+          "origin: the root of the tree. selected: the selected image of its step. alternative: any other image.",
       }),
-      purged: t.Boolean({ description: "Deleted for good: a place without a picture" }),
+      purged: t.Boolean({ description: "Deleted for good: the node has no image" }),
     }),
   ),
   edges: t.Array(
     t.Object({
       from: uuid,
       to: uuid,
-      kind: t.Union([t.Literal("img2img"), t.Literal("selected"), t.Literal("variation")]),
+      kind: oneOf(edgeKinds),
       changed: t.Record(t.String(), t.Array(t.Any(), { minItems: 2, maxItems: 2 }), {
-        description: "Parameters that differ, before and after; null where one has none",
+        description: "Parameters that differ, as [before, after]; null if one has no value",
       }),
     }),
   ),
 });
 
-/** The refinement tree that a photo stands in, whole, also when it was purged itself. */
+/** The whole refinement tree of a photo, which may itself be purged. */
 export async function showLineage(
   { database }: Pick<ApiDeps, "database">,
   photoId: string,
 ): Promise<Static<typeof lineageSchema>> {
   const nodes = await listLineage(database.db, photoId);
   if (nodes.length === 0) throw notFound("photo");
+  const models = await findRecordedModels(
+    database.db,
+    nodes.map(({ generation }) => generation),
+  );
   const byId = new Map(nodes.map((node) => [node.id, node]));
   return {
     nodes: nodes.map((node) => ({
@@ -50,7 +61,7 @@ export async function showLineage(
     edges: nodes.flatMap((node) => {
       const parent = node.parentId === null ? undefined : byId.get(node.parentId);
       if (!parent) return [];
-      const changed = changesBetween(parent.generation, node.generation);
+      const changed = changesBetween(parent, node, models);
       return [{ from: parent.id, to: node.id, kind: kindOf(node), changed }];
     }),
   };
@@ -66,12 +77,22 @@ function kindOf(node: LineageNode) {
   return node.isFromChoice ? "selected" : "img2img";
 }
 
-/** None where one of the two was not generated, or no longer says how. */
+/** Empty if one of the two has no generation metadata. */
 function changesBetween(
-  before: GenerationMetadata | null,
-  after: GenerationMetadata | null,
+  before: LineageNode,
+  after: LineageNode,
+  models: ReadonlyMap<string, Model>,
 ): Record<string, [unknown, unknown]> {
-  if (!before || !after) return {};
-  const differing = differingParameters([before, after]);
+  if (!before.generation || !after.generation) return {};
+  const differing = differingParameters([before.generation, after.generation], models).filter(
+    ({ name }) => name !== "seed" || firstSeedOf(before) !== firstSeedOf(after),
+  );
   return Object.fromEntries(differing.map(({ name, values: [old, now] }) => [name, [old, now]]));
+}
+
+/** The seed of the step: an image's seed is the step's plus its slot index, modulo 2³². */
+function firstSeedOf({ generation, slotIndex }: LineageNode): number | undefined {
+  const { seed } = generation ?? {};
+  if (seed === undefined || slotIndex === null) return seed;
+  return seed < slotIndex ? seed - slotIndex + seedCount : seed - slotIndex;
 }

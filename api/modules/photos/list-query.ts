@@ -1,9 +1,11 @@
 import { t, type Static } from "elysia";
-import type { PhotoFilter } from "#db/queries/photo-filter";
-import { searchQuery } from "#db/search-query";
-import { tagKey } from "#db/search-words";
-import { pageQuery } from "../../lists";
-import { momentInput } from "../../moment";
+import type { PhotoFilter } from "#db/queries/photos/photo-filter";
+import { photoSorts } from "#db/queries/photos/photo-sort";
+import { searchQuery } from "#db/search/search-query";
+import { tagKey } from "#db/search/search-words";
+import { pageQuery } from "../../lists/lists";
+import { momentInput } from "../../fields/moment";
+import { oneOf } from "../../fields/one-of";
 import { retrievalStatus } from "./model";
 
 const uuid = t.String({ format: "uuid" });
@@ -16,32 +18,32 @@ export const listQuery = t.Object({
   session_id: t.Optional(uuid),
   step_id: t.Optional(uuid),
   model_key: t.Optional(t.String({ minLength: 1, maxLength: 256 })),
-  tag: t.Optional(t.String({ minLength: 1, maxLength: 256, description: "Whatever its case" })),
+  tag: t.Optional(t.String({ minLength: 1, maxLength: 256, description: "Case is ignored" })),
   retrieval_status: t.Optional(retrievalStatus),
-  since: t.Optional(momentInput("Created then or later")),
-  until: t.Optional(momentInput("Created before")),
+  since: t.Optional(momentInput("Created at this time or later")),
+  until: t.Optional(momentInput("Created before this time")),
   q: t.Optional(
     t.String({
       maxLength: 500,
       description:
-        "Words of prompt, negative prompt, title, filename and tags, without case and accents. All must match, the last one also as a beginning from 3 letters on",
+        'Words to find in prompt, negative prompt, title, filename and tags. Case and accents are ignored. All words must match; from 3 letters on the last word also matches as a prefix. "red fox" in quotes is a phrase. -word excludes photos with this word.',
     }),
   ),
-  same_prompt_as: t.Optional({ ...uuid, description: "The id of a photo" }),
+  same_prompt_as: t.Optional({
+    ...uuid,
+    description: "The id of a photo; finds photos with the same prompt",
+  }),
   trashed: t.Optional(t.Boolean({ default: false })),
   sort: t.Optional(
-    t.Union(
-      [t.Literal("newest"), t.Literal("oldest"), t.Literal("taken_at"), t.Literal("rating")],
-      {
-        default: "newest",
-        description:
-          "taken_at: newest first, by created_at where it is unknown. rating: highest first, none last",
-      },
-    ),
+    oneOf(photoSorts, {
+      default: "newest",
+      description:
+        "taken_at: newest first; created_at is used if taken_at is unknown. rating: highest first; unrated photos last",
+    }),
   ),
 });
 
-/** What a list's query asks for. A `q` of blanks is none; one without any letter or digit finds nothing. */
+/** A blank `q` is ignored; one without any letter or digit finds nothing. */
 export function listQueryToFilter(query: Static<typeof listQuery>): PhotoFilter {
   return {
     kind: query.generated === undefined ? undefined : query.generated ? "generated" : "uploaded",

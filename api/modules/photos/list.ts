@@ -1,6 +1,6 @@
-import { countPhotos, listPhotos } from "#db/queries/photo-list";
-import type { PhotoFilter } from "#db/queries/photo-filter";
-import type { PhotoPlace, PhotoSort } from "#db/queries/photo-sort";
+import { countPhotos, listPhotos } from "#db/queries/photos/photo-list";
+import type { PhotoFilter } from "#db/queries/photos/photo-filter";
+import type { PhotoCursor, PhotoSort } from "#db/queries/photos/photo-sort";
 import type { Photo } from "#db/schema/photos";
 import {
   type CursorKeys,
@@ -9,12 +9,12 @@ import {
   momentKey,
   numberKey,
   wallClockKey,
-} from "../../cursor";
+} from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { listBody, type Page, readPage } from "../../lists";
+import { listBody, type Page, readPage } from "../../lists/lists";
 import { showPhotos } from "./show";
 
-/** A total of what words find is exact up to here: what is read for it is nowhere in one piece. */
+/** The total of a search is exact up to this number: its rows are scattered over the table and slow to count. */
 const searchBound = 1_000;
 
 /** The body of `GET /photos`; a page by cursor costs the same at any depth. */
@@ -27,7 +27,7 @@ export async function listPhotosPage(
   const { db } = deps.database;
   const photos = await readPage(page, {
     scope: scopeOf(filter, sort),
-    placeOf,
+    parseKeys,
     rows: (part) => listPhotos(db, { filter, sort, ...part }),
     keysOf,
     count: (bound) => countPhotos(db, { filter, bound }),
@@ -38,19 +38,19 @@ export async function listPhotosPage(
 
 type Placed = Pick<Photo, "createdAt" | "shownAt" | "rating" | "id">;
 
-/** The cursor of the page that begins behind a photo. */
-export function cursorBehind(filter: PhotoFilter, sort: PhotoSort, photo: Placed): string {
+/** The cursor of the page that starts after a photo. */
+export function cursorAfter(filter: PhotoFilter, sort: PhotoSort, photo: Placed): string {
   return encodeCursor(scopeOf(filter, sort), keysOf(photo));
 }
 
-/** The same for every sort, which compares those that it needs. */
+/** The same keys for every sort; each sort compares those that it needs. */
 function keysOf({ createdAt, shownAt, rating, id }: Placed): CursorKeys {
   return [createdAt.getTime(), shownAt ?? "", rating ?? -1, id];
 }
 
 const scopeOf = (filter: PhotoFilter, sort: PhotoSort) => ["photos", sort, filter];
 
-function placeOf([createdAt, shownAt, rating, id]: CursorKeys): PhotoPlace {
+function parseKeys([createdAt, shownAt, rating, id]: CursorKeys): PhotoCursor {
   return {
     createdAt: momentKey(createdAt).toISOString(),
     shownAt: wallClockKey(shownAt),

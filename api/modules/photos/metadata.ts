@@ -1,9 +1,9 @@
 import { type Static, t } from "elysia";
 import type { Photo } from "#db/schema/photos";
-import { originalKey } from "#media/keys";
+import { originalOf, withOriginal } from "#library/original";
 import { type PhotoFacts, readPhotoFacts } from "#media/metadata/photo-facts";
 import type { ApiDeps } from "../../deps";
-import { bytesGone } from "./files";
+import { originalMissing } from "./files";
 import { generationMetadata, generationToWire } from "./generation-metadata";
 import { fileFields, fileToWire } from "./model";
 
@@ -27,8 +27,11 @@ export const metadataSchema = t.Object(
       t.Object({
         latitude: t.Number({ minimum: -90, maximum: 90, description: "Degrees, south negative" }),
         longitude: t.Number({ minimum: -180, maximum: 180, description: "Degrees, west negative" }),
-        altitude_m: t.Optional(t.Number({ description: "Above the sea; below it negative" })),
+        altitude_m: t.Optional(t.Number({ description: "Above sea level; negative below it" })),
       }),
+    ),
+    description: t.Optional(
+      t.String({ description: "From a sidecar file at import: XMP or Google's JSON" }),
     ),
     generation: t.Nullable(generationMetadata),
     invokeai: t.Nullable(
@@ -36,7 +39,7 @@ export const metadataSchema = t.Object(
         {},
         {
           additionalProperties: true,
-          description: "As InvokeAI recorded it in the file, unchecked",
+          description: "InvokeAI's metadata as recorded in the file; not validated",
         },
       ),
     ),
@@ -44,12 +47,14 @@ export const metadataSchema = t.Object(
   { title: "PhotoMetadata" },
 );
 
-/** The body of `GET /photos/{id}/metadata`; a group of which nothing is known is null. */
+/** The body of `GET /photos/{id}/metadata`; a group without any value is null. */
 export async function describePhoto(
   deps: ApiDeps,
   photo: Photo,
 ): Promise<Static<typeof metadataSchema>> {
   const facts = await factsOf(deps, photo);
+  const { place: sidecarPlace, description } = photo.sidecar ?? {};
+  const place = facts.place ?? sidecarPlace;
   return {
     file: fileToWire(photo),
     exif: facts.camera && {
@@ -61,11 +66,14 @@ export async function describePhoto(
       iso: facts.camera.iso,
       focal_length_mm: facts.camera.focalLengthMm,
     },
-    gps: facts.place && {
-      latitude: facts.place.latitude,
-      longitude: facts.place.longitude,
-      altitude_m: facts.place.altitudeM,
-    },
+    gps: place
+      ? {
+          latitude: place.latitude,
+          longitude: place.longitude,
+          altitude_m: place.altitudeM,
+        }
+      : null,
+    ...(description !== undefined && { description }),
     generation: photo.generation && generationToWire(photo.generation),
     invokeai: facts.invokeai,
   };
@@ -73,13 +81,13 @@ export async function describePhoto(
 
 const nothing: PhotoFacts = { camera: null, place: null, invokeai: null };
 
-/** A picture that is not here yet, or is gone for good, has its row alone. */
+/** A photo that has not been fetched, or is purged, has no file to read. */
 async function factsOf({ storage }: ApiDeps, photo: Photo): Promise<PhotoFacts> {
-  const { mimeType } = photo;
-  if (photo.retrievalStatus !== "completed" || photo.purgedAt || mimeType === null) return nothing;
-  const facts = await storage.withLocalFile(originalKey({ ...photo, mimeType }), (path) =>
-    readPhotoFacts(path, mimeType),
+  const original = photo.purgedAt ? undefined : originalOf(photo);
+  if (!original) return nothing;
+  const facts = await withOriginal(storage, original, (path) =>
+    readPhotoFacts(path, original.mimeType),
   );
-  if (!facts) throw bytesGone();
+  if (!facts) throw originalMissing();
   return facts;
 }

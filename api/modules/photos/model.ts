@@ -1,7 +1,15 @@
 import { t, type Static } from "elysia";
-import type { Photo, Reproduction } from "#db/schema/photos";
-import { wallClock } from "../../moment";
-import { tagsSchema, titleSchema } from "../../text";
+import {
+  type ListedPhoto,
+  type Reproduction,
+  reproductionReasons,
+  retrievalStatuses,
+  takenAtSources,
+  verdicts,
+} from "#db/schema/photos";
+import { wallClock } from "../../fields/moment";
+import { oneOf } from "../../fields/one-of";
+import { tagsSchema, titleSchema } from "../../fields/text";
 import { generationMetadata, generationToWire } from "./generation-metadata";
 
 const uuid = t.String({ format: "uuid" });
@@ -9,52 +17,45 @@ const moment = t.String({ format: "date-time" });
 
 const reproduction = t.Object(
   {
-    verdict: t.Union(
-      [t.Literal("identical"), t.Literal("near"), t.Literal("different"), t.Literal("impossible")],
-      { description: "impossible: no picture came that could be compared; see `reason`" },
-    ),
+    verdict: oneOf(verdicts, {
+      description: "impossible: there was no image to compare; see `reason`",
+    }),
     distance: t.Optional(
-      t.Number({ minimum: 0, maximum: 255, description: "Mean difference of a channel" }),
+      t.Number({
+        minimum: 0,
+        maximum: 255,
+        description: "Mean difference of a channel's value; 0: identical pixels",
+      }),
     ),
-    reason: t.Optional(
-      t.Union([
-        t.Literal("no_recorded_graph"),
-        t.Literal("graph_unknown"),
-        t.Literal("graph_refused"),
-        t.Literal("model_gone"),
-        t.Literal("model_differs"),
-        t.Literal("version_differs"),
-        t.Literal("source_gone"),
-        t.Literal("out_of_memory"),
-        t.Literal("interrupted"),
-        t.Literal("failed"),
-      ]),
-    ),
+    reason: t.Optional(oneOf(reproductionReasons)),
     checked_at: moment,
   },
   { title: "Reproduction" },
 );
 
-export const retrievalStatus = t.Union([
-  t.Literal("pending"),
-  t.Literal("processing"),
-  t.Literal("completed"),
-  t.Literal("failed"),
-]);
+export const retrievalStatus = oneOf(retrievalStatuses);
 
-/** What a photo's row tells of its file. */
+const absent = "Absent until a generated image is fetched";
+
+/** The fields of a photo's file. */
 export const fileFields = {
   filename: t.String(),
-  mime_type: t.Optional(t.String()),
-  width: t.Optional(t.Integer({ description: "Pixels, upright" })),
-  height: t.Optional(t.Integer({ description: "Pixels, upright" })),
-  file_size: t.Optional(t.Integer({ description: "Bytes" })),
-  content_hash: t.Optional(t.String({ description: "SHA-256, hex" })),
-  taken_at: t.Optional(t.String({ description: "The camera's wall clock, without zone" })),
+  mime_type: t.Optional(t.String({ description: absent })),
+  width: t.Optional(t.Integer({ description: `Pixels, upright. ${absent}` })),
+  height: t.Optional(t.Integer({ description: `Pixels, upright. ${absent}` })),
+  file_size: t.Optional(t.Integer({ description: `Bytes. ${absent}` })),
+  content_hash: t.Optional(t.String({ description: `SHA-256, hex. ${absent}` })),
+  taken_at: t.Optional(t.String({ description: "The camera's wall clock, without time zone" })),
   taken_at_offset_minutes: t.Optional(t.Integer({ minimum: -840, maximum: 840 })),
+  taken_at_source: t.Optional(
+    oneOf(takenAtSources, {
+      description:
+        "The source of taken_at. exif_modified: EXIF's modification time. sidecar: a sidecar file. file: the file's own time. Absent if unknown.",
+    }),
+  ),
 };
 
-/** A photo as every route shows it to its owner. */
+/** The photo object of all routes for the owner. */
 export const photoSchema = t.Object(
   {
     id: uuid,
@@ -65,7 +66,7 @@ export const photoSchema = t.Object(
     rating: t.Optional(t.Integer({ minimum: 0, maximum: 5 })),
     title: t.Optional(t.String()),
     tags: t.Array(t.String()),
-    thumbhash: t.Optional(t.String({ description: "Base64" })),
+    thumbhash: t.Optional(t.String({ description: `Base64. ${absent}` })),
     thumbnail_url: t.String(),
     preview_url: t.String(),
     full_url: t.String(),
@@ -80,7 +81,7 @@ export const photoSchema = t.Object(
     reproduction: t.Optional(reproduction),
     deleted_at: t.Optional(moment),
     purge_at: t.Optional(
-      t.String({ format: "date-time", description: "From then on it is deleted for good" }),
+      t.String({ format: "date-time", description: "The time from which it is deleted for good" }),
     ),
     generation_metadata: t.Optional(generationMetadata),
   },
@@ -88,8 +89,8 @@ export const photoSchema = t.Object(
 );
 export type PhotoBody = Static<typeof photoSchema>;
 
-/** Field by field, so that a new column never leaks by itself. */
-export function photoToWire(photo: Photo): PhotoBody {
+/** Field by field, so that a new column is not exposed by accident. */
+export function photoToWire(photo: ListedPhoto): PhotoBody {
   const base = `/api/v1/photos/${photo.id}`;
   return {
     id: photo.id,
@@ -118,7 +119,7 @@ export function photoToWire(photo: Photo): PhotoBody {
   };
 }
 
-export function fileToWire(photo: Photo) {
+export function fileToWire(photo: ListedPhoto) {
   return {
     filename: photo.filename,
     mime_type: photo.mimeType ?? undefined,
@@ -128,14 +129,15 @@ export function fileToWire(photo: Photo) {
     content_hash: photo.contentHash ?? undefined,
     taken_at: photo.takenAt ? wallClock(photo.takenAt) : undefined,
     taken_at_offset_minutes: photo.takenAtOffsetMinutes ?? undefined,
+    taken_at_source: photo.takenAtSource ?? undefined,
   };
 }
 
-/** The `v` of thumbnails and previews; one more when they are made in another way. A photo's never change otherwise. */
+/** The `v` of thumbnails and previews. Increment it when they are made in another way; they never change otherwise. */
 export const derivativeVersion = "1";
 
 /** The `v` under which a photo's bytes never change: a part of their hash. */
-export function versionOf(photo: Pick<Photo, "contentHash">): string {
+export function versionOf(photo: Pick<ListedPhoto, "contentHash">): string {
   return photo.contentHash?.slice(0, 12) ?? "0";
 }
 

@@ -1,22 +1,22 @@
-import { listOriginals, type Original } from "#db/queries/originals";
+import { listOriginals, type Original } from "#db/queries/photos/originals";
 import { AppError } from "#errors";
-import type { Content } from "#media/content";
-import { originalKey } from "#media/keys";
-import type { Storage } from "#media/storage";
-import { createEntryNames } from "#media/zip-names";
+import type { Content } from "#media/storage/content";
+import { findOriginal, originalOf } from "#library/original";
+import type { Storage } from "#media/storage/storage";
+import { createEntryNames } from "#media/archives/zip-names";
 import type { ApiDeps } from "../../deps";
-import { distinctIds } from "../../ids";
-import { answerZip, type ZipFile } from "../../zip-answer";
+import { distinctIds } from "../../fields/ids";
+import { answerZip, type ZipFile } from "../../http/responses/zip-answer";
 
 type Deps = Pick<ApiDeps, "database" | "storage">;
 
-/** Files looked at in one turn of the event loop: an album of a hundred thousand holds nobody else up. */
-const looksAtOnce = 256;
+/** Files checked in one turn of the event loop, so that a large album does not delay other requests. */
+const filesPerTurn = 256;
 const listName = "left out.txt";
 
 /**
- * An archive of these photos' originals, in the order asked for, each once.
- * @throws AppError not_found when one of them is not there; nothing is sent then
+ * A zip of the originals of these photos, in the order requested, each once.
+ * @throws AppError not_found when one of them does not exist; nothing is sent then
  */
 export async function answerChosenZip(deps: Deps, given: readonly string[]): Promise<Response> {
   const ids = distinctIds(given);
@@ -27,7 +27,7 @@ export async function answerChosenZip(deps: Deps, given: readonly string[]): Pro
     throw new AppError({
       kind: "not_found",
       code: "not_found",
-      message: "A photo named in the request is not there; nothing was sent.",
+      message: "A photo named in the request does not exist; nothing was sent.",
       details: { path: "ids", missing },
     });
   }
@@ -35,7 +35,7 @@ export async function answerChosenZip(deps: Deps, given: readonly string[]): Pro
   return answerOriginalsZip(deps, "photos", chosen);
 }
 
-/** An archive of originals as they are stored. What cannot be sent is named in a list inside. */
+/** A zip of originals as they are stored. A text file inside lists those that cannot be sent. */
 export async function answerOriginalsZip(
   { storage }: Deps,
   title: string,
@@ -45,8 +45,8 @@ export async function answerOriginalsZip(
   const files: ZipFile[] = [];
   const leftOut: string[] = [];
   for (const [at, photo] of photos.entries()) {
-    if (at % looksAtOnce === looksAtOnce - 1) await new Promise(setImmediate);
-    const file = await findOriginal(storage, photo);
+    if (at % filesPerTurn === filesPerTurn - 1) await new Promise(setImmediate);
+    const file = await findFile(storage, photo);
     if (typeof file === "string") leftOut.push(`${photo.filename}: ${file}`);
     else files.push({ name: nameFor(photo.filename, photo.mimeType ?? ""), ...file });
   }
@@ -64,20 +64,20 @@ export async function answerOriginalsZip(
 }
 
 /** The file of an original, or why there is none. */
-async function findOriginal(
+async function findFile(
   storage: Storage,
-  { id, kind, mimeType, retrievalStatus, shownAt }: Original,
+  photo: Original,
 ): Promise<Omit<ZipFile, "name"> | string> {
-  if (retrievalStatus !== "completed" || mimeType === null) return "not fetched from InvokeAI yet";
-  const key = originalKey({ id, kind, mimeType });
-  const file = await storage.find(key);
-  if (!file) return "its file is not where it should be";
+  const original = originalOf(photo);
+  if (!original) return "not fetched from InvokeAI yet";
+  const file = await findOriginal(storage, original);
+  if (!file) return "its file is missing";
   const { bytes } = file;
-  const open = async () => (await storage.find(key)) ?? deletedMeanwhile(bytes);
-  return { modified: shownAt ?? "", bytes, open };
+  const open = async () => (await findOriginal(storage, original)) ?? deletedMeanwhile(bytes);
+  return { modified: photo.shownAt ?? "", bytes, open };
 }
 
-/** In place of a picture that was deleted since the archive was begun: as long as announced, and no picture. */
+/** Replaces a photo that was deleted after the zip was started. It has the announced length and is not an image. */
 function deletedMeanwhile(bytes: number): Content {
   const text = "This photo was deleted while the archive was being made.\r\n";
   return { bytes, blob: new Blob([text.slice(0, bytes).padEnd(bytes)]) };

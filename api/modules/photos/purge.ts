@@ -1,23 +1,16 @@
-import { claimPurge, finishPurge } from "#db/queries/purge";
-import { purgePhotoFiles } from "#media/photo-files";
+import { purgeByIds } from "#library/purge";
 import type { ApiDeps } from "../../deps";
 
 /**
- * Deletes photos for good: from every route at once, then their files. What fails behind the first turn is no failure of
- * the request: the run that empties the trash finishes it.
- * @returns the ids of those that there were
+ * Deletes photos for good. A fault after they are hidden does not fail the request: the schedule that empties the trash
+ * finishes the purge.
+ * @returns the ids of those that existed
  */
-export async function purgePhotos(
-  { database, storage, log, now }: ApiDeps,
-  ids: string[],
-): Promise<Set<string>> {
-  const claimed = await claimPurge(database.db, { ids, now: now() });
-  const found = new Set(claimed.map((photo) => photo.id));
-  try {
-    for (const photo of claimed) await purgePhotoFiles(storage, photo);
-    await finishPurge(database.db, [...found]);
-  } catch (error) {
-    log.warn({ what: "purgePhotos", photos: found.size, err: error }, "left to the next purge");
+export async function purgePhotos(deps: ApiDeps, ids: string[]): Promise<Set<string>> {
+  const { found, faults } = await purgeByIds(deps, { ids, now: deps.now() });
+  if (faults.length > 0) {
+    const facts = { what: "purgePhotos", photos: found.size, err: faults[0] };
+    deps.log.warn(facts, "left to the next purge");
   }
   return found;
 }

@@ -1,15 +1,15 @@
-import { findPhotoById } from "#db/queries/photo-lookup";
-import { insertReproduction } from "#db/queries/reproductions";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { insertReproduction } from "#db/queries/reproductions/reproductions";
 import { conflict, notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
 import type { PhotoBody } from "./model";
 import { showPhoto } from "./show";
 
 /**
- * Has a photo's recorded graph run again. While that is under way, asking again changes nothing. The row decides: when
- * the workflow service cannot be told, the run starts by itself later.
+ * Requests a new run of a photo's recorded graph. While one is open, another request changes nothing. The request is a
+ * row: if the workflow service is unavailable, reconcile starts the run later.
  * @param id of the request
- * @throws AppError not_found; conflict for a photo that has no graph of ours, or not its bytes
+ * @throws AppError not_found; conflict for a photo that was not generated here, is in the trash or has not been fetched
  */
 export async function requestReproduction(
   deps: ApiDeps,
@@ -21,7 +21,7 @@ export async function requestReproduction(
   if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
   if (photo.kind !== "generated") {
     throw conflict(
-      "Only a picture that was generated here can be made again; ask for a variation of this one instead.",
+      "Only a photo that was generated here can be reproduced; request a variation of this one instead.",
     );
   }
   if (photo.retrievalStatus !== "completed") {

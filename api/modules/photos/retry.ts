@@ -1,17 +1,17 @@
 import { conflict, notFound } from "#errors";
-import { findPhotoById } from "#db/queries/photo-lookup";
-import { reopenRetrieval } from "#db/queries/photos";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { reopenRetrieval } from "#db/queries/photos/photos";
 import type { Photo } from "#db/schema/photos";
 import type { ApiDeps } from "../../deps";
 
 /**
- * Has a failed retrieval tried again, attempts counted from zero; one that waits for its next try is
- * tried now. The row decides: when the workflow service cannot be told, the run starts by itself later.
+ * Retries a failed retrieval, with attempts counted from zero. One that waits for its next attempt is tried now. The
+ * request is a row: if the workflow service is unavailable, reconcile starts the run later.
  * @throws AppError not_found; conflict when there is nothing to fetch
  */
 export async function retryRetrieval(deps: ApiDeps, id: string): Promise<Photo> {
   const { photo } = await reopen(deps, id);
-  await tell(deps, [photo]);
+  await notifyWorkflows(deps, [photo]);
   return photo;
 }
 
@@ -21,7 +21,7 @@ type BatchAnswer = {
   details: { retrying: string[]; failed: { id: string; code: string }[] };
 };
 
-/** The same for several; those that cannot be retried are named with their reason. */
+/** The same for several photos. Those that cannot be retried are listed with an error code. */
 export async function retryRetrievals(deps: ApiDeps, ids: readonly string[]): Promise<BatchAnswer> {
   const retried: Photo[] = [];
   const failed: { id: string; code: string }[] = [];
@@ -33,7 +33,7 @@ export async function retryRetrievals(deps: ApiDeps, ids: readonly string[]): Pr
     if (typeof outcome === "string") failed.push({ id, code: outcome });
     else retried.push(outcome.photo);
   }
-  await tell(deps, retried);
+  await notifyWorkflows(deps, retried);
   const retrying = retried.map((photo) => photo.id);
   const counts = { success_count: retrying.length, failed_count: failed.length };
   return { ...counts, details: { retrying, failed } };
@@ -45,13 +45,13 @@ async function reopen(deps: ApiDeps, id: string): Promise<{ photo: Photo }> {
   if (reopened) return { photo: reopened };
   const photo = await findPhotoById(db, id);
   if (!photo) throw notFound("photo");
-  if (photo.retrievalStatus === "completed") throw conflict("This photo is here already.");
+  if (photo.retrievalStatus === "completed") throw conflict("This photo has been fetched already.");
   return { photo };
 }
 
-/** The first that cannot be told ends it: each try may take 2 s, and the rows are found anyway. */
-async function tell(deps: ApiDeps, photos: readonly Photo[]): Promise<void> {
+/** Stops at the first failure: each call may take 2 s, and reconcile finds the rows anyway. */
+async function notifyWorkflows(deps: ApiDeps, photos: readonly Photo[]): Promise<void> {
   for (const photo of photos) {
-    if (!(await deps.temporal.retrievalRetried(photo.id, photo.sessionId ?? undefined))) return;
+    if (!(await deps.temporal.retrievalRetried(photo))) return;
   }
 }

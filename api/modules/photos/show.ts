@@ -1,5 +1,5 @@
-import type { Photo } from "#db/schema/photos";
-import { getSettings } from "#db/queries/settings";
+import type { ListedPhoto } from "#db/schema/photos";
+import { getSettings } from "#db/queries/installation/settings";
 import type { ApiDeps } from "../../deps";
 import { type PhotoBody, photoToWire } from "./model";
 
@@ -7,12 +7,12 @@ type Deps = Pick<ApiDeps, "config" | "database">;
 
 const dayMs = 24 * 60 * 60 * 1_000;
 
-/** Photos as their owner sees them, those in the trash with the moment from which on they are purged. */
+/** Photo objects for the owner; those in the trash have `purge_at`. */
 export async function showPhotos(
   { config, database }: Deps,
-  photos: readonly Photo[],
+  photos: readonly ListedPhoto[],
 ): Promise<PhotoBody[]> {
-  // Hardly any list holds one: the settings are not read for the others.
+  // Few lists contain photos of the trash; for the others the settings are not read.
   if (photos.every((photo) => photo.deletedAt === null)) return photos.map(photoToWire);
   const { "library.trash_retention_days": days } = await getSettings(database.db, config);
   return photos.map((photo) => ({
@@ -23,7 +23,7 @@ export async function showPhotos(
   }));
 }
 
-export async function showPhoto(deps: Deps, photo: Photo): Promise<PhotoBody> {
+export async function showPhoto(deps: Deps, photo: ListedPhoto): Promise<PhotoBody> {
   const [shown] = await showPhotos(deps, [photo]);
   return shown!;
 }

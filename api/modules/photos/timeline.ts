@@ -1,7 +1,8 @@
-import { Elysia, t } from "elysia";
-import { listTimeline } from "#db/queries/timeline";
+import { t } from "elysia";
+import { listTimeline } from "#db/queries/photos/timeline";
 import type { ApiDeps } from "../../deps";
-import { answerJson } from "../../lists";
+import { answerJson } from "../../lists/lists";
+import { createModule } from "../../http/module";
 
 const timelineSchema = t.Object({
   items: t.Array(
@@ -12,20 +13,20 @@ const timelineSchema = t.Object({
   ),
 });
 
-/** How the library is spread over time. */
+/** The number of photos in each month. */
 export function createTimelineModule(deps: ApiDeps) {
-  return new Elysia({ prefix: "/api/v1/photos", normalize: false, tags: ["photos"] }).get(
+  return createModule({ prefix: "/api/v1/photos", tags: ["photos"] }).get(
     "/timeline",
     async ({ request }) => {
       const items = await listTimeline(deps.database.db, deps.config.timeZone);
-      return answerJson(request, { items });
+      return answerJson<typeof timelineSchema.static>(request, { items });
     },
     {
       response: { 200: timelineSchema },
       detail: {
-        summary: "Months with how many photos they have, newest first",
+        summary: "The number of photos in each month, newest month first",
         description:
-          "By taken_at, else by created_at in TIME_ZONE. Those in the trash do not count.",
+          "A photo counts in the month of its taken_at, else of its created_at in TIME_ZONE. Photos in the trash do not count.",
       },
     },
   );

@@ -1,13 +1,15 @@
 import { Value } from "@sinclair/typebox/value";
 import { t } from "elysia";
-import { AppError, type FieldFault, invalid } from "#errors";
-import { displayName } from "#media/filename";
-import type { Storage } from "#media/storage";
+import { type AppError, type FieldFault, invalid, payloadTooLarge } from "#errors";
+import { displayName } from "#media/folders/filename";
+import type { Storage } from "#media/storage/storage";
 import type { Config } from "#config";
-import { type FormFile, formParts, stageFile } from "../../form-files";
-import type { Part } from "../../multipart";
-import { tagsSchema, tidyTags, tidyTitle, titleSchema } from "../../text";
-import { countCharacters, lengthWanted } from "../../text-length";
+import { type FormFile, formParts, stageFile } from "../../http/bodies/form-files";
+import type { IncomingRequest } from "../../http/request";
+import type { Part } from "../../http/bodies/multipart";
+import { tagsSchema, tidyTags, tidyTitle, titleSchema } from "../../fields/text";
+import { countCharacters } from "../../fields/text-length";
+import { faultMessage } from "../../fields/fault-message";
 
 export type UploadedFile = FormFile & { filename: string };
 
@@ -16,6 +18,8 @@ export type UploadForm = {
   albumId: string | undefined;
   title: string | null;
   tags: string[];
+  /** Whether a duplicate also gets album, title and tags. */
+  merge: boolean;
 };
 
 const fieldsSchema = countCharacters(
@@ -23,40 +27,41 @@ const fieldsSchema = countCharacters(
     album_id: t.Optional(t.String({ format: "uuid" })),
     title: t.Optional(titleSchema),
     tags: tagsSchema,
+    merge: t.Optional(t.Union([t.Literal("true"), t.Literal("false")])),
   }),
 );
 
 const wanted = "Send the files as multipart/form-data, each as a part named file.";
-/** More than any sane form; a form of ten thousand parts is refused early. */
+/** More than a valid form needs; a form of ten thousand parts is refused early. */
 const maxFields = 128;
 const maxFieldBytes = 4_096;
 
 /**
- * Receives an upload: every file hashed on its way to a staged file, none larger or more than
- * allowed. On any fault nothing is left behind; what is returned is the caller's to commit or abort.
+ * Receives an upload into staged files, hashed while they are written, within the limits of size and number. On any
+ * fault nothing is left behind. The caller commits or aborts the returned files.
  * @throws AppError unsupported_media_type, validation_error, payload_too_large, storage_error
  */
 export async function receiveForm(
-  request: Request,
+  incoming: IncomingRequest,
   storage: Storage,
   limits: Config["limits"],
 ): Promise<UploadForm> {
   const files: UploadedFile[] = [];
-  // Without a prototype: any name of a part is a field like another.
+  // Without a prototype, so that a part may have any name.
   const fields: Record<string, unknown> & { tags: string[] } = Object.assign(Object.create(null), {
     tags: [],
   });
   let fieldCount = 0;
   try {
-    for await (const part of formParts(request, wanted)) {
+    for await (const part of formParts(incoming, wanted)) {
       if (part.name === "file") {
         if (files.length === limits.maxBatchSize) throw tooMany(limits.maxBatchSize);
         files.push(await receiveFile(part, storage, limits.maxUploadBytes));
         continue;
       }
-      if ((fieldCount += 1) > maxFields) throw invalid("The form has too many fields.", []);
+      if ((fieldCount += 1) > maxFields) throw fieldFault("", `at most ${maxFields} fields`);
       if (part.filename !== undefined) {
-        throw fieldFault(part.name, "no field for files; they go into `file`");
+        throw fieldFault(part.name, "not a field for files; send files as `file`");
       }
       const text = await readField(part);
       if (part.name === "tags") fields.tags.push(text);
@@ -79,22 +84,33 @@ export async function abortAll(files: readonly UploadedFile[]): Promise<void> {
 async function receiveFile(part: Part, storage: Storage, maxBytes: number): Promise<UploadedFile> {
   const announced = announcedHash(part.headers.get("content-digest"));
   const file = await stageFile(part, storage, maxBytes);
-  if (announced !== undefined && announced !== file.received.sha256) {
+  if (announced !== undefined && announced !== file.received.contentHash) {
     await file.staged.abort();
-    throw invalid("A file does not have the hash its Content-Digest announced; send it again.", [
+    throw invalid("A file does not match its Content-Digest; send it again.", [
       { path: "file", message: "Content-Digest differs" },
     ]);
   }
   return { ...file, filename: displayName(part.filename, "photo") };
 }
 
-/** The SHA-256 of a Content-Digest (RFC 9530) as hex; undefined where none is announced. */
+/**
+ * The SHA-256 of a Content-Digest (RFC 9530) as hex; undefined if it has none.
+ * @throws AppError validation_error when it cannot be read
+ */
 function announcedHash(digest: string | undefined): string | undefined {
-  if (digest === undefined) return undefined;
-  const [, base64] = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):/.exec(digest) ?? [];
-  if (base64 === undefined) return undefined;
-  return Buffer.from(base64, "base64").toString("hex");
+  const members = (digest ?? "").split(",").map((member) => member.trim());
+  const announced = members.filter((member) => /^sha-256\s*(?:[=;]|$)/i.test(member));
+  const hashes = announced.map((member) => digestForm.exec(member)?.[1]);
+  if (!hashes.includes(undefined)) {
+    const last = hashes.at(-1);
+    return last && Buffer.from(last, "base64").toString("hex");
+  }
+  throw invalid("A Content-Digest cannot be read; send the SHA-256 of the file or none.", [
+    { path: "file", message: "Expected Content-Digest: sha-256=:<32 bytes in base64>:" },
+  ]);
 }
+
+const digestForm = /^sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:;.*)?$/i;
 
 async function readField(part: Part): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -105,7 +121,7 @@ async function readField(part: Part): Promise<string> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString("utf8");
-  // U+FFFD stands where bytes were no UTF-8; Postgres holds no NUL.
+  // U+FFFD replaces bytes that are not UTF-8; Postgres cannot store NUL.
   if (text.includes("\0") || text.includes("\uFFFD")) throw fieldFault(part.name, "not plain text");
   return text;
 }
@@ -113,7 +129,7 @@ async function readField(part: Part): Promise<string> {
 function parseFields(fields: Record<string, unknown>) {
   const faults: FieldFault[] = [...Value.Errors(fieldsSchema, fields)].map((fault) => ({
     path: fault.path.slice(1).replaceAll("/", "."),
-    message: lengthWanted(fault.schema) ?? fault.message,
+    message: faultMessage(fault),
   }));
   for (const name of Object.keys(fields)) {
     if (!Object.hasOwn(fieldsSchema.properties, name)) {
@@ -121,8 +137,13 @@ function parseFields(fields: Record<string, unknown>) {
     }
   }
   if (faults.length > 0) throw invalid("The form is not as expected; see details.errors.", faults);
-  const { album_id, title, tags } = fields as typeof fieldsSchema.static;
-  return { albumId: album_id, title: tidyTitle(title ?? null), tags: tidyTags(tags) };
+  const { album_id, title, tags, merge } = fields as typeof fieldsSchema.static;
+  return {
+    albumId: album_id,
+    title: tidyTitle(title ?? null),
+    tags: tidyTags(tags),
+    merge: merge !== "false",
+  };
 }
 
 function fieldFault(path: string, message: string): AppError {
@@ -130,10 +151,7 @@ function fieldFault(path: string, message: string): AppError {
 }
 
 function tooMany(maxFiles: number): AppError {
-  return new AppError({
-    kind: "too_large",
-    code: "payload_too_large",
-    message: `At most ${maxFiles} files can be sent at once; none was kept.`,
-    details: { max_files: maxFiles },
+  return payloadTooLarge(`At most ${maxFiles} files can be sent at once; none was kept.`, {
+    max_files: maxFiles,
   });
 }

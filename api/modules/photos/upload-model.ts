@@ -1,7 +1,19 @@
 import { t } from "elysia";
+import { oneOf } from "../../fields/one-of";
 import { photoSchema } from "./model";
 
-export const uploadQuery = t.Object({ restore: t.Optional(t.Boolean({ default: false })) });
+export const uploadQuery = t.Object({
+  restore: t.Optional(
+    t.Boolean({ default: false, description: "Take a duplicate out of the trash" }),
+  ),
+  merge: t.Optional(
+    t.Boolean({
+      default: true,
+      description:
+        "false: title, tags and album are not applied to a duplicate. May also be sent as a form field.",
+    }),
+  ),
+});
 
 const duplicate = t.Object(
   {
@@ -15,7 +27,7 @@ const duplicate = t.Object(
 const uploadItem = t.Object(
   {
     filename: t.String(),
-    status: t.Union([t.Literal("created"), t.Literal("duplicate"), t.Literal("rejected")]),
+    status: oneOf(["created", "duplicate", "rejected"]),
     photo: t.Optional(t.Union([photoSchema, duplicate])),
     error: t.Optional(t.Object({ code: t.String(), message: t.String() })),
   },
@@ -25,15 +37,19 @@ const uploadItem = t.Object(
 export const uploadSchema = {
   201: photoSchema,
   200: t.Union([duplicate, t.Object({ items: t.Array(uploadItem) })], {
-    description: "One file that is here already, or the verdict on each of several",
+    description:
+      "The existing photo if one file was sent that is a duplicate, or the result for each of several files",
   }),
 };
 
-/** The body is read as a stream, past the framework: what it looks like is written here. */
+export type UploadBody = typeof photoSchema.static | (typeof uploadSchema)[200]["static"];
+export type UploadItem = typeof uploadItem.static;
+
+/** The framework does not parse the body, which is read as a stream, so its schema is written here. */
 export const uploadDetail = {
   summary: "Upload one or more pictures",
   description:
-    "JPEG, PNG, WebP, GIF, AVIF, HEIC or HEIF, told by content. A part may carry a Content-Digest, which is verified.",
+    "JPEG, PNG, WebP, GIF, AVIF, HEIC or HEIF, detected by content. A part may have a Content-Digest, which is verified. Title, tags and album are also applied to a duplicate, unless `merge` is false.",
   requestBody: {
     required: true,
     content: {
@@ -45,7 +61,9 @@ export const uploadDetail = {
             file: { type: "array" as const, items: { type: "string" as const, format: "binary" } },
             album_id: { type: "string" as const, format: "uuid" },
             title: { type: "string" as const, maxLength: 200 },
-            tags: { type: "array" as const, items: { type: "string" as const } },
+            // Without an example, Swagger UI would send an invented tag.
+            tags: { type: "array" as const, items: { type: "string" as const }, example: [] },
+            merge: { type: "boolean" as const, default: true },
           },
         },
       },

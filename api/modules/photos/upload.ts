@@ -1,40 +1,43 @@
 import { v5 } from "uuid";
 import { AppError } from "#errors";
-import { appendToAlbum } from "#db/queries/albums";
-import { albumExists, findUploadByHash, insertUpload } from "#db/queries/photos";
-import { restorePhotos } from "#db/queries/trash";
+import { albumExists } from "#db/queries/photos/photos";
+import { restorePhotos } from "#db/queries/photos/trash";
+import { findPhotoByHash, mergeUpload } from "#db/queries/photos/duplicates";
 import type { Photo } from "#db/schema/photos";
-import { uploadedPhoto } from "#db/uploaded-photo";
-import { ingestImage } from "#media/ingest";
-import { removePhotoFiles, storePhotoFiles } from "#media/photo-files";
+import { keepUpload } from "#library/keep";
+import { putBackOriginal } from "#library/original";
 import type { ApiDeps } from "../../deps";
-import { toAppError } from "../../errors";
-import { type Answer, answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import { toAppError } from "../../http/errors";
+import type { Answer, Once } from "../../http/idempotency";
+import type { IncomingRequest } from "../../http/request";
+import { tidyTags } from "../../fields/text";
 import { photoToWire } from "./model";
 import { showPhoto } from "./show";
+import type { UploadBody, UploadItem } from "./upload-model";
 import { abortAll, receiveForm, type UploadedFile, type UploadForm } from "./upload-form";
 
 type Options = Omit<UploadForm, "files"> & { restore: boolean };
-type Taken = { photo: Photo; isDuplicate: boolean };
+type Stored = { photo: Photo; isDuplicate: boolean };
 
-/** `POST /photos`: receives everything, then keeps what can be kept. */
+/** `POST /photos`: receives all files, then stores those that are accepted. */
 export async function uploadPhotos(
   deps: ApiDeps,
-  request: Request,
-  restore: boolean,
-): Promise<Answer> {
-  const key = idempotencyKeyOf(request);
-  const { files, ...fields } = await receiveForm(request, deps.storage, deps.config.limits);
+  incoming: IncomingRequest,
+  once: Once,
+  asked: { restore: boolean; merge: boolean },
+): Promise<Answer<UploadBody>> {
+  once.checkKey();
+  const { files, ...fields } = await receiveForm(incoming, deps.storage, deps.config.limits);
   try {
-    const options = { ...fields, restore };
+    const options = { ...fields, restore: asked.restore, merge: asked.merge && fields.merge };
     if (options.albumId !== undefined && !(await albumExists(deps.database.db, options.albumId))) {
       throw unknownAlbum();
     }
-    const fingerprint = fingerprintOf({
+    const meaning = {
       ...options,
-      files: files.map(({ filename, received }) => [filename, received.sha256]),
-    });
-    return await answerOnce(deps, { route: "POST /api/v1/photos", key, fingerprint }, (id) => {
+      files: files.map(({ filename, received }) => [filename, received.contentHash]),
+    };
+    return await once.answer<UploadBody>(meaning, (id) => {
       const [only] = files;
       return files.length === 1 && only
         ? answerOne(deps, only, id, options)
@@ -50,107 +53,110 @@ async function answerOne(
   file: UploadedFile,
   id: string,
   options: Options,
-): Promise<Answer> {
-  const { photo, isDuplicate } = await countedTake(deps, file, id, options);
+): Promise<Answer<UploadBody>> {
+  const { photo, isDuplicate } = await storeCounted(deps, file, id, options);
   if (!isDuplicate) return { status: 201, body: photoToWire(photo) };
   return { status: 200, body: await showDuplicate(deps, photo) };
 }
 
-/** Each file stands alone: one that is refused does not keep the others out. */
+/** Each file is handled separately: a rejected one does not affect the others. */
 async function answerSeveral(
   deps: ApiDeps,
   files: readonly UploadedFile[],
   id: string,
   options: Options,
-): Promise<Answer> {
-  const items = [];
-  // One after another: a form of many large pictures takes neither all memory nor all decoders.
+): Promise<Answer<UploadBody>> {
+  const items: UploadItem[] = [];
+  // One after another, so that one form does not take all memory and all decoders.
   for (const [index, file] of files.entries()) {
-    items.push(await judge(deps, file, v5(String(index), id), options));
+    items.push(await storeAsItem(deps, file, v5(String(index), id), options));
   }
   return { status: 200, body: { items } };
 }
 
-async function judge(deps: ApiDeps, file: UploadedFile, id: string, options: Options) {
+async function storeAsItem(
+  deps: ApiDeps,
+  file: UploadedFile,
+  id: string,
+  options: Options,
+): Promise<UploadItem> {
   const { filename } = file;
   try {
-    const { photo, isDuplicate } = await countedTake(deps, file, id, options);
+    const { photo, isDuplicate } = await storeCounted(deps, file, id, options);
     return isDuplicate
       ? { filename, status: "duplicate", photo: await showDuplicate(deps, photo) }
       : { filename, status: "created", photo: photoToWire(photo) };
   } catch (error) {
     const { kind, code, message } = toAppError(error);
-    // A fault of ours is no verdict on the file: the whole request is to be sent again.
+    // A fault of the server says nothing about the file: the client must repeat the whole request.
     if (kind === "unavailable" || kind === "internal" || kind === "storage_full") throw error;
     return { filename, status: "rejected", error: { code, message } };
   }
 }
 
-async function countedTake(...upload: Parameters<typeof takeFile>): Promise<Taken> {
+async function storeCounted(...upload: Parameters<typeof storeFile>): Promise<Stored> {
   const [{ metrics }, { received }] = upload;
   try {
-    const taken = await takeFile(...upload);
-    metrics.countUpload(taken.isDuplicate ? "duplicate" : "created", received.bytes);
-    return taken;
+    const stored = await storeFile(...upload);
+    metrics.countUpload(stored.isDuplicate ? "duplicate" : "created", received.bytes);
+    return stored;
   } catch (error) {
     metrics.countUpload("rejected", received.bytes);
     throw error;
   }
 }
 
-/**
- * Makes a received file a photo, unless its bytes are one already. Bytes come before the row; two at
- * once are decided by the row, and the loser's files go.
- */
-async function takeFile(
+/** Stores a received file as a photo, unless a photo with the same bytes exists. */
+async function storeFile(
   deps: ApiDeps,
   file: UploadedFile,
   id: string,
   options: Options,
-): Promise<Taken> {
-  const { db } = deps.database;
-  const { staged, received, filename } = file;
-  const known = await findUploadByHash(db, received.sha256);
-  if (known) return takeKnown(deps, known, id, options);
-
-  const image = await ingestImage({ path: staged.path, ...received }, deps.decoding);
-  await storePhotoFiles(deps.storage, { kind: "uploaded", id }, staged, image);
-  const row = await insertUpload(
-    db,
-    uploadedPhoto({
-      id,
-      filename,
-      createdAt: deps.now(),
-      title: options.title,
-      tags: options.tags,
-      image,
-    }),
-    options.albumId,
-  );
-  if (row) return { photo: row, isDuplicate: false };
-  const winner = await findUploadByHash(db, received.sha256);
-  if (winner?.id !== id) {
-    await removePhotoFiles(deps.storage, { kind: "uploaded", id, mimeType: image.mimeType });
+): Promise<Stored> {
+  const known = await findPhotoByHash(deps.database.db, file.received.contentHash);
+  const existing = known && (await reusePhoto(deps, known, id, options));
+  if (existing) {
+    await putBackOriginal(deps, existing.photo, file);
+    return existing;
   }
-  if (!winner) throw new Error("the photo that was there first is gone");
-  return takeKnown(deps, winner, id, options);
+  const { title, tags, albumId } = options;
+  const { photo, isNew } = await keepUpload(deps, { ...file, id, title, tags, albumId });
+  if (isNew) return { photo, isDuplicate: false };
+  const reused = await reusePhoto(deps, photo, id, options);
+  if (!reused) throw new Error("the existing photo was deleted meanwhile");
+  return reused;
 }
 
-/** `id`: the one this request makes. A row that has it is this request's own, written before a crash. */
-async function takeKnown(
+/**
+ * @param id of the photo that this request would create; a row that has it was written by this request before a crash
+ * @returns undefined when the photo was deleted for good meanwhile
+ */
+async function reusePhoto(
   deps: ApiDeps,
   known: Photo,
   id: string,
   options: Options,
-): Promise<Taken> {
+): Promise<Stored | undefined> {
   const { db } = deps.database;
-  const { albumId } = options;
-  if (albumId !== undefined) {
-    await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId: known.id }));
-  }
+  const merged = options.merge ? await mergeInto(deps, known, options) : known;
+  if (!merged) return undefined;
   const [wanted] =
-    options.restore && known.deletedAt ? await restorePhotos(db, [known.id]) : [known];
-  return { photo: wanted ?? known, isDuplicate: known.id !== id };
+    options.restore && merged.deletedAt ? await restorePhotos(db, [merged.id]) : [merged];
+  return wanted && { photo: wanted, isDuplicate: wanted.id !== id };
+}
+
+/** A new title replaces the old one; new tags are added to the old ones. */
+async function mergeInto({ database: { db } }: ApiDeps, known: Photo, options: Options) {
+  const { title, tags, albumId } = options;
+  if (title === null && tags.length === 0 && albumId === undefined) return known;
+  return mergeUpload(db, {
+    id: known.id,
+    albumId,
+    change: (photo) => ({
+      ...(title !== null && { title }),
+      ...(tags.length > 0 && { tags: tidyTags([...photo.tags, ...tags]) }),
+    }),
+  });
 }
 
 async function showDuplicate(deps: ApiDeps, photo: Photo) {

@@ -1,46 +1,69 @@
 import { type FieldFault, invalid } from "#errors";
+import type { ZipReader } from "#media/archives/zip-reader";
 import { documentName, type SessionDocument } from "./format";
 
-/** As many as a reader can use. */
-const maxFaults = 20;
+/** The most faults that are listed. */
+export const maxFaults = 20;
 
 /**
- * What a schema cannot say of a document: that its ids mean one thing each, that what it points at is in it, that a
- * picture is a file of the archive or missing for a reason, and that nothing comes of itself.
+ * Checks what the schema cannot express: ids are unique, references lead to entries of the document, each photo has
+ * either a file or a reason why it has none, and the lineage has no cycle.
+ * @param maxPictureBytes of all pictures together
  * @throws AppError validation_error that lists the faults
  */
-export function checkDocument(document: SessionDocument, bounds: ArchiveBounds): void {
+export function checkDocument(document: SessionDocument, maxPictureBytes: number): void {
+  collectFaults((report) => {
+    checkSession(document, report);
+    checkSteps(document, report);
+    checkPhotos(document, maxPictureBytes, report);
+    checkLineage(document, report);
+  });
+}
+
+/**
+ * Checks that each file that the document names is in the archive.
+ * @throws AppError validation_error that lists the faults
+ */
+export function checkFiles({ photos }: SessionDocument, archive: Pick<ZipReader, "has">): void {
+  collectFaults((report) => {
+    for (const [at, { file }] of photos.entries()) {
+      if (file !== undefined && !archive.has(file))
+        report(`photos.${at}.file`, "is not in the archive");
+    }
+  });
+}
+
+/** Stops at `maxFaults`: a document may have as many faults as values. */
+function collectFaults(check: (report: Report) => void): void {
   const faults: FieldFault[] = [];
-  const tell = (path: string, message: string) => void faults.push({ path, message });
-  checkSession(document, tell);
-  checkSteps(document, tell);
-  checkPhotos(document, bounds, tell);
-  checkLineage(document, tell);
+  check((path, message) => {
+    faults.push({ path, message });
+    if (faults.length === maxFaults) throw badDocument(faults);
+  });
   if (faults.length > 0) throw badDocument(faults);
 }
 
-/** What the archive round the document holds and may hold. */
-export type ArchiveBounds = { hasFile: (name: string) => boolean; maxBytes: number };
-
-/** The 400 of a `session.json` that cannot be taken. */
+/** The 400 of an invalid `session.json`. */
 export function badDocument(faults: FieldFault[]): Error {
-  const message = `${documentName} is not as expected; see details.errors.`;
-  return invalid(message, faults.slice(0, maxFaults));
+  return invalid(`${documentName} is not as expected; see details.errors.`, faults);
 }
 
-type Tell = (path: string, message: string) => void;
+type Report = (path: string, message: string) => void;
 
-function checkSession({ session, photos }: SessionDocument, tell: Tell): void {
+function checkSession({ session, photos }: SessionDocument, report: Report): void {
   const { status, completed_at, source_image_id: source } = session;
   if ((status === "active") !== (completed_at === undefined)) {
-    tell("session.completed_at", "goes with every status but active");
+    report(
+      "session.completed_at",
+      "is required with every status but active, and not allowed with active",
+    );
   }
   if (source !== undefined && !photos.some(({ id }) => id === source)) {
-    tell("session.source_image_id", "is not among the photos");
+    report("session.source_image_id", "is not among the photos");
   }
 }
 
-function checkSteps({ steps, photos }: SessionDocument, tell: Tell): void {
+function checkSteps({ steps, photos }: SessionDocument, report: Report): void {
   const generated = new Set(photos.filter(({ kind }) => kind === "generated").map(({ id }) => id));
   const photoIds = new Set(photos.map(({ id }) => id));
   const positions = new Map<string, number>();
@@ -48,35 +71,35 @@ function checkSteps({ steps, photos }: SessionDocument, tell: Tell): void {
   let last = 0;
   for (const [at, step] of steps.entries()) {
     const path = `steps.${at}`;
-    if (positions.has(step.id)) tell(`${path}.id`, "stands twice");
-    if (step.position <= last) tell(`${path}.position`, "is not above the step before");
+    if (positions.has(step.id)) report(`${path}.id`, "appears twice");
+    if (step.position <= last) report(`${path}.position`, "is not above that of the previous step");
     if (step.parent_id !== undefined && !positions.has(step.parent_id)) {
-      tell(`${path}.parent_id`, "is no step before this one");
+      report(`${path}.parent_id`, "is not an earlier step");
     }
     positions.set(step.id, step.position);
     last = step.position;
     if (step.source_image_id !== undefined && !photoIds.has(step.source_image_id)) {
-      tell(`${path}.source_image_id`, "is not among the photos");
+      report(`${path}.source_image_id`, "is not among the photos");
     }
     if (step.parameters.batch_size !== step.slots.length) {
-      tell(`${path}.slots`, "are not as many as batch_size");
+      report(`${path}.slots`, "are not as many as batch_size");
     }
     for (const [index, slot] of step.slots.entries()) {
       const slotPath = `${path}.slots.${index}`;
-      if (slot.index !== index) tell(`${slotPath}.index`, "is not its place");
+      if (slot.index !== index) report(`${slotPath}.index`, "is not its index in the list");
       if (slot.photo_id === undefined) continue;
-      if (!generated.has(slot.photo_id)) tell(`${slotPath}.photo_id`, "is no generated photo");
-      if (filled.has(slot.photo_id)) tell(`${slotPath}.photo_id`, "fills two slots");
+      if (!generated.has(slot.photo_id)) report(`${slotPath}.photo_id`, "is not a generated photo");
+      if (filled.has(slot.photo_id)) report(`${slotPath}.photo_id`, "fills two slots");
       filled.add(slot.photo_id);
     }
     const choice = step.selected_image_id;
     if (choice !== undefined && !step.slots.some((slot) => slot.photo_id === choice)) {
-      tell(`${path}.selected_image_id`, "is no image of the step");
+      report(`${path}.selected_image_id`, "is not an image of the step");
     }
   }
 }
 
-function checkPhotos({ photos }: SessionDocument, bounds: ArchiveBounds, tell: Tell): void {
+function checkPhotos({ photos }: SessionDocument, maxPictureBytes: number, report: Report): void {
   const ids = new Set<string>();
   const files = new Set([documentName]);
   const uploads = new Set<string>();
@@ -84,51 +107,52 @@ function checkPhotos({ photos }: SessionDocument, bounds: ArchiveBounds, tell: T
   for (const [at, photo] of photos.entries()) {
     const path = `photos.${at}`;
     const { id, kind, file, absent, file_size, content_hash, mime_type } = photo;
-    if (ids.has(id)) tell(`${path}.id`, "stands twice");
+    if (ids.has(id)) report(`${path}.id`, "appears twice");
     ids.add(id);
-    if ((file === undefined) === (absent === undefined)) tell(path, "has either file or absent");
-    if (absent === "not_retrieved" && kind === "uploaded") tell(`${path}.absent`, "is no upload's");
+    if ((file === undefined) === (absent === undefined))
+      report(path, "must have either file or absent");
+    if (absent === "not_retrieved" && kind === "uploaded")
+      report(`${path}.absent`, "is not allowed for an upload");
     if (file === undefined) continue;
-    if (files.has(file)) tell(`${path}.file`, "belongs to two");
-    if (!bounds.hasFile(file)) tell(`${path}.file`, "is not in the archive");
+    if (files.has(file)) report(`${path}.file`, "is used twice");
     files.add(file);
-    if (file_size === undefined) tell(`${path}.file_size`, "goes with file");
-    if (content_hash === undefined) tell(`${path}.content_hash`, "goes with file");
-    if (mime_type === undefined) tell(`${path}.mime_type`, "goes with file");
+    if (file_size === undefined) report(`${path}.file_size`, "is required with file");
+    if (content_hash === undefined) report(`${path}.content_hash`, "is required with file");
+    if (mime_type === undefined) report(`${path}.mime_type`, "is required with file");
     if (kind === "uploaded" && content_hash !== undefined) {
-      if (uploads.has(content_hash)) tell(`${path}.content_hash`, "is another upload's");
+      if (uploads.has(content_hash)) report(`${path}.content_hash`, "belongs to another upload");
       uploads.add(content_hash);
     }
     bytes += file_size ?? 0;
   }
-  if (bytes > bounds.maxBytes) tell("photos", `hold more than ${bounds.maxBytes} bytes`);
+  if (bytes > maxPictureBytes) report("photos", `hold more than ${maxPictureBytes} bytes`);
 }
 
-function checkLineage({ lineage, photos, steps, session }: SessionDocument, tell: Tell): void {
+function checkLineage({ lineage, photos, steps, session }: SessionDocument, report: Report): void {
   const ids = new Set(photos.map(({ id }) => id));
   const own = new Set(steps.flatMap(({ slots }) => slots.flatMap((slot) => slot.photo_id ?? [])));
   const parents = new Map<string, string>();
   for (const [at, { from, to, kind }] of lineage.entries()) {
     const path = `lineage.${at}`;
-    if (!ids.has(from)) tell(`${path}.from`, "is not among the photos");
-    if (!ids.has(to)) tell(`${path}.to`, "is not among the photos");
-    if (parents.has(to)) tell(`${path}.to`, "comes of two");
+    if (!ids.has(from)) report(`${path}.from`, "is not among the photos");
+    if (!ids.has(to)) report(`${path}.to`, "is not among the photos");
+    if (parents.has(to)) report(`${path}.to`, "has two parents");
     if (kind === "variation" && (from !== session.source_image_id || !own.has(to))) {
-      tell(path, "a variation leads from the session's source to an image of the session");
+      report(path, "a variation must lead from the session's source to an image of the session");
     }
     parents.set(to, from);
   }
   const ends = new Set<string>();
   for (const start of parents.keys()) {
-    const way = new Set<string>();
+    const path = new Set<string>();
     for (
       let id: string | undefined = start;
       id !== undefined && !ends.has(id);
       id = parents.get(id)
     ) {
-      if (way.has(id)) return tell("lineage", "goes in a circle");
-      way.add(id);
+      if (path.has(id)) return report("lineage", "contains a cycle");
+      path.add(id);
     }
-    for (const id of way) ends.add(id);
+    for (const id of path) ends.add(id);
   }
 }

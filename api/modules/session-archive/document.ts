@@ -1,6 +1,7 @@
-import type { SessionRows } from "#db/queries/session-archive";
+import type { SessionRows } from "#db/queries/archives/session-archive";
 import type { Photo } from "#db/schema/photos";
 import type { Slot, Step } from "#db/schema/steps";
+import type { ImageMimeType } from "#media/pictures/formats";
 import { parametersToWire } from "../generation/parameters-model";
 import { generationToWire } from "../photos/generation-metadata";
 import {
@@ -11,10 +12,10 @@ import {
   type SessionDocument,
 } from "./format";
 
-/** Where in an archive the original of a photo lies; undefined for one whose bytes are not there. */
+/** The archive entry of each photo's original, by photo id. Photos whose bytes are missing have none. */
 export type FileNames = ReadonlyMap<string, string>;
 
-/** A session in the words of `session.json`. */
+/** The `session.json` of a session. */
 export function sessionToDocument(
   rows: SessionRows,
   files: FileNames,
@@ -55,7 +56,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     model_hash: step.modelHash,
     model_name: step.modelName,
     correlation_id: step.correlationId,
-    // One that is still running is not exported.
+    // A session with a running step is not exported.
     status: step.status as DocumentStep["status"],
     ...(step.error && { error: step.error }),
     ...(step.selectedImageId !== null && { selected_image_id: step.selectedImageId }),
@@ -87,7 +88,7 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
       ? { absent: "not_retrieved" as const }
       : {
           file,
-          mime_type: photo.mimeType!,
+          mime_type: photo.mimeType as ImageMimeType,
           width: photo.width!,
           height: photo.height!,
           file_size: photo.fileSize!,
@@ -105,12 +106,12 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
   };
 }
 
-/** In the trash, deleted for good, or an upload whose file was lost: a place without a picture. */
+/** In the trash, deleted for good, or an upload whose file was lost: exported without a picture. */
 function isGone({ kind, deletedAt }: Photo): boolean {
   return deletedAt !== null || kind === "uploaded";
 }
 
-/** The prompt of the session's own images stands at their step, once for all of them. */
+/** The prompt of the session's own images is stored once, in their step. */
 function madeWith(photo: Photo, sessionId: string) {
   const { prompt, negative_prompt, ...rest } = generationToWire(photo.generation!);
   return photo.sessionId === sessionId ? rest : { ...rest, prompt, negative_prompt };
@@ -132,7 +133,7 @@ function listEdges({ session, steps, photos }: SessionRows): SessionDocument["li
   return edges;
 }
 
-/** What was used, as far as it is known: enough to look for it elsewhere. */
+/** The models used, as far as known, with enough detail to find them in another installation. */
 function listModels({ steps, models }: SessionRows): SessionDocument["models"] {
   const known = models.map(({ key, hash, name, type, base }) => ({ key, hash, name, type, base }));
   const listed = new Map(known.map((model) => [model.key, model]));

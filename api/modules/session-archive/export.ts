@@ -1,17 +1,17 @@
-import { readSession, type SessionRows } from "#db/queries/session-archive";
-import type { Photo } from "#db/schema/photos";
+import { readSession, type SessionRows } from "#db/queries/archives/session-archive";
 import { conflict, notFound } from "#errors";
-import { originalKey } from "#media/keys";
-import type { Storage } from "#media/storage";
+import { findOriginal, originalOf } from "#library/original";
+import { extensionFor } from "#media/pictures/formats";
+import type { Storage } from "#media/storage/storage";
 import type { ApiDeps } from "../../deps";
-import { answerZip, type ZipFile } from "../../zip-answer";
+import { answerZip, type ZipFile } from "../../http/responses/zip-answer";
 import { sessionToDocument } from "./document";
 import { documentName } from "./format";
 
 type Deps = Pick<ApiDeps, "database" | "storage" | "now">;
 
 /**
- * A session as one archive: what it is made of as JSON, then the originals. Made as it is read.
+ * A session as one archive: `session.json`, then the originals. It is produced as it is read.
  * @throws AppError not_found; conflict while a step is running
  */
 export async function exportSession(deps: Deps, sessionId: string): Promise<Response> {
@@ -38,39 +38,33 @@ export async function exportSession(deps: Deps, sessionId: string): Promise<Resp
   ]);
 }
 
-/** The originals that are there, by photo, under names that tell a person step and image. */
+/** The existing originals by photo id. Entry names contain the step's position and the image's number. */
 async function listPictures(
   storage: Storage,
   { photos, steps, slots }: SessionRows,
 ): Promise<Map<string, ZipFile>> {
   const positions = new Map(steps.map((step) => [step.id, step.position]));
-  const places = new Map(
+  const stems = new Map(
     slots.map((slot) => [slot.photoId, `${padded(positions.get(slot.stepId))}-${slot.index + 1}`]),
   );
   const pictures = new Map<string, ZipFile>();
   let sources = 0;
   for (const photo of photos) {
-    const key = keyOf(photo);
-    const file = key && (await storage.find(key));
-    if (!key || !file) continue;
-    const place = places.get(photo.id) ?? `source-${(sources += 1)}`;
-    const extension = key.slice(key.lastIndexOf("."));
+    const original = photo.deletedAt === null ? originalOf(photo) : undefined;
+    const file = original && (await findOriginal(storage, original));
+    if (!original || !file) continue;
+    const stem = stems.get(photo.id) ?? `source-${(sources += 1)}`;
     pictures.set(photo.id, {
-      name: `images/${place}${extension}`,
+      name: `images/${stem}.${extensionFor(original.mimeType)}`,
       modified: photo.shownAt ?? "",
       bytes: file.bytes,
-      open: async () => (await storage.find(key)) ?? deletedMeanwhile(),
+      open: async () => (await findOriginal(storage, original)) ?? deletedMeanwhile(),
     });
   }
   return pictures;
 }
 
-function keyOf({ id, kind, mimeType, retrievalStatus, deletedAt }: Photo): string | undefined {
-  if (deletedAt !== null || retrievalStatus !== "completed" || mimeType === null) return undefined;
-  return originalKey({ id, kind, mimeType });
-}
-
-/** What was promised in the document cannot be sent: better a broken download than a wrong archive. */
+/** The document already names this file: a broken download is better than an incomplete archive. */
 function deletedMeanwhile(): never {
   throw new Error("a photo was deleted while its session was being exported");
 }

@@ -1,23 +1,31 @@
-import { type Static, type TSchema, t } from "elysia";
-import { momentInput } from "../../moment";
-import { countCharacters } from "../../text-length";
-import { tagsSchema, titleSchema } from "../../text";
+import { type Static, t } from "elysia";
+import { photoKinds } from "#db/schema/photos";
+import { entryTypes, sessionStatuses } from "#db/schema/sessions";
+import { endStatuses, slotStatuses } from "#db/schema/steps";
+import { imageMimeTypes } from "#media/pictures/formats";
+import { momentInput } from "../../fields/moment";
+import { oneOf } from "../../fields/one-of";
+import { exactJson } from "../../http/bodies/plain-values";
+import { tagsSchema, titleSchema } from "../../fields/text";
 import { parametersSchema } from "../generation/parameters-model";
+import { edgeKinds } from "../photos/lineage";
 import { generationMetadata } from "../photos/generation-metadata";
 
-/** The entry that says what the others are; the first one of an archive. */
+/** The entry that describes the others; the first one of an exported archive. */
 export const documentName = "session.json";
 export const formatName = "gallery-session";
 export const formatVersion = 1;
 
-/** Bounds of what is taken back; an export of the longest sane session stays far below. */
+/** Limits of an import. An export of the longest realistic session stays far below. */
 export const archiveBounds = {
   documentBytes: 64 * 1024 * 1024,
+  /** JSON values and names; 5 000 steps of four images each have about half as many. */
+  documentValues: 2_000_000,
   steps: 10_000,
   photos: 20_000,
   /** A generated 4096² PNG of noise has some 50 MB, the largest JPEG that is accepted some 100. */
   pictureBytes: 256 * 1024 * 1024,
-  /** Beside the pictures and the document: what an unpacking and packing by hand adds. */
+  /** Besides pictures and document: entries that are added when an archive is repacked by hand. */
   extraEntries: 1_000,
   nameBytes: 512,
 };
@@ -30,15 +38,15 @@ const name = t.String({ minLength: 1, maxLength: 1_000 });
 const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
 const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
 const slotIndex = t.Integer({ minimum: 0, maximum: 99 });
-const error = t.Optional(t.Object({ code: words, message: words, suggestion: words }, strict));
-const oneOf = <const Words extends readonly string[]>(...list: Words) =>
-  t.Union(list.map((word) => t.Literal(word))) as unknown as TSchema & { static: Words[number] };
+const error = t.Optional(
+  t.Object({ code: words, message: words, suggestion: words, details: t.Optional(words) }, strict),
+);
 
 const slot = t.Object(
   {
     index: slotIndex,
     seed: t.Integer({ minimum: 0, maximum: 4_294_967_295 }),
-    status: oneOf("open", "filled", "failed", "lost"),
+    status: oneOf(slotStatuses),
     photo_id: t.Optional(id),
     error,
   },
@@ -58,7 +66,7 @@ const step = t.Object(
     model_hash: name,
     model_name: name,
     correlation_id: id,
-    status: oneOf("completed", "failed", "cancelled"),
+    status: oneOf(endStatuses),
     error,
     selected_image_id: t.Optional(id),
     cost_usd: cost,
@@ -73,12 +81,12 @@ const step = t.Object(
 const photo = t.Object(
   {
     id,
-    kind: oneOf("uploaded", "generated"),
-    /** The entry that holds its original; without one `absent` says why. */
+    kind: oneOf(photoKinds),
+    /** The entry of its original; without one `absent` says why. */
     file: t.Optional(t.String({ minLength: 1, maxLength: archiveBounds.nameBytes })),
-    absent: t.Optional(oneOf("deleted", "not_retrieved")),
+    absent: t.Optional(oneOf(["deleted", "not_retrieved"])),
     filename: t.String({ maxLength: 1_000 }),
-    mime_type: t.Optional(t.String({ maxLength: 100 })),
+    mime_type: t.Optional(oneOf(imageMimeTypes)),
     width: t.Optional(smallInteger),
     height: t.Optional(smallInteger),
     file_size: t.Optional(t.Integer({ minimum: 1, maximum: archiveBounds.pictureBytes })),
@@ -94,10 +102,7 @@ const photo = t.Object(
   strict,
 );
 
-const edge = t.Object(
-  { from: id, to: id, kind: oneOf("img2img", "selected", "variation") },
-  strict,
-);
+const edge = t.Object({ from: id, to: id, kind: oneOf(edgeKinds) }, strict);
 
 const model = t.Object(
   {
@@ -110,8 +115,8 @@ const model = t.Object(
   strict,
 );
 
-/** `session.json`, version 1: docs/api.md says what its fields mean. */
-export const documentSchema = countCharacters(
+/** `session.json`, version 1. docs/api.md describes its fields. */
+export const documentSchema = exactJson(
   t.Object(
     {
       format: t.Literal(formatName),
@@ -120,10 +125,10 @@ export const documentSchema = countCharacters(
       session: t.Object(
         {
           id,
-          entry_type: oneOf("scratch", "refinement"),
+          entry_type: oneOf(entryTypes),
           source_image_id: t.Optional(id),
           title: t.Optional(titleSchema),
-          status: oneOf("active", "completed", "abandoned"),
+          status: oneOf(sessionStatuses),
           started_at: moment,
           completed_at: t.Optional(moment),
         },

@@ -1,66 +1,75 @@
-import { findSessionState, importAlone, insertImportedSession } from "#db/queries/session-import";
+import {
+  findSessionState,
+  importAlone,
+  insertImportedSession,
+  listAncestry,
+} from "#db/queries/archives/session-import";
 import type { Tx } from "#db/client";
 import { AppError, conflict } from "#errors";
-import { ingestImage } from "#media/ingest";
-import { removePhotoFiles, storePhotoFiles } from "#media/photo-files";
-import type { ZipReader } from "#media/zip-reader";
-import { takeAllTheTime } from "../../answer-time";
+import { storePicture } from "#library/keep";
+import { removePhotoFiles } from "#media/storage/photo-files";
+import type { ZipReader } from "#media/archives/zip-reader";
 import type { ApiDeps } from "../../deps";
-import { type Answer, answerOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
+import type { Answer, Once } from "../../http/idempotency";
+import type { IncomingRequest } from "../../http/request";
+import type { sessionSchema } from "../generation/session-model";
 import { showSession } from "../generation/show-session";
 import { badDocument } from "./check";
+import { checkSources, hasCycle } from "./cycles";
 import type { DocumentPhoto, SessionDocument } from "./format";
 import { type Plan, planImport } from "./plan";
 import { openArchive, readDocument } from "./read";
 import { receiveArchive } from "./receive";
 import { documentToRows, type Pictures } from "./rows";
 
-/** Pictures that are decoded at the same time; each takes its share of the pixels that all may hold. */
+/** Pictures that are decoded at the same time; each also takes its share of the decode budget. */
 const picturesAtOnce = 3;
-/** Between two looks whether another import has ended. */
-const lookMs = 250;
+/** How often a waiting import checks whether another one has ended. */
+const pollMs = 250;
 
-/** `POST /generation/sessions/import`: 201 with the session, 200 when it is here already. */
-export async function importSession(deps: ApiDeps, request: Request): Promise<Answer> {
-  const key = idempotencyKeyOf(request);
+/** `POST /generation/sessions/import`: 201 with the session, 200 if it exists already. */
+export async function importSession(
+  deps: ApiDeps,
+  incoming: IncomingRequest,
+  once: Once,
+): Promise<Answer<typeof sessionSchema.static>> {
+  once.checkKey();
   const { maxArchiveBytes } = deps.config.limits;
-  const { staged, received } = await receiveArchive(request, deps.storage, maxArchiveBytes);
+  const { staged, received } = await receiveArchive(incoming, deps.storage, maxArchiveBytes);
   try {
-    takeAllTheTime(request);
-    const route = "POST /api/v1/generation/sessions/import";
-    return await answerOnce(
-      deps,
-      { route, key, fingerprint: fingerprintOf(received.sha256) },
-      async () => {
-        await using archive = await openArchive(staged.path);
-        const document = await readDocument(archive, maxArchiveBytes);
-        const isNew = await takeSession(deps, archive, document);
-        return { status: isNew ? 201 : 200, body: await showSession(deps, document.session.id) };
-      },
-    );
+    incoming.allowAnyDuration();
+    return await once.answer(received.contentHash, async () => {
+      await using archive = await openArchive(staged.path);
+      const document = await readDocument(archive, maxArchiveBytes);
+      checkSources(document);
+      const isNew = await importInTurn(deps, archive, document);
+      return { status: isNew ? 201 : 200, body: await showSession(deps, document.session.id) };
+    });
   } finally {
     await staged.abort();
   }
 }
 
-/** Waits its turn: one session at a time, so that no two write the same photo. False when the session is here already. */
-async function takeSession(
+/** Imports run one at a time, so that no two write the same photo. False if the session exists already. */
+async function importInTurn(
   deps: ApiDeps,
   archive: ZipReader,
   document: SessionDocument,
 ): Promise<boolean> {
   for (;;) {
-    const turn = await importAlone(deps.database.db, (tx) => takeIn(deps, tx, archive, document));
+    const turn = await importAlone(deps.database.db, (tx) =>
+      importDocument(deps, tx, archive, document),
+    );
     if (turn) return turn.result;
-    await Bun.sleep(lookMs);
+    await Bun.sleep(pollMs);
   }
 }
 
 /**
- * Bytes before rows, the rows all at once. Killed in between it leaves files that no row names, which the sweep finds
- * and a repeat writes again.
+ * Bytes before rows, the rows all at once. If it is killed in between, files remain that no row names: the sweep finds
+ * them, and a repeated import writes them again.
  */
-async function takeIn(
+async function importDocument(
   deps: ApiDeps,
   tx: Tx,
   archive: ZipReader,
@@ -75,18 +84,32 @@ async function takeIn(
   const begun: DocumentPhoto[] = [];
   try {
     const pictures = await storePictures(deps, archive, plan, begun);
-    // Looked at again and held: it may have taken minutes.
+    // Planned again with the rows locked: storing the pictures may have taken minutes.
     const now = await planImport(tx, document, { hold: true });
     if (!Bun.deepEquals(now, plan)) {
-      throw conflict("Photos of the archive changed here meanwhile; send it again.");
+      throw conflict("Photos of the archive changed here during the import; send it again.");
     }
-    await insertImportedSession(tx, documentToRows(document, plan, pictures, deps.now()));
+    const rows = documentToRows(document, plan, pictures, deps.now());
+    await insertImportedSession(tx, rows);
+    await checkAncestry(tx, [...rows.links, ...rows.assignments]);
   } catch (error) {
-    // Any other fault may come of a lost connection, and with it the turn is lost: then the sweep has to find them.
+    // Any other fault may mean a lost connection, which ends this import's turn: then the files are left to the sweep.
     if (error instanceof AppError) await removePictures(deps, begun);
     throw error;
   }
   return true;
+}
+
+/** The archive and the existing photos can form a cycle together, although neither does alone. */
+async function checkAncestry(tx: Tx, changed: readonly { id: string }[]): Promise<void> {
+  const ancestry = await listAncestry(
+    tx,
+    changed.map(({ id }) => id),
+  );
+  if (!hasCycle(new Map(ancestry.map(({ id, parentId }) => [id, parentId])))) return;
+  throw conflict(
+    "The archive cannot be imported: together with the photos here its lineage would contain a cycle.",
+  );
 }
 
 async function storePictures(
@@ -95,15 +118,15 @@ async function storePictures(
   plan: Plan,
   begun: DocumentPhoto[],
 ): Promise<Pictures> {
-  const pictures = new Map<string, Awaited<ReturnType<typeof storePicture>>>();
+  const pictures = new Map<string, Awaited<ReturnType<typeof extractPicture>>>();
   const left = [...plan.fresh, ...plan.refilled].filter(({ file }) => file !== undefined).values();
   let isOver = false;
   async function work(): Promise<void> {
-    // One iterator for all who work: each takes what is next.
+    // All workers share one iterator; each takes the next photo.
     for (const photo of left) {
       if (isOver) return;
       begun.push(photo);
-      pictures.set(photo.id, await storePicture(deps, archive, photo));
+      pictures.set(photo.id, await extractPicture(deps, archive, photo));
     }
   }
   const workers = await Promise.allSettled(
@@ -119,17 +142,24 @@ async function storePictures(
   return pictures;
 }
 
-/** Takes one original out of the archive, holds it against what the document says, and stores it with its derivatives. */
-async function storePicture(deps: ApiDeps, archive: ZipReader, photo: DocumentPhoto) {
+/** Extracts one original, checks it against the document, and stores it with its derivatives. */
+async function extractPicture(deps: ApiDeps, archive: ZipReader, photo: DocumentPhoto) {
   const { id, kind, file = "", file_size: size = 0, content_hash: hash } = photo;
   await using staged = await deps.storage.stage(kind);
   const received = await staged.receive(archive.chunks(file), size).catch((error: unknown) => {
     throw error instanceof AppError && error.kind === "too_large" ? differs(file) : error;
   });
-  if (received.bytes !== size || received.sha256 !== hash) throw differs(file);
-  const image = await ingestImage({ path: staged.path, ...received }, deps.decoding);
-  if (image.mimeType !== photo.mime_type) throw differs(file);
-  await storePhotoFiles(deps.storage, { kind, id }, staged, image);
+  if (received.bytes !== size || received.contentHash !== hash) throw differs(file);
+  const image = await storePicture(
+    deps,
+    { kind, id },
+    { staged, received },
+    {
+      verify: ({ mimeType }) => {
+        if (mimeType !== photo.mime_type) throw differs(file);
+      },
+    },
+  );
   const { thumbnail: _thumbnail, preview: _preview, ...facts } = image;
   return facts;
 }

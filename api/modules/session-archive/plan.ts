@@ -1,24 +1,30 @@
 import type { Tx } from "#db/client";
-import { findPhotoStates, findTakenSteps, type PhotoState } from "#db/queries/session-import";
+import {
+  findPhotoStates,
+  findTakenSteps,
+  type PhotoState,
+} from "#db/queries/archives/session-import";
 import { AppError, conflict } from "#errors";
-import type { DocumentPhoto, SessionDocument } from "./format";
+import type { DocumentPhoto, DocumentStep, SessionDocument } from "./format";
 
-/** What becomes of an archive's photos here. */
+/** What an import does with the photos of an archive. */
 export type Plan = {
-  /** To be made. */
+  /** Are created. */
   fresh: DocumentPhoto[];
-  /** Deleted for good here, while something still hangs on their place: they get their picture back. */
+  /** Deleted for good here, with a row that others still refer to: they get their picture back. */
   refilled: DocumentPhoto[];
-  /** Here already and in the trash, from where they come back. */
+  /** In the trash here: they are taken out of it. */
   restored: string[];
-  /** Uploads whose bytes are here under another id. */
+  /** Ids of images of the session that exist here and belong to no session: they get its id, step and slot. */
+  kept: string[];
+  /** Uploads whose bytes exist here under another id, by their id in the archive. */
   aliases: Map<string, string>;
 };
 
 /**
- * Holds an archive against what is here: no photo is made twice, and nothing else is overwritten.
- * @param options.hold whether what was found is to stay as it is until the transaction ends
- * @throws AppError conflict that names an id which means something else here
+ * Compares an archive with the rows here, so that no photo is created twice and nothing else is overwritten.
+ * @param options.hold whether the rows found are locked until the transaction ends
+ * @throws AppError conflict that names an id which belongs to something else here
  */
 export async function planImport(
   tx: Tx,
@@ -30,7 +36,7 @@ export async function planImport(
     document.steps.map(({ id }) => id),
   );
   for (const [at, { id }] of document.steps.entries()) {
-    if (taken.includes(id)) throw isTaken(`steps.${at}.id`, id, "a step of another session");
+    if (taken.includes(id)) throw idConflict(`steps.${at}.id`, id, "a step of another session");
   }
   const states = await findPhotoStates(tx, {
     ids: document.photos.map(({ id }) => id),
@@ -43,8 +49,8 @@ export async function planImport(
   const byHash = new Map(
     states.filter(({ kind }) => kind === "uploaded").map((state) => [state.contentHash, state]),
   );
-  const own = new Set(document.steps.flatMap(({ slots }) => slots.map((slot) => slot.photo_id)));
-  const plan: Plan = { fresh: [], refilled: [], restored: [], aliases: new Map() };
+  const madeBy = makersOf(document);
+  const plan: Plan = { fresh: [], refilled: [], restored: [], kept: [], aliases: new Map() };
   for (const [at, photo] of document.photos.entries()) {
     const isUpload = photo.kind === "uploaded";
     const twin = isUpload && photo.content_hash ? byHash.get(photo.content_hash) : undefined;
@@ -55,19 +61,48 @@ export async function planImport(
       continue;
     }
     const path = `photos.${at}.id`;
-    // A step of this session is not here, else the session were.
-    if (found.stepId !== null && own.has(photo.id)) {
-      throw isTaken(path, photo.id, "an image of another session");
-    }
+    const maker = madeBy.get(photo.id);
+    if (maker) checkOwn(photo, found, maker, path);
     if (found.id !== photo.id) plan.aliases.set(photo.id, found.id);
-    place(plan, photo, found, path);
+    planExisting(plan, photo, found, path);
+    const isRefilled = plan.refilled.at(-1) === photo;
+    if (maker && !isRefilled) plan.kept.push(found.id);
   }
   return plan;
 }
 
-function place(plan: Plan, photo: DocumentPhoto, found: PhotoState, path: string): void {
+type Maker = { step: DocumentStep; seed: number };
+
+/** The step and seed of each image of the session. */
+function makersOf({ steps }: SessionDocument): ReadonlyMap<string, Maker> {
+  return new Map(
+    steps.flatMap((step) =>
+      step.slots.flatMap(({ photo_id: id, seed }) =>
+        id === undefined ? [] : [[id, { step, seed }] as const],
+      ),
+    ),
+  );
+}
+
+/**
+ * An existing photo with the id of an image of the session must be that image: it becomes part of the session, and is
+ * trashed with it. The caller compares bytes. If the archive has none, prompt, model and seed are compared.
+ */
+function checkOwn(photo: DocumentPhoto, found: PhotoState, { step, seed }: Maker, path: string) {
+  // The session does not exist here, so these ids are those of another one.
+  if (found.stepId !== null || found.sessionId !== null) {
+    throw idConflict(path, photo.id, "an image of another session");
+  }
+  if (photo.file !== undefined || found.purgedAt !== null) return;
+  const { generation: made } = found;
+  if (made?.seed !== seed || made.prompt !== step.prompt || made.modelHash !== step.model_hash) {
+    throw idConflict(path, photo.id, "another photo");
+  }
+}
+
+function planExisting(plan: Plan, photo: DocumentPhoto, found: PhotoState, path: string): void {
   const { id } = photo;
-  if (found.kind !== photo.kind) throw isTaken(path, id, "another photo");
+  if (found.kind !== photo.kind) throw idConflict(path, id, "another photo");
   if (photo.file === undefined) return;
   if (found.purgedAt !== null) {
     if (found.mimeType !== null) {
@@ -76,15 +111,15 @@ function place(plan: Plan, photo: DocumentPhoto, found: PhotoState, path: string
     plan.refilled.push(photo);
     return;
   }
-  if (found.contentHash !== photo.content_hash) throw isTaken(path, id, "another photo");
+  if (found.contentHash !== photo.content_hash) throw idConflict(path, id, "another photo");
   if (found.deletedAt !== null) plan.restored.push(found.id);
 }
 
-function isTaken(path: string, id: string, by: string): AppError {
+function idConflict(path: string, id: string, by: string): AppError {
   return new AppError({
     kind: "conflict",
     code: "conflict",
-    message: `The archive cannot be taken: the id ${id} belongs to ${by} here.`,
+    message: `The archive cannot be imported: the id ${id} belongs to ${by} here.`,
     details: { path, id },
   });
 }

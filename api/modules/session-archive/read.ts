@@ -1,17 +1,11 @@
-import { Value } from "@sinclair/typebox/value";
 import { invalid } from "#errors";
-import { openZip, type ZipReader } from "#media/zip-reader";
-import { parseJson } from "../../json-body";
-import { lengthWanted } from "../../text-length";
-import { badDocument, checkDocument } from "./check";
-import {
-  archiveBounds,
-  documentName,
-  documentSchema,
-  formatName,
-  formatVersion,
-  type SessionDocument,
-} from "./format";
+import { openZip, type ZipReader } from "#media/archives/zip-reader";
+import { badDocument, checkFiles } from "./check";
+import type { DocumentJob, DocumentPart } from "./document-thread";
+import { archiveBounds, documentName, type SessionDocument } from "./format";
+
+/** A document at all its bounds takes some seconds on a slow machine. */
+const readingMs = 60_000;
 
 /** Opens a received archive. The caller closes it. */
 export function openArchive(path: string): Promise<ZipReader> {
@@ -20,45 +14,48 @@ export function openArchive(path: string): Promise<ZipReader> {
 }
 
 /**
- * The document of an archive, checked in full: what comes of it needs no further looks.
+ * Reads the document of an archive and checks it in full. The result needs no further checks.
  * @param maxBytes of all pictures together
  * @throws AppError validation_error
  */
 export async function readDocument(archive: ZipReader, maxBytes: number): Promise<SessionDocument> {
   if (!archive.has(documentName)) {
-    throw invalid(`This is no exported session: it has no ${documentName}.`, [
+    throw invalid(`This is not an exported session: it has no ${documentName}.`, [
       { path: documentName, message: "missing" },
     ]);
   }
   const bytes = await archive.bytes(documentName, archiveBounds.documentBytes);
-  const value = parseJson(decode(bytes));
-  const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
-  if (format === formatName && version !== formatVersion) {
-    throw badDocument([
-      { path: "version", message: `only version ${formatVersion} can be read here` },
-    ]);
-  }
-  if (!Value.Check(documentSchema, value)) throw badDocument(listFaults(value));
-  checkDocument(value, { hasFile: (file) => archive.has(file), maxBytes });
-  return value;
+  const document = await parseInThread({ bytes, maxPictureBytes: maxBytes });
+  checkFiles(document, archive);
+  return document;
 }
 
-function decode(bytes: Uint8Array): string {
+/** Parses in a thread, so that the event loop keeps answering. A thread that takes too long is terminated. */
+async function parseInThread(job: DocumentJob): Promise<SessionDocument> {
+  const { promise, resolve, reject } = Promise.withResolvers<SessionDocument>();
+  const thread = new Worker(new URL("./document-thread.ts", import.meta.url).href, { smol: true });
+  const timer = setTimeout(() => reject(tooLong()), readingMs);
+  const lists: Record<string, unknown[]> = { steps: [], photos: [], lineage: [] };
+  let head: object | undefined;
+  thread.addEventListener("message", ({ data }: MessageEvent<DocumentPart>) => {
+    // The cast is safe: the thread has checked every part.
+    if (data === "end") resolve({ ...head, ...lists } as unknown as SessionDocument);
+    else if ("head" in data) head = data.head;
+    else if ("list" in data) lists[data.list]!.push(...data.items);
+    else reject(invalid(data.fault.message, data.fault.errors));
+  });
+  thread.addEventListener("error", ({ message }) => reject(new Error(message)));
+  thread.addEventListener("close", () => reject(new Error("the thread ended early")));
+  thread.postMessage(job);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw badDocument([{ path: documentName, message: "not UTF-8" }]);
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    thread.terminate();
   }
 }
 
-function listFaults(value: unknown) {
-  const faults = [];
-  for (const { path, schema, message } of Value.Errors(documentSchema, value)) {
-    faults.push({
-      path: path.slice(1).replaceAll("/", "."),
-      message: lengthWanted(schema) ?? message,
-    });
-    if (faults.length === 20) break;
-  }
-  return faults;
+function tooLong(): Error {
+  const seconds = readingMs / 1_000;
+  return badDocument([{ path: documentName, message: `takes more than ${seconds} s to read` }]);
 }

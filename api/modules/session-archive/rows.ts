@@ -1,18 +1,17 @@
-import type { ImportedSession, PhotoLink } from "#db/queries/session-import";
+import type { ImportedSession, PhotoAssignment } from "#db/queries/archives/session-import";
 import type { NewPhoto, GenerationMetadata } from "#db/schema/photos";
 import type { StepParameters } from "#db/schema/steps";
-import { uploadedPhoto } from "#db/uploaded-photo";
-import { displayName } from "#media/filename";
-import type { IngestedImage } from "#media/ingest";
-import { tidyTags, tidyTitle } from "../../text";
+import { fileColumns, type PictureFacts, uploadedPhoto } from "#library/photo-row";
+import { displayName } from "#media/folders/filename";
+import { tidyTags, tidyTitle } from "../../fields/text";
 import type { DocumentPhoto, DocumentStep, SessionDocument } from "./format";
 import type { Plan } from "./plan";
 
-/** What an archive's pictures turned out to be, by photo. */
-export type Pictures = ReadonlyMap<string, Omit<IngestedImage, "thumbnail" | "preview">>;
+/** The facts of an archive's pictures, by photo id. */
+export type Pictures = ReadonlyMap<string, PictureFacts>;
 
 /**
- * The rows of an archive. A session is closed once it is here, whatever it was: nobody would run what it waits for.
+ * The rows of an archive. An active session is imported as completed, because no workflow runs for it.
  */
 export function documentToRows(
   document: SessionDocument,
@@ -73,14 +72,15 @@ export function documentToRows(
     ),
     photos: plan.fresh.map(rowOf),
     refilled: plan.refilled.map(rowOf),
-    links: linksOf(document, idOf),
+    ...referencesOf(document, plan, idOf),
     restored: plan.restored,
   };
 }
 
-function linksOf(document: SessionDocument, idOf: (id: string) => string): PhotoLink[] {
-  const { session, steps, lineage, photos } = document;
-  const places = new Map(
+/** The references of the photos. A photo that existed before only gets its session, step and slot. */
+function referencesOf(document: SessionDocument, plan: Plan, idOf: (id: string) => string) {
+  const { session, steps, lineage } = document;
+  const placeOf = new Map(
     steps.flatMap((step) =>
       step.slots.map(({ photo_id, index }) => [photo_id, { stepId: step.id, index }] as const),
     ),
@@ -89,28 +89,34 @@ function linksOf(document: SessionDocument, idOf: (id: string) => string): Photo
   const sources = new Map(
     lineage.filter(({ kind }) => kind !== "variation").map(({ from, to }) => [to, idOf(from)]),
   );
-  return photos.map(({ id }) => {
-    const place = places.get(id);
+  const place = (id: string): PhotoAssignment => {
+    const own = placeOf.get(id);
     return {
-      id: idOf(id),
-      sessionId: place ? session.id : null,
-      stepId: place?.stepId ?? null,
-      slotIndex: place?.index ?? null,
-      sourceImageId: sources.get(id) ?? null,
+      id,
+      sessionId: own ? session.id : null,
+      stepId: own?.stepId ?? null,
+      slotIndex: own?.index ?? null,
     };
-  });
+  };
+  return {
+    links: [...plan.fresh, ...plan.refilled].map(({ id }) => ({
+      ...place(id),
+      sourceImageId: sources.get(id) ?? null,
+    })),
+    assignments: plan.kept.map(place),
+  };
 }
 
 function photoRow(
   photo: DocumentPhoto,
   step: DocumentStep | undefined,
-  picture: Omit<IngestedImage, "thumbnail" | "preview"> | undefined,
+  picture: PictureFacts | undefined,
   now: Date,
 ): NewPhoto {
   const { id, kind } = photo;
   const createdAt = new Date(photo.created_at);
   if (photo.absent === "deleted") {
-    // As a purge leaves a place that a lineage needs.
+    // The row that a purge leaves behind for the lineage.
     const gone = { deletedAt: now, purgedAt: now };
     return { id, kind, filename: "", createdAt, retrievalStatus: "completed", ...gone };
   }
@@ -136,17 +142,12 @@ function photoRow(
   }
   return {
     ...generated,
-    mimeType: picture.mimeType,
-    width: picture.width,
-    height: picture.height,
-    fileSize: picture.bytes,
-    contentHash: picture.sha256,
-    thumbhash: picture.thumbhash,
+    ...fileColumns(picture),
     retrievalStatus: "completed",
   };
 }
 
-/** The prompt of the session's own images stands at their step. */
+/** The prompt of the session's own images is stored in their step. */
 function generationRow(
   { generation_metadata: made }: DocumentPhoto,
   step: DocumentStep | undefined,
@@ -157,8 +158,8 @@ function generationRow(
 }
 
 /**
- * The routes' words as the rows have them, without a list of fields that a new one would be missing from. The schema
- * has let nothing else in, so that the cast holds.
+ * Converts wire names to those of the rows, without a list of fields that could miss a new one. The cast is safe,
+ * because the schema allows no other fields.
  */
 function camelCased<Row>(value: unknown): Row {
   if (Array.isArray(value)) return value.map(camelCased) as Row;

@@ -1,19 +1,21 @@
 import type { SettingValues } from "#db/settings";
-import { AppError, type FieldFault, invalid } from "#errors";
-import { tidyTitle } from "../../text";
+import { type FieldFault, invalid } from "#errors";
+import { tidyTitle } from "../../fields/text";
+import { checkPodSettings } from "./check-pods";
 
 /**
- * Holds a change against what its schema cannot know, and brings it into the form that is kept.
- * @throws AppError validation_error with every fault; pod_error where nothing can be rented
+ * Checks a change for what its schema cannot express, and brings it into the form that is stored.
+ * @param known.gpuTypes ids of the GPU types that can be rented
+ * @throws AppError validation_error with every fault
  */
 export function checkSettings(
   change: Partial<SettingValues>,
-  limits: { maxBatchSize: number },
+  known: { maxBatchSize: number; gpuTypes: readonly string[] },
 ): Partial<SettingValues> {
   const faults: FieldFault[] = [];
   const batchSize = change["generation.default_batch_size"];
-  if (batchSize !== undefined && batchSize > limits.maxBatchSize) {
-    const message = `a whole number from 1 to ${limits.maxBatchSize}`;
+  if (batchSize !== undefined && batchSize > known.maxBatchSize) {
+    const message = `a whole number from 1 to ${known.maxBatchSize}`;
     faults.push({ path: "generation.default_batch_size", message });
   }
   const localUrl = change["backend.local_url"];
@@ -33,21 +35,15 @@ export function checkSettings(
     const path = `generation.aspect_ratios.${at}.name`;
     if (name === "") faults.push({ path, message: "1 to 50 characters" });
   }
+  const pods = checkPodSettings(change, known);
+  faults.push(...pods.faults);
   if (faults.length > 0)
     throw invalid("The settings are not as expected; see details.errors.", faults);
-  if (change["backend.mode"] === "remote") throw nothingToRent();
   return {
     ...change,
+    ...pods.change,
     ...(boardName !== undefined && { "backend.board_name": boardName }),
     ...(localUrl !== undefined && { "backend.local_url": localUrl.replace(/\/+$/, "") }),
     ...(ratios && { "generation.aspect_ratios": ratios }),
   };
-}
-
-function nothingToRent(): AppError {
-  return new AppError({
-    kind: "conflict",
-    code: "pod_error",
-    message: "This server cannot rent GPUs yet: leave backend.mode at local. Nothing was changed.",
-  });
 }

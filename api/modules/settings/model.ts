@@ -1,6 +1,8 @@
 import { t, type TSchema } from "elysia";
+import { toDollars } from "#db/pod-costs";
+import type { PodSpending } from "#db/queries/pods/spending";
 import { type SettingName, settingNames, settingSchemas, type SettingValues } from "#db/settings";
-import { withoutLogin } from "../../without-login";
+import { withoutCredentials } from "../../http/without-credentials";
 
 const groups = ["generation", "backend", "retrieval", "library"] as const;
 const strict = { additionalProperties: false };
@@ -26,7 +28,7 @@ export const settingsSchema = t.Object(
         Object.fromEntries(
           fields.map(([field, name]) => [
             field,
-            // What the environment says of it is held against other bounds.
+            // A value from the environment is checked against other bounds.
             name === "backend.local_url" ? t.String() : settingSchemas[name],
           ]),
         ),
@@ -35,10 +37,11 @@ export const settingsSchema = t.Object(
     cost_tracking: t.Object(
       {
         current_session_cost: usd,
+        month_cost: usd,
         lifetime_usage_hours: t.Number({ minimum: 0 }),
         lifetime_cost: usd,
       },
-      { description: "Read-only" },
+      { description: "Of rented pods; months begin by TIME_ZONE. Read-only" },
     ),
   },
   { title: "Settings" },
@@ -67,8 +70,8 @@ export function toSettingValues(body: object): Partial<SettingValues> {
   );
 }
 
-export function settingsToWire(values: SettingValues) {
-  const shown = { ...values, "backend.local_url": withoutLogin(values["backend.local_url"]) };
+export function settingsToWire(values: SettingValues, costs: PodSpending) {
+  const shown = { ...values, "backend.local_url": withoutCredentials(values["backend.local_url"]) };
   return {
     ...Object.fromEntries(
       groups.map((group) => [
@@ -76,7 +79,11 @@ export function settingsToWire(values: SettingValues) {
         Object.fromEntries(fieldsOf(group).map(([field, name]) => [field, shown[name]])),
       ]),
     ),
-    // Nothing is rented yet that could cost something.
-    cost_tracking: { current_session_cost: 0, lifetime_usage_hours: 0, lifetime_cost: 0 },
+    cost_tracking: {
+      current_session_cost: toDollars(costs.currentMicros),
+      month_cost: toDollars(costs.monthMicros),
+      lifetime_usage_hours: costs.lifetimeMs / 3_600_000,
+      lifetime_cost: toDollars(costs.lifetimeMicros),
+    },
   };
 }

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { shapeRules } from "../../pages/shape";
-import { isKnown } from "../../lists";
+import { isKnown } from "../../lists/lists";
 
-/** What every page loads besides its pictures. */
+/** A style sheet or script that every page loads. */
 export type PageAsset = { text: string; etag: string; type: string };
 
 const folder = new URL("../../pages/", import.meta.url);
 
-/** The look of the pages, and what their script does; each is made once, when it is first asked for. */
+/** The style sheet and the script of the pages; each is built once, on first request. */
 export function createPageAssets(): Record<"style" | "script", () => Promise<PageAsset>> {
   let style: Promise<PageAsset> | undefined;
   let script: Promise<PageAsset> | undefined;
@@ -17,7 +17,7 @@ export function createPageAssets(): Record<"style" | "script", () => Promise<Pag
   };
 }
 
-/** Kept for a minute, so that a revoked link is soon as if it had never been; then asked for again by its ETag. */
+/** Cached for a minute only, so that nothing of a revoked link stays usable for longer; then revalidated by ETag. */
 export function answerAsset(request: Request, asset: PageAsset): Response {
   const headers = { etag: asset.etag, "cache-control": "private, max-age=60" };
   if (isKnown(request.headers.get("if-none-match"), asset.etag)) {

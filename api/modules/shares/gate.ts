@@ -1,110 +1,107 @@
-import { ensureInstallation } from "#db/queries/installation";
-import { countView, findSharedPhoto, findShareLinkByKeyHash } from "#db/queries/shares";
+import { countView, findSharedByKeyHash } from "#db/queries/shares/shares";
 import type { Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
 import { AppError, notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { isUuid } from "../../ids";
+import { isUuid } from "../../fields/ids";
 import { hashAccessKey } from "./key";
-import { createToken, type Grant, readToken } from "./token";
+import { createToken, dayAfter, type Grant, readToken } from "./token";
 
 /**
- * What a route asks of the gate.
- * `password`: whether it has to be known. `views`: `count` uses one of the link's visits unless this visitor has one,
- * `held` wants one that was used before, `left` is content as long as there is one to use.
+ * What a route requires of a visitor.
+ * `password`: the password must have been given. `views`, on a link that limits its visits: `held` requires a counted
+ * visit of this visitor, `left` requires that or a remaining visit.
  */
 type Want = {
   password: boolean;
-  views: "count" | "held" | "left";
+  views: "held" | "left";
   photo?: { id: string; size: "thumbnail" | "preview" | "original" };
-  /** All originals at once. */
+  /** All originals in one archive. */
   download?: true;
 };
 
-/** Who passed: the link, what the visitor holds of it, and the photo if one was wanted. */
-export type Visit = {
-  link: ShareLink;
-  grant: Grant;
-  /** Set where there was something to remember: to be handed back to the visitor. */
-  issued: { token: string; expiresAt: Date } | undefined;
-  photo: Photo | undefined;
-};
+/** A visitor who passed: the link, what the token grants, and the requested photo or the link's own photo. */
+export type Visit = { link: ShareLink; grant: Grant; photo: Photo | undefined };
+
+export type IssuedToken = { token: string; expiresAt: Date };
 
 export type Gate = {
   pass(visitor: { key: string; token: string | undefined }, want: Want): Promise<Visit>;
-  /** A token that says what a visitor holds now. */
-  issue(link: ShareLink, grant: Grant): Promise<{ token: string; expiresAt: Date }>;
+  /**
+   * Counts a visit, unless this visitor already has one. Call it last, with the answer complete: a request that
+   * fails costs no visit. Returns a token for the visitor if the link limits its visits.
+   * @throws AppError not_found when the link ended meanwhile or another visitor took its last visit
+   */
+  count(visit: Visit): Promise<IssuedToken | undefined>;
+  /** Makes a token with this grant. */
+  issue(link: ShareLink, grant: Grant): IssuedToken;
 };
 
-/** The answer to everything that is not there, is no longer there, or may not be seen: always the same. */
+/** The same answer for everything that does not exist, no longer exists, or may not be seen. */
 export const noSuchLink = () => notFound("link");
 
 const keyForm = /^[A-Za-z0-9_-]{43}$/;
 
-/** The one way into shared things; every public route passes it, and none has a check of its own. */
-export function createGate({ database: { db }, now }: Pick<ApiDeps, "database" | "now">): Gate {
-  let secret: string | undefined;
-  const getSecret = async () => (secret ??= (await ensureInstallation(db)).cookieSecret);
+/** The one access check for shared content; every public route uses it, and none has a check of its own. */
+export function createGate({
+  database: { db },
+  installation: { cookieSecret },
+  now,
+}: Pick<ApiDeps, "database" | "installation" | "now">): Gate {
+  const issue = (link: ShareLink, grant: Grant) => createToken(cookieSecret, link, grant, now());
 
-  const issue = async (link: ShareLink, grant: Grant) =>
-    createToken(await getSecret(), link, grant, now());
-
-  async function spendView(link: ShareLink, grant: Grant): Promise<Visit["issued"]> {
-    if (grant.viewed) return undefined;
-    if (!(await countView(db, { id: link.id, now: now() }))) throw noSuchLink();
-    return link.maxViews === null ? undefined : issue(link, { ...grant, viewed: true });
-  }
-
-  function checkViews(link: ShareLink, grant: Grant, views: "held" | "left"): void {
-    if (link.maxViews === null || grant.viewed) return;
-    if (views === "held" || link.viewCount >= link.maxViews) throw noSuchLink();
-  }
-
-  async function findPhoto(link: ShareLink, photo: NonNullable<Want["photo"]>): Promise<Photo> {
-    const found = isUuid(photo.id)
-      ? await findSharedPhoto(db, { link, photoId: photo.id })
+  async function findLink(key: string, want: Want) {
+    const keyHash = hashAccessKey(key);
+    const photoId = want.photo && isUuid(want.photo.id) ? want.photo.id : null;
+    const found = keyForm.test(key)
+      ? await findSharedByKeyHash(db, { keyHash, photoId })
       : undefined;
-    if (!found) throw noSuchLink();
-    if (photo.size === "original" && !link.allowDownload) throw noSuchLink();
+    if (!found || !isLive(found, now())) throw noSuchLink();
     return found;
   }
 
   return {
     issue,
 
+    // An unknown key costs one statement, like a link that ended: response times do not reveal which it is. The password
+    // is checked after everything that ends a link: an ended link never asks for it.
     async pass(visitor, want) {
-      // The same work for a key that was never made.
-      const keyHash = hashAccessKey(visitor.key);
-      const link = keyForm.test(visitor.key)
-        ? await findShareLinkByKeyHash(db, keyHash)
-        : undefined;
-      if (!link || link.revokedAt !== null) throw noSuchLink();
-      if (link.expiresAt !== null && link.expiresAt <= now()) throw noSuchLink();
-
+      const { link, photo } = await findLink(visitor.key, want);
       const isGuarded = link.passwordHash !== null || link.maxViews !== null;
-      const secretNow = isGuarded ? await getSecret() : "";
-      const grant = readToken(secretNow, link, isGuarded ? visitor.token : undefined, now());
-      if (want.password && link.passwordHash !== null && !grant.unlocked) throw locked();
+      const grant = readToken(cookieSecret, link, isGuarded ? visitor.token : undefined, now());
+      const lacksVisit = link.maxViews !== null && grant.visitEndsAt === null;
+      if (lacksVisit && link.viewCount >= link.maxViews!) throw noSuchLink();
 
-      if (want.views !== "count") checkViews(link, grant, want.views);
-      if (want.download && !link.allowDownload) throw noSuchLink();
-      // A link to one photo is as good as gone without it.
-      const wanted = want.photo ?? (link.photoId === null ? undefined : photoOf(link.photoId));
-      const photo = wanted && (await findPhoto(link, wanted));
-      // Last, so that nobody pays a visit for something that is not shown.
-      const issued = want.views === "count" ? await spendView(link, grant) : undefined;
-      return { link, grant: issued ? { ...grant, viewed: true } : grant, issued, photo };
+      if (want.password && link.passwordHash !== null && !grant.unlocked) throw locked();
+      if (lacksVisit && want.views === "held") throw noSuchLink();
+      if (want.photo && photo?.id !== want.photo.id.toLowerCase()) throw noSuchLink();
+      const isDownload = want.download || want.photo?.size === "original";
+      if (isDownload && !link.allowDownload) throw noSuchLink();
+      return { link, grant, photo: photo ?? undefined };
+    },
+
+    async count({ link, grant }) {
+      if (grant.visitEndsAt !== null) return undefined;
+      const countedAt = now();
+      if (!(await countView(db, { id: link.id, now: countedAt }))) throw noSuchLink();
+      if (link.maxViews === null) return undefined;
+      return issue(link, { ...grant, visitEndsAt: dayAfter(countedAt) });
     },
   };
 }
 
-const photoOf = (id: string) => ({ id, size: "preview" as const });
+/** Neither revoked nor expired, and its photo, if it is to one photo, is still available. */
+function isLive({ link, photo }: { link: ShareLink; photo: Photo | null }, now: Date): boolean {
+  if (link.revokedAt !== null) return false;
+  if (link.expiresAt !== null && link.expiresAt <= now) return false;
+  return link.photoId === null || photo !== null;
+}
 
 function locked(): AppError {
   return new AppError({
     kind: "unauthorized",
     code: "unauthorized",
-    message: "This link has a password; send it to the link's /unlock.",
+    message: "This link requires a password; send it to the link's /unlock.",
     details: { password_required: true },
   });
 }

@@ -1,24 +1,24 @@
-import { inlineAs } from "../../content-disposition";
-import { answerFile } from "../../file-answer";
+import { inlineAs } from "../../http/responses/content-disposition";
+import { answerFile } from "../../http/responses/file-answer";
 import { noSuchLink, type Visit } from "./gate";
-import type { FindLeaving, Size } from "./leaving";
+import type { FindOutgoingFile, Size } from "./outgoing-file";
 
-/** A revoked link bites within a minute, also for pictures that are open in a browser. */
+/** A revoke takes effect within a minute, also for images that a browser has cached. */
 const cacheControl = "private, max-age=60";
 
-/** A picture of a link, for a visitor who passed the gate for it. */
+/** Answers with an image of a link; the visitor has passed the gate for it. */
 export async function answerImage(
-  findLeaving: FindLeaving,
+  findOutgoingFile: FindOutgoingFile,
   request: Request,
   { photo, link }: Visit,
   size: Size,
 ): Promise<Response> {
-  const leaving = photo && (await findLeaving(link, photo, size));
-  if (!leaving) throw noSuchLink();
-  return answerFile(request, leaving.content, {
-    mimeType: leaving.mimeType,
-    etag: leaving.etag,
+  const outgoing = photo && (await findOutgoingFile(link, photo, size, { signal: request.signal }));
+  if (!outgoing) throw noSuchLink();
+  return answerFile(request, outgoing.content, {
+    mimeType: outgoing.mimeType,
+    etag: outgoing.etag,
     cacheControl,
-    headers: { "content-disposition": inlineAs(leaving.name) },
+    headers: { "content-disposition": inlineAs(outgoing.name) },
   });
 }

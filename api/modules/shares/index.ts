@@ -1,25 +1,23 @@
-import { Elysia } from "elysia";
-import type { ApiDeps } from "../../deps";
+import type { RouteDeps } from "../../deps";
 import { createGate } from "./gate";
-import { createGuessLimit } from "../../guesses";
+import { createModule } from "../../http/module";
 import { createImageRoutes } from "./image-routes";
-import { createFindLeaving } from "./leaving";
+import { createFindOutgoingFile } from "./outgoing-file";
 import { createOwnerRoutes } from "./owner-routes";
 import { createPageRoutes } from "./page-routes";
 import { createPublicRoutes } from "./public-routes";
 import { createZipRoutes } from "./zip-routes";
 
-/** Sharing by link: the owner's side, and what strangers reach through the one gate. */
-export function createSharesModule(deps: ApiDeps) {
+/** Sharing by link: the owner's routes and the visitors' routes, which all pass one gate. */
+export function createSharesModule(deps: RouteDeps) {
   const gate = createGate(deps);
-  const guesses = createGuessLimit(deps.database);
-  const findLeaving = createFindLeaving(deps);
-  return new Elysia({ name: "shares" })
+  const findOutgoingFile = createFindOutgoingFile(deps);
+  return createModule({ name: "shares" })
     .use(createOwnerRoutes(deps))
-    .use(createPublicRoutes(deps, { gate, guesses, findLeaving }))
-    .use(createPageRoutes(deps, gate, guesses))
-    .use(createImageRoutes(gate, findLeaving, "/api/v1/share"))
-    .use(createImageRoutes(gate, findLeaving, "/s"))
-    .use(createZipRoutes(deps, { gate, findLeaving }, "/api/v1/share"))
-    .use(createZipRoutes(deps, { gate, findLeaving }, "/s"));
+    .use(createPublicRoutes(deps, { gate, findOutgoingFile }))
+    .use(createPageRoutes(deps, gate))
+    .use(createImageRoutes(deps, { gate, findOutgoingFile }, "/api/v1/share"))
+    .use(createImageRoutes(deps, { gate, findOutgoingFile }, "/s"))
+    .use(createZipRoutes(deps, { gate, findOutgoingFile }, "/api/v1/share"))
+    .use(createZipRoutes(deps, { gate, findOutgoingFile }, "/s"));
 }

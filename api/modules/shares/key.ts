@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 
-/** A new access key: 32 random bytes, base64url. Shown once; kept nowhere. */
+/** A new access key: 32 random bytes, base64url. Shown once, never stored. */
 export function createAccessKey(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** What of a key is kept. Random as the key is, a plain hash of it cannot be turned round. */
+/** The stored form of a key. A plain hash is enough: a random key of 32 bytes cannot be guessed from it. */
 export function hashAccessKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }

@@ -1,17 +1,22 @@
-import { findAlbumView } from "#db/queries/albums";
-import { findPhotoById } from "#db/queries/photo-lookup";
-import { findShareLink, insertShareLink, lockShareLink, updateShareLink } from "#db/queries/shares";
+import { findAlbumView } from "#db/queries/albums/album-views";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import {
+  findShareLink,
+  insertShareLink,
+  lockShareLink,
+  updateShareLink,
+} from "#db/queries/shares/shares";
 import type { ShareLink } from "#db/schema/shares";
-import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
+import { conflict, type FieldFault, invalid, notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
-import { tidyTitle } from "../../text";
+import { tidyTitle } from "../../fields/text";
 import { createAccessKey, hashAccessKey } from "./key";
 import type { linkBody, linkChange } from "./model";
 
-type Deps = Pick<ApiDeps, "database" | "now">;
+type Deps = Pick<ApiDeps, "database" | "now" | "passwordCost">;
 
 /**
- * Makes a link; `key` is undefined where the same request made it before: the key is shown once.
+ * Creates a link; `key` is undefined if the same request created it before, as the key is shown once.
  * @throws AppError validation_error, or not_found with `details.path`
  */
 export async function createLink(
@@ -29,7 +34,7 @@ export async function createLink(
   if ((photoId === null) === (albumId === null)) {
     faults.push({ path: "photo_id", message: "exactly one of photo_id and album_id" });
   }
-  if (faults.length > 0) throw invalid("The link cannot be made; see details.errors.", faults);
+  if (faults.length > 0) throw invalid("The link cannot be created; see details.errors.", faults);
   await checkTarget(deps, photoId, albumId);
 
   const key = createAccessKey();
@@ -40,7 +45,7 @@ export async function createLink(
     albumId,
     title: tidyTitle(body.title ?? null),
     expiresAt: toDate(body.expires_at ?? null),
-    passwordHash: await hashPassword(body.password ?? null),
+    passwordHash: await hashPassword(deps, body.password ?? null),
     allowDownload: body.allow_download ?? false,
     showMetadata: body.show_metadata ?? false,
     maxViews: body.max_views ?? null,
@@ -51,7 +56,7 @@ export async function createLink(
   return { link: made, key: undefined };
 }
 
-/** Changes exactly what is named; nothing else, above all not the expiry. */
+/** Changes only the given fields; in particular, no other change moves the expiry. */
 export async function changeLink(
   deps: Deps,
   id: string,
@@ -60,14 +65,16 @@ export async function changeLink(
   const faults = expiryFaults(body.expires_at, deps.now());
   if (faults.length > 0) throw invalid("The link cannot be changed; see details.errors.", faults);
   const { title, password, max_views: maxViews } = body;
-  const passwordHash = password === undefined ? undefined : await hashPassword(password);
+  const passwordHash = password === undefined ? undefined : await hashPassword(deps, password);
   await deps.database.db.transaction(async (tx) => {
     const link = await lockShareLink(tx, id);
     if (!link) throw notFound("link");
-    if (link.revokedAt !== null) throw conflict("The link is revoked; make a new one.");
+    if (link.revokedAt !== null) throw conflict("The link is revoked; create a new one.");
     if (maxViews !== undefined && maxViews !== null && maxViews < link.viewCount) {
-      const message = `at least ${link.viewCount}, as often as it was opened already`;
-      throw invalid("The link was opened more often.", [{ path: "max_views", message }]);
+      const message = `at least ${link.viewCount}, the number of visits so far`;
+      throw invalid("The link has had more visits than that; choose a higher max_views.", [
+        { path: "max_views", message },
+      ]);
     }
     await updateShareLink(tx, {
       id,
@@ -90,18 +97,9 @@ async function checkTarget(
 ): Promise<void> {
   const photo = photoId === null ? undefined : await findPhotoById(db, photoId);
   if (photoId !== null && photo?.deletedAt !== null) {
-    throw missing("photo", "photo_id");
+    throw notFound("photo", "photo_id");
   }
-  if (albumId !== null && !(await findAlbumView(db, albumId))) throw missing("album", "album_id");
-}
-
-function missing(what: string, path: string): AppError {
-  return new AppError({
-    kind: "not_found",
-    code: "not_found",
-    message: `There is no such ${what}.`,
-    details: { path },
-  });
+  if (albumId !== null && !(await findAlbumView(db, albumId))) throw notFound("album", "album_id");
 }
 
 function expiryFaults(expiresAt: string | null | undefined, now: Date): FieldFault[] {
@@ -111,6 +109,7 @@ function expiryFaults(expiresAt: string | null | undefined, now: Date): FieldFau
 
 const toDate = (moment: string | null) => (moment === null ? null : new Date(moment));
 
-async function hashPassword(password: string | null): Promise<string | null> {
-  return password === null ? null : Bun.password.hash(password, "argon2id");
+async function hashPassword({ passwordCost }: Deps, password: string | null) {
+  if (password === null) return null;
+  return Bun.password.hash(password, { algorithm: "argon2id", ...passwordCost });
 }

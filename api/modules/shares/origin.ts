@@ -1,8 +1,7 @@
 import type { Config } from "#config";
-import { clientOf } from "../../peer";
+import type { Client } from "../../http/client";
 
-/** Under which address strangers reach this server: PUBLIC_URL, else the one that was asked for. */
-export function originOf(request: Request, { http: { publicUrl } }: Config): string {
-  const { isHttps, host } = clientOf(request);
+/** The origin at which visitors reach this server: PUBLIC_URL, else that of this request. */
+export function originOf({ isHttps, host }: Client, { http: { publicUrl } }: Config): string {
   return publicUrl ?? `${isHttps ? "https" : "http"}://${host}`;
 }

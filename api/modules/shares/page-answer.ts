@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import type { VNode } from "preact";
 import { AppError } from "#errors";
 import { renderPage } from "../../pages/document";
-import { renderPasswordPage } from "../../pages/door";
+import { renderPasswordPage } from "../../pages/forms";
 import { goneStyle, renderGonePage } from "../../pages/gone";
 
 const closed = "base-uri 'none'; frame-ancestors 'none'";
 
-/** What a page may load comes from this server, and its script runs from a file only. */
+/** A page loads from this server only, and has no inline scripts or styles. */
 const policy = `default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; form-action 'self'; ${closed}`;
 
 const goneStyleHash = createHash("sha256").update(goneStyle).digest("base64");
@@ -25,8 +25,12 @@ export function answerPage(page: VNode, options: { status?: number; policy?: str
   });
 }
 
-/** Refusals as pages: a locked link asks for its password, a missing one is gone. */
-export async function orPage(
+export function answerGone(): Response {
+  return answerPage(renderGonePage(), { status: 404, policy: gonePolicy });
+}
+
+/** Answers refusals with pages: the password form for a locked link, "Nothing here" for a missing one. */
+export async function withErrorPages(
   key: string,
   work: () => Promise<Response>,
   options: { wasTried: boolean },
@@ -41,9 +45,7 @@ export async function orPage(
       return answerPage(renderPasswordPage({ base, refused }), { status: 401 });
     }
     if (error.kind === "rate_limited") return answerTooMany(base, error);
-    if (error.kind === "not_found") {
-      return answerPage(renderGonePage(), { status: 404, policy: gonePolicy });
-    }
+    if (error.kind === "not_found") return answerGone();
     throw error;
   }
 }

@@ -1,10 +1,10 @@
 import type { Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
-import { placeholderUrl } from "#media/placeholder";
+import { placeholderUrl } from "#media/pictures/placeholder";
 import type { PagePhoto } from "../../pages/page-photo";
 import { sharedPhotoToWire } from "./public-model";
 
-/** A few megabytes at most; decoding anew costs a page more than all the rest of it. */
+/** Entries; a few megabytes at most. Decoding the placeholders would cost more than the rest of a page. */
 const maxKept = 10_000;
 const kept = new Map<string, string | null>();
 
@@ -17,47 +17,47 @@ function keptPlaceholder(thumbhash: string): string | null {
   return made;
 }
 
-/** A photo as the pages show it: no more than what a program is told of it, in one place for both. */
+/** A photo as the pages show it. Derived from the JSON form, so that a page never shows more than that. */
 export function photoToPage(
   photo: Photo,
   link: ShareLink,
   at: { base: string; number: number },
 ): PagePhoto {
-  const told = sharedPhotoToWire(photo, link, at.base);
+  const wire = sharedPhotoToWire(photo, link, at.base);
   return {
     number: at.number,
-    width: told.width,
-    height: told.height,
+    width: wire.width,
+    height: wire.height,
     pageUrl: link.albumId === null ? `${at.base}/` : photoPageUrl(at.base, photo.id),
-    thumbnailUrl: told.thumbnail_url,
-    previewUrl: told.preview_url,
-    originalUrl: told.original_url ?? null,
-    placeholderUrl: told.thumbhash === undefined ? null : keptPlaceholder(told.thumbhash),
-    title: told.title ?? null,
+    thumbnailUrl: wire.thumbnail_url,
+    previewUrl: wire.preview_url,
+    originalUrl: wire.original_url ?? null,
+    placeholderUrl: wire.thumbhash === undefined ? null : keptPlaceholder(wire.thumbhash),
+    title: wire.title ?? null,
   };
 }
 
 export const photoPageUrl = (base: string, photoId: string) => `${base}/p/${photoId}`;
 
-/** What a photo's own page tells besides its title; nothing without `show_metadata`. */
+/** The facts on a photo's own page, besides its title; none without `show_metadata`. */
 export function factsOf(photo: Photo, link: ShareLink, base: string) {
-  const told = sharedPhotoToWire(photo, link, base);
-  const made = told.generation_metadata;
+  const wire = sharedPhotoToWire(photo, link, base);
+  const made = wire.generation_metadata;
   const facts: [string, string | number | undefined][] = [
-    ["Taken", told.taken_at && dayOf(told.taken_at)],
+    ["Taken", wire.taken_at && dayOf(wire.taken_at)],
     ["Prompt", made?.prompt],
     ["Negative prompt", made?.negative_prompt],
     ["Model", made?.model_name],
     ["Seed", made?.seed],
-    ["Tags", told.tags?.join(", ")],
-    ["File", told.filename],
+    ["Tags", wire.tags?.join(", ")],
+    ["File", wire.filename],
   ];
   return facts
     .filter(([, value]) => value !== undefined && value !== "")
     .map(([name, value]) => ({ name, value: `${value}` }));
 }
 
-/** The camera's wall clock, which has no zone, as a date. */
+/** Formats the camera's local time, which has no zone, as a date. */
 function dayOf(takenAt: string): string {
   const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" });
   return day.format(new Date(`${takenAt.slice(0, 10)}T00:00:00Z`));

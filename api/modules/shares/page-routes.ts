@@ -1,42 +1,48 @@
-import { Elysia, t } from "elysia";
-import { AppError, invalid } from "#errors";
-import { bodyChunks } from "../../body-stream";
-import { isSecure } from "../../cookie";
-import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { isHead } from "../../head-request";
-import { peerOf } from "../../peer";
-import { publicRoute } from "../../route-table";
-import type { Gate } from "./gate";
-import type { GuessLimit } from "../../guesses";
+import { t } from "elysia";
+import { AppError } from "#errors";
+import { readBody } from "../../http/bodies/body-stream";
+import { senderOf } from "../../http/client";
+import { isSecure } from "../../http/cookie";
+import type { RouteDeps } from "../../deps";
+import { faults } from "../../http/error-body";
+import type { IncomingRequest } from "../../http/request";
+import { publicRoute } from "../../http/routes";
+import type { Gate, IssuedToken } from "./gate";
+import { createModule } from "../../http/module";
 import { answerAsset, createPageAssets } from "./assets";
 import { originOf } from "./origin";
-import { showPage, showPhotoPage } from "./page";
-import { baseOf, orPage } from "./page-answer";
+import { openPage, showPage, showPhotoPage } from "./page";
+import { baseOf, withErrorPages } from "./page-answer";
+import { isPrefetch } from "./prefetch";
 import { answerPublic, tokenCookie, tokenOf } from "./public-answer";
 import { unlock } from "./unlock";
 
 const byKey = t.Object({ key: t.String() });
 const maxFormBytes = 4_096;
 
-/** What is shared, for people: all of a link's page and what it loads is below the link's own address. */
-export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit) {
-  const visitorOf = (request: Request, key: string) => ({ key, token: tokenOf(request) });
+/** Shared content for people: a link's pages and all that they load are below the link's own path. */
+export function createPageRoutes(deps: RouteDeps, gate: Gate) {
+  const visitorOf = (incoming: IncomingRequest, key: string) => ({ key, token: tokenOf(incoming) });
 
-  /** To the page again, with what the visitor holds now; an address of ours, never one from the request. */
-  function backToPage(request: Request, key: string, issued: Issued | undefined): Response {
+  /** Redirects to the link's page, with a cookie for the new grant. The target is never taken from the request. */
+  function backToPage(
+    incoming: IncomingRequest,
+    key: string,
+    issued: IssuedToken | undefined,
+  ): Response {
     const headers = new Headers({ location: `${baseOf(key)}/` });
-    if (issued) headers.set("set-cookie", tokenCookie(key, issued, isSecure(request, deps.config)));
+    if (issued)
+      headers.set("set-cookie", tokenCookie(key, issued, isSecure(incoming.client, deps.config)));
     return new Response(null, { status: 303, headers });
   }
 
   const assets = createPageAssets();
   const asset =
     (name: "style" | "script") =>
-    ({ params, request }: { params: { key: string }; request: Request }) =>
-      answerPublic(request, async () => {
-        await gate.pass(visitorOf(request, params.key), { password: false, views: "left" });
-        return answerAsset(request, await assets[name]());
+    ({ params, incoming }: { params: { key: string }; incoming: IncomingRequest }) =>
+      answerPublic(incoming, async () => {
+        await gate.pass(visitorOf(incoming, params.key), { password: false, views: "left" });
+        return answerAsset(incoming.request, await assets[name]());
       });
   const about = (summary: string, kind: "css" | "javascript", what: string) => ({
     params: byKey,
@@ -44,15 +50,15 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
     detail: { ...publicRoute, summary, responses: inText(kind, { 200: what }) },
   });
 
-  return new Elysia({ prefix: "/s", normalize: false, tags: ["share pages"] })
+  return createModule({ prefix: "/s", tags: ["share pages"] })
     .get(
       "/:key",
-      ({ params, query, request }) =>
-        answerPublic(request, () =>
-          showPage(deps, gate, visitorOf(request, params.key), {
+      ({ params, query, incoming }) =>
+        answerPublic(incoming, () =>
+          showPage(deps, gate, visitorOf(incoming, params.key), {
             pageNumber: query.page ?? 1,
-            isLook: isHead(request) || request.headers.has("sec-purpose"),
-            origin: originOf(request, deps.config),
+            isUncounted: incoming.isHead || isPrefetch(incoming.request),
+            origin: originOf(incoming.client, deps.config),
           }),
         ),
       {
@@ -63,7 +69,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
           ...publicRoute,
           summary: "The page of a link",
           responses: inText("html", {
-            200: "The page, or the button before a counted visit",
+            200: "The page, or the Open button of a link with limited visits",
             401: "The form for the password",
             404: "Nothing here",
           }),
@@ -72,11 +78,11 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
     )
     .get(
       "/:key/p/:photo_id",
-      ({ params, request }) =>
-        answerPublic(request, () =>
-          showPhotoPage(deps, gate, visitorOf(request, params.key), {
+      ({ params, incoming }) =>
+        answerPublic(incoming, () =>
+          showPhotoPage(deps, gate, visitorOf(incoming, params.key), {
             photoId: params.photo_id,
-            origin: originOf(request, deps.config),
+            origin: originOf(incoming.client, deps.config),
           }),
         ),
       {
@@ -86,29 +92,36 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
           ...publicRoute,
           summary: "The page of one photo of a link",
           responses: inText("html", {
-            200: "The photo, with the way to those beside it",
+            200: "The photo, with links to the next and previous one",
             401: "The form for the password",
             404: "Nothing here",
           }),
         },
       },
     )
-    .get("/:key/style", asset("style"), about("The look of the pages", "css", "The style sheet"))
+    .get(
+      "/:key/style",
+      asset("style"),
+      about("The style sheet of the pages", "css", "The style sheet"),
+    )
     .get("/:key/script", asset("script"), about("The viewer of photos", "javascript", "A module"))
     .post(
       "/:key/unlock",
-      ({ params, request }) =>
-        answerPublic(request, async () => {
-          const password = (await readForm(request)).get("password");
-          const visitor = { ...visitorOf(request, params.key), address: peerOf(request) };
-          return orPage(
+      ({ params, incoming }) =>
+        answerPublic(incoming, async () => {
+          const password = (await readForm(incoming)).get("password");
+          const visitor = {
+            ...visitorOf(incoming, params.key),
+            address: senderOf(incoming.client),
+          };
+          return withErrorPages(
             params.key,
             async () => {
               const issued =
                 password === null
-                  ? (await gate.pass(visitor, { password: true, views: "count" })).issued
-                  : await unlock({ gate, guesses }, visitor, password);
-              return backToPage(request, params.key, issued);
+                  ? await openPage(deps, gate, visitor, originOf(incoming.client, deps.config))
+                  : await unlock({ gate, loginAttempts: deps.loginAttempts }, visitor, password);
+              return backToPage(incoming, params.key, issued);
             },
             { wasTried: password !== null },
           );
@@ -116,11 +129,11 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
       {
         parse: "none",
         params: byKey,
-        response: { 303: t.Void(), ...faults(404, 415) },
+        response: { 303: t.Void(), ...faults(404, 413, 415) },
         detail: {
           ...publicRoute,
           summary:
-            "The forms of the page: with a password, or without one the button before a counted visit",
+            "The forms of the page: with a password, or without one the Open button of a link with limited visits",
           responses: inText("html", {
             401: "The form once more",
             404: "Nothing here",
@@ -138,7 +151,7 @@ export function createPageRoutes(deps: ApiDeps, gate: Gate, guesses: GuessLimit)
     );
 }
 
-/** What a route answers in a text of its own, for the document. */
+/** Text responses of a route, for the document. */
 function inText(kind: "html" | "css" | "javascript", described: Record<number, string>) {
   const content = { [`text/${kind}`]: { schema: { type: "string" as const } } };
   return Object.fromEntries(
@@ -146,10 +159,8 @@ function inText(kind: "html" | "css" | "javascript", described: Record<number, s
   );
 }
 
-type Issued = { token: string; expiresAt: Date };
-
-async function readForm(request: Request): Promise<URLSearchParams> {
-  const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+async function readForm(incoming: IncomingRequest): Promise<URLSearchParams> {
+  const type = incoming.request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded") {
     throw new AppError({
       kind: "unsupported_type",
@@ -157,16 +168,6 @@ async function readForm(request: Request): Promise<URLSearchParams> {
       message: "Send the form as application/x-www-form-urlencoded.",
     });
   }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of bodyChunks(request)) {
-    bytes += chunk.byteLength;
-    if (bytes > maxFormBytes) {
-      throw invalid("The form is too large.", [
-        { path: "", message: `over ${maxFormBytes} bytes` },
-      ]);
-    }
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
+  const bytes = await readBody(incoming, maxFormBytes, "This form");
+  return new URLSearchParams(bytes.toString("utf8"));
 }

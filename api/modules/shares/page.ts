@@ -1,49 +1,68 @@
-import { renderOpenPage } from "../../pages/door";
+import { renderOpenPage } from "../../pages/forms";
 import type { ApiDeps } from "../../deps";
 import { buildAlbumPage } from "./album-page";
-import { type Gate, noSuchLink } from "./gate";
-import { answerPage, baseOf, orPage } from "./page-answer";
+import { type Gate, type IssuedToken, noSuchLink, type Visit } from "./gate";
+import { answerPage, baseOf, withErrorPages } from "./page-answer";
 import { buildPhotoPage, buildSinglePage } from "./photo-page";
 
 type Deps = Pick<ApiDeps, "database">;
 type Visitor = { key: string; token: string | undefined };
 
-/** A link's page: what is shared, the form for its password, or the button before a counted visit. */
+/** A link's page: what is shared, the password form, or the Open button where visits are limited. */
 export async function showPage(
   deps: Deps,
   gate: Gate,
   visitor: Visitor,
-  options: { pageNumber: number; isLook: boolean; origin: string },
+  options: { pageNumber: number; isUncounted: boolean; origin: string },
 ): Promise<Response> {
-  return orPage(
+  return withErrorPages(
     visitor.key,
     async () => {
-      const looked = await gate.pass(visitor, { password: true, views: "left" });
-      const base = baseOf(visitor.key);
-      if (looked.link.maxViews !== null && !looked.grant.viewed) {
-        return answerPage(renderOpenPage({ base }));
+      const visit = await gate.pass(visitor, { password: true, views: "left" });
+      if (visit.link.maxViews !== null && visit.grant.visitEndsAt === null) {
+        return answerPage(renderOpenPage({ base: baseOf(visitor.key) }));
       }
-      const isVisit = options.pageNumber === 1 && !options.isLook;
-      const visit = isVisit ? await gate.pass(visitor, { password: true, views: "count" }) : looked;
-      const { link, photo } = visit;
-      return answerPage(
-        link.albumId === null && photo
-          ? buildSinglePage(link, photo, { ...options, base })
-          : await buildAlbumPage(deps, visit, { ...options, base }),
-      );
+      const answer = await answerShared(deps, visit, { ...options, base: baseOf(visitor.key) });
+      if (options.pageNumber === 1 && !options.isUncounted) await gate.count(visit);
+      return answer;
     },
     { wasTried: false },
   );
 }
 
-/** The page of one photo of a link; for who opened it, where visits are counted. */
+/** Handles the Open button of a link with limited visits; a visit is counted only if its page could be built. */
+export async function openPage(
+  deps: Deps,
+  gate: Gate,
+  visitor: Visitor,
+  origin: string,
+): Promise<IssuedToken | undefined> {
+  const visit = await gate.pass(visitor, { password: true, views: "left" });
+  await answerShared(deps, visit, { base: baseOf(visitor.key), origin, pageNumber: 1 });
+  return gate.count(visit);
+}
+
+async function answerShared(
+  deps: Deps,
+  visit: Visit,
+  at: { base: string; origin: string; pageNumber: number },
+): Promise<Response> {
+  const { link, photo } = visit;
+  return answerPage(
+    link.albumId === null && photo
+      ? buildSinglePage(link, photo, at)
+      : await buildAlbumPage(deps, visit, at),
+  );
+}
+
+/** The page of one photo of a link; where visits are limited, only for visitors with a counted visit. */
 export async function showPhotoPage(
   deps: Deps,
   gate: Gate,
   visitor: Visitor,
   at: { photoId: string; origin: string },
 ): Promise<Response> {
-  return orPage(
+  return withErrorPages(
     visitor.key,
     async () => {
       const wanted = { id: at.photoId, size: "preview" } as const;

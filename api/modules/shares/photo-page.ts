@@ -1,17 +1,17 @@
 import type { VNode } from "preact";
-import { countAlbumPhotos } from "#db/queries/albums";
-import { findSharedPlace } from "#db/queries/shared-places";
-import { findSharedAlbum } from "#db/queries/shares";
+import { countAlbumPhotos } from "#db/queries/albums/album-photos";
+import { findSharedNeighbours } from "#db/queries/shares/shared-neighbours";
+import { findSharedAlbum } from "#db/queries/shares/shares";
 import type { Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
 import { renderPhotoPage } from "../../pages/photo";
 import type { ApiDeps } from "../../deps";
-import { pageOfPhoto } from "./album-page";
+import { pageUrlOfPhoto } from "./album-page";
 import { noSuchLink } from "./gate";
 import { factsOf, photoPageUrl, photoToPage } from "./page-photos";
 import { socialOf } from "./social";
 
-/** All that a link to one photo shows. */
+/** The page of a link to one photo. */
 export function buildSinglePage(
   link: ShareLink,
   photo: Photo,
@@ -29,14 +29,14 @@ export function buildSinglePage(
   });
 }
 
-/** A photo of an album, with the way to those beside it. */
+/** The page of a photo of an album, with links to the next and previous photo. */
 export async function buildPhotoPage(
   { database: { db } }: Pick<ApiDeps, "database">,
   { link, albumId, photo }: { link: ShareLink; albumId: string; photo: Photo },
   base: string,
 ): Promise<VNode> {
   const [place, total, album] = await Promise.all([
-    findSharedPlace(db, { albumId, photoId: photo.id }),
+    findSharedNeighbours(db, { albumId, photoId: photo.id }),
     countAlbumPhotos(db, { albumId, retrievedOnly: true, bound: null }),
     findSharedAlbum(db, albumId),
   ]);
@@ -49,7 +49,7 @@ export async function buildPhotoPage(
     title: link.title ?? album?.name ?? null,
     facts: factsOf(photo, link, base),
     around: {
-      albumUrl: pageOfPhoto(base, place.number),
+      albumUrl: pageUrlOfPhoto(base, place.number),
       earlierUrl: urlOf(place.previousId),
       furtherUrl: urlOf(place.nextId),
     },

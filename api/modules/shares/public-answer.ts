@@ -1,42 +1,45 @@
 import { AppError } from "#errors";
-import { cookieOf } from "../../cookie";
-import { errorResponse } from "../../error-body";
-import { requestIdOf } from "../../request-id";
+import { cookieOf } from "../../http/cookie";
+import { errorResponse } from "../../http/error-body";
+import type { IncomingRequest } from "../../http/request";
 
-/** What every answer to a stranger carries, whatever it says. */
+/** Set on every answer to a visitor. */
 const publicHeaders = { "x-robots-tag": "noindex", "referrer-policy": "no-referrer" };
 
 const notKept = "private, no-store";
 
-/** Does the work of a public route and dresses its answer, and its refusal, alike. */
+/** Runs the work of a public route; answers and refusals get the same headers. */
 export async function answerPublic(
-  request: Request,
+  incoming: IncomingRequest,
   work: () => Promise<Response>,
 ): Promise<Response> {
-  const response = await orRefusal(request, work);
+  const response = await withErrorBody(incoming, work);
   for (const [name, value] of Object.entries(publicHeaders)) response.headers.set(name, value);
   if (!response.headers.has("cache-control")) response.headers.set("cache-control", notKept);
   return response;
 }
 
-async function orRefusal(request: Request, work: () => Promise<Response>): Promise<Response> {
+async function withErrorBody(
+  incoming: IncomingRequest,
+  work: () => Promise<Response>,
+): Promise<Response> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppError) return errorResponse(error, requestIdOf(request));
+    if (error instanceof AppError) return errorResponse(error, incoming.id);
     throw error;
   }
 }
 
 const cookieName = "share";
 
-/** What a visitor shows: a program in a header, a browser in the cookie of this link. */
-export function tokenOf(request: Request): string | undefined {
+/** A visitor's token: programs send it in a header, browsers in the link's cookie. */
+export function tokenOf({ request }: IncomingRequest): string | undefined {
   const header = request.headers.get("x-share-token");
   return header ?? cookieOf(request, cookieName);
 }
 
-/** Sent back to the pages of this one link only, and never read by a script. */
+/** Browsers send this cookie to the pages of this link only, and scripts cannot read it. */
 export function tokenCookie(
   key: string,
   issued: { token: string; expiresAt: Date },

@@ -1,8 +1,8 @@
 import { type Static, t } from "elysia";
 import type { GenerationMetadata, Photo } from "#db/schema/photos";
 import type { ShareLink } from "#db/schema/shares";
-import { listOf } from "../../lists";
-import { wallClock } from "../../moment";
+import { listOf } from "../../lists/lists";
+import { wallClock } from "../../fields/moment";
 
 const moment = t.String({ format: "date-time" });
 
@@ -48,7 +48,7 @@ export const sharedSchema = t.Object({
     t.Object({
       name: t.String(),
       description: t.Optional(t.String()),
-      photo_count: t.Integer(),
+      photo_count: t.Optional(t.Integer({ description: "Absent with total=false or a cursor" })),
       photos: listOf(sharedPhotoSchema),
     }),
   ),
@@ -58,8 +58,8 @@ export const sharedSchema = t.Object({
 export const tokenSchema = t.Object({ token: t.String(), expires_at: moment });
 
 /**
- * A photo as strangers see it, field by field: without `show_metadata` no more than its shape and where its pictures
- * are. Never what belongs to the owner's side, such as sessions, costs or hashes.
+ * A photo as visitors see it, field by field: without `show_metadata` only its id, size and image URLs. Never the
+ * owner's data, such as sessions, costs or hashes.
  */
 export function sharedPhotoToWire(
   photo: Photo,
@@ -67,7 +67,7 @@ export function sharedPhotoToWire(
   base: string,
 ): Static<typeof sharedPhotoSchema> {
   const urls = photoUrls(photo, link, base);
-  const bare = {
+  const visible = {
     id: photo.id,
     width: photo.width ?? 0,
     height: photo.height ?? 0,
@@ -76,9 +76,9 @@ export function sharedPhotoToWire(
     preview_url: urls.preview,
     ...(urls.original !== null && { original_url: urls.original }),
   };
-  if (!link.showMetadata) return bare;
+  if (!link.showMetadata) return visible;
   return {
-    ...bare,
+    ...visible,
     ...(photo.title !== null && { title: photo.title }),
     tags: photo.tags,
     filename: photo.filename,
@@ -89,7 +89,7 @@ export function sharedPhotoToWire(
   };
 }
 
-/** Where a photo's pictures are below a link; `base` without a slash at its end. */
+/** The URLs of a photo's images below a link; `base` has no trailing slash. */
 export function photoUrls(photo: Pick<Photo, "id">, link: ShareLink, base: string) {
   const own = `${base}/photos/${photo.id}`;
   return {

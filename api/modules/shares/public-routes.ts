@@ -1,21 +1,22 @@
-import { Elysia, t } from "elysia";
-import { findSharedAlbum } from "#db/queries/shares";
-import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { isHead } from "../../head-request";
-import { listBody, listOf, type Page, pageOf, pageQuery } from "../../lists";
-import { negotiate } from "../../negotiate";
-import { peerOf } from "../../peer";
-import { publicRoute } from "../../route-table";
+import { t } from "elysia";
+import { findSharedAlbum } from "#db/queries/shares/shares";
+import { senderOf } from "../../http/client";
+import type { RouteDeps } from "../../deps";
+import { faults } from "../../http/error-body";
+import { listBody, listOf, type Page, pageOf, pageQuery } from "../../lists/lists";
+import { negotiate } from "../../http/responses/negotiate";
+import type { IncomingRequest } from "../../http/request";
+import { publicRoute } from "../../http/routes";
 import { type Gate, noSuchLink, type Visit } from "./gate";
-import type { GuessLimit } from "../../guesses";
+import { createModule } from "../../http/module";
 import { answerImage } from "./images";
-import type { FindLeaving } from "./leaving";
+import type { FindOutgoingFile } from "./outgoing-file";
 import { originOf } from "./origin";
 import { showPage } from "./page";
+import { isPrefetch } from "./prefetch";
 import { answerPublic, tokenOf } from "./public-answer";
 import { sharedPhotoSchema, sharedPhotoToWire, sharedSchema, tokenSchema } from "./public-model";
-import { listShown } from "./shown";
+import { listVisiblePhotos } from "./visible-photos";
 import { unlock } from "./unlock";
 
 const apiBase = "/api/v1/share";
@@ -24,29 +25,32 @@ const byKey = t.Object({ key: t.String() });
 const page = { "text/html": { schema: { type: "string" as const } } };
 const firstImage = { "image/webp": { schema: { type: "string" as const, format: "binary" } } };
 
-/** What is shared, for programs; the same gate as the pages. */
+/** Shared content for programs; through the same gate as the pages. */
 export function createPublicRoutes(
-  deps: ApiDeps,
-  { gate, guesses, findLeaving }: { gate: Gate; guesses: GuessLimit; findLeaving: FindLeaving },
+  deps: RouteDeps,
+  { gate, findOutgoingFile }: { gate: Gate; findOutgoingFile: FindOutgoingFile },
 ) {
-  const visitorOf = (request: Request, key: string) => ({ key, token: tokenOf(request) });
+  const visitorOf = (incoming: IncomingRequest, key: string) => ({ key, token: tokenOf(incoming) });
 
   async function listPhotos(visit: Visit, key: string, page: Page) {
-    const shown = await listShown(deps, visit, page);
-    const items = shown.rows.map((photo) =>
+    const visible = await listVisiblePhotos(deps, visit, page);
+    const items = visible.rows.map((photo) =>
       sharedPhotoToWire(photo, visit.link, `${apiBase}/${key}`),
     );
-    return listBody(page, shown, items);
+    return listBody(page, visible, items);
   }
 
-  async function showShared(request: Request, key: string, page: Page): Promise<Response> {
-    // A look at the headers alone is no visit.
-    const views = isHead(request) ? "left" : "count";
-    const visit = await gate.pass(visitorOf(request, key), { password: true, views });
-    const { link, photo, issued } = visit;
+  async function showShared(incoming: IncomingRequest, key: string, page: Page): Promise<Response> {
+    // The answer to a prefetch may never be shown: it counts no visit, so it requires one that was counted before.
+    const isAhead = isPrefetch(incoming.request);
+    const want = { password: true, views: isAhead ? "held" : "left" } as const;
+    const visit = await gate.pass(visitorOf(incoming, key), want);
+    const { link, photo } = visit;
     const album =
       link.albumId === null ? undefined : await findSharedAlbum(deps.database.db, link.albumId);
     const photos = album && (await listPhotos(visit, key, page));
+    // A HEAD request is not a visit either.
+    const issued = isAhead || incoming.isHead ? undefined : await gate.count(visit);
     return Response.json(
       {
         ...(link.title !== null && { title: link.title }),
@@ -70,31 +74,36 @@ export function createPublicRoutes(
     );
   }
 
-  async function showFirstImage(request: Request, key: string): Promise<Response> {
-    const looked = await gate.pass(visitorOf(request, key), { password: true, views: "held" });
-    const first: Page = { by: "offset", limit: 1, offset: 0, exactTotal: false };
-    const [photo] = (await listShown(deps, looked, first)).rows;
+  async function showFirstImage(incoming: IncomingRequest, key: string): Promise<Response> {
+    const visit = await gate.pass(visitorOf(incoming, key), { password: true, views: "held" });
+    const first: Page = { by: "offset", limit: 1, offset: 0, total: "none" };
+    const [photo] = (await listVisiblePhotos(deps, visit, first)).rows;
     if (!photo) throw noSuchLink();
-    const answer = await answerImage(findLeaving, request, { ...looked, photo }, "preview");
+    const answer = await answerImage(
+      findOutgoingFile,
+      incoming.request,
+      { ...visit, photo },
+      "preview",
+    );
     answer.headers.set("vary", "Accept");
     return answer;
   }
 
-  return new Elysia({ prefix: apiBase, normalize: false, tags: ["shared"] })
+  return createModule({ prefix: apiBase, tags: ["shared"] })
     .get(
       "/:key",
-      ({ params, query, request }) =>
-        answerPublic(request, async () => {
-          const accept = request.headers.get("accept");
+      ({ params, query, incoming }) =>
+        answerPublic(incoming, async () => {
+          const accept = incoming.request.headers.get("accept");
           const wanted = negotiate(accept, ["application/json", "text/html", "image/*"]);
           if (wanted === "application/json") {
-            return showShared(request, params.key, pageOf(query));
+            return showShared(incoming, params.key, pageOf(query));
           }
-          if (wanted === "image/*") return showFirstImage(request, params.key);
-          const page = await showPage(deps, gate, visitorOf(request, params.key), {
+          if (wanted === "image/*") return showFirstImage(incoming, params.key);
+          const page = await showPage(deps, gate, visitorOf(incoming, params.key), {
             pageNumber: 1,
-            isLook: isHead(request) || request.headers.has("sec-purpose"),
-            origin: originOf(request, deps.config),
+            isUncounted: incoming.isHead || isPrefetch(incoming.request),
+            origin: originOf(incoming.client, deps.config),
           });
           page.headers.set("vary", "Accept");
           return page;
@@ -108,7 +117,7 @@ export function createPublicRoutes(
           summary: "What a link shares: JSON, or by Accept the page or the first image",
           responses: {
             200: { description: "What is shared", content: { ...page, ...firstImage } },
-            401: { description: "The password is wanted", content: page },
+            401: { description: "The password is required", content: page },
             404: { description: "There is no such link", content: page },
           },
         },
@@ -116,10 +125,17 @@ export function createPublicRoutes(
     )
     .post(
       "/:key/unlock",
-      ({ params, body, request }) =>
-        answerPublic(request, async () => {
-          const visitor = { ...visitorOf(request, params.key), address: peerOf(request) };
-          const issued = await unlock({ gate, guesses }, visitor, body.password);
+      ({ params, body, incoming }) =>
+        answerPublic(incoming, async () => {
+          const visitor = {
+            ...visitorOf(incoming, params.key),
+            address: senderOf(incoming.client),
+          };
+          const issued = await unlock(
+            { gate, loginAttempts: deps.loginAttempts },
+            visitor,
+            body.password,
+          );
           return Response.json({
             token: issued.token,
             expires_at: issued.expiresAt.toISOString(),
@@ -129,15 +145,15 @@ export function createPublicRoutes(
         params: byKey,
         body: t.Object({ password: t.String({ maxLength: 200 }) }, { additionalProperties: false }),
         response: { 200: tokenSchema, ...faults(401, 404, 429) },
-        detail: { ...publicRoute, summary: "Give a link's password for a token" },
+        detail: { ...publicRoute, summary: "Exchange a link's password for a token" },
       },
     )
     .get(
       "/:key/photos",
-      ({ params, query, request }) =>
-        answerPublic(request, async () => {
+      ({ params, query, incoming }) =>
+        answerPublic(incoming, async () => {
           const want = { password: true, views: "held" } as const;
-          const visit = await gate.pass(visitorOf(request, params.key), want);
+          const visit = await gate.pass(visitorOf(incoming, params.key), want);
           return Response.json(await listPhotos(visit, params.key, pageOf(query)));
         }),
       {

@@ -4,13 +4,13 @@ import type { SocialPreview } from "../../pages/document";
 import { usualTitle } from "../../pages/page-photo";
 import { photoUrls } from "./public-model";
 
-/** As `media/` derives them. */
+/** The longer side, in pixels, of the previews that `media/` makes. */
 const previewSide = 1600;
 
 /**
- * Shown by messengers to everybody in a conversation: only of a link that needs neither a password nor a visit. The image
- * goes through the gate as any other.
- * @param at.origin where strangers reach this server
+ * The preview that messengers show to everybody in a conversation: only for links without password and visit limit. Its
+ * image passes the gate like any other.
+ * @param at.origin the origin at which visitors reach this server
  */
 export function socialOf(
   link: ShareLink,

@@ -1,17 +1,21 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { ShareLink } from "#db/schema/shares";
 
-/** What a visitor has done for a link: given its password, used one of its counted visits. */
-export type Grant = { unlocked: boolean; viewed: boolean };
+/** What a visitor may do with a link: see it without its password again, go on with a counted visit. */
+export type Grant = {
+  unlocked: boolean;
+  /** When the counted visit ends; null where none was used. */
+  visitEndsAt: Date | null;
+};
 
-const noGrant: Grant = { unlocked: false, viewed: false };
+const noGrant: Grant = { unlocked: false, visitEndsAt: null };
 const lifeMs = 24 * 60 * 60 * 1_000;
 
 type LinkFacts = Pick<ShareLink, "id" | "passwordVersion" | "expiresAt">;
 
 /**
- * A token that says what its bearer may, of one link and as long as its password is the same: `<expiry>.<grant>.<mac>`.
- * Valid for a day, never past the link's own end.
+ * Makes a token `<expiry>.<grant>.<mac>`, valid for one link and only until its password changes.
+ * Valid for a day, but never longer than its visit or the link.
  */
 export function createToken(
   secret: string,
@@ -19,13 +23,15 @@ export function createToken(
   grant: Grant,
   now: Date,
 ): { token: string; expiresAt: Date } {
-  const end = Math.min(now.getTime() + lifeMs, link.expiresAt?.getTime() ?? Infinity);
-  const claim = `${Math.floor(end / 1_000)}.${grant.unlocked ? "u" : ""}${grant.viewed ? "v" : ""}`;
+  const ownEnd = grant.visitEndsAt ?? dayAfter(now);
+  const end = Math.min(ownEnd.getTime(), link.expiresAt?.getTime() ?? Infinity);
+  const isVisit = grant.visitEndsAt !== null;
+  const claim = `${Math.floor(end / 1_000)}.${grant.unlocked ? "u" : ""}${isVisit ? "v" : ""}`;
   const expiresAt = new Date(Math.floor(end / 1_000) * 1_000);
   return { token: `${claim}.${sign(secret, link, claim)}`, expiresAt };
 }
 
-/** What a token grants; nothing when it is not ours, of another link, of an old password, or expired. */
+/** What a token grants; nothing if it is forged, for another link, for an old password, or expired. */
 export function readToken(
   secret: string,
   link: LinkFacts,
@@ -37,8 +43,17 @@ export function readToken(
   if (claim === undefined || mac === undefined) return noGrant;
   const expected = Buffer.from(sign(secret, link, claim));
   if (!timingSafeEqual(expected, Buffer.from(mac))) return noGrant;
-  if (Number(expiry) * 1_000 <= now.getTime()) return noGrant;
-  return { unlocked: flags?.includes("u") ?? false, viewed: flags?.includes("v") ?? false };
+  const end = new Date(Number(expiry) * 1_000);
+  if (end <= now) return noGrant;
+  return {
+    unlocked: flags?.includes("u") ?? false,
+    visitEndsAt: flags?.includes("v") ? end : null,
+  };
+}
+
+/** The end of a visit that is counted at `now`. Later tokens of the same visit keep this end. */
+export function dayAfter(now: Date): Date {
+  return new Date(now.getTime() + lifeMs);
 }
 
 function sign(secret: string, link: LinkFacts, claim: string): string {

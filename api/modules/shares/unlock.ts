@@ -1,18 +1,18 @@
 import { AppError } from "#errors";
-import type { Gate, Visit } from "./gate";
-import type { GuessLimit } from "../../guesses";
+import type { Gate, IssuedToken } from "./gate";
+import type { LoginAttempts } from "../../http/login-attempts";
 
 /**
- * Takes a guess at a link's password; a token for the link when it is right.
- * @throws AppError unauthorized when it is wrong, rate_limited after too many
+ * Checks a link's password; returns a token for the link if it is right.
+ * @throws AppError unauthorized for a wrong password, rate_limited after too many attempts
  */
 export async function unlock(
-  { gate, guesses }: { gate: Gate; guesses: GuessLimit },
+  { gate, loginAttempts }: { gate: Gate; loginAttempts: LoginAttempts },
   visitor: { key: string; token: string | undefined; address: string | undefined },
   password: string,
-): Promise<NonNullable<Visit["issued"]>> {
+): Promise<IssuedToken> {
   const { link, grant } = await gate.pass(visitor, { password: false, views: "left" });
-  await guesses.count({ secret: link.id, address: visitor.address });
+  await loginAttempts.count({ secret: link.id, address: visitor.address });
   const isRight =
     link.passwordHash === null || (await Bun.password.verify(password, link.passwordHash));
   if (isRight) return gate.issue(link, { ...grant, unlocked: true });

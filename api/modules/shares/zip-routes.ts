@@ -1,28 +1,30 @@
-import { Elysia, t } from "elysia";
-import { findSharedAlbum } from "#db/queries/shares";
+import { t } from "elysia";
+import { findSharedAlbum } from "#db/queries/shares/shares";
 import type { Photo } from "#db/schema/photos";
 import { AppError } from "#errors";
-import type { ZipEntry } from "#media/zip";
-import { createEntryNames } from "#media/zip-names";
+import type { ZipEntry } from "#media/archives/zip";
+import { createEntryNames } from "#media/archives/zip-names";
+import type { Replaced } from "#library/stripped-copy";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { publicRoute } from "../../route-table";
-import { answerFoundZip, zipDetail } from "../../zip-answer";
+import { faults } from "../../http/error-body";
+import { createModule } from "../../http/module";
+import { publicRoute } from "../../http/routes";
+import { answerFoundZip, zipDetail } from "../../http/responses/zip-answer";
 import type { Gate, Visit } from "./gate";
-import type { FindLeaving } from "./leaving";
+import type { FindOutgoingFile } from "./outgoing-file";
 import { answerPublic, tokenOf } from "./public-answer";
-import { listShown } from "./shown";
+import { listVisiblePhotos } from "./visible-photos";
 
 type Visitor = Parameters<Gate["pass"]>[0];
 
 const wantZip = { password: true, views: "held", download: true } as const;
-/** Tells nothing of when a picture was taken. */
+/** No modification time, which could reveal when a picture was taken. */
 const noTime = "";
 
-/** All originals of a link in one archive, where it allows downloads. */
+/** All originals of a link in one archive, if it allows downloads. */
 export function createZipRoutes(
   deps: Pick<ApiDeps, "database">,
-  { gate, findLeaving }: { gate: Gate; findLeaving: FindLeaving },
+  { gate, findOutgoingFile }: { gate: Gate; findOutgoingFile: FindOutgoingFile },
   prefix: "/s" | "/api/v1/share",
 ) {
   async function titleOf({ link }: Visit): Promise<string> {
@@ -33,36 +35,46 @@ export function createZipRoutes(
 
   async function* listPhotos(visit: Visit): AsyncGenerator<Photo> {
     const limit = 100;
-    let page: Parameters<typeof listShown>[2] = {
+    let page: Parameters<typeof listVisiblePhotos>[2] = {
       by: "offset",
       limit,
       offset: 0,
-      exactTotal: false,
+      total: "none",
     };
     for (;;) {
-      const { rows, nextCursor } = await listShown(deps, visit, page);
+      const { rows, nextCursor } = await listVisiblePhotos(deps, visit, page);
       yield* rows;
       if (nextCursor === null) return;
       page = { by: "cursor", limit, cursor: nextCursor };
     }
   }
 
-  /** Each picture passes the gate when its turn comes: a link that is revoked meanwhile breaks the download off. */
-  async function* listEntries(visitor: Visitor, visit: Visit): AsyncGenerator<ZipEntry> {
+  /** The gate is passed again for each photo: revoking the link aborts a running download. */
+  async function* listEntries(
+    visitor: Visitor,
+    visit: Visit,
+    signal: AbortSignal,
+  ): AsyncGenerator<ZipEntry> {
     const nameFor = createEntryNames();
+    const replaced: string[] = [];
     for await (const { id } of listPhotos(visit)) {
       const passed = await passWith(visitor, id);
-      const leaving = passed && (await findLeaving(passed.link, passed.photo, "original"));
-      if (!leaving) continue;
+      const options = { signal, isArchive: true };
+      const outgoing =
+        passed && (await findOutgoingFile(passed.link, passed.photo, "original", options));
+      if (!outgoing) continue;
+      const name = nameFor(outgoing.name, outgoing.mimeType);
+      if (outgoing.replaced) replaced.push(`${name}: ${replacedBecause(outgoing.replaced)}`);
       yield {
-        name: nameFor(leaving.name, leaving.mimeType),
+        name,
         modified: passed.link.showMetadata ? (passed.photo.shownAt ?? noTime) : noTime,
-        open: async () => leaving.content,
+        open: async () => outgoing.content,
       };
     }
+    if (replaced.length > 0) yield listOfReplaced(replaced, nameFor("replaced.txt", "text/plain"));
   }
 
-  /** undefined for a photo that has left the album since it was listed. */
+  /** Undefined for a photo that was removed from the album since it was listed. */
   async function passWith(visitor: Visitor, id: string) {
     try {
       const wanted = { ...wantZip, photo: { id, size: "original" as const } };
@@ -71,19 +83,22 @@ export function createZipRoutes(
     } catch (error) {
       const isGone = error instanceof AppError && error.kind === "not_found";
       if (!isGone) throw error;
-      // The photo alone, or the link with it?
+      // Throws if the link ended as well, not only the photo.
       await gate.pass(visitor, wantZip);
       return undefined;
     }
   }
 
-  return new Elysia({ prefix, normalize: false, tags: ["shared"] }).get(
+  return createModule({ prefix, tags: ["shared"] }).get(
     "/:key/download",
-    ({ params, request }) =>
-      answerPublic(request, async () => {
-        const visitor = { key: params.key, token: tokenOf(request) };
+    ({ params, incoming }) =>
+      answerPublic(incoming, async () => {
+        const visitor = { key: params.key, token: tokenOf(incoming) };
         const visit = await gate.pass(visitor, wantZip);
-        return answerFoundZip(await titleOf(visit), listEntries(visitor, visit));
+        return answerFoundZip(
+          await titleOf(visit),
+          listEntries(visitor, visit, incoming.request.signal),
+        );
       }),
     {
       params: t.Object({ key: t.String() }),
@@ -92,3 +107,14 @@ export function createZipRoutes(
     },
   );
 }
+
+/** A text file with the names of replaced files; the exact cause is shown to the owner only. */
+function listOfReplaced(lines: readonly string[], name: string): ZipEntry {
+  const blob = new Blob([`${lines.join("\r\n")}\r\n`]);
+  return { name, modified: noTime, open: async () => ({ bytes: blob.size, blob }) };
+}
+
+const replacedBecause = (reason: Replaced) =>
+  reason === "not_ready"
+    ? "a smaller picture, as the original was not ready; download it later"
+    : "a smaller picture, as the original cannot be sent";

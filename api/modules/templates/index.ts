@@ -1,4 +1,4 @@
-import { Elysia, t } from "elysia";
+import { t } from "elysia";
 import {
   countTemplates,
   deleteTemplate,
@@ -7,15 +7,16 @@ import {
   listTemplates,
   type TemplateFields,
   updateTemplate,
-} from "#db/queries/templates";
+} from "#db/queries/templates/templates";
 import type { Template } from "#db/schema/templates";
 import { notFound } from "#errors";
-import { timeKeys, timePlace } from "../../cursor";
+import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import { faults } from "../../error-body";
-import { answerOnce, createsOnce, fingerprintOf, idempotencyKeyOf } from "../../idempotency";
-import { answerJson, listBody, listOf, pageOf, readPage } from "../../lists";
-import { tidyTitle } from "../../text";
+import { faults } from "../../http/error-body";
+import { createIdempotency } from "../../http/idempotency";
+import { answerJson, type List, listBody, listOf, pageOf, readPage } from "../../lists/lists";
+import { createModule } from "../../http/module";
+import { tidyTitle } from "../../fields/text";
 import {
   templateBody,
   templateChange,
@@ -26,7 +27,7 @@ import {
   toTemplateFields,
 } from "./model";
 
-/** Prompts kept to be used again. */
+/** Saved prompts. */
 export function createTemplatesModule(deps: ApiDeps) {
   const { db } = deps.database;
 
@@ -35,12 +36,12 @@ export function createTemplatesModule(deps: ApiDeps) {
     return templateToWire(row);
   }
 
-  return new Elysia({
+  return createModule({
     name: "templates",
     prefix: "/api/v1/templates",
-    normalize: false,
     tags: ["templates"],
   })
+    .use(createIdempotency(deps))
     .get(
       "",
       async ({ query, request }) => {
@@ -52,12 +53,15 @@ export function createTemplatesModule(deps: ApiDeps) {
         };
         const templates = await readPage(page, {
           scope: ["templates", filter],
-          placeOf: timePlace,
+          parseKeys: parseTimeKeys,
           rows: (part) => listTemplates(db, { filter, ...part }),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countTemplates(db, filter),
         });
-        return answerJson(request, listBody(page, templates, templates.rows.map(templateToWire)));
+        return answerJson<List<typeof templateSchema.static>>(
+          request,
+          listBody(page, templates, templates.rows.map(templateToWire)),
+        );
       },
       {
         query: templatesQuery,
@@ -67,26 +71,19 @@ export function createTemplatesModule(deps: ApiDeps) {
     )
     .post(
       "",
-      async ({ body, request, status }) => {
+      async ({ body, once, status }) => {
         const wanted = { ...empty, ...toTemplateFields(body) };
-        const answer = await answerOnce(
-          deps,
-          {
-            route: "POST /api/v1/templates",
-            key: idempotencyKeyOf(request),
-            fingerprint: fingerprintOf(wanted),
-          },
-          async (id) => {
-            await insertTemplate(db, { id, ...wanted });
-            return { status: 201, body: show(await findTemplate(db, id)) };
-          },
-        );
-        return status(201, answer.body as typeof templateSchema.static);
+        const answer = await once.answer(wanted, async (id) => {
+          await insertTemplate(db, { id, ...wanted });
+          return { status: 201, body: show(await findTemplate(db, id)) };
+        });
+        return status(201, answer.body);
       },
       {
         body: templateBody,
         response: { 201: templateSchema, ...faults(409) },
-        detail: { ...createsOnce, summary: "Keep a prompt" },
+        createsOnce: true,
+        detail: { summary: "Create a template" },
       },
     )
     .get("/:id", async ({ params }) => show(await findTemplate(db, params.id)), {
@@ -104,7 +101,7 @@ export function createTemplatesModule(deps: ApiDeps) {
         params: templateParams,
         body: templateChange,
         response: { 200: templateSchema, ...faults(404) },
-        detail: { summary: "Change a template; null takes an optional field away" },
+        detail: { summary: "Change a template; null clears an optional field" },
       },
     )
     .delete(
@@ -121,7 +118,7 @@ export function createTemplatesModule(deps: ApiDeps) {
     );
 }
 
-/** Name and prompt always come with the body. */
+/** Fields that a body may omit. It always has a name and a prompt. */
 const empty: TemplateFields = {
   name: "",
   description: null,

@@ -1,9 +1,9 @@
 import { type Static, t } from "elysia";
-import type { TemplateFields } from "#db/queries/templates";
+import type { TemplateFields } from "#db/queries/templates/templates";
 import type { Template } from "#db/schema/templates";
 import { type FieldFault, invalid } from "#errors";
-import { pageQuery } from "../../lists";
-import { tidyTitle } from "../../text";
+import { pageQuery } from "../../lists/lists";
+import { tidyTitle } from "../../fields/text";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -33,7 +33,10 @@ export const templatesQuery = t.Object({
   favorite: t.Optional(t.Boolean()),
   category: t.Optional(category),
   q: t.Optional(
-    t.String({ maxLength: 200, description: "Words of name, description, category and prompt" }),
+    t.String({
+      maxLength: 200,
+      description: "Words to find in name, description, category and prompt",
+    }),
   ),
 });
 
@@ -53,8 +56,8 @@ export const templateSchema = t.Object(
 );
 
 /**
- * What a body gives, as it is stored; null takes an optional field away. Prompts stay letter by letter.
- * @throws AppError validation_error when nothing is left of the name or the prompt
+ * The fields of a body as they are stored; null clears an optional field. Prompts are stored unchanged.
+ * @throws AppError validation_error when the name or the prompt is blank
  */
 export function toTemplateFields(body: Static<typeof templateChange>): Partial<TemplateFields> {
   const faults: FieldFault[] = [];

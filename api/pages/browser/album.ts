@@ -1,6 +1,6 @@
-/** A photo of the album as its tile tells of it. */
+/** A photo of the album, as read from its tile. */
 export type Tile = {
-  /** null: it stands on another page of the album. */
+  /** null: the tile is on another page of the album. */
   link: HTMLAnchorElement | null;
   pageUrl: string;
   previewUrl: string;
@@ -12,7 +12,7 @@ export type Tile = {
   height: number;
 };
 
-/** The photos of an album's page, this one or one that was fetched, in their order. */
+/** The photos of an album's page, either this document or a fetched one, in their order. */
 export function listTiles(page: Document): Tile[] {
   const grid = page.querySelector<HTMLElement>(".grid");
   const links = grid?.querySelectorAll("a") ?? [];
@@ -36,18 +36,18 @@ export function listTiles(page: Document): Tile[] {
 
 export type Album = {
   at(index: number): Tile;
-  /** Whether there is a photo on that side, as far as is known before its page is fetched. */
+  /** Whether there is a next or previous photo, as far as is known before its page is fetched. */
   hasBeside(index: number, step: -1 | 1): boolean;
-  /** The place of the photo beside; fetches the page it stands on where that is another. Undefined: it cannot be had. */
+  /** The index of the next or previous photo; fetches its page if needed. Undefined: there is none, or fetching failed. */
   beside(index: number, step: -1 | 1): Promise<number | undefined>;
 };
 
-/** The photos of all pages, of which this one is known from the start and the others when the viewer gets to them. */
+/** The photos of all pages: this page is known from the start, other pages are fetched when the viewer gets to them. */
 export function createAlbum(tiles: Tile[]): Album {
   let known = tiles;
-  /** Places are counted from the first photo of the page that was opened, and so may be below zero. */
+  /** The index of the first known photo. The first photo of the opened page has index 0, so this may be negative. */
   let first = 0;
-  const urls = { [-1]: turnOf(document, "prev"), [1]: turnOf(document, "next") };
+  const urls = { [-1]: pagerUrl(document, "prev"), [1]: pagerUrl(document, "next") };
   const isKnown = (index: number) => known[index - first] !== undefined;
 
   async function fetchPage(step: -1 | 1): Promise<void> {
@@ -59,7 +59,7 @@ export function createAlbum(tiles: Tile[]): Album {
     const found = listTiles(page);
     known = step === 1 ? [...known, ...found] : [...found, ...known];
     if (step === -1) first -= found.length;
-    urls[step] = turnOf(page, step === 1 ? "next" : "prev");
+    urls[step] = pagerUrl(page, step === 1 ? "next" : "prev");
   }
 
   return {
@@ -72,6 +72,6 @@ export function createAlbum(tiles: Tile[]): Album {
   };
 }
 
-function turnOf(page: Document, rel: "prev" | "next"): string | null {
-  return page.querySelector(`.turns a[rel=${rel}]`)?.getAttribute("href") ?? null;
+function pagerUrl(page: Document, rel: "prev" | "next"): string | null {
+  return page.querySelector(`.pager a[rel=${rel}]`)?.getAttribute("href") ?? null;
 }

@@ -3,8 +3,8 @@ import { turnByKeys } from "./turn-by-keys";
 import { createViewer } from "./viewer";
 
 /**
- * What a page gains where scripts run: an album opens its photos over itself, a photo's page turns by arrow keys.
- * Without it every photo has a page of its own.
+ * Enhances the pages where scripts run: an album opens its photos in a viewer, a photo's page is turned with arrow keys.
+ * Without scripts every photo has its own page.
  */
 const tiles = listTiles(document);
 if (tiles.length > 0) createViewer(tiles);

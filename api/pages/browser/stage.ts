@@ -2,14 +2,14 @@ import type { Tile } from "./album";
 
 export type Stage = {
   dialog: HTMLDialogElement;
-  /** What a finger moves. */
+  /** The element that a swipe moves. */
   frame: HTMLElement;
   isOpen(): boolean;
   show(tile: Tile, beside: { hasEarlier: boolean; hasFurther: boolean }): void;
   close(): void;
 };
 
-/** The viewer's own elements: one picture, its words, and what can be pressed. */
+/** The elements of the viewer: the picture, its caption and the buttons. */
 export function createStage(on: { turn(step: -1 | 1): void; close(): void }): Stage {
   const dialog = element("dialog", { className: "viewer", ariaLabel: "Photo" });
   const frame = element("div", { className: "frame" });
@@ -18,13 +18,13 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
   const close = button("×", "Close", () => on.close());
   const earlier = button("‹", "Earlier photo", () => on.turn(-1));
   const further = button("›", "Further photo", () => on.turn(1));
-  const words = element("p", { ariaLive: "polite" });
+  const caption = element("p", { ariaLive: "polite" });
   const page = element("a", { textContent: "Details" });
   const original = element("a", { textContent: "Download", download: "" });
   const bar = element("div", { className: "bar" });
   let picture = element("img", {});
 
-  bar.append(words, page, original);
+  bar.append(caption, page, original);
   close.className = "close";
   earlier.className = "earlier";
   further.className = "further";
@@ -32,7 +32,7 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
   dialog.append(close, earlier, frame, fault, further, bar);
   document.body.append(dialog);
 
-  // Escape is a way back as any other, so that the address follows.
+  // Escape goes back in the history like any other way to close, so that the address bar is updated.
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
     on.close();
@@ -45,7 +45,7 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
   });
 
   function showPicture(tile: Tile): void {
-    // A new element: the old one would show its picture until the new one has come.
+    // A new element: the old one would keep showing its picture until the new one is loaded.
     const next = element("img", { alt: tile.alt, className: "coming" });
     next.addEventListener("load", () => next.classList.remove("coming"));
     next.addEventListener("error", () => {
@@ -57,7 +57,7 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
     picture = next;
     placeholder.hidden = tile.placeholderUrl === null;
     if (tile.placeholderUrl !== null) placeholder.src = tile.placeholderUrl;
-    // By script and thus within the page's policy; where the photo will be is known before it comes.
+    // Reserves the photo's space before it is loaded. The page's policy allows styles that are set by script.
     frame.style.setProperty("--w", `${tile.width}`);
     frame.style.setProperty("--h", `${tile.height}`);
     frame.style.transform = "";
@@ -70,12 +70,12 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
     show(tile, beside) {
       fault.textContent = "";
       showPicture(tile);
-      words.textContent = tile.alt;
+      caption.textContent = tile.alt;
       page.href = tile.pageUrl;
       page.hidden = !tile.hasDetails;
       original.hidden = tile.originalUrl === null;
       if (tile.originalUrl !== null) original.href = tile.originalUrl;
-      // Not `disabled`: that would throw the focus out of the viewer.
+      // Not `disabled`: a disabled button loses the focus.
       earlier.ariaDisabled = `${!beside.hasEarlier}`;
       further.ariaDisabled = `${!beside.hasFurther}`;
       if (!dialog.open) {
@@ -87,7 +87,7 @@ export function createStage(on: { turn(step: -1 | 1): void; close(): void }): St
   };
 }
 
-/** From the last of what can be pressed to the first, and back. */
+/** Keeps the focus in the viewer: Tab moves from the last control to the first, Shift+Tab back. */
 function keepInside(dialog: HTMLElement, event: KeyboardEvent): void {
   const stops = [...dialog.querySelectorAll<HTMLElement>("button, a:not([hidden])")];
   const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];

@@ -1,9 +1,9 @@
 import type { Stage } from "./stage";
 
-/** Pixels after which a finger has meant it. */
+/** The length in pixels from which a movement counts as a swipe. */
 const farEnough = 48;
 
-/** One finger moves the photo: aside turns, down closes. Two fingers zoom, and a zoomed page is moved as usual. */
+/** One finger swipes: sideways turns, down closes. Pinch zoom, and panning a zoomed page, keep working. */
 export function onSwipe(
   { dialog, frame }: Pick<Stage, "dialog" | "frame">,
   on: { aside(step: -1 | 1): void; down(): void },

@@ -2,14 +2,14 @@ import { createAlbum, type Tile } from "./album";
 import { createStage, type Stage } from "./stage";
 import { onSwipe } from "./swipe";
 
-/** How an entry of the history says that the viewer was open, and where. */
+/** The state of a history entry: the index of the photo in the viewer; null: the viewer is closed. */
 type Entry = { photo: number } | null;
 
 const steps: Record<string, -1 | 1> = { ArrowLeft: -1, ArrowRight: 1 };
 
 /**
- * Opens the photos of an album over it. The address becomes that of the photo's own page, so that it can be reloaded and
- * passed on; the way back closes the viewer.
+ * Opens the photos of an album in a viewer over it. The address bar shows the URL of the photo's own page, so that it can
+ * be reloaded and shared; going back closes the viewer.
  */
 export function createViewer(tiles: Tile[]): void {
   const album = createAlbum(tiles);
@@ -25,7 +25,7 @@ export function createViewer(tiles: Tile[]): void {
     preload(index);
   }
 
-  /** Those beside, so that a turn shows them at once; of this page only. */
+  /** Preloads the next and previous photo of this page, so that they are shown at once. */
   function preload(index: number): void {
     for (const beside of [index + 1, index - 1]) {
       if (tiles[beside]) new Image().src = tiles[beside].previewUrl;
@@ -74,7 +74,7 @@ export function createViewer(tiles: Tile[]): void {
   });
 }
 
-/** Where the eye is when the viewer closes: at the photo that was shown last, if it is on this page. */
+/** Closes the viewer and focuses the tile of the photo shown last, or the last tile if that is on another page. */
 function closeAt(stage: Stage, tile: Tile, tiles: Tile[]): void {
   stage.close();
   const link = tile.link ?? tiles.at(-1)!.link!;

@@ -4,7 +4,7 @@ import { examine } from "./examine.ts";
 import { blankGraph } from "./graphs.ts";
 import { newBatchId, outputImage } from "./target.ts";
 
-await examine((target, promised, place) => {
+await examine((target, promised, server) => {
   const ask = (path: string, headers: Record<string, string>, method = "GET", body?: unknown) =>
     fetch(new URL(path, target.url), {
       method,
@@ -14,17 +14,17 @@ await examine((target, promised, place) => {
   const detailOf = async (response: Response) =>
     ((await response.json()) as { detail: unknown }).detail;
 
-  promised("the auth status says that nobody has to log in", ["open"], async () => {
+  promised("the auth status says that no login is needed", ["open"], async () => {
     const { json } = await target.call("GET", "/api/v1/auth/status");
     expect(json).toMatchObject({ multiuser_enabled: false, setup_required: false });
   });
 
-  promised("a login where nobody has to is 403", ["open"], async () => {
+  promised("a login without multi-user mode is 403", ["open"], async () => {
     const body = { email: "a@example.org", password: "x" };
     expect((await ask("/api/v1/auth/login", {}, "POST", body)).status).toBe(403);
   });
 
-  promised("a header nobody asked for does no harm", ["open"], async () => {
+  promised("an unneeded authorization header is ignored", ["open"], async () => {
     const answer = await ask(`${target.queue}/status`, { authorization: "Bearer nonsense" });
     expect(answer.status).toBe(200);
     expect(answer.headers.get("x-refreshed-token")).toBeNull();
@@ -48,12 +48,12 @@ await examine((target, promised, place) => {
   });
 
   promised("a wrong password is 401", ["accounts"], async () => {
-    const body = { email: place.account.user ?? "nobody@example.org", password: "not this one" };
+    const body = { email: server.account.user ?? "nobody@example.org", password: "not this one" };
     const answer = await ask("/api/v1/auth/login", {}, "POST", body);
     expect([answer.status, await detailOf(answer)]).toEqual([401, "Incorrect email or password"]);
   });
 
-  promised("a change is answered with the next token, a look is not", ["accounts"], async () => {
+  promised("a change returns a new token, a read does not", ["accounts"], async () => {
     const look = await target.call("GET", `${target.queue}/status`);
     expect(look.headers.get("x-refreshed-token")).toBeNull();
     const change = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
@@ -66,19 +66,19 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "picture bytes want the token from 6.14 on, on 6.13 the name is enough",
+    "picture bytes require the token from 6.14 on; on 6.13 the name is enough",
     ["accounts"],
     async () => {
       const batchId = newBatchId();
       await target.enqueue({ batch_id: batchId, graph: blankGraph() });
       const [item] = await target.finishedItems(batchId);
       const path = `/api/v1/images/i/${item && outputImage(item)}/full`;
-      expect((await ask(path, {})).status).toBe(place.api === "6.13" ? 200 : 401);
+      expect((await ask(path, {})).status).toBe(server.api === "6.13" ? 200 : 401);
       expect((await ask(path, target.login)).status).toBe(200);
     },
   );
 
-  promised("a socket without a token is turned away", ["accounts"], async () => {
+  promised("a socket without a token is rejected", ["accounts"], async () => {
     const socket = io(target.url, {
       path: "/ws/socket.io",
       transports: ["websocket"],
@@ -93,7 +93,7 @@ await examine((target, promised, place) => {
     expect(outcome).toBe("turned away");
   });
 
-  promised("a socket takes the token as header or in its handshake", ["accounts"], async () => {
+  promised("a socket accepts the token as a header or in its handshake", ["accounts"], async () => {
     for (const way of [{ extraHeaders: target.login }, { auth: { token: target.token } }]) {
       const socket = io(target.url, {
         path: "/ws/socket.io",

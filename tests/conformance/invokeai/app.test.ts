@@ -2,11 +2,11 @@ import { expect } from "bun:test";
 import { examine } from "./examine.ts";
 import { type Model } from "./target.ts";
 
-await examine((target, promised, place) => {
+await examine((target, promised, server) => {
   promised("the version answers as JSON without a login", [], async () => {
     const { status, json } = await target.call("GET", "/api/v1/app/version");
     expect(status).toBe(200);
-    expect(json.version).toStartWith(`${place.api}.`);
+    expect(json.version).toStartWith(`${server.api}.`);
   });
 
   promised("an unknown GET path is 200 with a page, also below /api", [], async () => {
@@ -60,7 +60,7 @@ await examine((target, promised, place) => {
     expect(status).toBe(404);
   });
 
-  promised("a long answer is gzipped for who accepts it", [], async () => {
+  promised("a long answer is gzipped for clients that accept it", [], async () => {
     const response = await fetch(new URL("/api/v2/models/", target.url), {
       headers: { ...target.login, "accept-encoding": "gzip" },
       decompress: false,

@@ -6,7 +6,7 @@ import { newBatchId, outputImage } from "./target.ts";
 type Board = { board_id: string; board_name: string };
 
 await examine((target, promised) => {
-  /** The board that a blank picture is in which was told to go to this one. */
+  /** The board of a blank picture whose node names `boardId`. */
   async function boardOfPicture(boardId: string): Promise<unknown> {
     const batchId = newBatchId();
     const graph = blankGraph({ board: { board_id: boardId } });
@@ -42,7 +42,7 @@ await examine((target, promised) => {
     expect(await boardOfPicture(json.board_id)).toBe(json.board_id);
   });
 
-  promised("a board that is not there leaves the picture without one", [], async () => {
+  promised("an unknown board leaves the picture without one", [], async () => {
     expect((await boardOfPicture(crypto.randomUUID())) ?? null).toBeNull();
   });
 });

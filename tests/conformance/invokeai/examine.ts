@@ -1,30 +1,30 @@
 import { afterAll, describe, test } from "bun:test";
-import { findPlaces, noteUnshown, type Place } from "./places.ts";
+import { listServers, noteUntested, type TestedServer } from "./servers.ts";
 import { openTarget, type Target } from "./target.ts";
 
 type Body = () => void | Promise<void>;
 
-/** Registers a test where the place shows all that it needs; elsewhere the summary names it. */
+/** Registers a test if the server has all the required capabilities; else notes it for the summary. */
 export type Promised = (title: string, needs: readonly string[], body: Body) => void;
 
-const places = await findPlaces();
+const servers = await listServers();
 
-/** Puts the same questions to every server there is; what a target made is gone when they are answered. */
+/** Runs the same tests against every server, and afterwards removes all that they created. */
 export async function examine(
-  questions: (target: Target, promised: Promised, place: Place) => void,
+  questions: (target: Target, promised: Promised, server: TestedServer) => void,
 ): Promise<void> {
-  for (const place of places) {
-    const target = await openTarget(place);
-    describe(place.name, () => {
+  for (const server of servers) {
+    const target = await openTarget(server);
+    describe(server.name, () => {
       afterAll(() => target.close());
       questions(
         target,
         (title, needs, body) => {
-          const missing = needs.filter((need) => !place.shows.has(need));
+          const missing = needs.filter((need) => !server.capabilities.has(need));
           if (missing.length === 0) test(title, body);
-          else noteUnshown(place, title, missing);
+          else noteUntested(server, title, missing);
         },
-        place,
+        server,
       );
     });
   }

@@ -12,10 +12,10 @@ import {
 } from "./graphs.ts";
 import { newBatchId, outputImage, type Item, type Model } from "./target.ts";
 
-await examine((target, promised, place) => {
+await examine((target, promised, server) => {
   let model: Model;
   beforeAll(async () => {
-    if (place.shows.has("sd-1/main")) model = await target.findModel("sd-1", "main");
+    if (server.capabilities.has("sd-1/main")) model = await target.findModel("sd-1", "main");
   });
   async function run(toRun: TestGraph, seeds: number[] = [1]): Promise<Item[]> {
     const batchId = newBatchId();
@@ -27,7 +27,7 @@ await examine((target, promised, place) => {
     return target.finishedItems(batchId);
   }
 
-  /** The raw pixels of each item's picture as hex digests. */
+  /** Hashes of the raw pixels of each item's picture. */
   async function pixels(items: Item[]): Promise<string[]> {
     return Promise.all(
       items.map(async (item) => {
@@ -39,7 +39,7 @@ await examine((target, promised, place) => {
     );
   }
 
-  /** The graph with every node out of the cache, so that nothing is answered from it. */
+  /** The graph with all nodes uncached, so that every output is computed. */
   function uncached(toRun: TestGraph): TestGraph {
     const nodes = Object.entries(toRun.nodes).map(([id, node]) => [
       id,
@@ -49,7 +49,7 @@ await examine((target, promised, place) => {
   }
 
   promised(
-    "text to image makes a picture of the size asked for, with its seed in the metadata",
+    "text to image makes a picture of the requested size, with its seed in the metadata",
     ["sd-1/main"],
     async () => {
       const items = await run(sd1Graph(model, { width: 96, height: 64 }), [11, 12]);
@@ -69,7 +69,7 @@ await examine((target, promised, place) => {
   );
 
   promised(
-    "same seed and graph give the same pixels, another seed or prompt others",
+    "same seed and graph give the same pixels, another seed or prompt does not",
     ["sd-1/main"],
     async () => {
       const same = uncached(sd1Graph(model));
@@ -89,7 +89,7 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "a cached output names the same image again, an uncached one a new one",
+    "a cached output names the same image, an uncached one a new image",
     ["sd-1/main"],
     async () => {
       const cached = sd1Graph(model, { prompt: `cached ${newBatchId()}` });
@@ -103,7 +103,7 @@ await examine((target, promised, place) => {
   );
 
   promised(
-    "image to image depends on its source, and helpers make images too",
+    "image to image depends on its source, and helper nodes make images too",
     ["sd-1/main"],
     async () => {
       const upload = async (colour: string) => {
@@ -154,13 +154,13 @@ await examine((target, promised, place) => {
     },
   );
 
-  promised("SDXL runs on its own loader and prompts", ["sdxl/main"], async () => {
+  promised("SDXL runs with its own loader and prompt nodes", ["sdxl/main"], async () => {
     const [item] = await run(sdxlGraph(await target.findModel("sdxl", "main")));
     expect(item).toMatchObject({ status: "completed" });
   });
 
   promised(
-    "an SDXL model in the loader of SD-1 fails the item",
+    "an SDXL model in the SD-1 loader fails the item",
     ["sd-1/main", "sdxl/main"],
     async () => {
       const [item] = await run(sd1Graph(await target.findModel("sdxl", "main")));
@@ -183,7 +183,7 @@ await examine((target, promised, place) => {
       const batchId = newBatchId();
       const { socket, seen } = await target.listen();
       await target.enqueue({ batch_id: batchId, graph: slow });
-      // Denoising: the nodes before it have finished.
+      // While denoising, so the nodes before it have finished.
       await target.until(
         async () =>
           seen.filter(

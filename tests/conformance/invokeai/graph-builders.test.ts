@@ -11,13 +11,13 @@ import { examine } from "./examine.ts";
 import { dataOf } from "./graphs.ts";
 import { type Item, type Model, newBatchId, outputImage } from "./target.ts";
 
-// What our builders make, on every server: run where it has the models, else validated and cancelled.
+// Runs the graphs of our builders on every server that has the models; on others they are validated and cancelled.
 
 type Part = "vae" | "lora";
 
 const side = 64;
 const small = { width: side, height: side, steps: 3 };
-// The longest would keep a real encoder busy for a minute; tests/unit/graph-shapes.test.ts builds it.
+// The longest allowed prompt would take a real encoder a minute; tests/unit/graph-shapes.test.ts builds it.
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
 await examine((target, promised) => {
@@ -37,7 +37,7 @@ await examine((target, promised) => {
     return { key, hash, name, base, type, format: String(format), variant: kind };
   }
 
-  /** A small picture with the server's own models. */
+  /** A small picture, with the server's own models. */
   function requestOf(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
     const parts: Partial<GraphRequest> = {};
     if (base === "flux") {
@@ -96,7 +96,7 @@ await examine((target, promised) => {
     const needs = [`${base}/main`];
 
     promised(
-      `${base}: a seed's picture is the same again, another seed's is not`,
+      `${base}: the same seed gives the same picture, another seed does not`,
       needs,
       async () => {
         const items = await run(requestOf(base), [7, 7, 8]);
@@ -123,25 +123,21 @@ await examine((target, promised) => {
       }
     });
 
-    promised(
-      `${base}: a prompt goes through letter by letter, its weights are read`,
-      needs,
-      async () => {
-        const negativePrompt = base === "flux" ? "" : "(blurred)1.4, {one|two}";
-        const [item] = await run(requestOf(base, { prompt: longPrompt, negativePrompt }));
-        expect(await metadataOf(item)).toMatchObject({
-          positive_prompt: longPrompt,
-          seed: 7,
-          ...(base === "flux" ? {} : { negative_prompt: negativePrompt }),
-        });
-      },
-    );
+    promised(`${base}: a prompt arrives unchanged, and its weights count`, needs, async () => {
+      const negativePrompt = base === "flux" ? "" : "(blurred)1.4, {one|two}";
+      const [item] = await run(requestOf(base, { prompt: longPrompt, negativePrompt }));
+      expect(await metadataOf(item)).toMatchObject({
+        positive_prompt: longPrompt,
+        seed: 7,
+        ...(base === "flux" ? {} : { negative_prompt: negativePrompt }),
+      });
+    });
 
     for (const part of ["vae", "lora"] as const) {
-      // Without a VAE there is no picture of FLUX to compare with.
+      // FLUX makes no picture without a VAE, so there is none to compare with.
       if (base === "flux" && part === "vae") continue;
       promised(
-        `${base}: a ${part} of its own changes the picture, and can be recalled`,
+        `${base}: a chosen ${part} changes the picture and is in the metadata`,
         [...needs, `${base}/${part}`],
         async () => {
           const plain = await pixels(requestOf(base));
@@ -155,20 +151,16 @@ await examine((target, promised) => {
       );
     }
 
-    promised(
-      `${base}: all that a graph says is understood, with no field dropped`,
-      [],
-      async () => {
-        const { batchId, answer } = await enqueue(buildGraph(fullRequestFor(base)), [1]);
-        // Its models are nobody's: before or after the cancel, no picture comes of it.
-        await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, { batch_ids: [batchId] });
-        expect(answer.status).toBe(200);
-        const understood = answer.json.batch.graph as Graph;
-        expect(understood).toMatchObject(buildGraph(fullRequestFor(base)));
-        const [item] = await target.finishedItems(batchId);
-        expect(item?.status).toMatch(/^(canceled|failed)$/);
-      },
-    );
+    promised(`${base}: no field of a graph is dropped`, [], async () => {
+      const { batchId, answer } = await enqueue(buildGraph(fullRequestFor(base)), [1]);
+      // Its models do not exist, so no picture is made, before or after the cancel.
+      await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, { batch_ids: [batchId] });
+      expect(answer.status).toBe(200);
+      const understood = answer.json.batch.graph as Graph;
+      expect(understood).toMatchObject(buildGraph(fullRequestFor(base)));
+      const [item] = await target.finishedItems(batchId);
+      expect(item?.status).toMatch(/^(canceled|failed)$/);
+    });
   }
 
   for (const base of ["sd-1", "sd-2"]) {
@@ -199,7 +191,7 @@ await examine((target, promised) => {
   }
 });
 
-/** Every node out of the cache, so that what is compared was made anew. */
+/** The graph with all nodes uncached, so that every output is computed. */
 function uncached(graph: Graph): Graph {
   const nodes = Object.entries(graph.nodes).map(([id, node]) => [
     id,

@@ -8,7 +8,7 @@ export type TestGraph = {
 };
 type End = { node_id: string; field: string };
 
-/** A graph from nodes (type and fields) and arrows such as `seed.value > noise.seed`. */
+/** A graph from nodes (type and fields) and edges such as `seed.value > noise.seed`. */
 export function graph(nodes: Record<string, Fields>, arrows: string[]): TestGraph {
   return {
     id: "g",
@@ -28,7 +28,7 @@ function parseEnd(text: string): End {
   return { node_id, field };
 }
 
-/** One picture of one colour, without a model. */
+/** A picture of one colour, without a model. */
 export function blankGraph(fields: Fields = {}): TestGraph {
   return graph(
     {
@@ -46,14 +46,14 @@ export function blankGraph(fields: Fields = {}): TestGraph {
   );
 }
 
-/** A blank picture beside an integer that nothing reads: the cheapest batch with seeds. */
+/** A blank picture and an unused integer: the cheapest batch with seeds. */
 export function seededBlankGraph(): TestGraph {
   const { nodes, edges } = blankGraph();
   const seed = { id: "seed", type: "integer", value: 0, is_intermediate: true };
   return { id: "g", nodes: { ...nodes, seed }, edges };
 }
 
-/** The values of one field, one item each. */
+/** The values of one field, one for each item. */
 export function dataOf(node: string, field: string, items: unknown[]): Fields {
   return { node_path: node, field_name: field, items };
 }
@@ -86,7 +86,7 @@ const sd1Arrows = [
   "neg.value > meta.negative_prompt",
 ];
 
-/** Stable Diffusion 1, text to image; seed by the node `seed`, picture by the node `out`. */
+/** Stable Diffusion 1, text to image; the seed is in node `seed`, the picture in node `out`. */
 export function sd1Graph(model: Model, options: TextToImage = {}): TestGraph {
   const { prompt = "a red boat", width = 64, height = 64, steps = 2, denoise, meta } = options;
   return graph(
@@ -115,7 +115,7 @@ export function sd1Graph(model: Model, options: TextToImage = {}): TestGraph {
   );
 }
 
-/** The same with a source picture, resized to the noise. */
+/** The same with a source picture, resized to the size of the noise. */
 export function sd1ImageGraph(
   model: Model,
   imageName: string,
@@ -140,7 +140,7 @@ export function sd1ImageGraph(
   return join(base, more);
 }
 
-/** Puts a LoRA between loader and consumers. */
+/** Inserts a LoRA between loader and consumers. */
 export function withLora(base: TestGraph, lora: Model, weight: number): TestGraph {
   const rewired = base.edges.filter(
     ({ source, destination }) =>

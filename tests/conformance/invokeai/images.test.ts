@@ -4,11 +4,11 @@ import { examine } from "./examine.ts";
 import { blankGraph, graph } from "./graphs.ts";
 import { newBatchId, outputImage } from "./target.ts";
 
-await examine((target, promised, place) => {
+await examine((target, promised, server) => {
   const picture = (width: number, height: number) =>
     sharp({ create: { width, height, channels: 3, background: "#2a7" } });
 
-  promised("an upload answers 201 with the image and its place", [], async () => {
+  promised("an upload answers 201 with the image and its location", [], async () => {
     const { status, headers, json } = await target.upload(await picture(100, 80).png().toBuffer());
     expect(status).toBe(201);
     expect(headers.get("location")).toContain(json.image_name);
@@ -39,7 +39,7 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "an upload without its query is 422, of another type or unreadable 415",
+    "an upload without its query is 422; another type or an unreadable file is 415",
     [],
     async () => {
       const bytes = await picture(20, 20).png().toBuffer();
@@ -116,7 +116,7 @@ await examine((target, promised, place) => {
     expect([metadata.status, metadata.json]).toEqual([200, null]);
   });
 
-  promised("an unknown image is 404 in every form", [], async () => {
+  promised("an unknown image is 404 on every route", [], async () => {
     for (const path of ["", "/full", "/thumbnail", "/metadata"]) {
       const { status } = await target.call("GET", `/api/v1/images/i/nothing.png${path}`);
       expect(status).toBe(404);
@@ -125,7 +125,7 @@ await examine((target, promised, place) => {
     expect(dto.json).toEqual({ detail: "Not Found" });
   });
 
-  promised("the list gives the newest first and finds an image by its session", [], async () => {
+  promised("the list is newest first and can be filtered by session", [], async () => {
     const batchId = newBatchId();
     await target.enqueue({ batch_id: batchId, runs: 2, graph: blankGraph() });
     const [first, second] = await target.finishedItems(batchId);
@@ -133,7 +133,7 @@ await examine((target, promised, place) => {
       "GET",
       "/api/v1/images/?is_intermediate=false&limit=100&offset=0&order_dir=DESC&starred_first=false",
     );
-    // Others may draw at the same time.
+    // Other users may generate at the same time.
     const sessions = (json.items as { session_id: string | null }[])
       .map(({ session_id }) => session_id)
       .filter((id) => id === first?.session_id || id === second?.session_id);
@@ -141,7 +141,7 @@ await examine((target, promised, place) => {
     expect(json.total).toBeGreaterThanOrEqual(2);
   });
 
-  promised("a picture is found by a word that only its metadata holds", [], async () => {
+  promised("a search finds a picture by a word in its metadata", [], async () => {
     const mark = crypto.randomUUID().replaceAll("-", "");
     const batchId = newBatchId();
     await target.enqueue({
@@ -179,13 +179,13 @@ await examine((target, promised, place) => {
     expect(json.detail[0].loc).toEqual(["query", "limit"]);
   });
 
-  promised("deleting names what is gone and passes over what was not there", [], async () => {
+  promised("a deletion lists the deleted images and ignores unknown ones", [], async () => {
     const { json: image } = await target.upload(await picture(20, 20).png().toBuffer());
     const path = `/api/v1/images/i/${image.image_name}`;
     const gone = await target.call("DELETE", path);
     expect(gone.json.deleted_images).toEqual([image.image_name]);
     const again = await target.call("DELETE", path);
-    if (place.api === "6.13") expect([again.status, again.json.deleted_images]).toEqual([200, []]);
+    if (server.api === "6.13") expect([again.status, again.json.deleted_images]).toEqual([200, []]);
     else expect([again.status, again.json]).toEqual([404, { detail: "Image not found" }]);
     const bulk = await target.call("POST", "/api/v1/images/delete", {
       image_names: [image.image_name],
@@ -193,15 +193,21 @@ await examine((target, promised, place) => {
     expect([bulk.status, bulk.json.deleted_images]).toEqual([200, []]);
   });
 
-  promised("picture bytes are sent as they are, also to who accepts gzip", [], async () => {
-    const { json } = await target.upload(await picture(400, 300).png().toBuffer());
-    const url = new URL(`/api/v1/images/i/${json.image_name}/full`, target.url);
-    const response = await fetch(url, { headers: { ...target.login, "accept-encoding": "gzip" } });
-    const bytes = Buffer.from(await response.arrayBuffer());
-    expect(response.headers.get("content-encoding")).toBeNull();
-    expect(response.headers.get("content-length")).toBe(String(bytes.length));
-    expect(response.headers.get("content-type")).toBe("image/png");
-    const head = await fetch(url, { method: "HEAD", headers: target.login });
-    expect(head.headers.get("content-length")).toBe(String(bytes.length));
-  });
+  promised(
+    "picture bytes are sent uncompressed, also to clients that accept gzip",
+    [],
+    async () => {
+      const { json } = await target.upload(await picture(400, 300).png().toBuffer());
+      const url = new URL(`/api/v1/images/i/${json.image_name}/full`, target.url);
+      const response = await fetch(url, {
+        headers: { ...target.login, "accept-encoding": "gzip" },
+      });
+      const bytes = Buffer.from(await response.arrayBuffer());
+      expect(response.headers.get("content-encoding")).toBeNull();
+      expect(response.headers.get("content-length")).toBe(String(bytes.length));
+      expect(response.headers.get("content-type")).toBe("image/png");
+      const head = await fetch(url, { method: "HEAD", headers: target.login });
+      expect(head.headers.get("content-length")).toBe(String(bytes.length));
+    },
+  );
 });

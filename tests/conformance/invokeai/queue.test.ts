@@ -3,8 +3,8 @@ import { examine } from "./examine.ts";
 import { blankGraph, dataOf, graph, sd1Graph, seededBlankGraph } from "./graphs.ts";
 import { newBatchId, outputImage, type Item } from "./target.ts";
 
-await examine((target, promised, place) => {
-  /** Enqueues blank pictures, one for each seed, under a fresh batch id. */
+await examine((target, promised, server) => {
+  /** Enqueues blank pictures, one for each seed, with a new batch id. */
   async function enqueueSeeds(seeds: number[], batchId = newBatchId()) {
     const answer = await target.enqueue({
       batch_id: batchId,
@@ -38,7 +38,7 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "items of a group are zipped, groups multiplied, the last fastest, runs outermost",
+    "lists of a group are zipped, groups are multiplied with the last one fastest, runs are outermost",
     [],
     async () => {
       const batchId = newBatchId();
@@ -67,7 +67,7 @@ await examine((target, promised, place) => {
     },
   );
 
-  promised("an unknown batch is zeros and no origin", [], async () => {
+  promised("an unknown batch has zero counters and no origin", [], async () => {
     const batchId = newBatchId();
     const status = await target.call("GET", `${target.queue}/b/${batchId}/status`);
     expect(status.status).toBe(200);
@@ -92,7 +92,7 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "a completed item names its image under a prepared id and leaves nulls out",
+    "a completed item lists its image by a prepared node id and omits nulls",
     [],
     async () => {
       const { batchId } = await enqueueSeeds([5]);
@@ -111,14 +111,14 @@ await examine((target, promised, place) => {
         status: "completed",
       });
       const { device } = single.json as { device?: unknown };
-      expect(typeof device).toBe(place.api === "6.13" ? "undefined" : "string");
+      expect(typeof device).toBe(server.api === "6.13" ? "undefined" : "string");
       expect(JSON.stringify(single.json)).not.toContain(":null");
       expect(item.error_type).toBeNull();
     },
   );
 
   promised(
-    "items are read by ids in the order asked for; the list of ids keeps a batch together",
+    "items are read by ids in the requested order; the list of ids keeps a batch together",
     [],
     async () => {
       const { batchId, json } = await enqueueSeeds([1, 2]);
@@ -129,7 +129,7 @@ await examine((target, promised, place) => {
       });
       expect((found.json as Item[]).map(({ item_id }) => item_id)).toEqual([second, first]);
       const all = await target.call("GET", `${target.queue}/item_ids?order_dir=DESC`);
-      // By the time of their insert: those of one batch stand as they come when it is the same.
+      // Ordered by insertion time; items of one batch have the same time and keep their order.
       const ids = all.json.item_ids as number[];
       expect(Math.abs(ids.indexOf(first) - ids.indexOf(second))).toBe(1);
       expect(ids).toEqual(expect.arrayContaining([first, second]));
@@ -146,7 +146,7 @@ await examine((target, promised, place) => {
     expect(elsewhere.status).toBe(500);
   });
 
-  promised("a failing item says why, and the next one runs all the same", [], async () => {
+  promised("a failed item has an error, and the next one still runs", [], async () => {
     const batchId = newBatchId();
     await target.enqueue({
       batch_id: batchId,
@@ -182,24 +182,28 @@ await examine((target, promised, place) => {
     );
   });
 
-  promised("canceling a batch ends what waits; canceling again counts nothing", [], async () => {
-    const { batchId } = await enqueueSeeds(Array.from({ length: 40 }, (_, index) => index));
-    const first = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
-      batch_ids: [batchId],
-    });
-    expect(first.json.canceled).toBeGreaterThan(0);
-    const items = await target.finishedItems(batchId);
-    const canceled = items.filter(({ status }) => status === "canceled");
-    expect(canceled.length).toBeGreaterThan(0);
-    expect(canceled.at(-1)?.session.results).toEqual({});
-    expect(canceled.at(-1)?.completed_at).toBeString();
-    const again = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
-      batch_ids: [batchId],
-    });
-    expect(again.json).toEqual({ canceled: 0 });
-  });
+  promised(
+    "canceling a batch cancels its pending items; canceling again counts none",
+    [],
+    async () => {
+      const { batchId } = await enqueueSeeds(Array.from({ length: 40 }, (_, index) => index));
+      const first = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
+        batch_ids: [batchId],
+      });
+      expect(first.json.canceled).toBeGreaterThan(0);
+      const items = await target.finishedItems(batchId);
+      const canceled = items.filter(({ status }) => status === "canceled");
+      expect(canceled.length).toBeGreaterThan(0);
+      expect(canceled.at(-1)?.session.results).toEqual({});
+      expect(canceled.at(-1)?.completed_at).toBeString();
+      const again = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
+        batch_ids: [batchId],
+      });
+      expect(again.json).toEqual({ canceled: 0 });
+    },
+  );
 
-  promised("canceling by destination ends that destination's items alone", [], async () => {
+  promised("canceling by destination cancels only that destination's items", [], async () => {
     const one = await enqueueSeeds(Array.from({ length: 30 }, (_, index) => index));
     const other = await enqueueSeeds([1]);
     const answer = await target.call(
@@ -211,7 +215,7 @@ await examine((target, promised, place) => {
     await target.finishedItems(one.batchId);
   });
 
-  promised("canceling a finished item gives it back unchanged", [], async () => {
+  promised("canceling a finished item returns it unchanged", [], async () => {
     const { batchId } = await enqueueSeeds([1]);
     const [item] = await target.finishedItems(batchId);
     const { status, json } = await target.call("PUT", `${target.queue}/i/${item?.item_id}/cancel`);
@@ -229,7 +233,7 @@ await examine((target, promised, place) => {
     expect((await target.download(outputImage(item))).length).toBeGreaterThan(0);
   });
 
-  promised("the queue's status tells of the processor", [], async () => {
+  promised("the queue's status includes the processor's", [], async () => {
     const { json } = await target.call("GET", `${target.queue}/status`);
     expect(json.queue).toMatchObject({ queue_id: "default" });
     expect(json.queue.total).toBeNumber();
@@ -246,7 +250,7 @@ await examine((target, promised, place) => {
     expect((await target.finishedItems(batchId))[0]?.status).toBe("completed");
   });
 
-  promised("a prepended batch runs before those that wait", ["alone"], async () => {
+  promised("a prepended batch runs before pending ones", ["alone"], async () => {
     await target.call("PUT", `${target.queue}/processor/pause`);
     const late = await enqueueSeeds([1]);
     const batchId = newBatchId();
@@ -267,7 +271,7 @@ await examine((target, promised, place) => {
   });
 
   promised(
-    "a value that breaks its field's rule blocks the queue until its batch is canceled",
+    "a value that violates its field's rule blocks the queue until its batch is canceled",
     ["alone"],
     async () => {
       const batchId = newBatchId();
@@ -287,36 +291,32 @@ await examine((target, promised, place) => {
     },
   );
 
-  promised(
-    "a full queue takes what fits, and answers 200 all the same",
-    ["small_queue"],
-    async () => {
-      await target.call("PUT", `${target.queue}/processor/pause`);
-      try {
-        const many = Array.from({ length: place.queueSize + 5 }, (_, index) => index);
-        const first = await enqueueSeeds(many);
-        expect(first.status).toBe(200);
-        expect(first.json).toMatchObject({ requested: many.length, enqueued: place.queueSize });
-        expect(first.json.item_ids).toHaveLength(place.queueSize);
-        const second = await enqueueSeeds([1, 2]);
-        expect(second.status).toBe(200);
-        expect(second.json).toMatchObject({ requested: 2, enqueued: 0, item_ids: [] });
-        await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
-          batch_ids: [first.batchId],
-        });
-        const items = (
-          await target.call("GET", `${target.queue}/list_all?destination=${first.batchId}`)
-        ).json as Item[];
-        // What fits is the beginning of the list.
-        expect(items.map(seedOf)).toEqual(many.slice(0, place.queueSize));
-      } finally {
-        await target.call("PUT", `${target.queue}/processor/resume`);
-      }
-    },
-  );
+  promised("a full queue accepts what fits, and still answers 200", ["small_queue"], async () => {
+    await target.call("PUT", `${target.queue}/processor/pause`);
+    try {
+      const many = Array.from({ length: server.queueSize + 5 }, (_, index) => index);
+      const first = await enqueueSeeds(many);
+      expect(first.status).toBe(200);
+      expect(first.json).toMatchObject({ requested: many.length, enqueued: server.queueSize });
+      expect(first.json.item_ids).toHaveLength(server.queueSize);
+      const second = await enqueueSeeds([1, 2]);
+      expect(second.status).toBe(200);
+      expect(second.json).toMatchObject({ requested: 2, enqueued: 0, item_ids: [] });
+      await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
+        batch_ids: [first.batchId],
+      });
+      const items = (
+        await target.call("GET", `${target.queue}/list_all?destination=${first.batchId}`)
+      ).json as Item[];
+      // The first items of the list fit.
+      expect(items.map(seedOf)).toEqual(many.slice(0, server.queueSize));
+    } finally {
+      await target.call("PUT", `${target.queue}/processor/resume`);
+    }
+  });
 
   promised(
-    "the running item counts as canceled on 6.14, on 6.13 only those that wait",
+    "a cancel counts the running item on 6.14, only pending items on 6.13",
     ["sd-1/main"],
     async () => {
       const model = await target.findModel("sd-1", "main");
@@ -335,26 +335,30 @@ await examine((target, promised, place) => {
       const { json } = await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, {
         batch_ids: [batchId],
       });
-      expect(json).toEqual({ canceled: place.api === "6.13" ? 2 : 3 });
+      expect(json).toEqual({ canceled: server.api === "6.13" ? 2 : 3 });
       expect(await target.batchStatus(batchId)).toMatchObject({ canceled: 3, total: 3 });
     },
   );
 
-  promised("a destination is deleted with its items alone, and their number said", [], async () => {
-    const one = await enqueueSeeds([1, 2]);
-    const other = await enqueueSeeds([3]);
-    await target.finishedItems(one.batchId);
-    await target.finishedItems(other.batchId);
-    const gone = await target.call("DELETE", `${target.queue}/d/${one.batchId}`);
-    expect([gone.status, gone.json]).toEqual([200, { deleted: 2 }]);
-    expect((await target.batchStatus(one.batchId)).total).toBe(0);
-    expect((await target.batchStatus(other.batchId)).total).toBe(1);
-    const again = await target.call("DELETE", `${target.queue}/d/${one.batchId}`);
-    expect(again.json).toEqual({ deleted: 0 });
-  });
+  promised(
+    "deleting a destination deletes only its items and returns their number",
+    [],
+    async () => {
+      const one = await enqueueSeeds([1, 2]);
+      const other = await enqueueSeeds([3]);
+      await target.finishedItems(one.batchId);
+      await target.finishedItems(other.batchId);
+      const gone = await target.call("DELETE", `${target.queue}/d/${one.batchId}`);
+      expect([gone.status, gone.json]).toEqual([200, { deleted: 2 }]);
+      expect((await target.batchStatus(one.batchId)).total).toBe(0);
+      expect((await target.batchStatus(other.batchId)).total).toBe(1);
+      const again = await target.call("DELETE", `${target.queue}/d/${one.batchId}`);
+      expect(again.json).toEqual({ deleted: 0 });
+    },
+  );
 
-  promised("the counter of items that wait for others is there from 6.14 on", [], async () => {
+  promised("the counter of items that wait for others exists from 6.14 on", [], async () => {
     const counters = await target.batchStatus(newBatchId());
-    expect(counters.waiting).toBe(place.api === "6.13" ? undefined : 0);
+    expect(counters.waiting).toBe(server.api === "6.13" ? undefined : 0);
   });
 });

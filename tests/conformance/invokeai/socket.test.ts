@@ -6,7 +6,7 @@ import { newBatchId, type SeenEvent } from "./target.ts";
 const of = (seen: SeenEvent[], name: string, batchId: string) =>
   seen.filter((event) => event.name === name && event.payload.batch_id === batchId);
 
-/** Events without what a second sending repeats. */
+/** Events without repeated deliveries. */
 function distinct(payloads: Record<string, unknown>[]): Record<string, unknown>[] {
   return payloads.filter(
     ({ status_sequence }, index) =>
@@ -35,8 +35,8 @@ await examine((target, promised) => {
       enqueued: 1,
       requested: 1,
     });
-    const told = distinct(statuses());
-    expect(told.map(({ status, status_sequence }) => [status, status_sequence])).toEqual([
+    const events = distinct(statuses());
+    expect(events.map(({ status, status_sequence }) => [status, status_sequence])).toEqual([
       ["in_progress", 1],
       ["completed", 2],
     ]);
@@ -50,7 +50,7 @@ await examine((target, promised) => {
     expect(completed[0]?.timestamp).toBeNumber();
   });
 
-  promised("denoising reports its share from 0 to 1, with previews", ["sd-1/main"], async () => {
+  promised("denoising reports progress from 0 to 1, with previews", ["sd-1/main"], async () => {
     const { socket, seen } = await target.listen();
     const model = await target.findModel("sd-1", "main");
     const batchId = newBatchId();
@@ -81,7 +81,7 @@ await examine((target, promised) => {
     });
   });
 
-  promised("a failing node is told after its item's status", [], async () => {
+  promised("a node's failure is reported after its item's status", [], async () => {
     const { socket, seen } = await target.listen();
     const batchId = newBatchId();
     const nodes = { out: { id: "out", type: "img_resize", image: { image_name: "gone.png" } } };
@@ -107,7 +107,7 @@ await examine((target, promised) => {
     });
   });
 
-  promised("canceling items that wait makes no event", ["alone"], async () => {
+  promised("canceling pending items emits no event", ["alone"], async () => {
     const { socket, seen } = await target.listen();
     await target.call("PUT", `${target.queue}/processor/pause`);
     const batchId = newBatchId();
@@ -125,20 +125,20 @@ await examine((target, promised) => {
     expect(of(seen, "queue_item_status_changed", batchId)).toEqual([]);
   });
 
-  /** Draws one blank picture and gives the events of it that came until it was over. */
+  /** Generates a blank picture and returns the events of it until its end. */
   async function eventsOfOne(subscribe: boolean): Promise<Record<string, unknown>[]> {
     const { socket, seen } = await target.listen({ subscribe });
     const batchId = newBatchId();
     await target.enqueue({ batch_id: batchId, graph: seededBlankGraph() });
     await target.finishedItems(batchId);
-    // Whatever this connection was to be told of the batch is out before the answer to its own question.
+    // This request's answer comes after all events of the batch on this connection.
     await target.eventsUpToNow(socket);
     socket.close();
     return of(seen, "queue_item_status_changed", batchId).map(({ payload }) => payload);
   }
 
   promised(
-    "who does not subscribe hears nothing, who does hears everything twice",
+    "without a subscription there are no events, with one every event comes twice",
     ["6.13"],
     async () => {
       expect(await eventsOfOne(false)).toEqual([]);
@@ -151,14 +151,14 @@ await examine((target, promised) => {
     },
   );
 
-  promised("each event comes once, also to who does not subscribe", ["6.14"], async () => {
+  promised("each event comes once, also without a subscription", ["6.14"], async () => {
     for (const subscribe of [false, true]) {
       const heard = await eventsOfOne(subscribe);
       expect(heard.map(({ status }) => status)).toEqual(["in_progress", "completed"]);
     }
   });
 
-  promised("long polling is no way in", ["6.14"], async () => {
+  promised("long polling is not accepted", ["6.14"], async () => {
     const { status } = await target.call("GET", "/ws/socket.io/?EIO=4&transport=polling");
     expect(status).toBeGreaterThanOrEqual(400);
   });

@@ -1,6 +1,6 @@
 import { io, type Socket } from "socket.io-client";
 import { blankGraph } from "./graphs.ts";
-import { logIn, type Place } from "./places.ts";
+import { logIn, type TestedServer } from "./servers.ts";
 import { picturesOf, removeTraces } from "./traces.ts";
 
 export type Model = {
@@ -38,15 +38,15 @@ export type Answer = { status: number; headers: Headers; json: any };
 export type Target = Awaited<ReturnType<typeof openTarget>>;
 
 const queue = "/api/v1/queue/default";
-// A real one draws, and loads its models before, at the pace of its machine.
+// A real server generates, and loads models before, at the speed of its machine.
 const deadlineMs = Bun.env.GALLERY_TEST_INVOKEAI_URL === undefined ? 60_000 : 300_000;
 
 export type SeenEvent = { name: string; payload: Record<string, unknown> };
 
-/** Opens a server; what is made through it is remembered, and removed by `close`. */
-export async function openTarget(place: Place) {
-  const { url, close } = await place.open();
-  const token = place.shows.has("accounts") ? await logIn(url, place.account) : undefined;
+/** Opens a server; `close` removes all that was created through it. */
+export async function openTarget(server: TestedServer) {
+  const { url, close } = await server.open();
+  const token = server.capabilities.has("accounts") ? await logIn(url, server.account) : undefined;
   const login: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
   const batchIds = new Set<string>();
@@ -83,14 +83,14 @@ export async function openTarget(place: Place) {
   return {
     url,
     queue,
-    /** The headers that every request carries. */
+    /** The headers of every request. */
     login,
     token,
     call,
     batchStatus,
     until,
 
-    /** The batch names itself as its destination: nothing else finds its items again. */
+    /** The batch id is also the destination: only by it can its items be found again. */
     enqueue(batch: { batch_id: string } & Record<string, unknown>, prepend = false) {
       batchIds.add(batch.batch_id);
       const sent = { runs: 1, destination: batch.batch_id, ...batch };
@@ -105,7 +105,7 @@ export async function openTarget(place: Place) {
       );
       const items = (await call("GET", `${queue}/list_all?destination=${batchId}`)).json as Item[];
       const ours = items.filter((item) => item.batch_id === batchId);
-      // Known by now, also where a test then deletes the items that name them.
+      // Recorded now, because a test may delete the items that name them.
       for (const name of ours.flatMap(picturesOf)) pictures.add(name);
       return ours;
     },
@@ -149,7 +149,7 @@ export async function openTarget(place: Place) {
       return Buffer.from(await response.arrayBuffer());
     },
 
-    /** Connects and gathers every event; `subscribe` is false for who does not ask for the queue's. */
+    /** Connects and collects every event; `subscribe` false leaves out the queue subscription. */
     async listen({ subscribe = true } = {}): Promise<{ socket: Socket; seen: SeenEvent[] }> {
       const socket = io(url, {
         path: "/ws/socket.io",
@@ -170,7 +170,7 @@ export async function openTarget(place: Place) {
       return { socket, seen };
     },
 
-    /** Waits until a socket has heard all that was sent to it before: another batch's end comes after. */
+    /** Waits until a socket has received all earlier events: the end of another batch comes after them. */
     async eventsUpToNow(socket: Socket): Promise<void> {
       const marker = newBatchId();
       const heard = new Promise<void>((resolve) =>
@@ -183,7 +183,7 @@ export async function openTarget(place: Place) {
       await heard;
     },
 
-    /** @throws when something of this target's is still on the server afterwards */
+    /** @throws when anything that this target created is still on the server afterwards */
     async close(): Promise<void> {
       try {
         await removeTraces({ call, batchStatus }, { batchIds, pictures, boardIds });
@@ -194,7 +194,7 @@ export async function openTarget(place: Place) {
   };
 }
 
-/** The image that the node `out` of a finished item made. */
+/** The image of node `out` in a finished item. */
 export function outputImage(item: Item): string {
   const [prepared] = item.session.source_prepared_mapping.out ?? [];
   const name = item.session.results[prepared ?? ""]?.image?.image_name;

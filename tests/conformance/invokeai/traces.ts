@@ -9,8 +9,8 @@ const queue = "/api/v1/queue/default";
 const drainMs = 5_000;
 
 /**
- * Removes these batches and all that they drew, and these pictures and boards: by name, so that nobody else's
- * are touched.
+ * Removes these batches, their pictures, and these pictures and boards: by name, so that other users' data is not
+ * touched.
  * @throws Error when a batch or a picture is still there
  */
 export async function removeTraces(
@@ -44,12 +44,12 @@ export async function removeTraces(
   }
 }
 
-/** The pictures of a batch's items, also of one that is just being stopped. */
+/** The pictures of a batch's items, also of an item that is being stopped. */
 async function drawnBy({ call }: Server, batchId: string): Promise<string[]> {
   const deadline = Date.now() + drainMs;
   for (;;) {
     const { status, json } = await call("GET", `${queue}/list_all?destination=${batchId}`);
-    // Items that cannot be loaded have drawn nothing.
+    // Items that cannot be loaded have no pictures.
     if (status !== 200) return [];
     const items = json as Item[];
     if (!items.some(isStopping) || Date.now() > deadline) {
@@ -59,7 +59,7 @@ async function drawnBy({ call }: Server, batchId: string): Promise<string[]> {
   }
 }
 
-/** The pictures of an item, those of its helping nodes included. */
+/** The pictures of an item, including those of helper nodes. */
 export function picturesOf({ session }: Item): string[] {
   return Object.values(session.results).flatMap(({ image }) => image?.image_name ?? []);
 }

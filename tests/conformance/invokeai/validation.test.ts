@@ -18,7 +18,7 @@ await examine((target, promised) => {
     target.enqueue({ batch_id: newBatchId(), graph: broken });
 
   describe("a graph is refused with 422 for", () => {
-    promised("a node type that nobody knows", [], async () => {
+    promised("an unknown node type", [], async () => {
       expectRefusal(await enqueueGraph(graph({ out: { type: "zzz" } }, [])), /Input tag 'zzz'/);
     });
 
@@ -28,12 +28,12 @@ await examine((target, promised) => {
       expectRefusal(await enqueueGraph(wrong), /Value error/);
     });
 
-    promised("an edge to a node that is not there", [], async () => {
+    promised("an edge to a missing node", [], async () => {
       const wrong = graph({ seed: { type: "integer", value: 1 } }, ["seed.value > noise.seed"]);
       expectRefusal(await enqueueGraph(wrong), /Value error/);
     });
 
-    promised("an edge to a field that is not there", [], async () => {
+    promised("an edge to a missing field", [], async () => {
       const wrong = graph({ seed: { type: "integer", value: 1 }, noise: { type: "noise" } }, [
         "seed.value > noise.sead",
       ]);
@@ -53,7 +53,7 @@ await examine((target, promised) => {
       expectRefusal(await enqueueGraph(wrong), /Value error/);
     });
 
-    promised("a size that is no multiple of eight", [], async () => {
+    promised("a size that is not a multiple of eight", [], async () => {
       const wrong = graph({ noise: { type: "noise", width: 65, height: 64 } }, []);
       expectRefusal(await enqueueGraph(wrong), /multiple of 8/);
     });
@@ -92,7 +92,7 @@ await examine((target, promised) => {
       expectRefusal(await enqueueData(data), /Value error/);
     });
 
-    promised("a node or field that is not there", [], async () => {
+    promised("a missing node or field", [], async () => {
       expectRefusal(await enqueueData([[dataOf("nobody", "value", [1])]]), /nobody/);
       expectRefusal(await enqueueData([[dataOf("seed", "valve", [1])]]), /valve/);
     });

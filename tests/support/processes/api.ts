@@ -1,8 +1,9 @@
 import { serve } from "#api/serve";
 import { loadConfig } from "#config";
 
-// The shipped api, with the waits of the workflows it starts shortened.
+// The shipped api, with shorter waits in the workflows it starts and smaller HTTP limits.
 const api = await serve(loadConfig(process.env), {
   timings: JSON.parse(process.env.TEST_TIMINGS ?? "{}"),
+  limits: JSON.parse(process.env.TEST_LIMITS ?? "{}"),
 });
 process.once("SIGTERM", () => void api.stop().finally(() => process.exit(0)));

@@ -1,4 +1,5 @@
 import { AppError } from "#errors";
+import { type OptionName, optionNamed, options } from "#generation-parameters";
 import type { BaseFacts } from "../bases";
 import type { ModelIdentifier } from "../types";
 import type { GraphRequest } from "./request";
@@ -6,9 +7,9 @@ import type { GraphRequest } from "./request";
 type Accepts = BaseFacts["accepts"];
 
 /**
- * Finds what the server would find too late, or never: it takes parts of another base and fails while
- * running, and drops what it does not know without a word.
- * @throws AppError `invokeai_model_error`, `invokeai_graph_error` with all that is wrong
+ * Finds faults that InvokeAI would report too late or never: it accepts parts of another base and fails while running, and
+ * silently drops unknown values.
+ * @throws AppError `invokeai_model_error`, `invokeai_graph_error`; the message lists all faults
  */
 export function checkRequest(request: GraphRequest, accepts: Accepts): void {
   checkParts(request, accepts);
@@ -33,8 +34,7 @@ function checkParts({ model, vae, encoders, loras }: GraphRequest, { needs }: Ac
 
 function checkValues(request: GraphRequest, accepts: Accepts): void {
   const { width, height, source, loras, model } = request;
-  const { sizeMultiple, minSize, maxSize, maxClipSkip } = accepts;
-  const unknown = `which means nothing to ${model.base}`;
+  const { sizeMultiple, minSize, maxSize } = accepts;
   const rules: [boolean, string][] = [
     [
       isSize(width, accepts) && isSize(height, accepts),
@@ -43,22 +43,23 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
     [isSteps(request.steps), "steps to a whole number from 1 to 500"],
     [
       isCfgScale(request.cfgScale, accepts),
-      accepts.cfgScale ? "cfg_scale to a number from 1 to 200" : `cfg_scale to 1, ${unknown}`,
+      accepts.cfgScale
+        ? "cfg_scale to a number from 1 to 200"
+        : `cfg_scale to 1: other values are not supported by ${model.base}`,
     ],
     [isScheduler(request.scheduler, accepts), "scheduler to one that the model's base knows"],
-    [
-      isClipSkip(request.clipSkip, accepts),
-      maxClipSkip > 0
-        ? `clip_skip to a whole number from 0 to ${maxClipSkip}`
-        : `clip_skip to none, ${unknown}`,
-    ],
-    [
-      isGuidance(request.guidance, accepts),
-      accepts.guidance ? "guidance to a number from 1 to 20" : `guidance to none, ${unknown}`,
-    ],
+    ...options.map(([name, { wire, isWhole, bounds }]): [boolean, string] => {
+      const allowed = bounds(accepts);
+      return [
+        isOption(name, request[name], accepts),
+        allowed === null
+          ? `${wire} to none, as it is not supported by ${model.base}`
+          : `${wire} to a ${isWhole ? "whole " : ""}number from ${allowed.min} to ${allowed.max}`,
+      ];
+    }),
     [
       accepts.negativePrompt || request.negativePrompt === "",
-      `negative_prompt to none, ${unknown}`,
+      `negative_prompt to none, as it is not supported by ${model.base}`,
     ],
     [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
     [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],
@@ -94,12 +95,15 @@ export function isScheduler(value: string | null, accepts: Accepts): value is st
   return value !== null && accepts.schedulers.includes(value);
 }
 
-/** Where the base knows it there must be one, elsewhere none. */
-export function isGuidance(value: number | null, { guidance }: Accepts): boolean {
-  return guidance ? value !== null && value >= 1 && value <= 20 : value === null;
-}
-
-function isClipSkip(value: number | null, { maxClipSkip }: Accepts): boolean {
-  if (value === null) return true;
-  return maxClipSkip > 0 && Number.isInteger(value) && value >= 0 && value <= maxClipSkip;
+/** Whether the value is valid; an option that the base does not support must be absent. */
+export function isOption(
+  name: OptionName,
+  value: number | null | undefined,
+  accepts: Accepts,
+): boolean {
+  const { bounds, isWhole, isNeeded } = optionNamed(name);
+  const allowed = bounds(accepts);
+  if (value == null) return allowed === null || !isNeeded;
+  if (allowed === null) return false;
+  return value >= allowed.min && value <= allowed.max && (!isWhole || Number.isInteger(value));
 }

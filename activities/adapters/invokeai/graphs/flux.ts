@@ -7,8 +7,8 @@ import type { GraphRequest } from "./request";
 import { addSource } from "./source";
 
 /**
- * Text to image and image to image for FLUX dev and schnell, node by node as InvokeAI's own page
- * builds it: four models, one prompt, and noise that the sampler makes itself.
+ * Text to image and image to image for FLUX dev and schnell, node by node as InvokeAI's own UI builds it: four models, one
+ * prompt, and noise that the sampler generates itself.
  * @throws AppError `invokeai_model_error` without text encoders or VAE
  */
 export function buildFluxGraph(request: GraphRequest): Graph {
@@ -40,7 +40,7 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   graph.node("denoise", "flux_denoise", {
     num_steps: steps,
     cfg_scale: 1,
-    ...(guidance === null ? {} : { guidance }),
+    ...(guidance == null ? {} : { guidance }),
     scheduler,
     width,
     height,
@@ -57,7 +57,7 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   addMetadata(graph, request, {
     modePrefix: "flux_",
     more: {
-      ...(guidance === null ? {} : { guidance }),
+      ...(guidance == null ? {} : { guidance }),
       t5_encoder: identify(encoders.t5),
       clip_embed_model: identify(encoders.clip),
     },
@@ -65,7 +65,7 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   return graph.build();
 }
 
-/** InvokeAI's "optimised denoising": FLUX fixes the whole of a picture in its very first steps. */
+/** InvokeAI's "optimized denoising": FLUX determines the composition in its very first steps. */
 function startOf(strength: number): number {
   return 1 - strength ** 0.2;
 }

@@ -2,10 +2,10 @@ import type { ModelIdentifier } from "../types";
 
 /** The node whose image is the result. */
 export const outputNode = "out";
-/** Two integer nodes whose values differ per item; the second feeds nothing and only marks the item. */
+/** Two integer nodes whose values differ per item; the second has no edges and only identifies the item. */
 export const seedNode = "seed";
 export const slotNode = "slot";
-/** The kind of node that tells of the picture, and paints nothing of it. */
+/** The type of the node that describes the image; it does not affect the pixels. */
 export const metadataType = "core_metadata";
 
 export type Literal =
@@ -31,16 +31,16 @@ export type GraphEdge = {
   destination: { node_id: string; field: string };
 };
 
-/** A graph in the making. */
+/** A graph under construction. */
 export type GraphBuilder = ReturnType<typeof createGraph>;
 
 /** InvokeAI's wire format of a graph. */
 export type Graph = { id: string; nodes: Record<string, GraphNode>; edges: GraphEdge[] };
 
 /**
- * Collects nodes and edges, from the seed and the slot on, whose values a batch's data replace.
- * `connect("model.unet", "denoise.unet")` is one edge. Nodes are intermediate unless `output` adds
- * them: others would show up in InvokeAI's gallery.
+ * Collects nodes and edges. Starts with the nodes for seed and slot, whose values a batch's data replace.
+ * `connect("model.unet", "denoise.unet")` adds an edge. All nodes but the one of `output` are intermediate: otherwise their
+ * images would appear in InvokeAI's gallery.
  */
 export function createGraph(id: string) {
   const nodes: Graph["nodes"] = {};
@@ -53,7 +53,7 @@ export function createGraph(id: string) {
   return {
     node,
     output(type: string, literals: Record<string, Literal> = {}) {
-      // Without the server's cache: the same graph and seed would otherwise name the old file.
+      // No node cache: for the same graph and seed it would return the name of the old file.
       const flags = { is_intermediate: false, use_cache: false };
       nodes[outputNode] = { id: outputNode, type, ...flags, ...literals };
     },
@@ -64,7 +64,7 @@ export function createGraph(id: string) {
   };
 }
 
-/** The five fields of a model identifier, whatever else the caller's record holds. */
+/** Only the five fields of a model identifier, from a record that may have more. */
 export function identify({ key, hash, name, base, type }: ModelIdentifier): ModelIdentifier {
   return { key, hash, name, base, type };
 }

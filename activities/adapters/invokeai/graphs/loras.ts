@@ -2,8 +2,8 @@ import { type GraphBuilder, identify } from "./graph";
 import type { WeighedLora } from "./request";
 
 /**
- * Puts LoRAs behind the parts of a model, each named by where it comes out (`unet: "model.unet"`);
- * answers where each comes out now.
+ * Applies LoRAs to the parts of a model. `parts` maps each part to its output (`unet: "model.unet"`); returns the outputs
+ * with the LoRAs applied.
  */
 export function addLoras<Part extends string>(
   graph: GraphBuilder,
@@ -19,10 +19,10 @@ export function addLoras<Part extends string>(
   }
   graph.node("ll", chain.loader);
   graph.connect("lc.collection", "ll.loras");
-  const behind = { ...chain.parts };
+  const outputs = { ...chain.parts };
   for (const part of Object.keys(chain.parts) as Part[]) {
     graph.connect(chain.parts[part], `ll.${part}`);
-    behind[part] = `ll.${part}`;
+    outputs[part] = `ll.${part}`;
   }
-  return behind;
+  return outputs;
 }

@@ -9,8 +9,8 @@ import {
 import type { GraphRequest } from "./request";
 
 /**
- * What InvokeAI's own page recalls, under the names that it looks for; `more` is what only this base
- * has. What differs per item, and the prompts, arrive by edge.
+ * The metadata that InvokeAI's own UI can recall, under its names; `more` holds fields of this base only. Prompts, and
+ * values that differ per item, arrive by edge.
  */
 export function addMetadata(
   graph: GraphBuilder,

@@ -3,7 +3,7 @@ import { addLoras } from "./loras";
 import type { GraphRequest } from "./request";
 import { addUnetGeneration } from "./unet";
 
-/** SD-1 and SD-2: one text encoder, of which layers may be skipped before LoRAs change it. */
+/** SD-1 and SD-2: one text encoder, whose layers may be skipped before LoRAs are applied. */
 export function addOneEncoderModel(graph: GraphBuilder, request: GraphRequest): void {
   const clipSkip = request.clipSkip ?? 0;
   graph.node("model", "main_model_loader", { model: identify(request.model) });

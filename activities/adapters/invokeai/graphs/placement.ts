@@ -1,22 +1,22 @@
 import { type Graph, metadataType, outputNode } from "./graph";
 
-/** The key in a picture's metadata under which it tells of which batch it is. */
+/** The metadata key that identifies an image's batch. */
 export const markKey = "gallery_batch";
 
-/** What a batch's pictures carry: nothing of the batch's id can be read from it. */
+/** The value under `markKey`: a hash, so that it does not reveal the batch's id. */
 export function markOf(batchId: string): string {
   return new Bun.CryptoHasher("sha256").update(batchId).digest("hex").slice(0, 32);
 }
 
 /**
- * The graph with what makes its pictures known again when the queue has forgotten their batch, and
- * with the board they go to; null: none.
+ * Adds the mark that identifies the batch's images even after the queue has forgotten the batch, and the board they go to
+ * (null: none).
  */
 export function placePictures(
   graph: Graph,
-  place: { batchId: string; boardId: string | null },
+  target: { batchId: string; boardId: string | null },
 ): Graph {
-  const { batchId, boardId } = place;
+  const { batchId, boardId } = target;
   const nodes = Object.entries(graph.nodes).map(([id, node]) => {
     if (node.type === metadataType) return [id, { ...node, [markKey]: markOf(batchId) }];
     if (id === outputNode && boardId) return [id, { ...node, board: { board_id: boardId } }];

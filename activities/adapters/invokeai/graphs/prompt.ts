@@ -1,8 +1,8 @@
 import type { GraphBuilder } from "./graph";
 
 /**
- * A prompt, word for word, and its encoder: `inputs` are the encoder's other inputs by where they
- * come from, `texts` its inputs for the prompt.
+ * A prompt, verbatim, and its encoder: `inputs` maps the encoder's other inputs to their sources, `texts` are its inputs
+ * for the prompt.
  */
 export function addPrompt(
   graph: GraphBuilder,

@@ -4,8 +4,8 @@ import type { ModelIdentifier } from "../types";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**
- * The kinds of node that the builders here use. A recorded graph may come out of any file, and nodes of other kinds, of
- * extensions too, may do anything: one with such a node is not run.
+ * The node types that the builders here use. A recorded graph may come from any file, and nodes of other types, including
+ * those of extensions, may do anything: a graph with such a node is not run.
  */
 const knownTypes: ReadonlySet<string> = new Set([
   "clip_skip",
@@ -57,19 +57,28 @@ const IntegerNode = Type.Object({
   value: Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 }),
 });
 
+/** Encodes with unseeded noise; FLUX's encoder has a seed. */
+const noisyEncoder = "i2l";
+const DenoiseNode = Type.Object({
+  type: Type.Literal("denoise_latents"),
+  denoising_start: Type.Number({ minimum: 0, maximum: 1 }),
+});
+
 type Fields = Record<string, unknown>;
 
-/** A graph that InvokeAI wrote into a picture, found to be one of ours; without what paints nothing. */
+/** A graph recorded in a picture, validated as one of ours; without its metadata node. */
 export type RecordedGraph = {
   graph: { id: string; nodes: Record<string, Fields>; edges: Static<typeof Recorded>["edges"] };
   seed: number;
-  /** Every model that it names, each once. */
+  /** All models in the graph, without duplicates. */
   models: ModelIdentifier[];
-  /** The pictures it starts from, as they were called on the server. */
+  /** The source images, by their names on the server. */
   imageNames: string[];
+  /** The strength, 0 to 1, of image to image whose source is encoded with unseeded noise. */
+  noisyStrength: number | undefined;
 };
 
-/** Reads what a picture carries, which anybody may have written; undefined when it is not a graph as they are built here. */
+/** Parses the graph in a picture, which is untrusted; undefined when it is not a graph as they are built here. */
 export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
   if (!Value.Check(Recorded, value)) return undefined;
   const entries = Object.entries(value.nodes);
@@ -79,8 +88,8 @@ export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
   if (!Value.Check(IntegerNode, seed) || !Value.Check(IntegerNode, value.nodes[slotNode])) {
     return undefined;
   }
-  const painting = entries.filter(([, node]) => node.type !== metadataType);
-  const nodes: Record<string, Fields> = Object.fromEntries(painting);
+  const withoutMetadata = entries.filter(([, node]) => node.type !== metadataType);
+  const nodes: Record<string, Fields> = Object.fromEntries(withoutMetadata);
   const edges = value.edges.filter(
     ({ source, destination }) => nodes[source.node_id] && nodes[destination.node_id],
   );
@@ -95,14 +104,15 @@ export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
     seed: seed.value,
     models: [...models.values()],
     imageNames: [...imageNames],
+    noisyStrength: noisyStrengthOf(withoutMetadata.map(([, node]) => node)),
   };
 }
 
 /**
- * The graph to run again: nothing from the server's node cache, whose latents would prove nothing, on no board, and
- * nothing that stays in its gallery.
- * @param models by the key that the graph names; the same weights as the server has them now
- * @param images by the name that the graph names
+ * The graph to run again: without the server's node cache, whose latents would prove nothing, on no board, and with all
+ * nodes intermediate, so that nothing stays in InvokeAI's gallery.
+ * @param models by the recorded key: models with the same weights, as the server has them now
+ * @param images current image names by the recorded name
  */
 export function replayGraph(
   { graph }: RecordedGraph,
@@ -123,13 +133,19 @@ export function replayGraph(
   return { ...graph, nodes: Object.fromEntries(nodes) as Record<string, Fields> };
 }
 
+function noisyStrengthOf(nodes: Static<typeof Node>[]): number | undefined {
+  if (!nodes.some(({ type }) => type === noisyEncoder)) return undefined;
+  const denoise = nodes.find((node) => Value.Check(DenoiseNode, node));
+  return denoise && 1 - denoise.denoising_start;
+}
+
 function* partsOf(value: unknown): Generator<object> {
   if (typeof value !== "object" || value === null) return;
   yield value;
   for (const inner of Object.values(value)) yield* partsOf(inner);
 }
 
-/** A copy in which every part that `replace` has something for is that; parts within it are left alone. */
+/** A copy with each part replaced for which `replace` returns a value; replaced parts are not searched further. */
 function mapParts(value: unknown, replace: (part: unknown) => unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const replaced = replace(value);

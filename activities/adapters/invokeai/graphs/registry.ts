@@ -1,14 +1,7 @@
 import { AppError } from "#errors";
 import { type BaseFacts, factsOf } from "../bases";
 import type { InvokeAiModel, MainModel } from "../types";
-import {
-  checkRequest,
-  isCfgScale,
-  isGuidance,
-  isScheduler,
-  isSize,
-  isSteps,
-} from "./check-request";
+import { checkRequest, isCfgScale, isOption, isScheduler, isSize, isSteps } from "./check-request";
 import { buildFluxGraph } from "./flux";
 import type { Graph } from "./graph";
 import type { GraphRequest } from "./request";
@@ -16,7 +9,7 @@ import { buildSd1Graph } from "./sd1";
 import { buildSd2Graph } from "./sd2";
 import { buildSdxlGraph } from "./sdxl";
 
-// A map: the base is a word of the server's, and a plain object knows words of its own.
+// A Map: the base is a string of the server, and a plain object has inherited keys.
 const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map([
   ["sd-1", buildSd1Graph],
   ["sd-2", buildSd2Graph],
@@ -26,16 +19,16 @@ const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map(
 
 export const supportedBases: readonly string[] = [...builders.keys()];
 
-/** Variants whose graphs are those of their base; others, such as for inpainting, need more than a prompt. */
+/** Variants that use their base's graph; others, for example for inpainting, need more than a prompt. */
 const plainVariants: readonly (string | null)[] = [null, "normal", "dev", "schnell"];
 
-/** Whether pictures can be made with this model. */
+/** Whether images can be generated with this model. */
 export function isSupported(model: MainModel): boolean {
   const isPlain = model.type === "main" && plainVariants.includes(model.variant);
   return isPlain && supportedBases.includes(model.base) && (model.base !== "flux" || isFlux(model));
 }
 
-/** InvokeAI's loader takes FLUX as one file only, and a model that edits pictures wants them as references. */
+/** InvokeAI's loader accepts FLUX only as a single file, and Kontext models, which edit images, need reference images. */
 function isFlux({ format, name }: MainModel): boolean {
   return format !== "diffusers" && !/kontext/i.test(name);
 }
@@ -43,8 +36,8 @@ function isFlux({ format, name }: MainModel): boolean {
 type Defaults = BaseFacts["defaults"];
 
 /**
- * What to take for a model when a request says nothing: its owner's settings where the base can
- * take them (named in `own`), else the base's. undefined for a model that is not supported.
+ * The defaults of a model: its settings in InvokeAI where the base accepts them, else the base's. `own` names those that
+ * override the gallery's settings. undefined for an unsupported model.
  */
 export function defaultsOf(
   model: InvokeAiModel,
@@ -58,16 +51,16 @@ export function defaultsOf(
     ...(isSteps(steps) && { steps }),
     ...(isCfgScale(cfgScale, accepts) && { cfgScale }),
     ...(isScheduler(scheduler, accepts) && { scheduler }),
-    ...(guidance !== null && isGuidance(guidance, accepts) && { guidance }),
+    ...(guidance !== null && isOption("guidance", guidance, accepts) && { guidance }),
   };
   const own = new Set([...(facts.own ?? []), ...(Object.keys(set) as (keyof Defaults)[])]);
   return { ...defaults, ...set, own: [...own], ...(vaeKey !== null && { vaeKey }) };
 }
 
 /**
- * The graph of one batch: seed and slot are left to its data.
- * @throws AppError `invokeai_model_error` for models that no graph fits, `invokeai_graph_error` for
- * values that the server would refuse, or worse take and fail on, or that mean nothing to the base
+ * The graph of one batch; seed and slot are set by the batch's data.
+ * @throws AppError `invokeai_model_error` for models without a graph, `invokeai_graph_error` for values that the server
+ * would refuse, that it would accept and fail on, or that the base does not support
  */
 export function buildGraph(request: GraphRequest): Graph {
   const { model } = request;
@@ -77,7 +70,7 @@ export function buildGraph(request: GraphRequest): Graph {
     throw new AppError({
       kind: "invalid",
       code: "invokeai_model_error",
-      message: `Choose a plain main model of one of these bases: ${supportedBases.join(", ")}; "${model.name}" is none.`,
+      message: `Choose a plain main model of one of these bases: ${supportedBases.join(", ")}; "${model.name}" is not one.`,
     });
   }
   checkRequest(request, facts.accepts);

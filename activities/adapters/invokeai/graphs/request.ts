@@ -1,22 +1,19 @@
+import type { OptionName } from "#generation-parameters";
 import type { MainModel, ModelIdentifier } from "../types";
 
-/** Everything one graph is built from; complete, with models as the server knows them now. */
-export type GraphRequest = {
+/** The complete input of a graph, with models as the server has them now. */
+export type GraphRequest = RequestedOptions & {
   prompt: string;
   /** "": none. */
   negativePrompt: string;
   width: number;
   height: number;
   steps: number;
-  /** 1 for bases that have no such choice. */
+  /** 1 for bases without it. */
   cfgScale: number;
   scheduler: string;
-  /** Layers of the text encoder to skip; null: nothing is said of it. */
-  clipSkip: number | null;
-  /** FLUX dev only, else null. */
-  guidance: number | null;
   model: MainModel;
-  /** null: the model's own; FLUX has none. */
+  /** null: the one included in the model; FLUX models include none. */
   vae: ModelIdentifier | null;
   /** FLUX only, else null. */
   encoders: TextEncoders | null;
@@ -25,15 +22,18 @@ export type GraphRequest = {
   source: GraphSource | null;
 };
 
+/** null or absent: not specified. */
+type RequestedOptions = { [Name in OptionName]?: number | null };
+
 type TextEncoders = { t5: ModelIdentifier; clip: ModelIdentifier };
 
 export type WeighedLora = { model: ModelIdentifier; weight: number };
 
-/** An uploaded picture of the wanted aspect ratio; another size is stretched to the exact one. */
+/** An uploaded image with the requested aspect ratio; if its size differs, it is stretched to the exact one. */
 type GraphSource = {
   imageName: string;
   width: number;
   height: number;
-  /** 0: the source as it is; 1: hardly anything of it. */
+  /** 0: the unchanged source; 1: almost nothing of it. */
   strength: number;
 };

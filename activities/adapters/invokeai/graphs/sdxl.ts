@@ -4,9 +4,8 @@ import type { GraphRequest } from "./request";
 import { addUnetGeneration } from "./unet";
 
 /**
- * Text to image and image to image for SDXL, node by node as InvokeAI's own page builds it: both
- * encoders read the same prompt, and the size and crop that the model was told in training stay at
- * 1024 and none, whatever the picture's own.
+ * Text to image and image to image for SDXL, node by node as InvokeAI's own UI builds it: both encoders get the same prompt,
+ * and SDXL's size and crop conditioning stay at their defaults (1024, no crop), whatever the image's size.
  */
 export function buildSdxlGraph(request: GraphRequest): Graph {
   const graph = createGraph(request.source ? "sdxl-image-to-image" : "sdxl-text-to-image");

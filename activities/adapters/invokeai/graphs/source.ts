@@ -2,8 +2,7 @@ import type { GraphBuilder, Literal } from "./graph";
 import type { GraphRequest } from "./request";
 
 /**
- * Latents of the source at the exact size, where there is one: noise and latents of different sizes
- * fail while running.
+ * Adds the source, if there is one, as latents of the exact size: with noise of another size, denoising would fail.
  */
 export function addSource(
   graph: GraphBuilder,

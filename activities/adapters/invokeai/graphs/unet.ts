@@ -4,7 +4,7 @@ import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
 import { addSource } from "./source";
 
-/** The node that reads a prompt, its inputs by where they come from, and those for the text. */
+/** The prompt encoder: its node type, the sources of its inputs, and its inputs for the text. */
 type Encoder = {
   type: "compel" | "sdxl_compel_prompt";
   inputs: Record<string, string>;
@@ -12,8 +12,8 @@ type Encoder = {
 };
 
 /**
- * All that SD-1, SD-2 and SDXL share behind their loaders: both prompts, noise, denoising, the
- * source, another VAE, the picture and its metadata.
+ * The nodes that SD-1, SD-2 and SDXL share after their model loaders: both prompts, noise, denoising, source, a separate
+ * VAE, output and metadata.
  */
 export function addUnetGeneration(
   graph: GraphBuilder,
@@ -50,7 +50,7 @@ export function addUnetGeneration(
 
 function addDenoise(graph: GraphBuilder, request: GraphRequest, unet: string): void {
   const { width, height, steps, cfgScale, scheduler, source } = request;
-  // Noise of the CPU is the same on every device.
+  // CPU noise is the same on every device.
   graph.node("noise", "noise", { width, height, use_cpu: true });
   graph.connect(`${seedNode}.value`, "noise.seed");
   graph.node("denoise", "denoise_latents", {

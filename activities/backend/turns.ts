@@ -1,0 +1,133 @@
+import { Context, log } from "@temporalio/activity";
+import { getPlaceInForce } from "#db/queries/backends/in-force";
+import {
+  askForTurn,
+  type AskedTurn,
+  countWaitingTurns,
+  dropEndedTurns,
+  releaseTurn,
+  markNotified,
+  openTurns,
+  renewGrant,
+} from "#db/queries/line/turns";
+import type { Turn } from "#db/schema/turns";
+import { notFound } from "#errors";
+import { generationStepId } from "#workflows/generation-step/contract";
+import { checkLine, invokeaiBackendId } from "#workflows/invokeai-backend/contract";
+import type { LineView } from "#workflows/invokeai-backend/policy";
+import { photoReproductionId } from "#workflows/photo-reproduction/contract";
+import { timingsOf } from "#workflows/timings";
+import { reasonOf, turnGranted, type TurnOwner, type TurnReply } from "#workflows/turn/contract";
+import { refreshBackend } from "./backend-probe";
+import type { ActivityDeps } from "../deps";
+import { withHeartbeat } from "../heartbeat";
+import { readRunState } from "../open-runs";
+import { signalRun } from "../signal-run";
+
+const entityOf = ({ stepId, photoId }: Turn): TurnOwner =>
+  stepId === null ? { photoId: photoId! } : { stepId };
+
+function runOf(turn: Turn): string {
+  const owner = entityOf(turn);
+  return "stepId" in owner ? generationStepId(owner.stepId) : photoReproductionId(owner.photoId);
+}
+
+/** The line for InvokeAI: any of these activities may grant the next turn. Each may run twice. */
+export function createTurnActivities(deps: ActivityDeps) {
+  const { db } = deps.database;
+  const { backendRetryMs, lineCheckMs } = timingsOf({ timings: deps.timings });
+  // Long enough for reconcile, which restarts missing runs every minute.
+  const lostAfterMs = 4 * lineCheckMs;
+
+  async function ask(owner: TurnOwner): Promise<AskedTurn> {
+    const now = deps.now();
+    const checkedSince = new Date(now.getTime() - backendRetryMs);
+    const asked = await askForTurn(db, { owner, checkedSince, now });
+    if (!asked) throw notFound("stepId" in owner ? "step" : "photo");
+    if (asked.unnotified) await notify(asked.unnotified);
+    return asked;
+  }
+
+  /** Signals the run that holds the turn. If that fails, `invokeai-backend` signals it again. */
+  async function notify(holder: Turn): Promise<void> {
+    const { number, backend } = holder;
+    if (backend === null) return;
+    const grant = { ticket: number, backend };
+    const isDelivered = await signalRun(deps, runOf(holder), (run) =>
+      run.signal(turnGranted, grant),
+    );
+    if (isDelivered) await markNotified(db, { number, notifiedAt: deps.now() });
+  }
+
+  async function release(owner: TurnOwner): Promise<void> {
+    const next = await releaseTurn(db, { owner, now: deps.now() });
+    if (next) await notify(next);
+  }
+
+  /** One check serves all waiters. */
+  async function refreshIfOutdated(): Promise<void> {
+    const { ref, checkedAt } = await getPlaceInForce(db);
+    if (deps.now().getTime() - (checkedAt?.getTime() ?? 0) < backendRetryMs) return;
+    await Promise.race([refreshBackend(deps, ref), Context.current().cancelled]);
+  }
+
+  /** A holder whose run is gone is notified again once its run was restarted. It loses the turn if that takes too long. */
+  async function checkHolder(holder: Turn): Promise<void> {
+    const sinceMs = deps.now().getTime() - holder.grantedAt!.getTime();
+    if (holder.notifiedAt === null) {
+      await notify(holder);
+      if (sinceMs < lostAfterMs || (await readState(holder)) !== "closed") return;
+      log.warn("turn released: its run is gone", { workflowId: runOf(holder) });
+      return release(entityOf(holder));
+    }
+    if (sinceMs < lineCheckMs || (await readState(holder)) !== "closed") return;
+    await renewGrant(db, { holder, now: deps.now() });
+  }
+
+  const readState = (holder: Turn) =>
+    readRunState(deps.temporal, runOf(holder)).catch(() => undefined);
+
+  return {
+    /** Statements on rows and a signal to the run that was granted the turn; no call to InvokeAI. */
+    async askForTurn(owner: TurnOwner): Promise<TurnReply> {
+      const asked = await ask(owner);
+      return answer(asked, { isUnchecked: asked.position === 1 && !asked.isHeld });
+    },
+
+    /** The same for the first in the line when the turn is free but the last check of InvokeAI is too old. */
+    checkAndAskForTurn: (owner: TurnOwner): Promise<TurnReply> =>
+      withHeartbeat(async () => {
+        await refreshIfOutdated();
+        const asked = await ask(owner);
+        // Not granted: `invokeai-backend` now checks at the shorter interval.
+        if (asked.position !== null && !asked.isHeld) {
+          await signalRun(deps, invokeaiBackendId, (run) => run.signal(checkLine));
+        }
+        return answer(asked, { isUnchecked: false });
+      }),
+
+    giveTurnBack: release,
+
+    /** Repairs what other runs could not, and grants a free turn. `ready`: `backend` answers and its models were read. */
+    tendLine: (checked: { backend: string; ready: boolean }): Promise<LineView> =>
+      withHeartbeat(async () => {
+        await dropEndedTurns(db, deps.now());
+        const holders = await openTurns(db, { ...checked, now: deps.now() });
+        for (const holder of holders) await checkHolder(holder);
+        const [first] = holders;
+        return {
+          holder: first ? runOf(first) : null,
+          waiting: await countWaitingTurns(db),
+        };
+      }),
+  };
+}
+
+function answer(
+  { turn, state, position, isHeld }: AskedTurn,
+  { isUnchecked }: { isUnchecked: boolean },
+): TurnReply {
+  const { waitReason, apiVersion } = state;
+  const reason = reasonOf({ waitReason, isHeld, apiVersion });
+  return { ticket: turn.number, backend: turn.backend, position, reason, isUnchecked };
+}

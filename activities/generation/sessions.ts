@@ -1,0 +1,58 @@
+import { finishSession } from "#db/queries/generation/session-end";
+import { closeQuietSession } from "#db/queries/generation/sessions";
+import { closeCancelledWaitingSteps, endStep, findNextStep } from "#db/queries/steps/steps";
+import type { ActivityDeps } from "../deps";
+
+const summaryLength = 60;
+
+type NextStep = (
+  | { state: "run"; stepId: string; summary: string }
+  | { state: "idle" }
+  | { state: "closed" }
+) & { title?: string };
+
+/** The beginning of a prompt or title; never ends in half a surrogate pair. */
+function summaryOf(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.slice(0, summaryLength).replace(/[\uD800-\uDBFF]$/, "");
+}
+
+/** The row activities of a session's run. */
+export function createSessionActivities({ database: { db }, now }: ActivityDeps) {
+  return {
+    /** The next step, decided from rows alone. */
+    async nextStep({ sessionId }: { sessionId: string }): Promise<NextStep> {
+      await closeCancelledWaitingSteps(db, { sessionId, now: now() });
+      const { session, step } = await findNextStep(db, sessionId);
+      const title = session?.title ? { title: summaryOf(session.title) } : {};
+      if (step) {
+        return { state: "run", stepId: step.id, summary: summaryOf(step.prompt), ...title };
+      }
+      return { state: session?.status === "active" ? "idle" : "closed", ...title };
+    },
+
+    async closeCancelledSteps({ sessionId }: { sessionId: string }): Promise<void> {
+      await closeCancelledWaitingSteps(db, { sessionId, now: now() });
+    },
+
+    /** Closes an idle session, unless a step was added meanwhile. */
+    async closeIdleSession({ sessionId }: { sessionId: string }): Promise<void> {
+      await closeQuietSession(db, { sessionId, now: now() });
+    },
+
+    /** Completes the closing of a session whose steps have all ended. */
+    async finishSession({ sessionId }: { sessionId: string }): Promise<void> {
+      await db.transaction((tx) => finishSession(tx, { sessionId, now: now() }));
+    },
+
+    /** For a step whose run was terminated by hand, without updating its row. */
+    async failBrokenStep({ stepId }: { stepId: string }): Promise<void> {
+      const error = {
+        code: "server_error",
+        message: "The step's run was ended from outside.",
+        suggestion: "Retry the step.",
+      };
+      await endStep(db, { stepId, ending: { status: "failed", error }, now: now() });
+    },
+  };
+}

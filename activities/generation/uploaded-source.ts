@@ -1,0 +1,56 @@
+import { ProviderError } from "#errors";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { findUploadedSource, noteUploadedSource } from "#db/queries/steps/uploaded-sources";
+import { originalKey } from "#media/storage/keys";
+import { prepareSource } from "#media/pictures/source";
+import type { InvokeAiClient } from "../adapters/invokeai/client";
+import type { ActivityDeps } from "../deps";
+
+type Deps = Pick<ActivityDeps, "database" | "storage" | "decodeLimits" | "invokeai" | "now">;
+
+/**
+ * The backend's name of a photo that was cropped to a size; uploads it if the backend does not have it. undefined when the
+ * photo no longer exists in the gallery.
+ */
+export async function ensureUploadedSource(
+  deps: Deps,
+  source: { photoId: string; size: { width: number; height: number }; backend: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { db } = deps.database;
+  const photo = await findPhotoById(db, source.photoId);
+  if (!photo?.mimeType) return undefined;
+  const key = originalKey({ kind: photo.kind, id: photo.id, mimeType: photo.mimeType });
+  const png = await deps.storage.withLocalFile(key, (path) =>
+    prepareSource(path, source.size, deps.decodeLimits),
+  );
+  if (!png) return undefined;
+  const bytes = new Uint8Array(png);
+  const { backend } = source;
+  const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const invokeai = await deps.invokeai(backend);
+  const known = await findUploadedSource(db, { backend, contentHash });
+  if (known !== undefined && (await hasImage(invokeai, known, signal))) return known;
+  // No name of the owner's: InvokeAI may run on another person's machine.
+  const imageName = await invokeai.uploadImage(
+    { bytes: new Blob([bytes]), filename: "source.png", mimeType: "image/png" },
+    signal,
+  );
+  await noteUploadedSource(db, { backend, contentHash, imageName, now: deps.now() });
+  return imageName;
+}
+
+/** False when it was deleted there, or belongs to another account: either way it has to be uploaded. */
+export async function hasImage(
+  invokeai: InvokeAiClient,
+  imageName: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await invokeai.getImage(imageName, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof ProviderError && !error.retryable) return false;
+    throw error;
+  }
+}

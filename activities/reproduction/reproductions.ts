@@ -1,0 +1,363 @@
+import { AppError, ProviderError } from "#errors";
+import { findBackend } from "#db/queries/backends/backends";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import {
+  closeReproductionBatch,
+  findLiveReproduction,
+  findReproduction,
+  forgetReproducedImage,
+  judgeReproduction,
+  noteReproducedImage,
+  openReproductionBatch,
+} from "#db/queries/reproductions/reproductions";
+import {
+  claimPost,
+  markAccepted,
+  noteSourceImage,
+  releasePost,
+} from "#db/queries/steps/sending-ledgers";
+import type { Photo, Reproduction, ReproductionReason } from "#db/schema/photos";
+import type { ReproductionRow } from "#db/schema/reproductions";
+import { comparePictures } from "#media/pictures/compare-pictures";
+import { originalOf, withOriginal } from "#library/original";
+import { readRecordedGraph } from "#media/metadata/recorded-graph";
+import type { Impossible, ReproducedBatch } from "#workflows/photo-reproduction/contract";
+import { broken } from "../adapters/http-failures";
+import type { FailureReason } from "../adapters/invokeai/errors";
+import { parseRecordedGraph, replayGraph } from "../adapters/invokeai/graphs/index";
+import type { BatchItem } from "../adapters/invokeai/types";
+import { refreshBackend } from "../backend/backend-probe";
+import { hasEnded, isGone } from "../backend/places";
+import type { ActivityDeps } from "../deps";
+import { pause, withHeartbeat } from "../heartbeat";
+import { receiveImage } from "../retrieval/receive-image";
+import { ensureReproductionSource } from "./reproduced-source";
+import { resolveRecordedModels } from "./reproduced-models";
+import { type SendingLedger, sendOnce } from "../generation/send-once";
+import { type NoisySource, verdictOn } from "./verdict";
+
+type ByBatch = { batchId: string };
+type ById = { reproductionId: string };
+/** `gone`: the place of the turn has ended, so another turn is needed. */
+type Prepared =
+  | { state: "ready"; batchId: string }
+  | { state: "impossible"; reason: Impossible }
+  | { state: "gone" };
+
+const pollEveryMs = 1_000;
+/** This many polls in a row must find nothing before the batch counts as gone. */
+const missesUntilGone = 3;
+
+/** Runs recorded graphs again and compares the pictures; described in docs/workflows/photo-reproduction.md. */
+export function createReproductionActivities(deps: ActivityDeps) {
+  const { db } = deps.database;
+
+  async function withOriginalOf<T>(photo: Photo | undefined, use: (path: string) => Promise<T>) {
+    const original = photo && originalOf(photo);
+    return original && withOriginal(deps.storage, original, use);
+  }
+
+  /** The graph to run, read from the picture itself. */
+  async function readRecord(photoId: string) {
+    const photo = await findPhotoById(db, photoId);
+    const record = await withOriginalOf(photo, readRecordedGraph);
+    if (!photo || !record?.graph) return "no_recorded_graph";
+    const recorded = parseRecordedGraph(record.graph);
+    // Our graphs have at most one source image.
+    if (!recorded || recorded.imageNames.length > 1) return "graph_unknown";
+    return { photo, recorded };
+  }
+
+  async function prepare(
+    { reproductionId, backend }: ById & { backend: string },
+    signal: AbortSignal,
+  ): Promise<Prepared> {
+    if (await hasEnded(deps, backend)) {
+      // So that no other turn is granted there.
+      await refreshBackend(deps, backend);
+      return { state: "gone" };
+    }
+    const before = await findReproduction(db, reproductionId);
+    await closeIfGone(before);
+    const record = before ? await readRecord(before.photoId) : "no_recorded_graph";
+    if (typeof record === "string") return { state: "impossible", reason: record };
+    const models = await resolveRecordedModels(db, record.recorded.models, backend);
+    if (typeof models === "string") return { state: "impossible", reason: models };
+    await openReproductionBatch(db, { id: reproductionId, backend });
+    const row = await findReproduction(db, reproductionId);
+    if (!row?.batchId || row.backend === null) throw new Error("a batch that was just opened");
+    const { batchId } = row;
+    const [known] = record.recorded.imageNames;
+    if (known !== undefined && row.sourceImageName === null && row.postedAt === null) {
+      const source = { photo: record.photo, known, backend: row.backend };
+      const imageName = await ensureReproductionSource(deps, source, signal);
+      if (imageName === undefined) return { state: "impossible", reason: "source_gone" };
+      await noteSourceImage(db, { ledger: "reproductions", batchId, imageName });
+    }
+    return { state: "ready", batchId };
+  }
+
+  /** Closes an open batch that ended with its place. */
+  async function closeIfGone(row: ReproductionRow | undefined): Promise<void> {
+    if (!row?.batchId || row.backend === null || row.judgedAt !== null) return;
+    if (await hasEnded(deps, row.backend)) await closeReproductionBatch(db, row.batchId);
+  }
+
+  const findByBatch = async (batchId: string): Promise<ReproductionRow | undefined> => {
+    const row = await findReproduction(db, batchId.slice(0, batchId.lastIndexOf("-")));
+    return row?.batchId === batchId && row.judgedAt === null ? row : undefined;
+  };
+
+  function ledgerOf(batchId: string): SendingLedger {
+    const sent = { ledger: "reproductions", batchId } as const;
+    return {
+      async find() {
+        const row = await findByBatch(batchId);
+        if (!row || row.backend === null) return undefined;
+        const { backend, postedAt, acceptedAt } = row;
+        return { backend, postedAt, acceptedAt, settledAt: null };
+      },
+      claim: (params) => claimPost(db, { ...sent, ...params }),
+      release: (posted) => releasePost(db, { ...sent, posted }),
+      accept: (now) => markAccepted(db, { ...sent, now }),
+      refuse: () => closeReproductionBatch(db, batchId),
+    };
+  }
+
+  async function send({ batchId, graceMs }: ByBatch & { graceMs: number }, signal: AbortSignal) {
+    const batch = {
+      batchId,
+      graceMs,
+      ledger: ledgerOf(batchId),
+      send: async (invokeai: Awaited<ReturnType<ActivityDeps["invokeai"]>>) => {
+        const row = await findByBatch(batchId);
+        const record = row ? await readRecord(row.photoId) : "no_recorded_graph";
+        if (!row || row.backend === null || typeof record === "string") return undefined;
+        const { recorded } = record;
+        const models = await resolveRecordedModels(db, recorded.models, row.backend);
+        if (typeof models === "string") return undefined;
+        const images = recorded.imageNames.map((name): [string, string] => [
+          name,
+          row.sourceImageName ?? name,
+        ]);
+        const graph = replayGraph(recorded, models, new Map(images));
+        const slots = [{ index: 0, seed: recorded.seed }];
+        return invokeai.enqueueBatch({ batchId, graph, slots }, signal);
+      },
+    };
+    try {
+      await sendOnce(deps, batch, signal);
+    } catch (error) {
+      // Never accepted: the watch that follows reports an interruption.
+      if (!isGone(error)) throw error;
+    }
+  }
+
+  async function watch({ batchId }: ByBatch, signal: AbortSignal): Promise<ReproducedBatch> {
+    for (let misses = 0; ;) {
+      const row = await findByBatch(batchId);
+      if (!row || row.backend === null || row.acceptedAt === null) return { state: "interrupted" };
+      const polled = await poll(batchId, row.backend, signal);
+      if (polled === "gone") return { state: "interrupted" };
+      if (polled !== "away") {
+        const [item] = polled.items;
+        if (polled.unreadable > 0) {
+          // It would block InvokeAI's whole queue.
+          await (await deps.invokeai(row.backend)).cancelBatch(batchId, signal);
+          return { state: "impossible", reason: "graph_refused" };
+        }
+        misses = item ? 0 : misses + 1;
+        if (misses >= missesUntilGone) return { state: "interrupted" };
+        const ended = item && endOf(item);
+        if (item && ended?.state === "made") {
+          await noteReproducedImage(db, { batchId, imageName: item.imageName });
+        }
+        if (ended) return ended;
+      }
+      await pause(pollEveryMs, signal);
+    }
+  }
+
+  async function poll(batchId: string, backend: string, signal: AbortSignal) {
+    try {
+      const invokeai = await deps.invokeai(backend);
+      return await invokeai.listBatchItems(batchId, signal);
+    } catch (error) {
+      if (isGone(error)) return "gone";
+      // InvokeAI may be restarting; polling goes on until it answers.
+      if (error instanceof ProviderError && error.retryable) return "away";
+      throw error;
+    }
+  }
+
+  /** `lost`: the picture was generated, but InvokeAI no longer has it. */
+  async function compare(
+    { batchId }: ByBatch,
+    signal: AbortSignal,
+  ): Promise<{ state: "judged" | "lost" }> {
+    const row = await findByBatch(batchId);
+    // An earlier try was interrupted after its verdict.
+    if (!row) return { state: "judged" };
+    if (row.backend === null || row.imageName === null) return { state: "lost" };
+    await using staged = await deps.storage.stage("generated", row.id);
+    try {
+      const { backend, imageName } = row;
+      await receiveImage(deps, { backend, imageName, staged }, signal);
+    } catch (error) {
+      if (error instanceof ProviderError && error.fault === "missing") return { state: "lost" };
+      throw error;
+    }
+    const photo = await findPhotoById(db, row.photoId);
+    const pixels = (photo?.width ?? 0) * (photo?.height ?? 0);
+    const found = await withOriginalOf(photo, async (path) => {
+      const record = await readRecordedGraph(path);
+      const distance = await compareWith(path, staged.path, pixels);
+      return {
+        record,
+        distance,
+        noisy: await noisySourceOf(row, record, { path, pixels }, signal),
+      };
+    });
+    const version = found?.record.version;
+    const isOtherVersion = version !== undefined && version !== (await versionOf(row.backend));
+    const verdict = found
+      ? verdictOn(found.distance, isOtherVersion, found.noisy)
+      : ({ verdict: "impossible", reason: "no_recorded_graph" } as const);
+    await judge(row.id, verdict);
+    await deps.storage.removeStaged("generated", row.id);
+    return { state: "judged" };
+  }
+
+  async function compareWith(
+    path: string,
+    received: string,
+    pixels: number,
+    ...more: [otherSize?: "is stretched"]
+  ) {
+    try {
+      return await comparePictures([path, received], pixels, deps.decodeLimits, ...more);
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === "image_rejected")) throw error;
+      throw broken("invokeai", "sent a picture that cannot be decoded", { cause: error });
+    }
+  }
+
+  /**
+   * How far the picture is from its source, for image to image with unseeded noise; undefined for other graphs, or when
+   * InvokeAI no longer has the source.
+   */
+  async function noisySourceOf(
+    row: ReproductionRow,
+    { graph }: { graph: unknown },
+    { path, pixels }: { path: string; pixels: number },
+    signal: AbortSignal,
+  ): Promise<NoisySource | undefined> {
+    const recorded = parseRecordedGraph(graph);
+    const imageName = row.sourceImageName ?? recorded?.imageNames[0];
+    const strength = recorded?.noisyStrength;
+    if (strength === undefined || imageName === undefined || row.backend === null) return undefined;
+    await using staged = await deps.storage.stage("generated", row.id);
+    try {
+      await receiveImage(deps, { backend: row.backend, imageName, staged }, signal);
+    } catch (error) {
+      if (error instanceof ProviderError && error.fault === "missing") return undefined;
+      throw error;
+    }
+    const found = await compareWith(path, staged.path, pixels, "is stretched");
+    return found.state === "compared" ? { strength, distance: found.distance } : undefined;
+  }
+
+  async function judge(id: string, verdict: Omit<Reproduction, "checkedAt">): Promise<void> {
+    const now = deps.now();
+    const checkedAt = now.toISOString();
+    await judgeReproduction(db, { id, verdict: { ...verdict, checkedAt }, now });
+  }
+
+  const versionOf = async (backend: string) => (await findBackend(db, backend))?.apiVersion;
+
+  /** A graph that another InvokeAI version refuses may have been valid in the version of the picture. */
+  async function explainImpossible(id: string, reason: Impossible): Promise<ReproductionReason> {
+    const row = await findReproduction(db, id);
+    if (reason !== "graph_refused" || !row || row.backend === null) return reason;
+    const photo = await findPhotoById(db, row.photoId);
+    const record = await withOriginalOf(photo, readRecordedGraph);
+    const isOther =
+      record?.version !== undefined && record.version !== (await versionOf(row.backend));
+    return isOther ? "version_differs" : reason;
+  }
+
+  async function drop({ reproductionId }: ById, signal: AbortSignal): Promise<void> {
+    const row = await findReproduction(db, reproductionId);
+    if (!row || row.imageName === null || row.backend === null) return;
+    try {
+      await (await deps.invokeai(row.backend)).deleteImage(row.imageName, signal);
+    } catch (error) {
+      // An image that may not be deleted, or whose place is not running, stays as an intermediate one, which InvokeAI's
+      // gallery hides.
+      if (!(error instanceof ProviderError) || (error.retryable && error.fault !== "away"))
+        throw error;
+    }
+    await forgetReproducedImage(db, reproductionId);
+  }
+
+  return {
+    async nextReproduction({ photoId }: { photoId: string }) {
+      const row = await findLiveReproduction(db, photoId);
+      if (!row) return { state: "none" as const };
+      return {
+        state: row.judgedAt === null ? ("open" as const) : ("judged" as const),
+        reproductionId: row.id,
+      };
+    },
+
+    prepareReproduction: (input: ById & { backend: string }): Promise<Prepared> =>
+      withHeartbeat((signal) => prepare(input, signal)),
+
+    sendReproduction: (input: ByBatch & { graceMs: number }): Promise<void> =>
+      withHeartbeat((signal) => send(input, signal)),
+
+    watchReproduction: (input: ByBatch): Promise<ReproducedBatch> =>
+      withHeartbeat((signal) => watch(input, signal)),
+
+    compareReproduction: (input: ByBatch): Promise<{ state: "judged" | "lost" }> =>
+      withHeartbeat(async (signal) => {
+        try {
+          return await compare(input, signal);
+        } catch (error) {
+          if (isGone(error)) return { state: "lost" };
+          throw error;
+        }
+      }),
+
+    closeReproduction: ({ batchId }: ByBatch): Promise<void> => closeReproductionBatch(db, batchId),
+
+    async judgeImpossible(input: ById & { reason: Impossible }): Promise<void> {
+      const reason = await explainImpossible(input.reproductionId, input.reason);
+      await judge(input.reproductionId, { verdict: "impossible", reason });
+    },
+
+    dropReproducedImage: (input: ById): Promise<void> =>
+      withHeartbeat((signal) => drop(input, signal)),
+  };
+}
+
+/** undefined: the item has not ended. */
+function endOf({ status, imageName, failure }: BatchItem): ReproducedBatch | undefined {
+  if (status === "pending" || status === "in_progress") return undefined;
+  if (imageName !== null && status !== "failed") return { state: "made" };
+  if (status === "cancelled") return { state: "interrupted" };
+  return { state: "impossible", reason: reasons[failure?.reason ?? "unknown"] };
+}
+
+const reasons: Record<FailureReason, Impossible> = {
+  model_missing: "model_gone",
+  model_unusable: "graph_refused",
+  out_of_memory: "out_of_memory",
+  source_missing: "source_gone",
+  disk_full: "failed",
+  graph_invalid: "graph_refused",
+  image_missing: "failed",
+  item_unreadable: "graph_refused",
+  unreachable: "failed",
+  unknown: "failed",
+};

@@ -1,0 +1,100 @@
+import type { Connection } from "@temporalio/client";
+import { msToTs } from "@temporalio/common/lib/time";
+import { temporal } from "@temporalio/proto";
+import { searchAttributes } from "#workflows/search-attributes";
+import { pause } from "../heartbeat";
+
+const { IndexedValueType } = temporal.api.enums.v1;
+const retention = "30 days";
+/** gRPC's codes. */
+const notFound = 5;
+const alreadyExists = 6;
+/** After this time a call counts as lost and is repeated. */
+const callTimeoutMs = 5_000;
+const retryForMs = 60_000;
+/** How late a lost database is detected at most; a check costs next to nothing. */
+const pollEveryMs = 5_000;
+
+/** Ensures that the namespace exists with its retention and search attributes; idempotent. */
+export async function ensureNamespace(connection: Connection, namespace: string): Promise<void> {
+  await retryUntilReady(connection, () => registerNamespace(connection, namespace));
+  // The service refuses to start a run with an unregistered attribute.
+  await retryUntilReady(connection, () => addSearchAttributes(connection, namespace));
+}
+
+/**
+ * Checks every few seconds that the namespace still exists, until `signal` aborts. After the workflow service came back
+ * with an empty database, creates it again and calls `refill` to start its runs; repeats until both succeed.
+ */
+export async function keepNamespace(
+  connection: Connection,
+  namespace: string,
+  refill: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isWhole = true; !signal.aborted;) {
+    // An abort ends the pause early and is not an error.
+    await pause(pollEveryMs, signal).catch(() => {});
+    try {
+      const check = () => hasNamespace(connection, namespace);
+      isWhole = (await connection.withDeadline(Date.now() + callTimeoutMs, check)) && isWhole;
+      if (isWhole || signal.aborted) continue;
+      await ensureNamespace(connection, namespace);
+      await refill();
+      isWhole = true;
+    } catch {
+      // The service is unreachable or not ready yet: retried at the next check.
+    }
+  }
+}
+
+/** Checks first: the server limits how often a namespace may be registered, even an existing one. */
+async function registerNamespace(connection: Connection, namespace: string): Promise<void> {
+  if (await hasNamespace(connection, namespace)) return;
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: msToTs(retention),
+    });
+  } catch (error) {
+    if (codeOf(error) !== alreadyExists) throw error;
+  }
+}
+
+async function hasNamespace(connection: Connection, namespace: string): Promise<boolean> {
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === notFound) return false;
+    throw error;
+  }
+}
+
+async function addSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const names = Object.values(searchAttributes).map((key) => key.name);
+  await connection.operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries(
+      names.map((name) => [name, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]),
+    ),
+  });
+}
+
+/** Retries: a new namespace takes seconds to reach the service's caches, and a busy service may refuse for as long. */
+async function retryUntilReady(connection: Connection, call: () => Promise<void>): Promise<void> {
+  const end = Date.now() + retryForMs;
+  for (;;) {
+    try {
+      await connection.withDeadline(Date.now() + callTimeoutMs, call);
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await Bun.sleep(100);
+    }
+  }
+}
+
+function codeOf(error: unknown): number | undefined {
+  return (error as { code?: number }).code;
+}

@@ -1,0 +1,251 @@
+import { hostname } from "node:os";
+import { Client, Connection } from "@temporalio/client";
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from "@temporalio/worker";
+import type { Config } from "#config";
+import { openDatabase } from "#db/client";
+import { settingSchemas } from "#db/settings";
+import { openLibrary } from "#library/open";
+import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
+import { createOutput, ignoreStreamFaults, type Output } from "#output";
+import { housekeepingRun } from "#workflows/housekeeping/contract";
+import { queues } from "#workflows/task-queues";
+import { configuredTimings, type Timings } from "#workflows/timings";
+import type { ActivityDeps, PodDeps } from "../deps";
+import { createActivities } from "../index";
+import { mapFailures } from "./failure-interceptor";
+import { createEndOverdue } from "./overdue-interceptor";
+import { createPlaces } from "../backend/places";
+import { refreshModels, watchModels } from "../backend/model-watch";
+import { createRunpodProvider } from "../adapters/pods/runpod/client";
+import { createFindPodAddress } from "../pods/place";
+import { openPodSecret } from "../pods/secret";
+import { ensureNamespace, keepNamespace } from "./namespace";
+import { sendNotices } from "./notices";
+import { ensureSchedules } from "./schedules";
+import { whenOneFails } from "./worker-failure";
+
+/** The setting's maximum. How many really run at once is decided when each one starts. */
+const maxParallelRetrievals = settingSchemas["retrieval.parallel_retrievals"].maximum;
+const decodeTimeoutSeconds = 60;
+/**
+ * Statements take milliseconds: one that takes this long waits for a lock. Below the 30 s of an activity on rows only, so
+ * that the statement fails, and is retried, before the activity times out.
+ */
+const statementTimeoutMs = 15_000;
+
+/**
+ * Runs the worker until a signal ends it.
+ * @param options for tests: the waits of the workflows it starts, and the time-out of a statement
+ * @returns the exit code: 0 after a clean stop, 1 when it stopped badly
+ */
+export async function runWorker(
+  config: Config,
+  options: { timings?: Partial<Timings>; statementTimeoutMs?: number } = {},
+): Promise<number> {
+  ignoreStreamFaults();
+  const output = createOutput();
+  exitOnUncaught(output);
+  installRuntime(config, output);
+  const database = openDatabase(config.secrets.databaseUrl, {
+    maxConnections: 10,
+    applicationName: "gallery-worker",
+    statementTimeoutMs: options.statementTimeoutMs ?? statementTimeoutMs,
+  });
+  const { installation, storage } = await openLibrary(database.db, config);
+  const namespace = config.temporal.namespace ?? `gallery-${installation.id}`;
+  const { address } = config.temporal;
+  const { logger } = Runtime.instance();
+  logger.info("database and library ready");
+  const connection = await Connection.connect({ address });
+  await ensureNamespace(connection, namespace);
+  logger.info("namespace ready", { namespace });
+  const temporal = new Client({ connection, namespace });
+  const native = await NativeConnection.connect({ address });
+  const deps = createDeps(config, {
+    pods: await createPodDeps(config, installation.id),
+    database,
+    storage,
+    temporal,
+    timings: { ...configuredTimings(config), ...options.timings },
+  });
+  const workers = await createWorkers(config, deps, native, namespace);
+  const stopping = new AbortController();
+  let code = 0;
+  try {
+    const running = Promise.race([
+      Promise.all(workers.map((worker) => worker.run())),
+      whenOneFails(workers, stopping.signal),
+    ]);
+    await Promise.race([running, prepareWork(deps)]);
+    void watchModels(deps, {
+      quietMs: 1_000,
+      placeCheckMs: 10_000,
+      onFault: (error) => void logger.warn("models not refreshed", { error }),
+      signal: stopping.signal,
+    });
+    const { notifyUrl } = config.secrets;
+    if (notifyUrl !== null) {
+      void sendNotices(
+        { database, url: notifyUrl, now: deps.now },
+        {
+          everyMs: 5_000,
+          retryMs: 60_000,
+          onFault: (error) => void logger.warn("notice not sent", { error }),
+          signal: stopping.signal,
+        },
+      );
+    }
+    const refill = () => {
+      logger.warn("the workflow service has lost its database; runs are restarted from rows");
+      return prepareWork(deps);
+    };
+    void keepNamespace(connection, namespace, refill, stopping.signal);
+    await running;
+  } catch (error) {
+    logger.error("worker stopped badly", { error: String(error) });
+    code = 1;
+  }
+  stopping.abort();
+  await native.close().catch(() => {});
+  await connection.close().catch(() => {});
+  await database.close().catch(() => {});
+  return code;
+}
+
+/** Starts what must always run, and what accumulated while no worker ran. */
+async function prepareWork({
+  temporal,
+  timings,
+}: Pick<ActivityDeps, "temporal" | "timings">): Promise<void> {
+  await ensureSchedules(temporal, timings);
+  for (const task of ["reconcile", "reap-pods"] as const) {
+    const { type, options } = housekeepingRun(task);
+    await temporal.workflow.start(type, options);
+  }
+  // An upgrade may have changed the program's facts about bases, which are part of the rows.
+  await refreshModels(temporal);
+}
+
+function createDeps(
+  config: Config,
+  parts: Pick<ActivityDeps, "database" | "pods" | "storage" | "temporal" | "timings">,
+): ActivityDeps {
+  const now = () => new Date();
+  return {
+    ...parts,
+    ...createPlaces(config, parts.database, createFindPodAddress({ ...parts, config, now })),
+    config,
+    decodeLimits: {
+      budget: createDecodeBudget(defaultBudget),
+      timeoutSeconds: decodeTimeoutSeconds,
+    },
+    now,
+    newId: () => crypto.randomUUID(),
+  };
+}
+
+async function createPodDeps(config: Config, installationId: string): Promise<PodDeps | null> {
+  const { runpodApiKey: apiKey } = config.secrets;
+  if (apiKey === null) return null;
+  const { connectionTimeoutMs, readTimeoutMs } = config.invokeai;
+  const { apiUrl, proxyUrl } = config.pods;
+  const options = { apiUrl, proxyUrl, apiKey, connectionTimeoutMs, readTimeoutMs };
+  return {
+    provider: createRunpodProvider(options),
+    secret: await openPodSecret(config.dataDir),
+    installationId,
+  };
+}
+
+async function createWorkers(
+  config: Config,
+  deps: ActivityDeps,
+  connection: NativeConnection,
+  namespace: string,
+): Promise<Worker[]> {
+  const activities = createActivities(deps);
+  const shared: Omit<WorkerOptions, "taskQueue"> = {
+    connection,
+    namespace,
+    activities,
+    interceptors: { activity: [createEndOverdue(), mapFailures] },
+    identity: `gallery@${hostname()}:${process.pid}`,
+    // A cancel arrives with a heartbeat's answer, and an outage shorter than the heartbeat time-out goes unnoticed.
+    maxHeartbeatThrottleInterval: "500ms",
+    // Together below the 10 s within which the whole program stops.
+    shutdownGraceTime: "3s",
+    shutdownForceTime: "6s",
+  };
+  const { workflowBundlePath } = config.temporal;
+  const main = await Worker.create({
+    ...shared,
+    taskQueue: queues.main,
+    ...(workflowBundlePath
+      ? { workflowBundle: { codePath: workflowBundlePath } }
+      : { workflowsPath: new URL("../../workflows/index.ts", import.meta.url).pathname }),
+    // The default is derived from figures of another runtime and differs from start to start.
+    maxCachedWorkflows: 100,
+    maxConcurrentActivityTaskExecutions: 16,
+    // The runs of a killed worker are taken over within seconds.
+    stickyQueueScheduleToStartTimeout: "2s",
+  });
+  const images = await Worker.create({
+    ...shared,
+    taskQueue: queues.images,
+    maxConcurrentActivityTaskExecutions: maxParallelRetrievals,
+  });
+  return [main, images];
+}
+
+/** Writes directly: the logger buffers its entries for a moment. */
+function exitOnUncaught(output: Output): void {
+  const exit = (kind: string) => (thrown: unknown) => {
+    const error = readableError(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    output.write(`${JSON.stringify({ level: "fatal", msg: kind, error })}\n`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", exit("uncaught exception"));
+  process.on("unhandledRejection", exit("unhandled rejection"));
+}
+
+function installRuntime(config: Config, output: Output): void {
+  const level =
+    config.logLevel === "silent" || config.logLevel === "fatal"
+      ? "ERROR"
+      : config.logLevel.toUpperCase();
+  Runtime.install({
+    logger: new DefaultLogger(level as "INFO", (entry) => {
+      const { level: severity, message, timestampNanos: _, meta } = entry;
+      output.write(
+        `${JSON.stringify({ level: severity.toLowerCase(), msg: message, ...readable(meta) })}\n`,
+      );
+    }),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) },
+    },
+  });
+}
+
+/** JSON.stringify cannot serialize errors and bigints. */
+function readable(meta: Record<string, unknown> | undefined): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(meta ?? {}).map(([key, value]) => {
+      if (value instanceof Error) return [key, readableError(value)];
+      return [key, typeof value === "bigint" ? String(value) : value];
+    }),
+  );
+}
+
+/** The message of a failed query holds its parameters, including prompts: only its cause is logged. */
+function readableError(error: Error): Record<string, unknown> {
+  const logged =
+    error.name === "DrizzleQueryError" && error.cause instanceof Error ? error.cause : error;
+  return { name: logged.name, message: logged.message, at: logged.stack?.split("\n").slice(1, 6) };
+}

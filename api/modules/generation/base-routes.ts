@@ -1,0 +1,60 @@
+import { type Static, t } from "elysia";
+import { type GenerationBase, listGenerationBases } from "#db/queries/generation/generation-bases";
+import type { ApiDeps } from "../../deps";
+import { answerJson } from "../../lists/lists";
+import { createModule } from "../../http/module";
+
+const baseSchema = t.Object(
+  {
+    base: t.String(),
+    variant: t.Optional(t.String({ description: "InvokeAI's name for a variant of the base" })),
+    schedulers: t.Array(
+      t.Object({
+        name: t.String(),
+        min_steps: t.Integer({ description: "Minimum number of steps" }),
+      }),
+    ),
+    size: t.Object(
+      { multiple_of: t.Integer(), min: t.Integer(), max: t.Integer() },
+      { description: "Limits of width and height, in pixels" },
+    ),
+    cfg_scale: t.Boolean({ description: "Whether it can be chosen. If not, it is always 1." }),
+    negative_prompt: t.Boolean(),
+    max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
+    guidance: t.Boolean(),
+  },
+  { title: "GenerationBase" },
+);
+
+const basesSchema = t.Object({ items: t.Array(baseSchema) });
+
+/** The parameters that each kind of model accepts. */
+export function createBaseRoutes(deps: ApiDeps) {
+  return createModule({ prefix: "/api/v1/generation", tags: ["generation"] }).get(
+    "/bases",
+    async ({ request }) => {
+      const bases = await listGenerationBases(deps.database.db);
+      return answerJson<typeof basesSchema.static>(request, { items: bases.map(baseToWire) });
+    },
+    {
+      response: { 200: basesSchema },
+      detail: { summary: "The parameters that a step accepts, for each base of InvokeAI's models" },
+    },
+  );
+}
+
+function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof baseSchema> {
+  return {
+    base,
+    ...(variant !== null && { variant }),
+    schedulers: accepts.schedulers.map((name) => ({
+      name,
+      min_steps: accepts.minSteps?.[name] ?? 1,
+    })),
+    size: { multiple_of: accepts.sizeMultiple, min: accepts.minSize, max: accepts.maxSize },
+    cfg_scale: accepts.cfgScale !== false,
+    negative_prompt: accepts.negativePrompt,
+    max_clip_skip: accepts.maxClipSkip,
+    guidance: accepts.guidance,
+  };
+}

@@ -1,0 +1,27 @@
+import type { Db } from "#db/client";
+import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
+import type { Model } from "#db/schema/models";
+import type { GenerationMetadata } from "#db/schema/photos";
+
+/** The known models that photos name, and the default VAEs of those models, by recorded key. */
+export async function findRecordedModels(
+  db: Db,
+  made: readonly (GenerationMetadata | null)[],
+): Promise<ReadonlyMap<string, Model>> {
+  const named = new Map<string, NamedModel>();
+  for (const one of made) {
+    if (!one) continue;
+    if (one.modelKey !== undefined) {
+      named.set(one.modelKey, { key: one.modelKey, hash: one.modelHash });
+    }
+    const parts = [one.vaeKey, one.t5EncoderKey, one.clipEmbedKey];
+    for (const key of [...parts, ...(one.loras ?? []).map(({ modelKey }) => modelKey)]) {
+      if (key !== undefined) named.set(key, { key });
+    }
+  }
+  const found = await resolveModels(db, [...named.values()]);
+  const defaultVaes = [...found.values()].flatMap(({ defaults }) =>
+    defaults?.vaeKey === undefined ? [] : [{ key: defaults.vaeKey }],
+  );
+  return new Map([...(await resolveModels(db, defaultVaes)), ...found]);
+}

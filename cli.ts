@@ -1,0 +1,105 @@
+import { Refusal } from "#stack/refusal";
+import { parseUpOptions } from "#stack/up-options";
+
+const root = import.meta.dir;
+
+const usage = `usage: ./gallery <verb>
+
+  up [--demo|--remote-demo] [--once] [--port N] [--data DIR] [--watch]
+             start everything and stay in the foreground
+               --demo         then show the features through the public API
+               --remote-demo  then show how a GPU is rented, used and paid: with a simulated RunPod, in a gallery of
+                              its own (data/remote-demo), without any key or setting of yours
+               --once         with a demo: stop everything after the tour
+               --port         port of the API (8000)
+               --data         folder for photos and databases (data/)
+               --watch        restart API and worker when a source file changes
+  test [paths…] [--all-versions] [--nightly] [--coverage]
+             run the tests; starts all services it needs
+               --all-versions  with the simulator as each supported InvokeAI version
+               --nightly       also all versions, and limits and time-outs at their shipped values
+  test --invokeai URL [--alone]
+             run the conformance tests against a real InvokeAI and clean up after them
+               --alone  also tests that would disturb other users of that InvokeAI
+  test --runpod-spec FILE
+             check the RunPod simulator against RunPod's OpenAPI document
+  test --runpod-clients
+             install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
+  test --schedules N [--seed N] [--lanes N] [--planted NAME]
+             run N sessions under random faults, starting at the given seed (1)
+               --planted  with a worker that has the named defect, which the run must find
+  check      check types, lint, format, dead code, and that migrations and documents are current
+  bench [names…] [--short] [--invokeai URL]
+             run benchmarks and print a table; library and generation only if named
+               --short     few rounds, to check that it works
+               --invokeai  a real InvokeAI that nobody else uses, for generation/real
+  pods offers|list|doctor|stop-all|setup
+             rented GPUs: see ./gallery pods help
+  migrate    apply missing migrations to DATABASE_URL
+  help       print this text`;
+
+const verbs: Record<string, (args: string[]) => Promise<number>> = {
+  up: async (args) => {
+    const options = parseUpOptions(args, process.env, { root, calledFrom: calledFrom() });
+    const { up } = await import("#stack/up");
+    const env = options.remoteDemo
+      ? await (await import("#stack/demo/own-gallery")).prepareOwnGallery(options, process.env)
+      : process.env;
+    return up(root, options, env, async (stack) => {
+      if (!options.demo && !options.remoteDemo) return undefined;
+      const isDone = options.demo
+        ? await (await import("#stack/demo/tour")).showTour(stack)
+        : await (await import("#stack/demo/remote-tour")).showRemoteTour(stack);
+      return options.once ? (isDone ? 0 : 1) : undefined;
+    });
+  },
+  test: async (args) => {
+    if (args.includes("--invokeai")) {
+      return (await import("#dev/conformance")).runConformance(root, args, process.env);
+    }
+    if (args.includes("--runpod-spec")) {
+      return (await import("#dev/runpod/spec")).runSpecification(args);
+    }
+    if (args.includes("--runpod-clients")) {
+      return (await import("#dev/runpod/clients")).runClients(root, process.env);
+    }
+    if (args.includes("--schedules")) {
+      return (await import("#dev/schedules")).runSchedules(root, args, process.env);
+    }
+    return (await import("#dev/test")).runTests(root, args, process.env, calledFrom());
+  },
+  check: async () => (await import("#dev/check")).check(root, process.env),
+  bench: async (args) => (await import("#bench/run")).runBenchmarks(root, args, process.env),
+  pods: async (args) => {
+    const places = { root, calledFrom: calledFrom() };
+    return (await import("#stack/pods/main")).runPods(args, process.env, places);
+  },
+  migrate: async () => (await import("#stack/migrate")).migrate(root, process.env),
+  help: async () => {
+    console.log(usage);
+    return 0;
+  },
+};
+
+/** The folder from which the user ran the command; the script changes to the project's folder. */
+function calledFrom(): string {
+  return process.env["GALLERY_CALLED_FROM"] ?? process.cwd();
+}
+
+async function main([verb = "help", ...args]: string[]): Promise<number> {
+  const run = verbs[verb === "--help" || verb === "-h" ? "help" : verb];
+  if (run === undefined) {
+    console.error(`gallery: unknown verb "${verb}"\n\n${usage}`);
+    return 2;
+  }
+  try {
+    return await run(args);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    console.error(`\ngallery: ${error.message}`);
+    return 1;
+  }
+}
+
+// Temporal's native threads and open pools would keep the process alive.
+process.exit(await main(process.argv.slice(2)));

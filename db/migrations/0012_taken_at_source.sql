@@ -1,0 +1,2 @@
+ALTER TABLE "photos" ADD COLUMN "taken_at_source" text;--> statement-breakpoint
+ALTER TABLE "photos" ADD CONSTRAINT "photos_taken_at_source" CHECK ("photos"."taken_at_source" in ('exif', 'xmp', 'iptc', 'exif_modified', 'sidecar', 'file'));

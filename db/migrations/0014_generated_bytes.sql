@@ -1,0 +1,1 @@
+CREATE INDEX "photos_generated_bytes" ON "photos" USING btree ("content_hash") WHERE "photos"."kind" = 'generated' and "photos"."content_hash" is not null;

@@ -1,0 +1,74 @@
+import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
+import type { Db } from "../../client";
+import { type ModelRow, models } from "../../schema/models";
+import { type Photo, photoColumns, photos } from "../../schema/photos";
+import { type Session, sessions } from "../../schema/sessions";
+import { type Slot, slots, type Step, steps } from "../../schema/steps";
+
+export type SessionRows = {
+  session: Session;
+  /** In their order. */
+  steps: Step[];
+  slots: Slot[];
+  /** The session's own photos and all their ancestors. */
+  photos: Photo[];
+  /** Models, VAEs and LoRAs of the steps, as far as they were ever listed by InvokeAI. */
+  models: ModelRow[];
+};
+
+/** Everything that belongs to a session, from one snapshot; undefined when it does not exist. */
+export async function readSession(db: Db, sessionId: string): Promise<SessionRows | undefined> {
+  return db.transaction(
+    async (tx) => {
+      const [session] = await tx
+        .select()
+        .from(sessions)
+        .where(and(eq(sessions.id, sessionId), isNull(sessions.deletedAt)));
+      if (!session) return undefined;
+      const itsSteps = await tx
+        .select()
+        .from(steps)
+        .where(eq(steps.sessionId, sessionId))
+        .orderBy(asc(steps.position));
+      const stepIds = tx.select({ id: steps.id }).from(steps).where(eq(steps.sessionId, sessionId));
+      const itsSlots = await tx
+        .select()
+        .from(slots)
+        .where(inArray(slots.stepId, stepIds))
+        .orderBy(asc(slots.stepId), asc(slots.index));
+      // `union` terminates even if rows form a cycle.
+      const taken = sql`
+        with recursive taken(id) as (
+          (select id from photos where session_id = ${sessionId}
+            union select source_image_id from steps where session_id = ${sessionId}
+            union select source_image_id from sessions where id = ${sessionId})
+          union
+          select p.source_image_id from taken join photos p on p.id = taken.id
+        ) select id from taken where id is not null`;
+      const itsPhotos = await tx
+        .select(photoColumns)
+        .from(photos)
+        .where(sql`${photos.id} in (${taken})`)
+        .orderBy(asc(photos.createdAt), asc(photos.id));
+      const keys = [...new Set(itsSteps.flatMap(keysOf))];
+      const itsModels =
+        keys.length === 0
+          ? []
+          : await tx.select().from(models).where(inArray(models.key, keys)).orderBy(models.key);
+      return { session, steps: itsSteps, slots: itsSlots, photos: itsPhotos, models: itsModels };
+    },
+    { isolationLevel: "repeatable read", accessMode: "read only" },
+  );
+}
+
+function keysOf({ modelKey, parameters }: Step): string[] {
+  const { vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
+  const keys = [
+    modelKey,
+    vaeKey,
+    t5EncoderKey,
+    clipEmbedKey,
+    ...loras.map((lora) => lora.modelKey),
+  ];
+  return keys.filter((key) => key !== undefined);
+}

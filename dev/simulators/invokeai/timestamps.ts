@@ -1,4 +1,0 @@
-/** InvokeAI's way to write a time: UTC without a zone, a space in the middle, milliseconds. */
-export function sqlTimestamp(at: Date = new Date()): string {
-  return at.toISOString().replace("T", " ").replace("Z", "");
-}

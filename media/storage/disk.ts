@@ -1,0 +1,166 @@
+import { statSync } from "node:fs";
+import { opendir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isMissing, makeFolder, placeFile } from "./durable";
+import { onStorage, storageFault } from "./faults";
+import { type Area, areaOf, areas, incomingFolder, quarantineFolder } from "./keys";
+import { createMarkers, markerName } from "./markers";
+import { createStagedFile, removeStagedFiles } from "./staging";
+import type { ListedFile, Storage } from "./storage";
+
+/**
+ * The library on a local disk: a key is a path below `dataDir`. Unfinished files are in `.incoming` of their final
+ * area, so that the last step is a rename within one file system, even when an area is a separate volume.
+ */
+export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
+  const photosFolder = join(dataDir, "photos");
+  const { check, during, requiresMarkers, ...markers } = createMarkers(dataDir);
+  const incomingOf = (area: Area) => join(dataDir, area, incomingFolder);
+
+  const root = join(dataDir, "/");
+
+  function pathOf(key: string): string {
+    locate(key);
+    return root + key;
+  }
+
+  /** Puts a finished file at a key. */
+  function place(from: string, key: string): Promise<void> {
+    const path = pathOf(key);
+    const undo = () => rm(path, { force: true });
+    return during(locate(key).area, () => placeFile(from, path), { settled: path, undo });
+  }
+
+  return {
+    ...markers,
+
+    stage: (kind, owner) =>
+      onStorage(async () => {
+        const area = areaOf(kind);
+        await check(area);
+        const staged = await createStagedFile(incomingOf(area), owner);
+        const written = { settled: staged.path, undo: () => staged.abort() };
+        return {
+          ...staged,
+          receive: (source, maxBytes) =>
+            during(area, () => staged.receive(source, maxBytes), written),
+        };
+      }),
+
+    removeStaged: (kind, owner) =>
+      onStorage(() => removeStagedFiles(incomingOf(areaOf(kind)), owner)),
+
+    commit: (staged, key) => onStorage(() => place(staged.path, key)),
+
+    put: (key, bytes) =>
+      onStorage(async () => {
+        const { area } = locate(key);
+        await check(area);
+        await using staged = await createStagedFile(incomingOf(area));
+        const written = { undo: () => staged.abort() };
+        await during(area, () => writeFile(staged.path, bytes), written);
+        await place(staged.path, key);
+      }),
+
+    async write(key, produce) {
+      await using staged = await onStorage(async () => {
+        const { area } = locate(key);
+        await check(area);
+        return createStagedFile(incomingOf(area));
+      });
+      if (await produce(staged.path)) await onStorage(() => place(staged.path, key));
+    },
+
+    find: (key) =>
+      onStorage(async () => {
+        const path = pathOf(key);
+        // Synchronous: the server opens the file on this thread anyway, and an asynchronous stat takes longer than the
+        // rest of a thumbnail's response.
+        const found = statSync(path, { throwIfNoEntry: false });
+        if (!found?.isFile()) return undefined;
+        const { size: bytes, mtime: modifiedAt, ctime: changedAt, ino, ctimeMs } = found;
+        const revision = `${ino}-${ctimeMs}-${bytes}`;
+        return {
+          bytes,
+          modifiedAt,
+          changedAt,
+          revision,
+          get blob() {
+            return Bun.file(path);
+          },
+        };
+      }),
+
+    async withLocalFile(key, use) {
+      const path = pathOf(key);
+      return (await onStorage(() => statFile(path))) && use(path);
+    },
+
+    remove: (key) =>
+      onStorage(async () => {
+        await check(locate(key).area);
+        await rm(pathOf(key), { force: true });
+      }),
+
+    list: (prefix) => listFiles(dataDir, prefix),
+
+    quarantine: (key, unchangedSince) =>
+      onStorage(async () => {
+        const from = pathOf(key);
+        const { area, rest } = locate(key);
+        await check(area);
+        const found = await statFile(from);
+        if (!found || found.mtime >= unchangedSince) return false;
+        const to = join(dataDir, area, quarantineFolder, rest);
+        await makeFolder(dirname(to));
+        await rename(from, to);
+        return true;
+      }),
+
+    freeBytes: () =>
+      onStorage(async () => {
+        if (!requiresMarkers()) await makeFolder(photosFolder);
+        const { bavail, bsize } = await statfs(photosFolder);
+        return bavail * bsize;
+      }),
+  };
+}
+
+/** Splits a key into area and rest. Keys come from `keys.ts`; one that could leave its area is a bug. */
+function locate(key: string): { area: Area; rest: string } {
+  const area = areas.find((candidate) => key.startsWith(`${candidate}/`));
+  const rest = key.slice((area?.length ?? 0) + 1);
+  if (!area || rest.split("/").some((part) => part === "" || part === "." || part === "..")) {
+    throw new Error("not a storage key");
+  }
+  return { area, rest };
+}
+
+async function statFile(path: string) {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function* listFiles(dataDir: string, prefix: string): AsyncGenerator<ListedFile> {
+  let folder;
+  try {
+    folder = await opendir(join(dataDir, prefix));
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw storageFault(error);
+  }
+  for await (const entry of folder) {
+    if (entry.name === quarantineFolder || entry.name === markerName) continue;
+    const key = `${prefix}/${entry.name}`;
+    if (entry.isDirectory()) yield* listFiles(dataDir, key);
+    else if (entry.isFile()) {
+      const found = await onStorage(() => statFile(join(dataDir, key)));
+      if (found) yield { key, bytes: found.size, modifiedAt: found.mtime };
+    }
+  }
+}

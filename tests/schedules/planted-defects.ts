@@ -1,0 +1,98 @@
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+type Edit = { file: string; from: string; to: string };
+
+/** Defects that the schedules have to find, as edits of the worker's sources; `from` occurs exactly once. */
+const defects = {
+  "no-look-up": [
+    {
+      file: "activities/generation/send-once.ts",
+      from: "    const { total } = await invokeai.getBatchStatus(batchId, signal);\n    if (total > 0) return ledger.accept(deps.now());\n",
+      to: "",
+    },
+  ],
+  "no-posted-at": [
+    {
+      file: "activities/generation/send-once.ts",
+      from: "const found = sending.postedAt;",
+      to: "const found = null as Date | null;",
+    },
+    {
+      file: "db/queries/steps/sending-ledgers.ts",
+      from: ".set({ postedAt: params.now })",
+      to: ".set({ batchId: params.batchId })",
+    },
+  ],
+  "no-rename": [
+    {
+      file: "media/storage/staging.ts",
+      from: 'const path = join(folder, `${owner === undefined ? "" : `${owner}.`}${randomUUID()}.part`);',
+      to: 'const path = owner === undefined ? join(folder, `${randomUUID()}.part`) : join(folder, "..", owner.slice(-2), `${owner}.png`);\n  await makeFolder(join(path, ".."));',
+    },
+    {
+      file: "media/storage/staging.ts",
+      from: "return { path, receive, abort, [Symbol.asyncDispose]: abort };",
+      to: "return { path, receive, abort, [Symbol.asyncDispose]: owner === undefined ? abort : async () => {} };",
+    },
+  ],
+} satisfies Record<string, Edit[]>;
+
+export type DefectName = keyof typeof defects;
+
+export const defectNames = Object.keys(defects) as DefectName[];
+
+export const isDefectName = (name: string): name is DefectName => Object.hasOwn(defects, name);
+
+const project = join(import.meta.dir, "../..");
+/** The source folders and files of a worker. */
+export const sources = [
+  "activities",
+  "db",
+  "library",
+  "media",
+  "workflows",
+  "config.ts",
+  "errors.ts",
+  "generation-parameters.ts",
+  "gpu-types.ts",
+  "model-sources.ts",
+  "output.ts",
+  "package.json",
+  "tsconfig.json",
+  "tests/support/processes",
+];
+
+/**
+ * The changed sources of a defect.
+ * @throws Error unless the text to change occurs exactly once
+ */
+export async function applyDefect(name: DefectName): Promise<Map<string, string>> {
+  const changed = new Map<string, string>();
+  for (const { file, from, to } of defects[name] as Edit[]) {
+    const text = changed.get(file) ?? (await readFile(join(project, file), "utf8"));
+    const times = text.split(from).length - 1;
+    if (times !== 1)
+      throw new Error(`"${name}" changes text that occurs ${times} times in ${file}`);
+    changed.set(
+      file,
+      text.replace(from, () => to),
+    );
+  }
+  return changed;
+}
+
+/**
+ * Copies a worker's sources, with a defect.
+ * @returns the folder
+ */
+export async function copyWithDefect(name: DefectName, folder: string): Promise<string> {
+  const changed = await applyDefect(name);
+  for (const source of sources) {
+    await mkdir(dirname(join(folder, source)), { recursive: true });
+    await cp(join(project, source), join(folder, source), { recursive: true });
+  }
+  await symlink(join(project, "node_modules"), join(folder, "node_modules"));
+  for (const [file, text] of changed) await writeFile(join(folder, file), text);
+  return folder;
+}

@@ -1,0 +1,42 @@
+import { defineSignal } from "@temporalio/workflow";
+
+/** What a turn is for: a step, or the reproduction of a photo. */
+export type TurnOwner = { stepId: string } | { photoId: string };
+
+/** A granted turn. `ticket` identifies the request; `backend` is a name, never an address. */
+export type Grant = { ticket: number; backend: string };
+
+/** The run now holds the turn; sent again until delivered. A grant with another ticket belongs to an earlier request. */
+export const turnGranted = defineSignal<[Grant]>("turnGranted");
+
+/** The answer to a run that asks for its turn. */
+export type TurnReply = {
+  ticket: number;
+  /** The backend of the granted turn; null: the run waits until `turnGranted`. */
+  backend: string | null;
+  /** In the line, from 1; null when the turn was granted. */
+  position: number | null;
+  reason: string;
+  /** The turn is free, but InvokeAI has to be checked before it is granted. */
+  isUnchecked: boolean;
+};
+
+/** What the reason for a wait is derived from. */
+export type LineState = {
+  /** What blocks the whole line; null: nothing. */
+  waitReason: string | null;
+  isHeld: boolean;
+  apiVersion: string | null;
+};
+
+/** Why a step waits, as shown to the user. */
+export function reasonOf({ waitReason, isHeld, apiVersion }: LineState): string {
+  if (waitReason !== null) return waitReason;
+  if (isHeld) return "Another step is being generated.";
+  return apiVersion === null ? "InvokeAI is being checked." : `InvokeAI ${apiVersion} is ready.`;
+}
+
+/** What the user reads while a run waits for its turn. */
+export function waitMessage(wait: { position: number; reason: string }): string {
+  return `Position ${wait.position} in the line. ${wait.reason}`;
+}
