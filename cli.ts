@@ -35,6 +35,18 @@ const usage = `usage: ./gallery <verb>
                --invokeai  a real InvokeAI that nobody else uses, for generation/real
   pods offers|list|doctor|stop-all|setup
              rented GPUs: see ./gallery pods help
+  backup DIR [--keep N] [--data DIR]
+             copy database and originals to a folder of backups, while the gallery runs or not; DIR defaults to BACKUP_TO
+               --keep     delete older backups beyond N
+  restore DIR [--backup NAME] [--check | --accept-losses] [--data DIR]
+             restore the newest backup of a folder into an empty data folder and an empty database
+               --backup         another one
+               --check          only read the backup and compare every hash
+               --accept-losses  restore although originals are lost in the backup
+  verify [--repair] [--from DIR] [--data DIR]
+             read every original and compare it with its hash
+               --repair   put back lost and damaged ones from the folder of backups
+               --from     the folder of backups (BACKUP_TO)
   migrate    apply missing migrations to DATABASE_URL
   help       print this text`;
 
@@ -74,12 +86,20 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     const places = { root, calledFrom: calledFrom() };
     return (await import("#stack/pods/main")).runPods(args, process.env, places);
   },
+  backup: (args) => runLibrary("backup", args),
+  restore: (args) => runLibrary("restore", args),
+  verify: (args) => runLibrary("verify", args),
   migrate: async () => (await import("#stack/migrate")).migrate(root, process.env),
   help: async () => {
     console.log(usage);
     return 0;
   },
 };
+
+async function runLibrary(verb: "backup" | "restore" | "verify", args: string[]): Promise<number> {
+  const { runLibraryCommand } = await import("#stack/library/run");
+  return runLibraryCommand(verb, args, process.env, { root, calledFrom: calledFrom() });
+}
 
 /** The folder from which the user ran the command; the script changes to the project's folder. */
 function calledFrom(): string {

@@ -3,7 +3,7 @@ import { OptionalKind, type Static, type TSchema, Type } from "@sinclair/typebox
 import { Value } from "@sinclair/typebox/value";
 
 /** The programs that read variables. */
-export type Program = "api" | "worker" | "migrate";
+export type Program = "api" | "worker" | "migrate" | "library";
 
 type Variable = {
   schema: TSchema;
@@ -36,7 +36,7 @@ export const variables = {
     schema: postgresUrl,
     allowed: "a postgres:// URL",
     secret: true,
-    readBy: ["api", "worker", "migrate"],
+    readBy: ["api", "worker", "migrate", "library"],
   },
   TEST_DATABASE_URL: {
     schema: Type.Optional(postgresUrl),
@@ -44,7 +44,11 @@ export const variables = {
     secret: true,
     readBy: [],
   },
-  DATA_DIR: { schema: Type.String({ minLength: 1, default: "data" }), allowed: "a folder" },
+  DATA_DIR: {
+    schema: Type.String({ minLength: 1, default: "data" }),
+    allowed: "a folder",
+    readBy: ["api", "worker", "library"],
+  },
   HOST: {
     schema: Type.String({ minLength: 1, default: "127.0.0.1" }),
     allowed: "an address to listen on",
@@ -185,6 +189,16 @@ export const variables = {
     allowed: "a time zone of the IANA database, such as Europe/Berlin",
     isEntry: isTimeZone,
   },
+  BACKUP_TO: {
+    schema: Type.Optional(Type.String({ pattern: "^/" })),
+    allowed: "the absolute path of a folder",
+    readBy: ["worker", "library"],
+  },
+  BACKUP_KEEP: {
+    schema: Type.Integer({ minimum: 1, maximum: 1_000, default: 14 }),
+    allowed: "a whole number from 1 to 1000",
+    readBy: ["worker"],
+  },
   MAX_UPLOAD_SIZE: {
     schema: Type.Integer({ minimum: 1024, maximum: 2_147_483_648, default: 20_971_520 }),
     allowed: "bytes, a whole number from 1024 to 2147483648",
@@ -243,6 +257,12 @@ export type Config = Readonly<{
   timeZone: string;
   /** Only folders below these may be imported; empty: none. */
   importRoots: readonly string[];
+  backup: Readonly<{
+    /** An absolute path; null: no nightly backups. */
+    folder: string | null;
+    /** So many nightly backups are kept. */
+    keep: number;
+  }>;
   logLevel: LogLevel;
   http: Readonly<{
     host: string;
@@ -374,6 +394,7 @@ function assemble(values: Values): Config {
     dataDir: values.DATA_DIR,
     timeZone: values.TIME_ZONE,
     importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
+    backup: { folder: values.BACKUP_TO ?? null, keep: values.BACKUP_KEEP },
     logLevel: values.LOG_LEVEL as LogLevel,
     http: {
       host: values.HOST,

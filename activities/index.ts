@@ -1,4 +1,5 @@
 import { createBackendActivities } from "./backend/backend";
+import { createBackupActivities } from "./housekeeping/backups";
 import { createBatchActivities } from "./generation/batch";
 import type { ActivityDeps } from "./deps";
 import { createHousekeepingActivities } from "./housekeeping/housekeeping";
@@ -27,6 +28,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createRetrievalActivities(deps),
     ...createReproductionActivities(deps),
     ...createBackendActivities(deps),
+    ...createBackupActivities(deps),
     ...createHousekeepingActivities(deps),
     ...createImportActivities(deps),
     ...createPurgeActivities(deps),

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Db } from "#db/client";
 import { countConnections } from "#db/queries/installation/connections";
 import type { Output } from "#output";
+import { inTime } from "./in-time";
 import { type CountRequest, createRequestDurations } from "./request-durations";
 import type { WorkflowClient } from "./temporal/workflow-client";
 
@@ -73,9 +74,6 @@ export function watchLog({ registry }: Metrics, { lostLines }: Output): void {
   });
 }
 
-/** If the database does not answer within this time, its metrics are left out. */
-const databaseTimeoutMs = 1_000;
-
 /** Adds the number of database connections by state, queried on each scrape. */
 export function watchDatabase({ registry }: Metrics, db: Db): void {
   const gauge = new Gauge({
@@ -85,11 +83,8 @@ export function watchDatabase({ registry }: Metrics, db: Db): void {
     registers: [registry],
     async collect() {
       gauge.reset();
-      const counted = await Promise.race([
-        countConnections(db).catch(() => []),
-        Bun.sleep(databaseTimeoutMs).then(() => []),
-      ]);
-      for (const { state, count } of counted) gauge.set({ state }, count);
+      const counted = await inTime(countConnections(db));
+      for (const { state, count } of counted?.value ?? []) gauge.set({ state }, count);
     },
   });
 }

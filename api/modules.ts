@@ -3,6 +3,7 @@ import { type EdgeLimits, edgeLimits } from "./http/edge-limits";
 import { createModule } from "./http/module";
 import { createAlbumsModule } from "./modules/albums/index";
 import { createAuthModule } from "./modules/auth/index";
+import { createBackupsModule } from "./modules/backups/index";
 import { createBackendModule } from "./modules/backend/index";
 import { createEventsModule } from "./modules/events/index";
 import { createGenerationModule } from "./modules/generation/index";
@@ -23,6 +24,7 @@ export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) 
     .use(createAlbumsModule(deps))
     .use(createAuthModule(deps))
     .use(createBackendModule(deps))
+    .use(createBackupsModule(deps))
     .use(createEventsModule(deps, limits))
     .use(createGenerationModule(deps))
     .use(createHealthModule(deps))

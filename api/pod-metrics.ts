@@ -5,10 +5,8 @@ import { toDollars } from "#db/pod-costs";
 import { findLivePodSession } from "#db/queries/pods/sessions";
 import { readPodSpending } from "#db/queries/pods/spending";
 import { livePodStatuses } from "#db/schema/pod-sessions";
+import { inTime } from "./in-time";
 import type { Metrics } from "./metrics";
-
-/** If the database does not answer within this time, its metrics are left out. */
-const databaseTimeoutMs = 1_000;
 
 /** Adds state, time and costs of rented pods, read from rows on each scrape. Gauges: a bill may lower a cost. */
 export function watchPods({ registry }: Metrics, db: Db, { timeZone }: Config): void {
@@ -53,14 +51,4 @@ export function watchPods({ registry }: Metrics, db: Db, { timeZone }: Config): 
       dollars.set({ of: "lifetime" }, toDollars(lifetimeMicros));
     },
   });
-}
-
-async function inTime<T>(query: Promise<T>): Promise<{ value: T } | undefined> {
-  return Promise.race([
-    query.then(
-      (value) => ({ value }),
-      () => undefined,
-    ),
-    Bun.sleep(databaseTimeoutMs).then(() => undefined),
-  ]);
 }

@@ -5,6 +5,7 @@ import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget
 import { createOutput, ignoreStreamFaults } from "#output";
 import { configuredTimings, type Timings } from "#workflows/timings";
 import { createApp } from "./app";
+import { watchBackups } from "./backup-metrics";
 import { createDatabaseProbe } from "./http/database-watch";
 import { type ApiDeps, passwordCost } from "./deps";
 import { edgeLimits, type EdgeLimits } from "./http/edge-limits";
@@ -51,6 +52,7 @@ export async function serve(
     watchLog(metrics, output);
     watchDatabase(metrics, database.db);
     watchPods(metrics, database.db, config);
+    watchBackups(metrics, database.db);
     const closing = new AbortController();
     const deps: ApiDeps = {
       config,

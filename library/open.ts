@@ -5,12 +5,12 @@ import { ensureInstallation } from "#db/queries/installation/installation";
 import { hasPhotos } from "#db/queries/photos/photos";
 import type { Installation } from "#db/schema/installation";
 import { createDiskStorage } from "#media/storage/disk";
-import { claimLibrary } from "#media/storage/library-marker";
+import { claimLibrary, unfinishedRestore } from "#media/storage/library-marker";
 import type { Storage } from "#media/storage/storage";
 
 /**
- * Opens the storage at the start of a process. Checks that the schema is up to date and that database and data folder
- * belong together.
+ * Opens the storage at the start of a process. Checks that the schema is up to date, that database and data folder
+ * belong together, and that no restore of them is unfinished.
  * @throws Error that says what to do
  */
 export async function openLibrary(
@@ -24,6 +24,7 @@ export async function openLibrary(
     );
   }
   const installation = await ensureInstallation(db);
+  if (installation.restoringBackupId !== null) throw unfinishedRestore();
   const storage = createDiskStorage({ dataDir: config.dataDir });
   await claimLibrary(storage, installation.id, (kind) => hasPhotos(db, kind));
   return { installation, storage };

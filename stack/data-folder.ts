@@ -66,6 +66,15 @@ export async function takeDataFolder(
   return { path, stackDir, processesLockPath, release: lock.release };
 }
 
+/** Whether a `./gallery up` runs on the folder. */
+export async function isInUse(path: string): Promise<boolean> {
+  const lockPath = join(path, ".stack", "up.lock");
+  if (!(await Bun.file(lockPath).exists())) return false;
+  const lock = lockOrRefuse(lockPath, path);
+  lock?.release();
+  return lock === undefined;
+}
+
 /** Other users can read no photos, databases or logs. */
 async function restrictAccess(path: string, stackDir: string): Promise<void> {
   // When root starts it, Postgres runs as another user, which needs search permission on the parent folders of the

@@ -43,19 +43,33 @@ export async function preparePostgres(
   }
   const password = (await readFile(passwordPath, "utf8")).trim();
   let port = await findFreePort();
-  const urlOf = (database: string) =>
-    `postgres://gallery:${password}@127.0.0.1:${port}/${database}`;
+  const urlOf = (database: string) => ownUrl({ password, port, database });
   return {
     urlOf,
     start: async () => {
       const first = await launch(guardian, account, options, port);
-      if (first !== undefined) return first;
-      port = await findFreePort();
-      const second = await launch(guardian, account, options, port);
-      if (second !== undefined) return second;
+      if (first === undefined) port = await findFreePort();
+      const server = first ?? (await launch(guardian, account, options, port));
+      await writeFile(join(options.stackDir, portFile), `${port}\n`);
+      if (server !== undefined) return server;
       throw new Refusal("Postgres found no free port; start again.");
     },
   };
+}
+
+const portFile = "postgres-port";
+
+const ownUrl = (of: { password: string; port: number | string; database: string }) =>
+  `postgres://gallery:${of.password}@127.0.0.1:${of.port}/${of.database}`;
+
+/** The URL for a database of the server that another `./gallery` runs from this folder. */
+export async function readOwnUrl(stackDir: string, database: string): Promise<string> {
+  const read = async (name: string) => (await readFile(join(stackDir, name), "utf8")).trim();
+  return ownUrl({
+    password: await read("postgres-password"),
+    port: await read(portFile),
+    database,
+  });
 }
 
 async function createCluster(account: PostgresAccount, passwordPath: string): Promise<void> {

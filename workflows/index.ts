@@ -1,6 +1,7 @@
 export { generationSession } from "./generation-session/workflow";
 export { generationStep } from "./generation-step/workflow";
 export {
+  backUp,
   expireRecords,
   purgeTrash,
   readOffers,
@@ -8,6 +9,7 @@ export {
   reconcile,
   refreshModels,
   sweepFiles,
+  verifyOriginals,
 } from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
 export { modelInstall } from "./model-install/workflow";

@@ -123,8 +123,9 @@ export async function runWorker(
 async function prepareWork({
   temporal,
   timings,
-}: Pick<ActivityDeps, "temporal" | "timings">): Promise<void> {
-  await ensureSchedules(temporal, timings);
+  config,
+}: Pick<ActivityDeps, "temporal" | "timings" | "config">): Promise<void> {
+  await ensureSchedules(temporal, timings, config);
   for (const task of ["reconcile", "reap-pods"] as const) {
     const { type, options } = housekeepingRun(task);
     await temporal.workflow.start(type, options);

@@ -1,4 +1,11 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from "@temporalio/client";
+import {
+  type CalendarSpec,
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+} from "@temporalio/client";
+import type { Config } from "#config";
 import {
   housekeepingId,
   housekeepingRun,
@@ -6,7 +13,11 @@ import {
 } from "#workflows/housekeeping/contract";
 import { type Timings, timingsOf } from "#workflows/timings";
 
-type Schedule = { task: HousekeepingTask; every: string | number };
+type Schedule = { task: HousekeepingTask } & (
+  | { every: string | number }
+  /** Each night, in the owner's time zone. */
+  | { at: Pick<CalendarSpec, "hour" | "minute"> }
+);
 
 const schedulesFor = ({ reconcileEveryMs }: Timings): Schedule[] => [
   // A request that could not be signalled while the workflow service was away starts at most this long after its return.
@@ -17,25 +28,54 @@ const schedulesFor = ({ reconcileEveryMs }: Timings): Schedule[] => [
   { task: "expire-records", every: "1 hour" },
   // Also finishes interrupted deletions, which should not wait for hours.
   { task: "purge-trash", every: "10 minutes" },
+  { task: "back-up", at: { hour: 3, minute: 10 } },
+  // After the backup on most machines: both read the disk.
+  { task: "verify-originals", at: { hour: 4, minute: 40 } },
 ];
 
-/** Creates or updates the schedules; idempotent. */
-export async function ensureSchedules(client: Client, timings: Partial<Timings>): Promise<void> {
-  for (const { task, every } of schedulesFor(timingsOf({ timings }))) {
-    const { type, options } = housekeepingRun(task);
-    const definition = {
-      spec: { intervals: [{ every }] },
-      action: { type: "startWorkflow" as const, workflowType: type, ...options },
-      // After a long downtime one run replaces all that were missed.
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute" },
-    };
-    try {
-      await client.schedule.create({ scheduleId: housekeepingId(task), ...definition });
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await client.schedule
-        .getHandle(housekeepingId(task))
-        .update((existing) => ({ ...existing, ...definition }));
-    }
+/** Creates or updates the schedules; idempotent. Without a folder for backups there is none for them. */
+export async function ensureSchedules(
+  client: Client,
+  timings: Partial<Timings>,
+  config: Pick<Config, "backup" | "timeZone">,
+): Promise<void> {
+  for (const schedule of schedulesFor(timingsOf({ timings }))) {
+    const isWanted = schedule.task !== "back-up" || config.backup.folder !== null;
+    await (isWanted
+      ? ensureSchedule(client, schedule, config.timeZone)
+      : removeSchedule(client, schedule.task));
+  }
+}
+
+async function ensureSchedule(client: Client, schedule: Schedule, timezone: string): Promise<void> {
+  const { task } = schedule;
+  const { type, options } = housekeepingRun(task);
+  const isNightly = "at" in schedule;
+  const definition = {
+    spec: isNightly
+      ? { calendars: [schedule.at], timezone }
+      : { intervals: [{ every: schedule.every }] },
+    action: { type: "startWorkflow" as const, workflowType: type, ...options },
+    policies: {
+      overlap: ScheduleOverlapPolicy.SKIP,
+      // After a long downtime one run replaces all that were missed. A machine that is off at night runs at its start.
+      catchupWindow: isNightly ? "20 hours" : "1 minute",
+    },
+  };
+  try {
+    await client.schedule.create({ scheduleId: housekeepingId(task), ...definition });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule
+      .getHandle(housekeepingId(task))
+      .update((existing) => ({ ...existing, ...definition }));
+  }
+}
+
+async function removeSchedule(client: Client, task: HousekeepingTask): Promise<void> {
+  try {
+    await client.schedule.getHandle(housekeepingId(task)).delete();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
   }
 }

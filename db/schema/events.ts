@@ -1,8 +1,10 @@
 import { bigint, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
+import type { Backup } from "./backups";
 import type { CopyFaultReason } from "./copy-faults";
 import type { PhotoImport } from "./imports";
 import type { ModelInstall } from "./model-installs";
+import type { OriginalFault } from "./original-checks";
 import type { Reproduction } from "./photos";
 import type { PodEndReason, PodStatus } from "./pod-sessions";
 import type { EntryType } from "./sessions";
@@ -24,6 +26,8 @@ type OfInstall = Pick<ModelInstall, "place" | "source" | "status" | "error"> & {
   total_bytes: number | null;
   model_key: string | null;
 };
+
+type OfBackup = Pick<Backup, "name" | "trigger"> & { backup_id: string };
 
 type OfPod = {
   pod_session_id: string;
@@ -55,6 +59,12 @@ export type EventData = {
   "photo.retrieval_failed": OfPhoto & { reason: string };
   "photo.retrieval_retried": OfPhoto;
   "photo.reproduced": OfPhoto & { verdict: Reproduction["verdict"] };
+  /** Its original is lost or damaged; `is_in_backup`: whether the folder of backups has the right bytes. */
+  "photo.original_damaged": {
+    photo_id: string;
+    fault: OriginalFault;
+    is_in_backup: boolean | null;
+  };
   "photo.copy_failed": { photo_id: string; reason: CopyFaultReason };
   "import.requested": OfImport;
   "import.started": OfImport;
@@ -69,6 +79,14 @@ export type EventData = {
   "model.install.completed": OfInstall;
   "model.install.failed": OfInstall;
   "model.install.cancelled": OfInstall;
+  "backup.completed": OfBackup & {
+    originals: number;
+    bytes: number;
+    new_originals: number;
+    new_bytes: number;
+    missing: number;
+  };
+  "backup.failed": OfBackup & { error: string };
   "backend.changed": { connected: boolean; api_version: string | null };
   "pod.changed": OfPod;
   "pod.ready": OfPod;

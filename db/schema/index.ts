@@ -1,6 +1,7 @@
 export * from "./albums";
 export * from "./attempt-counts";
 export * from "./backends";
+export * from "./backups";
 export * from "./copy-faults";
 export * from "./events";
 export * from "./idempotency-keys";
@@ -8,6 +9,7 @@ export * from "./imports";
 export * from "./installation";
 export * from "./model-installs";
 export * from "./models";
+export * from "./original-checks";
 export * from "./photos";
 export * from "./pod-offers";
 export * from "./pod-sessions";

@@ -13,6 +13,8 @@ export const installation = pgTable(
      * made from an Idempotency-Key.
      */
     cookieSecret: text("cookie_secret").notNull(),
+    /** The id of the backup while its restore is unfinished: nothing starts on this database. */
+    restoringBackupId: uuid("restoring_backup_id"),
     createdAt: moment("created_at").notNull().defaultNow(),
   },
   (table) => [check("installation_one_row", sql`${table.only}`)],

@@ -30,7 +30,8 @@ export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }
 
-async function flush(path: string): Promise<void> {
+/** Makes the content of a file, or the names in a folder, survive a power cut. */
+export async function flush(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
     await handle.sync();

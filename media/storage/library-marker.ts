@@ -4,6 +4,9 @@ import type { Storage } from "./storage";
 /** Whether the database has photos with files, of this kind if given. */
 type HasPhotos = (kind?: PhotoKind) => Promise<boolean>;
 
+/** The marker of a data folder into which a backup is being restored. */
+export const restoringMarker = (backupId: string) => `restoring ${backupId}`;
+
 /**
  * Verifies that the data folder belongs to this installation: with another one's files, all photos would seem lost and
  * all files orphaned. An empty folder of an empty library is claimed. Afterwards the storage writes only where it
@@ -16,6 +19,7 @@ export async function claimLibrary(
   hasPhotos: HasPhotos,
 ): Promise<void> {
   const marker = await storage.readMarker();
+  if (marker?.startsWith(restoringMarker(""))) throw unfinishedRestore();
   if (marker !== undefined && marker !== installationId) throw otherDatabase();
   if (marker === undefined) {
     if (await hasPhotos()) {
@@ -57,6 +61,13 @@ async function markAreas(
 async function isEmpty(storage: Storage, prefix: string): Promise<boolean> {
   for await (const _ of storage.list(prefix)) return false;
   return true;
+}
+
+/** The error of a start on a data folder or a database whose restore is not complete. */
+export function unfinishedRestore(): Error {
+  return new Error(
+    "A restore was not completed. Run it again to go on with it: ./gallery restore DIR",
+  );
 }
 
 function otherDatabase(): Error {

@@ -11,6 +11,11 @@ const tasks = {
     type: "purgeTrash",
     summary: "Delete photos past their time in the trash",
   },
+  "back-up": { type: "backUp", summary: "Copy database and originals to the folder of backups" },
+  "verify-originals": {
+    type: "verifyOriginals",
+    summary: "Compare a share of the originals with their hashes",
+  },
 } as const;
 
 export type HousekeepingTask = keyof typeof tasks;

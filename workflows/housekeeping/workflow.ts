@@ -22,6 +22,13 @@ const { readOffers: readCatalogue } = proxyActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
+// Reads and writes the whole library: hours on a slow disk. A second try after a killed worker; the next night brings another.
+const nightly = proxyActivities<Activities>({
+  startToCloseTimeout: "20 hours",
+  heartbeatTimeout: "1 minute",
+  retry: { initialInterval: "1 minute", maximumAttempts: 3 },
+});
+
 /** Starts missing runs that rows ask for, and signals open runs that may have missed a signal. */
 export async function reconcile(): Promise<void> {
   const done = await activities.reconcileRows({});
@@ -76,4 +83,29 @@ export async function readOffers(): Promise<void> {
     "completed",
     offers === null ? "The catalogue was not read." : `RunPod has ${count(offers, "GPU type")}.`,
   );
+}
+
+/** Copies database and originals to the folder of backups, and deletes the oldest backups. */
+export async function backUp(): Promise<void> {
+  const backup = await nightly.backUpLibrary({});
+  showStatus("completed", backup === null ? "BACKUP_TO is not set." : describe(backup));
+}
+
+function describe({
+  name,
+  originals,
+  missing,
+}: {
+  name: string;
+  originals: number;
+  missing: number;
+}): string {
+  const lost = missing === 0 ? "" : ` ${count(missing, "photo")} had no intact original.`;
+  return `Backup ${name} has ${count(originals, "original")}.${lost}`;
+}
+
+/** Compares the originals that were not compared for the longest time with their hashes. */
+export async function verifyOriginals(): Promise<void> {
+  const { checked, faulty } = await nightly.verifyOriginals({});
+  showStatus("completed", `Compared ${count(checked, "original")}: ${faulty} lost or damaged.`);
 }

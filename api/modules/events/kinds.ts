@@ -5,6 +5,7 @@ const ofInstall =
   "`install_id`, `place`, `source`, `status`, `bytes`, `total_bytes`, `model_key`, `error`";
 const ofPhoto = "`photo_id`, `step_id`, `album_ids`";
 
+const ofBackup = "`backup_id`, `name`, `trigger`";
 const ofPod = "`pod_session_id`, `pod_id`, `status`, `gpu`, `message`";
 
 /**
@@ -27,6 +28,7 @@ export const eventKinds: Record<EventType, string> = {
   "photo.retrieval_failed": "`photo_id`, `step_id`, `reason`",
   "photo.retrieval_retried": "`photo_id`, `step_id`",
   "photo.reproduced": "`photo_id`, `step_id`, `verdict`",
+  "photo.original_damaged": "`photo_id`, `fault`, `is_in_backup`",
   "photo.copy_failed": "`photo_id`, `reason`",
   "photo.trashed": ofPhoto,
   "photo.restored": ofPhoto,
@@ -43,6 +45,8 @@ export const eventKinds: Record<EventType, string> = {
   "model.install.completed": ofInstall,
   "model.install.failed": ofInstall,
   "model.install.cancelled": ofInstall,
+  "backup.completed": `${ofBackup}, \`originals\`, \`bytes\`, \`new_originals\`, \`new_bytes\`, \`missing\``,
+  "backup.failed": `${ofBackup}, \`error\``,
   "backend.changed": "`connected`, `api_version`",
   "pod.changed": ofPod,
   "pod.ready": ofPod,

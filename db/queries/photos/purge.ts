@@ -15,6 +15,7 @@ import type { Db, Tx } from "../../client";
 import { deleteInSlices } from "../../delete-slice";
 import { albumPhotos, albums } from "../../schema/albums";
 import { copyFaults } from "../../schema/copy-faults";
+import { originalChecks } from "../../schema/original-checks";
 import { type NewPhoto, type PhotoKind, photos } from "../../schema/photos";
 import { shareLinks } from "../../schema/shares";
 import { insertEvents } from "../events/events";
@@ -136,6 +137,7 @@ export async function finishPurge(db: Db, ids: string[]): Promise<number> {
     await tx.delete(albumPhotos).where(inArray(albumPhotos.photoId, held));
     await tx.delete(shareLinks).where(inArray(shareLinks.photoId, held));
     await tx.delete(copyFaults).where(inArray(copyFaults.photoId, held));
+    await tx.delete(originalChecks).where(inArray(originalChecks.photoId, held));
     await tx.update(albums).set({ coverPhotoId: null }).where(inArray(albums.coverPhotoId, held));
     await tx.update(photos).set({ mimeType: null }).where(inArray(photos.id, held));
     // A separate statement: it sees what was committed while this transaction waited for the locks.

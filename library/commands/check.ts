@@ -1,0 +1,22 @@
+import { openBackupStore } from "#media/backup/store";
+import { checkBackup } from "../backup/check";
+import { chooseBackup } from "./choose-backup";
+import { countOf, readableBytes, showLosses, showProgress } from "./output";
+
+/** `./gallery restore DIR --check`: needs neither database nor data folder. */
+export async function runCheck(folder: string, backup: string | null): Promise<number> {
+  const store = await openBackupStore(folder);
+  const reader = await store.read(await chooseBackup(store, backup));
+  const { name, createdAt, galleryVersion, tables, originals } = reader.manifest;
+  console.log(
+    `Checking ${name}, made ${createdAt} by version ${galleryVersion}: ${countOf(tables.length, "table")}, ${countOf(originals.count, "original")} (${readableBytes(originals.bytes)}).`,
+  );
+  const progress = showProgress("Originals");
+  const faults = await checkBackup(store, reader, progress.update).finally(progress.end);
+  for (const file of faults.files)
+    console.error(`  ${file}  damaged: this backup cannot be restored`);
+  showLosses(faults.originals);
+  if (faults.files.length + faults.originals.length > 0) return 1;
+  console.log("The backup is whole: every hash is right.");
+  return 0;
+}

@@ -1,0 +1,24 @@
+import { createReadStream } from "node:fs";
+import type { ExpectedOriginal } from "#db/queries/photos/original-checks";
+import type { BackupStore } from "#media/backup/store";
+import { originalKey } from "#media/storage/keys";
+import type { Library } from "../library";
+
+/**
+ * Replaces an original by the bytes that the folder of backups has. A damaged file goes to quarantine.
+ * @returns false when the backup has other bytes, too
+ */
+export async function putBackFromBackup(
+  { storage }: Pick<Library, "storage">,
+  backups: BackupStore,
+  photo: ExpectedOriginal,
+): Promise<boolean> {
+  await using staged = await storage.stage(photo.kind);
+  const source = createReadStream(backups.originals.pathOf(photo.contentHash));
+  const received = await staged.receive(source, photo.fileSize);
+  if (received.contentHash !== photo.contentHash) return false;
+  const key = originalKey(photo);
+  await storage.quarantine(key, new Date());
+  await storage.commit(staged, key);
+  return true;
+}

@@ -1,0 +1,80 @@
+import { createWriteStream } from "node:fs";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { flush, makeFolder } from "../storage/durable";
+import { backupFault } from "./faults";
+import { hashFile } from "./hash";
+import type { BackupFile, Manifest } from "./manifest";
+import { backupsFolder, manifestFile, manifestSumFile, unfinishedFolder } from "./names";
+
+/** A backup that is being written; it becomes one with `finish`. */
+export type BackupDraft = {
+  /** Writes a compressed file. */
+  compress(name: string, content: AsyncIterable<Uint8Array>): Promise<BackupFile>;
+  write(name: string, content: Uint8Array): Promise<BackupFile>;
+  pathOf(name: string): string;
+  /** Reads every file back, compares it with its hash and renames the folder: from then on it is a backup. */
+  finish(manifest: Manifest): Promise<void>;
+  /** Removes it; does nothing once it is finished. */
+  abort(): Promise<void>;
+};
+
+export async function createDraft(root: string, name: string): Promise<BackupDraft> {
+  const folder = join(root, unfinishedFolder, name);
+  const pathOf = (file: string) => join(folder, file);
+  const written: BackupFile[] = [];
+  await makeFolder(folder);
+
+  async function note(file: string, sha256: string): Promise<BackupFile> {
+    await flush(pathOf(file));
+    const { size: bytes } = await stat(pathOf(file));
+    const noted = { name: file, bytes, sha256 };
+    written.push(noted);
+    return noted;
+  }
+
+  const write = async (file: string, content: Uint8Array | string) => {
+    await writeFile(pathOf(file), content, { flag: "wx", mode: 0o600 });
+    return note(file, new Bun.CryptoHasher("sha256").update(content).digest("hex"));
+  };
+
+  return {
+    pathOf,
+    write,
+
+    async compress(file, content) {
+      const hash = new Bun.CryptoHasher("sha256");
+      await pipeline(
+        content,
+        createGzip({ level: 6 }),
+        async function* (chunks: AsyncIterable<Uint8Array>) {
+          for await (const chunk of chunks) {
+            hash.update(chunk);
+            yield chunk;
+          }
+        },
+        createWriteStream(pathOf(file), { flags: "wx", mode: 0o600 }),
+      );
+      return note(file, hash.digest("hex"));
+    },
+
+    async finish(manifest) {
+      const text = `${JSON.stringify(manifest, null, 2)}\n`;
+      const { sha256 } = await write(manifestFile, text);
+      await write(manifestSumFile, `${sha256}  ${manifestFile}\n`);
+      for (const file of written) {
+        const found = await hashFile(pathOf(file.name));
+        if (found.sha256 === file.sha256 && found.bytes === file.bytes) continue;
+        throw backupFault("The disk of the backups did not keep what was written to it.");
+      }
+      await flush(folder);
+      await makeFolder(join(root, backupsFolder));
+      await rename(folder, join(root, backupsFolder, name));
+      await flush(join(root, backupsFolder));
+    },
+
+    abort: () => rm(folder, { recursive: true, force: true }),
+  };
+}

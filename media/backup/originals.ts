@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, opendir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { flush, isMissing, makeFolder } from "../storage/durable";
+import { backupFault } from "./faults";
+import { hashFile } from "./hash";
+import { isOriginalName, originalPath, originalsFolder, unfinishedFolder } from "./names";
+
+type Wanted = Readonly<{ sha256: string; bytes: number }>;
+
+/** The originals of all backups of a folder, by their hash. They never change, so that each is copied once. */
+export type StoredOriginals = {
+  /** Whether it is there with its length; its bytes were compared when it was stored. */
+  has(wanted: Wanted): Promise<boolean>;
+  /**
+   * Copies a file, reads the copy back, and stores it if its hash is the wanted one.
+   * @returns false when the file at `path` has other bytes
+   * @throws the file system's error; ENOENT when the file at `path` is missing
+   */
+  keep(path: string, wanted: Wanted): Promise<boolean>;
+  pathOf(sha256: string): string;
+  list(): AsyncIterable<string>;
+  remove(sha256: string): Promise<void>;
+  /** Makes the names of all stored files survive a power cut. */
+  settle(): Promise<void>;
+};
+
+export function createStoredOriginals(root: string): StoredOriginals {
+  const touched = new Set<string>();
+  const pathOf = (sha256: string) => join(root, originalPath(sha256));
+
+  return {
+    pathOf,
+
+    async has({ sha256, bytes }) {
+      const found = await stat(pathOf(sha256)).catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      return found?.isFile() === true && found.size === bytes;
+    },
+
+    async keep(path, wanted) {
+      const copy = join(root, unfinishedFolder, `${randomUUID()}.part`);
+      try {
+        // Shares the blocks where the file system can. Not a hard link: a write to one would change the other.
+        await copyFile(path, copy, constants.COPYFILE_FICLONE);
+        await flush(copy);
+        if (!isEqual(await hashFile(copy), wanted)) {
+          if (!isEqual(await hashFile(path), wanted)) return false;
+          throw backupFault("The disk of the backups did not keep what was written to it.");
+        }
+        const target = pathOf(wanted.sha256);
+        if (!touched.has(dirname(target))) await makeFolder(dirname(target));
+        await rename(copy, target);
+        touched.add(dirname(target));
+        return true;
+      } finally {
+        await rm(copy, { force: true });
+      }
+    },
+
+    async *list() {
+      for await (const folder of entriesOf(join(root, originalsFolder))) {
+        for await (const name of entriesOf(join(root, originalsFolder, folder))) {
+          if (isOriginalName(folder, name)) yield name;
+        }
+      }
+    },
+
+    remove: (sha256) => rm(pathOf(sha256), { force: true }),
+
+    async settle() {
+      for (const folder of touched) await flush(folder);
+      touched.clear();
+    },
+  };
+}
+
+const isEqual = (found: Wanted, wanted: Wanted) =>
+  found.sha256 === wanted.sha256 && found.bytes === wanted.bytes;
+
+async function* entriesOf(folder: string): AsyncGenerator<string> {
+  try {
+    for await (const { name } of await opendir(folder)) yield name;
+  } catch (error) {
+    if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import { chmod, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isMissing, makeFolder, placeFile } from "../storage/durable";
+import { type BackupDraft, createDraft } from "./draft";
+import { backupFault } from "./faults";
+import { backupsFolder, isBackupName, markerFile, unfinishedFolder } from "./names";
+import { createStoredOriginals, type StoredOriginals } from "./originals";
+import { type BackupReader, readBackup } from "./reader";
+
+/** A folder of backups of one installation. */
+export type BackupStore = {
+  originals: StoredOriginals;
+  begin(name: string): Promise<BackupDraft>;
+  /** The names of finished backups, oldest first. */
+  list(): Promise<string[]>;
+  read(name: string): Promise<BackupReader>;
+  /** Deletes a backup, without its originals. */
+  remove(name: string): Promise<void>;
+  /** Deletes what died backups left. Only under the lock of backups. */
+  clean(): Promise<void>;
+};
+
+/** Opens a folder of backups for reading. @throws AppError when it is none */
+export async function openBackupStore(root: string): Promise<BackupStore> {
+  if ((await readMarker(root)) === undefined) {
+    throw backupFault(
+      "The folder holds no backups of a gallery. Is its volume mounted, and its name right?",
+    );
+  }
+  return createStore(root);
+}
+
+/**
+ * Opens a folder for backups of this installation; an empty one becomes such a folder.
+ * @param expectsBackups whether backups were written to it: an empty folder is then a volume that is not mounted
+ */
+export async function prepareBackupStore(
+  root: string,
+  { installationId, expectsBackups }: { installationId: string; expectsBackups: boolean },
+): Promise<BackupStore> {
+  const owner = await readMarker(root);
+  if (owner !== undefined && owner !== installationId) {
+    throw backupFault("The folder holds backups of another gallery; name another folder.");
+  }
+  if (owner === undefined) {
+    if (expectsBackups) {
+      throw backupFault("The folder of backups has lost its backups. Is its volume mounted?");
+    }
+    await claim(root, installationId);
+  }
+  await makeFolder(join(root, unfinishedFolder));
+  return createStore(root);
+}
+
+function createStore(root: string): BackupStore {
+  return {
+    originals: createStoredOriginals(root),
+    begin: (name) => createDraft(root, name),
+    read: (name) => readBackup(root, name),
+
+    async list() {
+      const names = await readdir(join(root, backupsFolder)).catch((error: unknown) => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
+      return names.filter(isBackupName).toSorted();
+    },
+
+    async remove(name) {
+      // Renamed first: half a backup must not look like one.
+      const gone = join(root, unfinishedFolder, name);
+      await rename(join(root, backupsFolder, name), gone);
+      await rm(gone, { recursive: true, force: true });
+    },
+
+    async clean() {
+      for (const name of await readdir(join(root, unfinishedFolder))) {
+        if (!isBackupName(name) && !name.endsWith(".part")) continue;
+        await rm(join(root, unfinishedFolder, name), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** The installation whose backups the folder holds; undefined without a marker. */
+async function readMarker(root: string): Promise<string | undefined> {
+  try {
+    const marker: unknown = JSON.parse(await readFile(join(root, markerFile), "utf8"));
+    return (marker as { installation_id: string }).installation_id;
+  } catch (error) {
+    if (isMissing(error) || (error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+async function claim(root: string, installationId: string): Promise<void> {
+  await makeFolder(root);
+  const others = (await readdir(root)).filter(
+    (name) => name !== "lost+found" && !name.startsWith(`${markerFile}.`),
+  );
+  if (others.length > 0) {
+    throw backupFault("The folder is not empty and holds no backups; name an empty or a new one.");
+  }
+  // A backup holds everything that the gallery knows, its secrets included.
+  await chmod(root, 0o700);
+  const unfinished = join(root, `${markerFile}.${crypto.randomUUID()}`);
+  const marker = { format: 1, installation_id: installationId };
+  await writeFile(unfinished, `${JSON.stringify(marker)}\n`);
+  await placeFile(unfinished, join(root, markerFile));
+}

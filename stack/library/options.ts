@@ -1,0 +1,97 @@
+import { resolve } from "node:path";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import type { Command } from "#library/commands/command";
+import { Refusal } from "../refusal";
+
+type Places = { root: string; calledFrom: string };
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const usage = {
+  backup: "usage: ./gallery backup DIR [--keep N] [--data DIR]",
+  restore: "usage: ./gallery restore DIR [--backup NAME] [--check | --accept-losses] [--data DIR]",
+  verify: "usage: ./gallery verify [--repair] [--from DIR] [--data DIR]",
+};
+export type LibraryVerb = keyof typeof usage;
+
+const options = {
+  backup: { keep: { type: "string" } },
+  restore: {
+    backup: { type: "string" },
+    check: { type: "boolean" },
+    "accept-losses": { type: "boolean" },
+  },
+  verify: { repair: { type: "boolean" }, from: { type: "string" } },
+} as const satisfies Record<LibraryVerb, ParseArgsConfig["options"]>;
+
+/**
+ * Parses the arguments of a command. The folder defaults to BACKUP_TO; a relative one is relative to where the owner is.
+ * @throws Refusal with the usage
+ */
+export function parseLibraryOptions(
+  verb: LibraryVerb,
+  args: readonly string[],
+  env: Environment,
+  { root, calledFrom }: Places,
+): { command: Command; dataDir: string } {
+  const { values, positionals } = parse(verb, args);
+  const text = (name: string) => values[name] as string | undefined;
+  const data = text("data");
+  const dataDir =
+    data === undefined
+      ? resolve(root, env["DATA_DIR"]?.trim() || "data")
+      : resolve(calledFrom, data);
+  const named = verb === "verify" ? text("from") : positionals[0];
+  const given = named ?? (env["BACKUP_TO"]?.trim() || undefined);
+  const folder = given === undefined ? null : resolve(calledFrom, given);
+  const isWrong = positionals.length > (verb === "verify" ? 0 : 1);
+  if (isWrong || (folder === null && verb !== "verify")) throw new Refusal(usage[verb]);
+  if (folder !== null && verb === "backup") refuseInside(folder, dataDir);
+  return { command: commandOf(verb, folder, values), dataDir };
+}
+
+function commandOf(
+  verb: LibraryVerb,
+  folder: string | null,
+  values: Record<string, string | boolean | undefined>,
+): Command {
+  if (verb === "verify") return { verb, folder, repairs: values["repair"] === true };
+  // Only a verification does without.
+  const there = folder!;
+  if (verb === "backup") return { verb, folder: there, keep: parseKeep(values["keep"]) };
+  const backup = (values["backup"] as string | undefined) ?? null;
+  const acceptsLosses = values["accept-losses"] === true;
+  if (values["check"] !== true) return { verb, folder: there, backup, acceptsLosses };
+  if (acceptsLosses) throw new Refusal(usage.restore);
+  return { verb: "check", folder: there, backup };
+}
+
+function parseKeep(given: string | boolean | undefined): number | null {
+  if (given === undefined) return null;
+  const keep = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0;
+  if (keep < 1) throw new Refusal("--keep: a whole number above 0");
+  return keep;
+}
+
+/** The data folder's loss must not take its backups with it. */
+function refuseInside(folder: string, dataDir: string): void {
+  if (folder !== dataDir && !folder.startsWith(`${dataDir}/`)) return;
+  throw new Refusal(
+    "The backups would be in the data folder, and be lost with it; name a folder elsewhere.",
+  );
+}
+
+function parse(verb: LibraryVerb, args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { ...options[verb], data: { type: "string" } } as ParseArgsConfig["options"] & {},
+    });
+    return {
+      values: values as Record<string, string | boolean | undefined>,
+      positionals,
+    };
+  } catch (error) {
+    throw new Refusal(`${(error as Error).message}\n${usage[verb]}`);
+  }
+}
