@@ -1,5 +1,6 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { Refusal } from "#stack/refusal";
+import { measureBackup } from "./measurements/backup";
 import { measureMemory } from "./measurements/generation-memory";
 import { measureProgress } from "./measurements/generation-progress";
 import { measureReal } from "./measurements/generation-real";
@@ -61,6 +62,9 @@ const generation: Record<string, Measurement> = {
 /** A line of hundreds of steps; measured only when named. */
 const line: Record<string, Measurement> = { line: measureLine };
 
+/** Backup and restore of fifty thousand photos; measured only when named. */
+const backup: Record<string, Measurement> = { backup: measureBackup };
+
 /** Takes a quarter of an hour; measured only when named. */
 const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
 
@@ -84,6 +88,7 @@ export async function runBenchmarks(
     ...members,
     ...Object.keys(harm),
     ...Object.keys(line),
+    ...Object.keys(backup),
     ...Object.keys(long),
   ];
   const unknown = names.find((name) => !known.includes(name));
@@ -111,7 +116,7 @@ async function measureStack(
   wanted: readonly string[],
   options: MeasureOptions,
 ): Promise<Row[]> {
-  const all = { ...measurements, ...library, ...generation, ...harm, ...line, ...long };
+  const all = { ...measurements, ...library, ...generation, ...harm, ...line, ...backup, ...long };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
   const stack = await announced("the start of the services", () => startBenchStack(root, env));

@@ -2,14 +2,14 @@ import { AppError } from "#errors";
 import { type CopySql, type Counter, listCounters, listTables, type TableShape } from "./tables";
 
 // An arbitrary number that all backups of a database share.
-const backupLock = 7_361_203;
+const backupLock = 7_361_205;
 
 /** The connection of one backup. */
 export type BackupConnection = {
   /** Reads the database as it was at one moment, whatever others write meanwhile. */
-  readSnapshot<T>(read: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+  readSnapshot: <T>(read: (snapshot: Snapshot) => Promise<T>) => Promise<T>;
   /** Throws when the connection, and with it the lock, was lost meanwhile. */
-  checkLock(): Promise<void>;
+  checkLock: () => Promise<void>;
 };
 
 export type Snapshot = { sql: CopySql; tables: TableShape[]; counters: Counter[] };

@@ -74,7 +74,7 @@ async function write(
     const database = await connection.readSnapshot((snapshot) =>
       dumpDatabase(snapshot, draft, options.signal),
     );
-    const originals = await copyOriginals(deps, { store, draft, options });
+    const originals = await copyOriginals(deps, { store, draft, options, now: deps.now() });
     await store.originals.settle();
     const manifest: Manifest = {
       format: 1,

@@ -18,13 +18,17 @@ import { wantedFile } from "./dump";
 import { inTurn } from "./in-turn";
 import type { BackupOptions } from "./job";
 
+const dayMs = 24 * 60 * 60 * 1_000;
+/** Each stored original is read again within so many days: a disk can lose what it once kept. */
+const days = 28;
+
 type Missing = { id: string; fault: OriginalFault };
 type Copied = Pick<Manifest, "originals" | "purged"> & { missing: Missing[] };
 
 /** Copies the originals that the folder of backups does not have yet, and lists those that the backup has. */
 export async function copyOriginals(
   library: Library,
-  work: { store: BackupStore; draft: BackupDraft; options: BackupOptions },
+  work: { store: BackupStore; draft: BackupDraft; options: BackupOptions; now: Date },
 ): Promise<Copied> {
   const { store, draft, options } = work;
   const total = await countLines(draft.pathOf(wantedFile));
@@ -34,7 +38,7 @@ export async function copyOriginals(
 
   async function copy(entry: OriginalEntry): Promise<OriginalEntry | undefined> {
     options.signal?.throwIfAborted();
-    const isNew = !(await store.originals.has(entry));
+    const isNew = !(await store.originals.has(entry, isDue(entry, work.now)));
     const fault = isNew ? await keep(library, store, entry) : null;
     done += 1;
     options.onProgress(done, total);
@@ -69,6 +73,11 @@ export async function copyOriginals(
     missing: faulty.filter(({ id }) => stored.has(id)),
     purged: faulty.filter(({ id }) => !stored.has(id)).map(({ id }) => id),
   };
+}
+
+function isDue({ sha256 }: OriginalEntry, now: Date): boolean {
+  const share = Math.floor((Number.parseInt(sha256.slice(0, 2), 16) * days) / 256);
+  return share === Math.floor(now.getTime() / dayMs) % days;
 }
 
 async function keep(

@@ -9,12 +9,12 @@ export const manifestFile = "manifest.json";
 export const manifestSumFile = "manifest.json.sha256";
 export const originalsFile = "originals.tsv.gz";
 
-const backupName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-[0-9a-f]{8}$/;
+const backupName = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z-[0-9a-f]{8}$/;
 const hash = /^[0-9a-f]{64}$/;
 
 /** Sorts by time. */
 export function nameBackup(at: Date, id: string): string {
-  return `${at.toISOString().slice(0, 19).replaceAll(":", "-")}Z-${id.slice(0, 8)}`;
+  return `${at.toISOString().replaceAll(/[:.]/g, "-")}-${id.slice(0, 8)}`;
 }
 
 export const isBackupName = (name: string) => backupName.test(name);

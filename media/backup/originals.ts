@@ -11,8 +11,8 @@ type Wanted = Readonly<{ sha256: string; bytes: number }>;
 
 /** The originals of all backups of a folder, by their hash. They never change, so that each is copied once. */
 export type StoredOriginals = {
-  /** Whether it is there with its length; its bytes were compared when it was stored. */
-  has(wanted: Wanted): Promise<boolean>;
+  /** Whether it is there with its length; its bytes were compared when it was stored, and are again if `reads`. */
+  has(wanted: Wanted, reads?: boolean): Promise<boolean>;
   /**
    * Copies a file, reads the copy back, and stores it if its hash is the wanted one.
    * @returns false when the file at `path` has other bytes
@@ -33,12 +33,14 @@ export function createStoredOriginals(root: string): StoredOriginals {
   return {
     pathOf,
 
-    async has({ sha256, bytes }) {
-      const found = await stat(pathOf(sha256)).catch((error: unknown) => {
+    async has(wanted, reads = false) {
+      const path = pathOf(wanted.sha256);
+      const found = await stat(path).catch((error: unknown) => {
         if (isMissing(error)) return undefined;
         throw error;
       });
-      return found?.isFile() === true && found.size === bytes;
+      if (!found?.isFile() || found.size !== wanted.bytes) return false;
+      return !reads || isEqual(await hashReadable(path), wanted);
     },
 
     async keep(path, wanted) {
@@ -77,6 +79,13 @@ export function createStoredOriginals(root: string): StoredOriginals {
     },
   };
 }
+
+/** The hash of no bytes for a file that the disk cannot read. */
+const hashReadable = (path: string): Promise<Wanted> =>
+  hashFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EIO") return { sha256: "", bytes: 0 };
+    throw error;
+  });
 
 const isEqual = (found: Wanted, wanted: Wanted) =>
   found.sha256 === wanted.sha256 && found.bytes === wanted.bytes;

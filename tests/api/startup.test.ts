@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { serve } from "#api/serve";
 import { loadConfig } from "#config";
+import { applyMigrations } from "#db/migrations";
+import { ensureInstallation } from "#db/queries/installation/installation";
 import { createDiskStorage } from "#media/storage/disk";
 import { createTestDatabase } from "#tests/support/database";
 import { insertPhoto } from "#tests/support/rows";
@@ -43,6 +45,24 @@ test("on an outdated schema it refuses to start and names the command", async ()
   const database = await createTestDatabase();
   await database.sql`delete from drizzle.__drizzle_migrations`;
   expect(await refusal(database.url, "b")).toContain("./gallery migrate");
+  await database.drop();
+});
+
+test("on a database that a newer version has migrated it refuses to start, and so does the migration", async () => {
+  const database = await createTestDatabase();
+  await database.sql`
+    insert into drizzle.__drizzle_migrations (hash, created_at) values ('newer', 9999999999999)`;
+  expect(await refusal(database.url, "newer")).toContain("A newer version of the gallery");
+  const migration = await applyMigrations(database).catch((error: Error) => error);
+  expect(migration).toMatchObject({ message: expect.stringContaining("Start the newer version") });
+  await database.drop();
+});
+
+test("on an unfinished restore it refuses to start and names the command", async () => {
+  const database = await createTestDatabase();
+  await ensureInstallation(database.db);
+  await database.sql`update installation set restoring_backup_id = gen_random_uuid()`;
+  expect(await refusal(database.url, "half")).toContain("./gallery restore");
   await database.drop();
 });
 

@@ -15,6 +15,13 @@ export async function createTestDatabase(): Promise<
 > {
   const template = required("TEST_DATABASE_TEMPLATE");
   await (ready ??= ensureTemplate(template));
+  return createFrom(template);
+}
+
+/** Creates a database without any table. */
+export const createEmptyDatabase = () => createFrom("template0");
+
+async function createFrom(template: string) {
   const name = `gallery_test_${randomBytes(8).toString("hex")}`;
   await administer(
     (sql) => sql`create database ${sql(name)} template ${sql(template)} strategy wal_log`,

@@ -71,6 +71,21 @@ export function createUps() {
   };
 }
 
+/** Runs another verb of `./gallery` to its end, without any setting. */
+export async function runVerb(...args: string[]): Promise<{ code: number; output: string }> {
+  const child = Bun.spawn([process.execPath, "--no-env-file", "cli.ts", ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const texts = await Promise.all(
+    [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
+  );
+  return { code: await child.exited, output: texts.join("") };
+}
+
 /** Prefixes a command: mounts a disk in a mount namespace of its own, without root where necessary. */
 function onDisk({ folder, megabytes }: { folder: string; megabytes: number }): string[] {
   const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];

@@ -56,6 +56,10 @@ const forbidden: [string, string][] = [
   ["stack/a.ts", 'import "#dev/check"'],
   ["stack/b.ts", 'import "#bench/run"'],
   ["stack/c.ts", 'import "#activities/adapters/pods/provider"'],
+  ["stack/library/a.ts", 'import "#library/open"'],
+  ["stack/library/b.ts", 'import { run } from "#library/commands/command"; run()'],
+  ["stack/library/c.ts", 'import "#library/commands/backup"'],
+  ["stack/library/d.ts", 'import "#db/client"'],
   ["stack/pods/a.ts", 'import "#activities/pods/tend"'],
   ["stack/pods/b.ts", 'import "#db/client"'],
   ["simulators/a.ts", 'import "#tests/support/database"'],
@@ -90,6 +94,10 @@ const allowed: [string, string][] = [
   ],
   ["activities/adapters/pods/runpod/ok.ts", 'import "../../http"; import "../provider"'],
   ["library/ok.ts", 'import "#db/client"; import "#media/storage/keys"; import "#errors"'],
+  [
+    "stack/library/ok.ts",
+    'import type { Command } from "#library/commands/command"; export type A = Command',
+  ],
   ["api/also-ok.ts", 'import "#library/keep"'],
   ["stack/ok.ts", 'import "#errors"; import "#config"'],
   [

@@ -1,0 +1,236 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { desc, eq } from "drizzle-orm";
+import { backups } from "#db/schema/backups";
+import { events } from "#db/schema/events";
+import { originalChecks } from "#db/schema/original-checks";
+import { type Photo, photos } from "#db/schema/photos";
+import { openLibrary } from "#library/open";
+import { loadConfig } from "#config";
+import { originalKey } from "#media/storage/keys";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { backupsIn, createBackupCommands, storedPath } from "#tests/support/backups";
+import { insertPhoto } from "#tests/support/rows";
+
+let bench: ActivityBench;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "gallery-backups-"));
+  bench = await createActivityBench({ BACKUP_TO: folder, BACKUP_KEEP: "2" });
+  const config = loadConfig({ DATABASE_URL: bench.url, DATA_DIR: bench.dataDir });
+  await openLibrary(bench.db, config);
+}, 60_000);
+beforeEach(async () => {
+  await bench.db.delete(photos);
+});
+afterEach(() => {
+  bench.clock.now = null;
+});
+afterAll(async () => {
+  await bench.close();
+  await rm(folder, { recursive: true });
+});
+
+const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
+const pathOf = (photo: Photo) => join(bench.dataDir, keyOf(photo));
+
+async function storePhoto(): Promise<Photo> {
+  const bytes = crypto.getRandomValues(new Uint8Array(500));
+  const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const photo = await insertPhoto(bench.db, { fileSize: bytes.byteLength, contentHash });
+  await bench.storage.put(keyOf(photo), bytes);
+  return photo;
+}
+
+const backUp = () => bench.run("backUpLibrary", {});
+const verify = () => bench.run("verifyOriginals", {});
+const checkOf = async (photo: Photo) =>
+  (await bench.db.select().from(originalChecks).where(eq(originalChecks.photoId, photo.id)))[0];
+const eventsOf = async (type: string) =>
+  (
+    await bench.db
+      .select()
+      .from(events)
+      .where(eq(events.type, type as "backup.completed"))
+  ).map(({ data }) => data);
+
+describe("the nightly backup", () => {
+  test("copies the library, keeps so many backups as configured, and has a row and an event", async () => {
+    const [photo] = [await storePhoto(), await storePhoto()];
+    const first = await backUp();
+    expect(first).toMatchObject({ originals: 2, missing: 0 });
+    await backUp();
+    await backUp();
+    expect(await backupsIn(folder)).toHaveLength(2);
+    expect(await backupsIn(folder)).not.toContain(first!.name);
+    expect(await Bun.file(storedPath(folder, photo)).exists()).toBe(true);
+    const rows = await bench.db.select().from(backups).orderBy(desc(backups.startedAt));
+    expect(
+      rows.map(({ status, trigger, removedAt }) => [status, trigger, removedAt !== null]),
+    ).toEqual([
+      ["completed", "schedule", false],
+      ["completed", "schedule", false],
+      ["completed", "schedule", true],
+    ]);
+    expect(await eventsOf("backup.completed")).toHaveLength(3);
+  }, 60_000);
+
+  test("that fails says why in its row and its event", async () => {
+    const marker = join(folder, "gallery-backups.json");
+    const own = await Bun.file(marker).text();
+    await writeFile(marker, JSON.stringify({ format: 1, installation_id: crypto.randomUUID() }));
+    const failure = await backUp().catch((error: Error) => error);
+    expect(failure).toMatchObject({ message: expect.stringContaining("another gallery") });
+    const [row] = await bench.db.select().from(backups).orderBy(desc(backups.startedAt)).limit(1);
+    expect(row).toMatchObject({
+      status: "failed",
+      error: expect.stringContaining("another gallery"),
+    });
+    expect(await eventsOf("backup.failed")).toEqual([
+      { backup_id: row!.id, name: row!.name, trigger: "schedule", error: row!.error },
+    ]);
+    await writeFile(marker, own);
+  }, 60_000);
+
+  test("that died between its last rename and its row is complete", async () => {
+    await storePhoto();
+    const backup = await backUp();
+    const running = { status: "running", endedAt: null } as const;
+    await bench.db.update(backups).set(running).where(eq(backups.name, backup!.name));
+    await backUp();
+    const [row] = await bench.db.select().from(backups).where(eq(backups.name, backup!.name));
+    expect(row).toMatchObject({ status: "completed", originals: 1 });
+  }, 60_000);
+
+  test("reads what earlier ones stored again within 28 days, and replaces what its disk has damaged", async () => {
+    const photo = await storePhoto();
+    await backUp();
+    const path = storedPath(folder, photo);
+    await writeFile(path, new Uint8Array(photo.fileSize!));
+    for (let day = 1; day <= 28; day += 1) {
+      bench.clock.now = new Date(Date.UTC(2031, 0, day));
+      await backUp();
+    }
+    const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(path).bytes()).digest("hex");
+    expect(hash).toBe(photo.contentHash!);
+  }, 90_000);
+
+  test("holds the secret of rented pods", async () => {
+    await writeFile(join(bench.dataDir, "pod-secret"), "a secret");
+    const backup = await backUp();
+    const copy = Bun.file(join(folder, "backups", backup!.name, "pod-secret"));
+    expect(await copy.text()).toBe("a secret");
+  }, 60_000);
+});
+
+describe("the nightly check of originals", () => {
+  test("reads a share of the library each night, those first that were not read for the longest time", async () => {
+    const all = await Promise.all(Array.from({ length: 30 }, storePhoto));
+    const seen: number[] = [];
+    for (let night = 0; night < 15; night += 1) {
+      bench.clock.now = new Date(Date.UTC(2030, 0, night + 1));
+      expect(await verify()).toEqual({ checked: 2, faulty: 0 });
+      seen.push(await bench.db.$count(originalChecks));
+    }
+    expect(seen.at(-1)).toBe(all.length);
+    bench.clock.now = new Date(Date.UTC(2030, 1, 1));
+    await verify();
+    const again = await bench.db
+      .select()
+      .from(originalChecks)
+      .where(eq(originalChecks.checkedAt, bench.clock.now));
+    expect(again).toHaveLength(2);
+  }, 60_000);
+
+  test("reports a damaged and a missing original once, and whether a backup has the right bytes", async () => {
+    const saved = await storePhoto();
+    await backUp();
+    await rm(pathOf(saved));
+    expect(await verify()).toEqual({ checked: 1, faulty: 1 });
+    expect(await verify()).toEqual({ checked: 1, faulty: 1 });
+    expect(await checkOf(saved)).toMatchObject({ fault: "missing", isInBackup: true });
+    const unsaved = await storePhoto();
+    await writeFile(pathOf(unsaved), "other bytes");
+    expect(await verify()).toEqual({ checked: 1, faulty: 1 });
+    expect(await checkOf(unsaved)).toMatchObject({ fault: "damaged", isInBackup: false });
+    expect(await eventsOf("photo.original_damaged")).toEqual([
+      { photo_id: saved.id, fault: "missing", is_in_backup: true },
+      { photo_id: unsaved.id, fault: "damaged", is_in_backup: false },
+    ]);
+  }, 60_000);
+
+  test("forgets a fault whose original was put back", async () => {
+    const photo = await storePhoto();
+    const bytes = await Bun.file(pathOf(photo)).bytes();
+    await rm(pathOf(photo));
+    await verify();
+    await bench.storage.put(keyOf(photo), bytes);
+    await verify();
+    expect(await checkOf(photo)).toMatchObject({ fault: null, faultFoundAt: null });
+  }, 60_000);
+});
+
+describe("./gallery verify", () => {
+  const commands = () => createBackupCommands({ url: bench.url, dataDir: bench.dataDir });
+
+  test("names every faulty original and exits with 1; --repair puts back what a backup has and keeps the damaged file", async () => {
+    const [whole, lost, damaged, unsaved] = [
+      await storePhoto(),
+      await storePhoto(),
+      await storePhoto(),
+      await storePhoto(),
+    ];
+    await rm(pathOf(unsaved));
+    await backUp();
+    await rm(pathOf(lost));
+    await writeFile(pathOf(damaged), "other bytes");
+
+    const found = await commands().run({ verb: "verify", folder, repairs: false });
+    expect(found.code).toBe(1);
+    for (const { id } of [lost, damaged, unsaved]) expect(found.output).toContain(id);
+    expect(found.output).not.toContain(whole.id);
+    expect(found.output).toContain("--repair");
+
+    const repaired = await commands().run({ verb: "verify", folder, repairs: true });
+    expect([repaired.code, repaired.output]).toEqual([
+      1,
+      expect.stringContaining("3 intact (2 put back from a backup), 1 lost or damaged"),
+    ]);
+    for (const photo of [lost, damaged]) {
+      const bytes = await Bun.file(pathOf(photo)).bytes();
+      const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      expect(hash).toBe(photo.contentHash!);
+      expect(await checkOf(photo)).toMatchObject({ fault: null });
+    }
+    const quarantine = join(bench.dataDir, "photos/uploaded/.quarantine");
+    const aside = await readdir(quarantine, { recursive: true });
+    expect(aside.filter((name) => name.includes(damaged.id))).toHaveLength(1);
+
+    await bench.db.delete(photos).where(eq(photos.id, unsaved.id));
+    expect(await commands().run({ verb: "verify", folder, repairs: false })).toMatchObject({
+      code: 0,
+    });
+  }, 60_000);
+
+  test("puts nothing back whose copy in the backup is damaged, too", async () => {
+    const photo = await storePhoto();
+    await backUp();
+    await rm(pathOf(photo));
+    await writeFile(storedPath(folder, photo), new Uint8Array(photo.fileSize!));
+    const { code } = await commands().run({ verb: "verify", folder, repairs: true });
+    expect([code, await Bun.file(pathOf(photo)).exists()]).toEqual([1, false]);
+  }, 60_000);
+
+  test("does not take an unmounted volume for lost originals", async () => {
+    const photo = await storePhoto();
+    const area = join(bench.dataDir, "photos/uploaded");
+    await rm(area, { recursive: true });
+    await mkdir(area);
+    const { code, output } = await commands().run({ verb: "verify", folder, repairs: false });
+    expect([code, output]).toEqual([1, expect.stringContaining("mount its volume again")]);
+    expect(await checkOf(photo)).toBeUndefined();
+  }, 60_000);
+});

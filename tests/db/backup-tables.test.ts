@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import { buffer } from "node:stream/consumers";
+import { sql } from "drizzle-orm";
+import { loadTables, type TableToLoad } from "#db/backup/load";
+import { withBackupLock } from "#db/backup/snapshot";
+import { type Counter, copyOut } from "#db/backup/tables";
+import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import { createEmptyDatabase } from "#tests/support/database";
+import journal from "../../db/migrations/meta/_journal.json";
+
+/** The migration before the last one. */
+const earlier = journal.entries.at(-2)!.when;
+
+async function dump(url: string): Promise<{ tables: TableToLoad[]; counters: Counter[] }> {
+  return withBackupLock(url, ({ readSnapshot }) =>
+    readSnapshot(async (snapshot) => {
+      const tables: TableToLoad[] = [];
+      for (const table of snapshot.tables) {
+        const bytes = await buffer(copyOut(snapshot.sql, table));
+        const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+        const rows = async function* () {
+          yield bytes;
+        };
+        tables.push({ ...table, rows, sha256 });
+      }
+      return { tables, counters: snapshot.counters };
+    }),
+  );
+}
+
+/** A database of the earlier schema with rows that refer to each other in a circle. */
+async function createEarlier() {
+  const database = await createEmptyDatabase();
+  await migrateTo(database, earlier);
+  const id = crypto.randomUUID();
+  await database.sql`insert into sessions (id, entry_type) values (${id}, 'scratch')`;
+  await database.sql`
+    insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status, session_id, title)
+    values (${id}, 'uploaded', 'a.png', 'image/png', 1, 1, 1, repeat('a', 64), 'completed', ${id}, ${"tab\tline\n\\N"})`;
+  await database.sql`update sessions set source_image_id = ${id}`;
+  return database;
+}
+
+test("rows of an earlier schema are loaded into that schema, and migrated on", async () => {
+  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
+  await migrateTo(to, earlier);
+  expect(await countMissingMigrations(to.db)).toBe(1);
+  const { tables, counters } = await dump(from.url);
+  await loadTables(to.url, { tables, counters }, async () => {});
+  await applyMigrations(to);
+  expect(await countMissingMigrations(to.db)).toBe(0);
+  const [photo] = await to.sql`select title, search <> '' as "isSearchable", shown_at from photos`;
+  expect(photo).toMatchObject({ title: "tab\tline\n\\N", isSearchable: true });
+  expect(photo!.shown_at).not.toBeNull();
+  // The constraints are back.
+  const orphan = to.sql`insert into album_photos values (gen_random_uuid(), gen_random_uuid(), 1)`;
+  expect((await orphan.catch((error: Error) => error)) as Error).toBeInstanceOf(Error);
+  await Promise.all([from.drop(), to.drop()]);
+}, 60_000);
+
+test("a table that is not as its hash says is refused, and nothing is loaded", async () => {
+  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
+  await migrateTo(to, earlier);
+  const { tables, counters } = await dump(from.url);
+  const changed = tables.map((table) =>
+    table.name === "photos" ? { ...table, sha256: "0".repeat(64) } : table,
+  );
+  const error = await loadTables(to.url, { tables: changed, counters }, async () => {}).catch(
+    (thrown: Error) => thrown,
+  );
+  expect(error).toMatchObject({ message: "the table photos is not as the backup has it" });
+  const [count] = await to.db.execute(sql`select count(*)::int as sessions from sessions`);
+  expect(count).toEqual({ sessions: 0 });
+  await Promise.all([from.drop(), to.drop()]);
+}, 60_000);
+
+test("a snapshot does not see what is written while it is read", async () => {
+  const from = await createEarlier();
+  const seen = await withBackupLock(from.url, ({ readSnapshot }) =>
+    readSnapshot(async (snapshot) => {
+      await from.sql`insert into albums (id, name) values (gen_random_uuid(), 'late')`;
+      const albums = snapshot.tables.find(({ name }) => name === "albums")!;
+      return (await buffer(copyOut(snapshot.sql, albums))).toString();
+    }),
+  );
+  expect(seen).toBe("");
+  expect(await from.sql`select name from albums`).toHaveLength(1);
+  await from.drop();
+}, 60_000);

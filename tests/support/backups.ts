@@ -1,0 +1,125 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "#library/commands/command";
+import { openLibrary } from "#library/open";
+import type { Manifest } from "#media/backup/manifest";
+import { originalKey } from "#media/storage/keys";
+import type { NewPhoto, Photo } from "#db/schema/photos";
+import { loadConfig } from "#config";
+import { createTestDatabase } from "./database";
+import { insertPhoto } from "./rows";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+type Place = { url: string; dataDir: string };
+
+/** `./gallery backup`, `restore` and `verify` as processes, by default on one gallery. */
+export function createBackupCommands(usual: Place) {
+  const started: Bun.Subprocess[] = [];
+
+  function start(command: Command, on: Place = usual) {
+    const child = Bun.spawn(
+      [process.execPath, "--no-env-file", join(root, "library/main.ts"), JSON.stringify(command)],
+      {
+        cwd: root,
+        env: { PATH: process.env.PATH, DATABASE_URL: on.url, DATA_DIR: on.dataDir },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      },
+    );
+    started.push(child);
+    const output = Promise.all(
+      [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
+    ).then((texts) => texts.join(""));
+    const ended = async () => ({ code: await child.exited, output: await output });
+    return { child, ended };
+  }
+
+  return {
+    start,
+    run: (command: Command, on?: Place) => start(command, on).ended(),
+    killAll(): void {
+      for (const child of started) if (child.exitCode === null) child.kill("SIGKILL");
+    },
+  };
+}
+
+/** A library with its own database and data folder, and the commands that run on it. */
+export async function createLibraryBench() {
+  const database = await createTestDatabase();
+  const scratch = await mkdtemp(join(tmpdir(), "gallery-backup-"));
+  const dataDir = join(scratch, "data");
+  const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir });
+  const { storage, installation } = await openLibrary(database.db, config);
+  const commands = createBackupCommands({ url: database.url, dataDir });
+
+  return {
+    database,
+    storage,
+    dataDir,
+    installation,
+    start: commands.start,
+    run: commands.run,
+    /** The path of something new in the bench's folder. */
+    path: (name: string) => join(scratch, name),
+    /** Stores a photo whose original has these bytes. */
+    async storePhoto(
+      bytes: Uint8Array = crypto.getRandomValues(new Uint8Array(2_000)),
+      overrides: Partial<NewPhoto> = {},
+    ): Promise<Photo> {
+      const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      const photo = await insertPhoto(database.db, {
+        fileSize: bytes.byteLength,
+        contentHash,
+        ...overrides,
+      });
+      await storage.put(keyOf(photo), bytes);
+      return photo;
+    },
+    originalOf: (photo: Photo, folder = dataDir) => join(folder, keyOf(photo)),
+    async close(): Promise<void> {
+      commands.killAll();
+      await database.drop();
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+export type LibraryBench = Awaited<ReturnType<typeof createLibraryBench>>;
+
+const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
+
+/** The names of finished backups, oldest first. */
+export const backupsIn = async (folder: string): Promise<string[]> =>
+  (await readdir(join(folder, "backups")).catch(() => [] as string[])).toSorted();
+
+export async function manifestOf(folder: string, name?: string): Promise<Manifest> {
+  const chosen = name ?? (await backupsIn(folder)).at(-1) ?? "none";
+  return JSON.parse(await readFile(join(folder, "backups", chosen, "manifest.json"), "utf8"));
+}
+
+/** Writes a changed manifest with its right hash, as another program's backup would have it. */
+export async function rewriteManifest(
+  folder: string,
+  change: (manifest: Manifest) => void,
+): Promise<void> {
+  const manifest = await manifestOf(folder);
+  change(manifest);
+  const text = JSON.stringify(manifest);
+  const path = join(folder, "backups", manifest.name, "manifest.json");
+  await writeFile(path, text);
+  const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  await writeFile(`${path}.sha256`, `${sha256}  manifest.json\n`);
+}
+
+/** The hashes of the originals in a folder of backups. */
+export const storedIn = async (folder: string): Promise<string[]> =>
+  (await readdir(join(folder, "originals"), { recursive: true }).catch(() => []))
+    .filter((name) => name.length > 60)
+    .map((name) => name.slice(-64))
+    .toSorted();
+
+export const storedPath = (folder: string, photo: Photo) =>
+  join(folder, "originals", photo.contentHash!.slice(0, 2), photo.contentHash!);
