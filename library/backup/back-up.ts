@@ -49,7 +49,7 @@ export async function backUp(
       const head = { id, name, createdAt: startedAt.toISOString() };
       const manifest = await write(deps, { connection, store, head, options });
       await completeBackup(db, { id, counts: countsOf(manifest), now: deps.now() });
-      return { manifest, removed: await prune(deps, store, options) };
+      return { manifest, removed: await prune(deps, { store, newest: name }, options) };
     } catch (error) {
       const fault = translateFault(error);
       await failBackup(db, { id, error: reasonOf(fault), now: deps.now() });

@@ -4,14 +4,15 @@ import type { BackupDeps, BackupOptions } from "./job";
 
 /**
  * Deletes the oldest backups beyond the number to keep, then the originals that no backup names any more.
+ * @param newest the one that was just made; it stays, even if the clock was set back and others seem newer
  * @returns the names of the deleted backups
  */
 export async function prune(
   deps: BackupDeps,
-  store: BackupStore,
+  { store, newest }: { store: BackupStore; newest: string },
   { folder, keep }: BackupOptions,
 ): Promise<string[]> {
-  const names = await store.list();
+  const names = [...(await store.list()).filter((name) => name !== newest), newest];
   const removed = keep === null ? [] : names.slice(0, -keep);
   for (const name of removed) await store.remove(name);
   const kept = names.slice(removed.length);
