@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
 import { findLastMigration } from "#db/migrations";
 import {
   beginBackup,
@@ -11,7 +12,7 @@ import { noteChecks } from "#db/queries/photos/original-checks";
 import { type BackupConnection, withBackupLock } from "#db/backup/snapshot";
 import { AppError } from "#errors";
 import type { BackupDraft } from "#media/backup/draft";
-import { translateFault } from "#media/backup/faults";
+import { backupFault, translateFault } from "#media/backup/faults";
 import type { Manifest } from "#media/backup/manifest";
 import { nameBackup } from "#media/backup/names";
 import { type BackupStore, prepareBackupStore } from "#media/backup/store";
@@ -41,6 +42,7 @@ export async function backUp(
     await settleFinished(deps, folder);
     await beginBackup(db, { id, name, folder, trigger, now: startedAt });
     try {
+      refuseInside(folder, deps.dataDir);
       const store = await prepareBackupStore(folder, {
         installationId: deps.installationId,
         expectsBackups: await hasBackupIn(db, folder),
@@ -101,6 +103,14 @@ async function write(
     await draft.abort();
     throw error;
   }
+}
+
+/** The loss of the data folder must not take its backups with it. */
+function refuseInside(folder: string, dataDir: string): void {
+  if (!`${folder}/`.startsWith(`${resolve(dataDir)}/`)) return;
+  throw backupFault(
+    "The backups would be in the data folder, and be lost with it; name a folder elsewhere.",
+  );
 }
 
 /** A backup whose process died between its last rename and its row is complete. */

@@ -45,7 +45,6 @@ export function parseLibraryOptions(
   const folder = given === undefined ? null : resolve(calledFrom, given);
   const isWrong = positionals.length > (verb === "verify" ? 0 : 1);
   if (isWrong || (folder === null && verb !== "verify")) throw new Refusal(usage[verb]);
-  if (folder !== null && verb === "backup") refuseInside(folder, dataDir);
   return { command: commandOf(verb, folder, values), dataDir };
 }
 
@@ -70,14 +69,6 @@ function parseKeep(given: string | boolean | undefined): number | null {
   const keep = /^\d{1,4}$/.test(String(given)) ? Number(given) : 0;
   if (keep < 1) throw new Refusal("--keep: a whole number above 0");
   return keep;
-}
-
-/** The data folder's loss must not take its backups with it. */
-function refuseInside(folder: string, dataDir: string): void {
-  if (folder !== dataDir && !folder.startsWith(`${dataDir}/`)) return;
-  throw new Refusal(
-    "The backups would be in the data folder, and be lost with it; name a folder elsewhere.",
-  );
 }
 
 function parse(verb: LibraryVerb, args: readonly string[]) {

@@ -151,3 +151,18 @@ test("what is a day old, or happened before notices were on, is not sent", async
   await until("a notice", () => received.length > 0);
   expect(received.map(({ data }) => data.cost_usd)).toEqual([2]);
 });
+
+test("a failed backup is a notice with its reason, a completed one is none", async () => {
+  const backup = { backup_id: crypto.randomUUID(), name: "a", trigger: "schedule" as const };
+  const counts = { originals: 1, bytes: 1, new_originals: 1, new_bytes: 1, missing: 0 };
+  await emit(
+    { type: "backup.completed", sessionId: null, data: { ...backup, ...counts } },
+    {
+      type: "backup.failed",
+      sessionId: null,
+      data: { ...backup, error: "There is no room left." },
+    },
+  );
+  await until("a notice", () => received.length > 0);
+  expect(texts()).toEqual(["A backup has failed. There is no room left."]);
+});

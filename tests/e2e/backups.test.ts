@@ -127,6 +127,7 @@ describe("a backup", () => {
     expect(await backUp(2)).toMatchObject({ code: 0 });
     expect((await backupsIn(folder)).filter((name) => name !== "mine")).toHaveLength(2);
     expect(await storedIn(folder)).not.toContain(gone.contentHash!);
+    expect(await bench.run({ verb: "check", folder, backup: null })).toMatchObject({ code: 0 });
     for (const name of foreign) expect(await Bun.file(join(folder, name)).text()).toBe("mine");
     const rows = await bench.database.db.select().from(backups);
     expect(rows.filter((row) => row.folder === folder && row.removedAt !== null)).toHaveLength(1);
@@ -139,9 +140,15 @@ describe("a backup", () => {
     await backUp();
     const [, second = ""] = await backupsIn(folder);
     await writeFile(join(folder, "backups", second, "originals.tsv.gz"), "damaged");
-    await backUp(2);
+    expect(await backUp(2)).toMatchObject({ code: 0 });
     expect(await storedIn(folder)).toContain(gone.contentHash!);
   }, 90_000);
+
+  test("is not written below the data folder, with which it would be lost", async () => {
+    folder = join(bench.dataDir, "backups");
+    expect(await backUp()).toEqual({ code: 1, output: expect.stringContaining("lost with it") });
+    expect(await Bun.file(join(folder, "gallery-backups.json")).exists()).toBe(false);
+  }, 30_000);
 
   test("is not written to a folder of another gallery, to a folder with other files, or to an unmounted one", async () => {
     await mkdir(folder);

@@ -298,9 +298,12 @@ describe("a damaged backup", () => {
     const [name = ""] = await backupsIn(folder);
     const manifest = join(folder, "backups", name, "manifest.json");
     const target = await newTarget();
-    await truncate(manifest, 500);
-    for (const answer of [await check(folder), await restoreFrom(folder, target)]) {
-      expect(answer).toEqual({ code: 1, output: expect.stringContaining("missing or damaged") });
+    const text = await Bun.file(manifest).text();
+    for (const damaged of [text.replace('"format": 1', '"format": 1 '), text.slice(0, 500)]) {
+      await writeFile(manifest, damaged);
+      for (const answer of [await check(folder), await restoreFrom(folder, target)]) {
+        expect(answer).toEqual({ code: 1, output: expect.stringContaining("missing or damaged") });
+      }
     }
     expect(await markerOf(target)).toBeNull();
     await target.drop();

@@ -20,7 +20,7 @@ export async function passOnEvents(
       const at = await lockCursor(tx);
       if (at === undefined) return true;
       const rows = await listEventsAfter(tx, { afterId: at, sessionId: null, limit: slice });
-      const [next] = rows.filter(({ type }) => type.startsWith("pod."));
+      const [next] = rows.filter(({ type }) => mayBeNotice(type));
       const last = next ?? rows.at(-1);
       if (!last) return true;
       if (next) await send(next);
@@ -30,6 +30,8 @@ export async function passOnEvents(
     if (isDone) return;
   }
 }
+
+const mayBeNotice = (type: string) => type.startsWith("pod.") || type === "backup.failed";
 
 /** Undefined while another worker has it, or when it was just made. */
 async function lockCursor(tx: Tx): Promise<number | undefined> {
