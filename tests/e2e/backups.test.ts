@@ -114,7 +114,7 @@ describe("a backup", () => {
   }, 60_000);
 
   test("deletes the oldest beyond the number to keep, with the originals that only they had, and nothing foreign", async () => {
-    const gone = await bench.storePhoto();
+    const [gone, kept] = [await bench.storePhoto(), await bench.storePhoto()];
     await backUp();
     await purgeByIds(bench, { ids: [gone.id], now: new Date() });
     await backUp();
@@ -127,6 +127,7 @@ describe("a backup", () => {
     expect(await backUp(2)).toMatchObject({ code: 0 });
     expect((await backupsIn(folder)).filter((name) => name !== "mine")).toHaveLength(2);
     expect(await storedIn(folder)).not.toContain(gone.contentHash!);
+    expect(await storedIn(folder)).toContain(kept.contentHash!);
     expect(await bench.run({ verb: "check", folder, backup: null })).toMatchObject({ code: 0 });
     for (const name of foreign) expect(await Bun.file(join(folder, name)).text()).toBe("mine");
     const rows = await bench.database.db.select().from(backups);
