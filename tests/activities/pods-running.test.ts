@@ -26,14 +26,6 @@ async function ask(): Promise<string> {
   return stepId;
 }
 
-/** Skips time with a look every 20 min, so that the guard hears from the worker. */
-async function passWatched(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 20 * minuteMs) {
-    await bench.pass(20 * minuteMs);
-    await bench.tend();
-  }
-}
-
 /** What the backend's run does once the place in force answers. */
 async function openLine(): Promise<void> {
   const { backend, ready } = await bench.run("checkBackend", {});
@@ -104,12 +96,12 @@ describe("a pod that is ready", () => {
     const stepId = await ask();
     const { place } = await bench.tendUntil("a pod that is ready", bench.isReady);
     await openLine();
-    await passWatched(2 * hourMs);
+    await bench.passWatched(2 * hourMs);
     expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
     await bench.run("giveTurnBack", { stepId });
     await bench.sql`insert into photos (id, kind, filename, retrieval_status, backend, invoke_id)
       values (${crypto.randomUUID()}, 'generated', 'a.png', 'pending', ${place}, 'a.png')`;
-    await passWatched(hourMs);
+    await bench.passWatched(hourMs);
     expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
     await bench.sql`delete from photos where backend = ${place}`;
     await bench.tend();
