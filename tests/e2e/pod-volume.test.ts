@@ -34,12 +34,15 @@ test("a pod dies with half a batch pending on a volume: on the next pod nothing 
     const { pod, connected } = await gallery.get("/backend/status");
     return pod?.status === "ready" && connected;
   });
+  const [first] = await control.livingPods();
+  const invokeai = await control.invokeAi(first!.id);
+  // The batch stands still in its middle.
+  await invokeai.holdStep({ item: 5, step: 1 });
   const session = await gallery.createSession();
   const { id: stepId } = await gallery.requestStep(session.id, {
     parameters: { batch_size: 10, steps: 10, seed: 500 },
   });
   await until("half of the images", async () => (await gallery.photosOf(stepId)).length >= 4);
-  const [first] = await control.livingPods();
   await control.strikePod(first!.id, "vanish");
 
   await gallery.stepIs(stepId, ["completed"], 120_000);
