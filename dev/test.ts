@@ -15,7 +15,7 @@ const listedFiles = 12;
 const longestFailures = 6_000;
 
 /**
- * `./gallery test [paths…] [--nightly] [--all-versions] [--record-seconds] [options of bun test]`: starts what the tests
+ * `./gallery test [paths…] [--nightly] [--all-versions] [--retry-failed] [--record-seconds] [options of bun test]`: starts what the tests
  * need and runs them.
  * @returns the exit status; the last line printed is `N passed, N failed`
  */
@@ -40,7 +40,12 @@ async function runInLanes(services: TestServices, root: string, run: TestRun): P
   const folder = join(services.folder, "results");
   await mkdir(folder);
   const files = findTestFiles(root, run);
-  const code = await runOnServices(services, root, ["dev/test-lanes.ts", folder, ...files]);
+  const code = await runOnServices(services, root, [
+    "dev/test-lanes.ts",
+    folder,
+    ...(run.retriesFailed ? ["--retry-failed"] : []),
+    ...files,
+  ]);
   const text = await readFile(join(folder, "results.json"), "utf8").catch(() => "[]");
   const results = JSON.parse(text) as FileResult[];
   if (run.recordsSeconds) await recordSeconds(root, results);
@@ -65,8 +70,9 @@ function describeTimes(results: readonly FileResult[]): void {
 
 /** Failures once more, at the end: a log that was cut, as a service keeps it, still has them. */
 function repeatFailures(results: readonly FileResult[]): void {
-  for (const { file, failures } of results) {
-    if (failures !== "") console.log(`\nfailed: ${file}\n${failures.slice(-longestFailures)}`);
+  for (const { file, failures, isUnstable } of results) {
+    const verdict = isUnstable ? "unstable (passed alone, a defect to be found)" : "failed";
+    if (failures !== "") console.log(`\n${verdict}: ${file}\n${failures.slice(-longestFailures)}`);
   }
 }
 
