@@ -54,13 +54,13 @@ afterAll(() => started.stack.stop(), 30_000);
 /** Other seeds for each step: what InvokeAI has cached is made at once. */
 let seed = 1_000;
 
-/** A step of ten images, of which some are made. */
+/** A step of ten images of a second each, of which some are made. */
 async function beginStep(): Promise<string> {
   const { gallery } = started;
   const session = await gallery.createSession();
   seed += 100;
   const { id } = await gallery.requestStep(session.id, {
-    parameters: { batch_size: 10, steps: 10, seed },
+    parameters: { batch_size: 10, steps: 25, seed },
   });
   await until("two images", async () => (await gallery.photosOf(id)).length >= 2);
   return id;
