@@ -54,3 +54,7 @@ export function findTestFiles(root: string, { paths, nightly }: TestRun): string
 
 export const isWaiting = (file: string): boolean =>
   waitingFolders.some((folder) => file.startsWith(folder));
+
+/** The tests of the storage, and those of a gallery on it. */
+export const needsS3Server = (file: string): boolean =>
+  file.startsWith("tests/conformance/storage/") || file.startsWith("tests/e2e/s3");

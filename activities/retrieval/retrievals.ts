@@ -131,7 +131,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     const file = await deps.storage.find(key);
     if (!file) return undefined;
     const hash = createHash("sha256");
-    for await (const chunk of file.blob.stream()) hash.update(chunk);
+    for await (const chunk of file.content.stream()) hash.update(chunk);
     const received = { bytes: file.bytes, contentHash: hash.digest("hex") };
     return deps.storage.withLocalFile(key, (path) =>
       decodeImage({ ...received, path }, deps.decodeLimits, expectedOf(photo)),

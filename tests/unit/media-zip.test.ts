@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const entry = (name: string, blob: Blob, modified = "2026-05-01 12:34:56"): ZipEntry => ({
   name,
   modified,
-  open: async () => ({ bytes: blob.size, blob }),
+  open: async () => ({ bytes: blob.size, content: blob }),
 });
 
 /** Writes an archive as a sparse file, with holes for long runs of zeros. */
