@@ -27,7 +27,7 @@ export type ListedObject = Readonly<{ key: string; bytes: number; modifiedAt: Da
 /** The operations of Amazon S3's REST API that the storage needs; keys are without the prefix. */
 export type ObjectStore = Readonly<{
   head(key: string): Promise<ObjectFacts | undefined>;
-  /** One request, without a retry. @throws ObjectStoreFault also when the object may have been stored all the same */
+  /** Sent once. @throws ObjectStoreFault also when the object may have been stored all the same */
   put(key: string, object: NewObject): Promise<void>;
   /** The object as a stream with its facts; undefined when there is none. */
   get(key: string): Promise<(ObjectFacts & { body: ReadableStream<Uint8Array> }) | undefined>;
@@ -53,7 +53,11 @@ const shippedWaits: Waits = { answerMs: 20_000, stalledMs: 30_000, bytesPerMs: 1
 
 const hashHeader = "x-amz-meta-sha256";
 
-/** A client for one bucket. No request is retried here. */
+/** Requests that change nothing, or nothing more when they are repeated, are sent again after a lost answer. */
+const maxTries = 3;
+const pauseMs = 200;
+
+/** A client for one bucket. */
 export function createObjectStore(
   access: ObjectStoreAccess,
   waits: Partial<Waits> = {},
@@ -74,34 +78,36 @@ export function createObjectStore(
       method,
       headers: { "x-amz-content-sha256": emptyHash, ...headers },
     });
-    const limit = AbortSignal.timeout(timeoutMs);
+    // Until the answer begins: its body is limited by those who read it.
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), timeoutMs);
     try {
       return await fetch(signed.url, {
         method,
         headers: signed.headers,
         ...(body && { body }),
         redirect: "manual",
-        signal: limit,
+        signal: limit.signal,
       });
     } catch (error) {
       throw new ObjectStoreFault("unreachable", { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   /** Reads the body, so that the connection can be used again. */
   async function ask(method: string, url: string, options?: SendOptions): Promise<Answer> {
     const response = await send(method, url, options);
-    const text = await response.text().catch((error: unknown) => {
-      throw new ObjectStoreFault("unreachable", { cause: error });
-    });
-    return { status: response.status, headers: response.headers, text };
+    const body = response.body && withStallLimit(response.body, stalledMs);
+    return { status: response.status, headers: response.headers, text: await textOf(body) };
   }
 
   return {
     async head(key) {
-      const answer = await ask("HEAD", urlOf(key), {
-        headers: { "x-amz-checksum-mode": "ENABLED" },
-      });
+      const answer = await repeat(() =>
+        ask("HEAD", urlOf(key), { headers: { "x-amz-checksum-mode": "ENABLED" } }),
+      );
       if (answer.status === 404) return undefined;
       expectStatus(answer, 200);
       return factsOf(answer.headers);
@@ -124,27 +130,28 @@ export function createObjectStore(
     },
 
     async get(key) {
-      const response = await send("GET", urlOf(key), {
-        headers: { "x-amz-checksum-mode": "ENABLED" },
-        timeoutMs: 24 * 3_600_000,
-      });
+      const response = await repeat(() =>
+        send("GET", urlOf(key), { headers: { "x-amz-checksum-mode": "ENABLED" } }),
+      );
+      const body = response.body && withStallLimit(response.body, stalledMs);
       if (response.status !== 200) {
-        const text = await response.text().catch(() => "");
+        const text = await textOf(body);
         if (response.status === 404) return undefined;
         throw faultOf(response.status, text);
       }
-      if (!response.body) throw new ObjectStoreFault("broken");
-      return { ...factsOf(response.headers), body: withStallLimit(response.body, stalledMs) };
+      return { ...factsOf(response.headers), body: body ?? new Blob().stream() };
     },
 
     async remove(key) {
-      const answer = await ask("DELETE", urlOf(key));
+      const answer = await repeat(() => ask("DELETE", urlOf(key)));
       if (answer.status !== 404) expectStatus(answer, 204, 200);
     },
 
     async copy(from, to) {
       const source = `/${access.bucket}/${access.prefix}${from}`;
-      const answer = await ask("PUT", urlOf(to), { headers: { "x-amz-copy-source": source } });
+      const answer = await repeat(() =>
+        ask("PUT", urlOf(to), { headers: { "x-amz-copy-source": source } }),
+      );
       expectStatus(answer, 200);
       // S3 reports a copy that fails later in a body with status 200.
       if (answer.text.includes("<Error>")) throw faultOf(500, answer.text);
@@ -158,7 +165,8 @@ export function createObjectStore(
           prefix: access.prefix + prefix,
           ...(token !== undefined && { "continuation-token": token }),
         });
-        const answer = await ask("GET", `${bucketUrl}?${query.toString()}`);
+        const url = `${bucketUrl}?${query.toString()}`;
+        const answer = await repeat(() => ask("GET", url));
         expectStatus(answer, 200);
         const page = parseListing(answer.text);
         for (const { key, ...object } of page.objects) {
@@ -175,6 +183,23 @@ type Answer = { status: number; headers: Headers; text: string };
 
 /** SHA-256 of no bytes. */
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Repeats a request that got no answer, or one that says that the store is busy. */
+async function repeat<T extends { status: number }>(request: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await request().catch((error: unknown) => {
+      if (tries === maxTries) throw error;
+      return undefined;
+    });
+    const isBusy = answer !== undefined && (answer.status >= 500 || answer.status === 429);
+    if (answer && (!isBusy || tries === maxTries)) return answer;
+    await Bun.sleep(pauseMs * tries);
+  }
+}
+
+async function textOf(body: ReadableStream<Uint8Array> | null): Promise<string> {
+  return body === null ? "" : new Response(body).text();
+}
 
 function expectStatus({ status, text }: Answer, ...expected: number[]): void {
   if (!expected.includes(status)) throw faultOf(status, text);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   bucket = await startObjectStore();
   line = await startFaultyLine(bucket.access.endpoint);
   const access = { ...bucket.access, endpoint: line.url };
-  const store = createObjectStore(access, { answerMs: 1_000, stalledMs: 1_000 });
+  const store = createObjectStore(access, { answerMs: 1_000, stalledMs: 1_000, bytesPerMs: 1_000 });
   storage = createS3Storage({ store, dataDir, cacheBytes: 64 * 1024 ** 2 });
 });
 afterAll(async () => {
@@ -51,7 +51,7 @@ async function store(key: string, bytes: Uint8Array): Promise<"stored" | "refuse
     })(),
     bytes.length,
   );
-  return storage.commit(staged, key).then(
+  return await storage.commit(staged, key).then(
     () => "stored",
     () => "refused",
   );
