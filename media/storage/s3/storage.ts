@@ -179,8 +179,8 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       requiredId = installationId;
     },
     async findUnmountedArea() {
-      const marker = await readMarker().catch(() => undefined);
-      return marker !== undefined && marker === requiredId ? undefined : areas[0];
+      const isOurs = requiredId === undefined || (await readMarker()) === requiredId;
+      return isOurs ? undefined : areas[0];
     },
   };
 }
