@@ -9,7 +9,7 @@ import { until } from "./wait";
 const accessKeyId = "gallery";
 const secretAccessKey = "a-secret-of-the-tests";
 
-/** A bucket of a real S3 server: versitygw on a folder, or the one that `GALLERY_TEST_S3_URL` names. */
+/** A bucket of a real S3 server: versitygw on a folder, or the one of `./gallery test --s3`. */
 export async function startObjectStore(): Promise<{
   access: ObjectStoreAccess;
   stop: () => Promise<void>;
@@ -18,7 +18,10 @@ export async function startObjectStore(): Promise<{
   const elsewhere = given("GALLERY_TEST_S3_URL");
   if (elsewhere !== undefined) {
     const { origin, username, password, pathname } = new URL(elsewhere);
-    const keys = { accessKeyId: username, secretAccessKey: password };
+    const keys = {
+      accessKeyId: decodeURIComponent(username),
+      secretAccessKey: decodeURIComponent(password),
+    };
     const own = { ...access, ...keys, endpoint: origin, bucket: pathname.slice(1) };
     return { access: own, stop: async () => {} };
   }

@@ -36,7 +36,7 @@ export async function storeObject(store: ObjectStore, key: string, write: Write)
   }
 }
 
-export function isSame(stored: ObjectFacts, { body, contentHash }: Write): boolean {
+function isSame(stored: ObjectFacts, { body, contentHash }: Write): boolean {
   return stored.bytes === body.size && stored.contentHash === contentHash;
 }
 

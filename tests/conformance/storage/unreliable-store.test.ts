@@ -113,6 +113,20 @@ test.each([
   60_000,
 );
 
+test("a listing of several pages is complete", async () => {
+  const raw = createObjectStore({ ...bucket.access, prefix: `${crypto.randomUUID()}/` });
+  const body = new Blob(["x"]);
+  const contentHash = hashOf(await body.bytes());
+  const keys = Array.from({ length: 1_003 }, (_, at) => `photos/${String(at).padStart(4, "0")}`);
+  for (let at = 0; at < keys.length; at += 50) {
+    await Promise.all(
+      keys.slice(at, at + 50).map((key) => raw.put(key, { body, contentHash, onlyNew: true })),
+    );
+  }
+  const listed = await Array.fromAsync(raw.list("photos/"));
+  expect(listed.map(({ key }) => key).toSorted()).toEqual(keys);
+}, 60_000);
+
 test("half an object under a valid key is never taken for the file", async () => {
   const key = newKey();
   const bytes = randomBytes(1_000);
