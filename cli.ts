@@ -14,15 +14,18 @@ const usage = `usage: ./gallery <verb>
                --port         port of the API (8000)
                --data         folder for photos and databases (data/)
                --watch        restart API and worker when a source file changes
-  test [paths…] [--all-versions] [--nightly] [--coverage]
+  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage]
              run the tests; starts all services it needs
                --all-versions  with the simulator as each supported InvokeAI version
                --nightly       also all versions, and limits and time-outs at their shipped values
+               --retry-failed  run up to three failed files once more, alone; those that pass are listed as unstable
   test --invokeai URL [--alone]
              run the conformance tests against a real InvokeAI and clean up after them
                --alone  also tests that would disturb other users of that InvokeAI
   test --runpod-spec FILE
              check the RunPod simulator against RunPod's OpenAPI document
+  test --s3 https://KEY:SECRET@host/bucket
+             run the tests of the storage on that S3 store
   test --runpod-clients
              install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
   test --schedules N [--seed N] [--lanes N] [--planted NAME]
@@ -59,6 +62,9 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     }
     if (args.includes("--runpod-spec")) {
       return (await import("#dev/runpod/spec")).runSpecification(args);
+    }
+    if (args.includes("--s3")) {
+      return (await import("#dev/foreign-s3")).runOnForeignS3(root, args, process.env);
     }
     if (args.includes("--runpod-clients")) {
       return (await import("#dev/runpod/clients")).runClients(root, process.env);

@@ -45,6 +45,41 @@ export const variables = {
     readBy: [],
   },
   DATA_DIR: { schema: Type.String({ minLength: 1, default: "data" }), allowed: "a folder" },
+  STORAGE: {
+    schema: Type.Union([Type.Literal("disk"), Type.Literal("s3")], { default: "disk" }),
+    allowed: "disk or s3",
+  },
+  S3_ENDPOINT: { schema: Type.Optional(httpUrl), allowed: "an http:// or https:// URL" },
+  S3_BUCKET: {
+    schema: Type.Optional(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$" })),
+    allowed: "the name of a bucket",
+  },
+  S3_PREFIX: {
+    schema: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$" })),
+    allowed: "letters, digits, dot, dash, underscore, slash",
+  },
+  S3_REGION: {
+    schema: Type.String({ pattern: "^[a-z0-9-]{1,40}$", default: "us-east-1" }),
+    allowed: "the name of a region",
+  },
+  S3_ACCESS_KEY_ID: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,128}$" })),
+    allowed: "an access key id",
+    secret: true,
+  },
+  S3_SECRET_ACCESS_KEY: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,256}$" })),
+    allowed: "a secret access key",
+    secret: true,
+  },
+  S3_CACHE_SIZE: {
+    schema: Type.Integer({
+      minimum: 67_108_864,
+      maximum: 1_099_511_627_776,
+      default: 2_147_483_648,
+    }),
+    allowed: "bytes, a whole number from 67108864 to 1099511627776",
+  },
   HOST: {
     schema: Type.String({ minLength: 1, default: "127.0.0.1" }),
     allowed: "an address to listen on",
@@ -239,6 +274,16 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
 
 export type Config = Readonly<{
   dataDir: string;
+  /** Where the library's files are; null: below `dataDir`. */
+  s3: Readonly<{
+    endpoint: string;
+    bucket: string;
+    /** Empty, or with a slash at its end. */
+    prefix: string;
+    region: string;
+    /** Of the copies on this machine. */
+    cacheBytes: number;
+  }> | null;
   /** IANA name; decides in which month the timeline puts a photo without the camera's time. */
   timeZone: string;
   /** Only folders below these may be imported; empty: none. */
@@ -291,6 +336,8 @@ export type Config = Readonly<{
     huggingFaceToken: string | null;
     /** Where notices of rented pods are sent; null: nowhere. */
     notifyUrl: string | null;
+    /** null: the library is on a disk. */
+    s3: Readonly<{ accessKeyId: string; secretAccessKey: string }> | null;
     /** null: InvokeAI is called without a login. */
     invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
   }>;
@@ -340,6 +387,8 @@ function readVariable(
   return undefined;
 }
 
+const s3Names = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+
 function checkTogether(values: Values, faults: string[]): void {
   const isOpen = !loopbackHosts.includes(values.HOST) && values.HOST !== "::1";
   if (isOpen && values.API_TOKEN === undefined && values.ALLOW_UNAUTHENTICATED !== "true") {
@@ -363,6 +412,10 @@ function checkTogether(values: Values, faults: string[]): void {
   if (values.INVOKEAI_TOKEN !== undefined && values.INVOKEAI_USER !== undefined) {
     faults.push("INVOKEAI_TOKEN: not beside INVOKEAI_USER; set one of the two");
   }
+  if (values.STORAGE === "s3") {
+    for (const name of s3Names)
+      if (values[name] === undefined) faults.push(`${name}: needed with STORAGE=s3`);
+  }
   if (values.TEST_DATABASE_URL !== undefined && values.TEST_DATABASE_URL === values.DATABASE_URL) {
     faults.push("TEST_DATABASE_URL: another database than DATABASE_URL");
   }
@@ -372,6 +425,16 @@ function assemble(values: Values): Config {
   const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
   return {
     dataDir: values.DATA_DIR,
+    s3:
+      values.STORAGE === "s3"
+        ? {
+            endpoint: values.S3_ENDPOINT!.replace(/\/+$/, ""),
+            bucket: values.S3_BUCKET!,
+            prefix: values.S3_PREFIX === undefined ? "" : `${values.S3_PREFIX.replace(/\/$/, "")}/`,
+            region: values.S3_REGION,
+            cacheBytes: values.S3_CACHE_SIZE,
+          }
+        : null,
     timeZone: values.TIME_ZONE,
     importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
     logLevel: values.LOG_LEVEL as LogLevel,
@@ -418,6 +481,13 @@ function assemble(values: Values): Config {
       databaseUrl: values.DATABASE_URL,
       apiToken: values.API_TOKEN ?? null,
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
+      s3:
+        values.STORAGE === "s3"
+          ? {
+              accessKeyId: values.S3_ACCESS_KEY_ID!,
+              secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
+            }
+          : null,
       huggingFaceToken: values.HF_TOKEN ?? null,
       notifyUrl: values.NOTIFY_URL ?? null,
       invokeaiLogin: invokeaiLoginOf(values),
