@@ -29,6 +29,7 @@ import { openPodSecret } from "../pods/secret";
 import { ensureNamespace, keepNamespace } from "./namespace";
 import { sendNotices } from "./notices";
 import { ensureSchedules } from "./schedules";
+import { serveHealth } from "./health";
 import { whenOneFails } from "./worker-failure";
 
 /** The setting's maximum. How many really run at once is decided when each one starts. */
@@ -76,6 +77,8 @@ export async function runWorker(
     timings: { ...configuredTimings(config), ...options.timings },
   });
   const workers = await createWorkers(config, deps, native, namespace);
+  const { port } = config.worker;
+  const health = port === null ? undefined : serveHealth(port, workers);
   const stopping = new AbortController();
   let code = 0;
   try {
@@ -113,6 +116,7 @@ export async function runWorker(
     code = 1;
   }
   stopping.abort();
+  await health?.stop(true);
   await native.close().catch(() => {});
   await connection.close().catch(() => {});
   await database.close().catch(() => {});
