@@ -26,7 +26,7 @@ import { refreshModels, watchModels } from "../backend/model-watch";
 import { createRunpodProvider } from "../adapters/pods/runpod/client";
 import { createFindPodAddress } from "../pods/place";
 import { openPodSecret } from "../pods/secret";
-import { ensureNamespace, keepNamespace } from "./namespace";
+import { ensureNamespace, keepNamespace, retryUntilReady } from "./namespace";
 import { sendNotices } from "./notices";
 import { ensureSchedules } from "./schedules";
 import { serveHealth } from "./health";
@@ -86,7 +86,7 @@ export async function runWorker(
       Promise.all(workers.map((worker) => worker.run())),
       whenOneFails(workers, stopping.signal),
     ]);
-    await Promise.race([running, prepareWork(deps)]);
+    await Promise.race([running, retryUntilReady(connection, () => prepareWork(deps))]);
     void watchModels(deps, {
       quietMs: 1_000,
       placeCheckMs: 10_000,
@@ -112,7 +112,10 @@ export async function runWorker(
     void keepNamespace(connection, namespace, refill, stopping.signal);
     await running;
   } catch (error) {
-    logger.error("worker stopped badly", { error: String(error) });
+    // Directly: the logger buffers its entries for a moment, and the program ends.
+    output.write(
+      `${JSON.stringify({ level: "error", msg: "worker stopped badly", error: String(error) })}\n`,
+    );
     code = 1;
   }
   stopping.abort();

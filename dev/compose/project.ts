@@ -53,11 +53,12 @@ export async function createProject({ docker }: Engine, root: string) {
     const lines = (await readFile(envFile, "utf8")).matchAll(/^([A-Z_]+)=(.*)$/gm);
     return Object.fromEntries([...lines].map(([, key, value = ""]) => [key, value]));
   };
+  const versions = ["one", "two"] as const;
+  type Version = (typeof versions)[number];
+  const imageOf = (version: Version) => `photo-gallery:${name}-${version}`;
   const networks = ["inside", "outside"].map((network) => `${name}_${network}`);
 
   return {
-    name,
-    image: (version: string) => `photo-gallery:${name}-${version}`,
     baseUrl: `http://127.0.0.1:${port}`,
     uiOrigin: `http://127.0.0.1:${uiPort}`,
     simulatorUrl: `http://127.0.0.1:${simulatorPort}`,
@@ -90,9 +91,9 @@ export async function createProject({ docker }: Engine, root: string) {
     },
 
     /** Of several values the last counts. */
-    useVersion: (version: string) => appendFile(envFile, `GALLERY_VERSION=${name}-${version}\n`),
+    useVersion: (version: Version) => appendFile(envFile, `GALLERY_VERSION=${name}-${version}\n`),
 
-    build: (version: string) =>
+    build: (version: Version) =>
       docker(
         "build",
         ...buildNetwork,
@@ -100,7 +101,7 @@ export async function createProject({ docker }: Engine, root: string) {
         "--label",
         `test=${version}`,
         "--tag",
-        `photo-gallery:${name}-${version}`,
+        imageOf(version),
         root,
       ),
     buildSimulator: () =>
@@ -142,9 +143,9 @@ export async function createProject({ docker }: Engine, root: string) {
 
     async remove(): Promise<void> {
       await compose("down", "--volumes", "--remove-orphans", "--timeout", "5").catch(() => {});
-      const images = await docker("images", "--quiet", `photo-gallery*:${name}*`);
-      const ids = [...new Set(images.split("\n"))].filter(Boolean);
-      if (ids.length > 0) await docker("rmi", "--force", ...ids).catch(() => {});
+      // By name: an image of the same content may have names of the owner's.
+      const images = [...versions.map(imageOf), `photo-gallery-simulator:${name}`];
+      for (const image of images) await docker("rmi", image).catch(() => {});
       await rm(folder, { recursive: true, force: true });
     },
   };
