@@ -10,7 +10,7 @@ import { type Project, type Service, services } from "./project";
 export type Owner = Awaited<ReturnType<typeof createOwner>>;
 
 type Step = { status: string; retrieval_status: { total: number; completed: number } };
-type Stored = Photo & { content_hash?: string };
+type Stored = Photo & { content_hash: string; is_generated: boolean };
 type Drawn = { batchId: string; seed: number | null };
 
 const patienceMs = 180_000;
@@ -52,8 +52,12 @@ export async function createOwner(project: Project) {
       return photo;
     },
 
+    /** A picture. */
     fetch: (path: string) =>
-      fetch(`${project.baseUrl}/api/v1${path}`, { headers, signal: AbortSignal.timeout(30_000) }),
+      fetch(`${project.baseUrl}/api/v1${path}`, {
+        headers: { ...headers, accept: "image/*" },
+        signal: AbortSignal.timeout(30_000),
+      }),
 
     /**
      * Requests a step of four images and returns once InvokeAI draws the first.
@@ -124,17 +128,20 @@ export async function createOwner(project: Project) {
       const photos = await listPhotos(api);
       const lost = [...sent.keys()].filter((id) => !photos.some((photo) => photo.id === id));
       if (lost.length > 0) throw new Error(`${lost.length} uploaded photos are gone`);
-      for (const { id, content_hash: hash } of photos) {
-        const bytes = await (await owner.fetch(`/photos/${id}/original`)).bytes();
-        const expected = sent.get(id) ?? hash;
-        if (hashOf(bytes) !== expected) throw new Error(`the bytes of photo ${id} differ`);
+      for (const { id } of photos) {
+        const bytes = await (await owner.fetch(`/photos/${id}`)).bytes();
+        const { content_hash: known } = await api.call<Stored>("GET", `/photos/${id}`);
+        const hash = hashOf(bytes);
+        if (hash !== known || hash !== (sent.get(id) ?? known)) {
+          throw new Error(`the bytes of photo ${id} differ`);
+        }
       }
       const drawn = await readJournal(project);
       // A batch's id is that of its step and the number of the attempt.
       const slots = drawn.map(({ batchId, seed }) => `${batchId.replace(/-\d+$/, "")} ${seed}`);
       const twice = slots.filter((slot, index) => slots.indexOf(slot) !== index);
       if (twice.length > 0) throw new Error(`generated twice: ${twice.join(", ")}`);
-      generatedPhotos = photos.length - sent.size;
+      generatedPhotos = photos.filter((photo) => photo.is_generated).length;
       if (generatedPhotos !== drawn.length) {
         throw new Error(`${drawn.length} images were generated, ${generatedPhotos} are photos`);
       }

@@ -120,7 +120,7 @@ test("every variable that a document names is read", async () => {
   const compose = await Bun.file(join(root, "docker-compose.yml")).text();
   const ofCompose = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name = ""]) => name);
   // Compose reads it itself.
-  ofCompose.push("COMPOSE_PROFILES");
+  ofCompose.push("COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME");
   const known = new Set([...Object.keys(variables), ...ofCompose, ...otherVariables]);
   expect(findIn(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g, (name) => !known.has(name))).toEqual([]);
 });
