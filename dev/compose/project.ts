@@ -65,7 +65,6 @@ export async function createProject({ docker }: Engine, root: string) {
     proxyUrl: `https://localhost:${proxyPort}`,
     docker,
     compose,
-    containerOf,
     secrets,
 
     /** What the owner does: new secrets, and a few settings. */
@@ -125,7 +124,7 @@ export async function createProject({ docker }: Engine, root: string) {
     /** A SIGKILL from outside of the container; the engine's own would count as the owner's wish to stop it. */
     async kill(service: Service): Promise<void> {
       const pid = await docker("inspect", "--format", "{{.State.Pid}}", await containerOf(service));
-      await docker(...asRoot, `photo-gallery:${name}-one`, "sh", "-c", `kill -9 ${pid}`);
+      await docker(...asRoot, imageOf("one"), "sh", "-c", `kill -9 ${pid}`);
     },
 
     async cutOff(service: Service): Promise<void> {
