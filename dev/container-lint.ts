@@ -19,7 +19,8 @@ export async function lintContainerFiles(root: string): Promise<string | undefin
   const found: string[] = [];
   for (const path of dockerfiles) {
     for (const { message, range } of validate(await readFile(join(root, path), "utf8"))) {
-      found.push(`${path}:${range.start.line + 1}: ${message}`);
+      const text = typeof message === "string" ? message : message.value;
+      found.push(`${path}:${range.start.line + 1}: ${text}`);
     }
   }
   const rules = Object.fromEntries(switchedOff.map((rule) => [rule, 0 as const]));
