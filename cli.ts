@@ -31,6 +31,11 @@ const usage = `usage: ./gallery <verb>
   test --schedules N [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
+  test --compose [--kill-engine COMMAND]
+             build the image, start docker-compose.yml with it, and break it in many ways; needs a container engine
+               --kill-engine  a command that kills the engine with all containers, and starts it again
+  compose init
+             write a .env with new secrets for docker-compose.yml
   check      check types, lint, format, dead code, and that migrations and documents are current
   bench [names…] [--short] [--invokeai URL]
              run benchmarks and print a table; library and generation only if named
@@ -68,6 +73,9 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     }
     if (args.includes("--runpod-clients")) {
       return (await import("#dev/runpod/clients")).runClients(root, process.env);
+    }
+    if (args.includes("--compose")) {
+      return (await import("#dev/compose/run")).runComposeTests(root, args, process.env);
     }
     if (args.includes("--schedules")) {
       return (await import("#dev/schedules")).runSchedules(root, args, process.env);

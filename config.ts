@@ -146,6 +146,11 @@ export const variables = {
     allowed: "the path of a workflow bundle",
     readBy: ["worker"],
   },
+  WORKER_PORT: {
+    schema: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    allowed: "a port, 1 to 65535",
+    readBy: ["worker"],
+  },
   INVOKEAI_LOCAL_URL: {
     schema: Type.String({ pattern: "^https?://[^\\s/]+", default: "http://127.0.0.1:9090" }),
     allowed: "an http:// or https:// URL",
@@ -308,6 +313,10 @@ export type Config = Readonly<{
     /** null: the worker makes the bundle when it starts. */
     workflowBundlePath: string | null;
   }>;
+  worker: Readonly<{
+    /** Of 127.0.0.1, where the worker answers health checks; null: nowhere. */
+    port: number | null;
+  }>;
   invokeai: Readonly<{ localUrl: string; connectionTimeoutMs: number; readTimeoutMs: number }>;
   pods: Readonly<{
     /** Whether RUNPOD_API_KEY is set: without it no pod can be rented. */
@@ -458,6 +467,7 @@ function assemble(values: Values): Config {
       uiUrl: values.TEMPORAL_UI_URL?.replace(/\/+$/, "") ?? null,
       workflowBundlePath: values.WORKFLOW_BUNDLE ?? null,
     },
+    worker: { port: values.WORKER_PORT ?? null },
     invokeai: {
       localUrl: values.INVOKEAI_LOCAL_URL.replace(/\/+$/, ""),
       connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
