@@ -14,20 +14,28 @@ const usage = `usage: ./gallery <verb>
                --port         port of the API (8000)
                --data         folder for photos and databases (data/)
                --watch        restart API and worker when a source file changes
-  test [paths…] [--all-versions] [--nightly] [--coverage]
+  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage]
              run the tests; starts all services it needs
                --all-versions  with the simulator as each supported InvokeAI version
                --nightly       also all versions, and limits and time-outs at their shipped values
+               --retry-failed  run up to three failed files once more, alone; those that pass are listed as unstable
   test --invokeai URL [--alone]
              run the conformance tests against a real InvokeAI and clean up after them
                --alone  also tests that would disturb other users of that InvokeAI
   test --runpod-spec FILE
              check the RunPod simulator against RunPod's OpenAPI document
+  test --s3 https://KEY:SECRET@host/bucket
+             run the tests of the storage on that S3 store
   test --runpod-clients
              install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
   test --schedules N [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
+  test --compose [--kill-engine COMMAND]
+             build the image, start docker-compose.yml with it, and break it in many ways; needs a container engine
+               --kill-engine  a command that kills the engine with all containers, and starts it again
+  compose init
+             write a .env with new secrets for docker-compose.yml
   check      check types, lint, format, dead code, and that migrations and documents are current
   bench [names…] [--short] [--invokeai URL]
              run benchmarks and print a table; library and generation only if named
@@ -72,8 +80,14 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     if (args.includes("--runpod-spec")) {
       return (await import("#dev/runpod/spec")).runSpecification(args);
     }
+    if (args.includes("--s3")) {
+      return (await import("#dev/foreign-s3")).runOnForeignS3(root, args, process.env);
+    }
     if (args.includes("--runpod-clients")) {
       return (await import("#dev/runpod/clients")).runClients(root, process.env);
+    }
+    if (args.includes("--compose")) {
+      return (await import("#dev/compose/run")).runComposeTests(root, args, process.env);
     }
     if (args.includes("--schedules")) {
       return (await import("#dev/schedules")).runSchedules(root, args, process.env);

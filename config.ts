@@ -30,6 +30,8 @@ const httpUrl = Type.String({ pattern: "^https?://[^\\s/]+" });
 const list = Type.Optional(Type.String({ minLength: 1 }));
 const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
 
+const storageReaders: readonly Program[] = ["api", "worker", "library"];
+
 /** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
 export const variables = {
   DATABASE_URL: {
@@ -47,7 +49,53 @@ export const variables = {
   DATA_DIR: {
     schema: Type.String({ minLength: 1, default: "data" }),
     allowed: "a folder",
-    readBy: ["api", "worker", "library"],
+    readBy: storageReaders,
+  },
+  STORAGE: {
+    schema: Type.Union([Type.Literal("disk"), Type.Literal("s3")], { default: "disk" }),
+    allowed: "disk or s3",
+    readBy: storageReaders,
+  },
+  S3_ENDPOINT: {
+    schema: Type.Optional(httpUrl),
+    allowed: "an http:// or https:// URL",
+    readBy: storageReaders,
+  },
+  S3_BUCKET: {
+    schema: Type.Optional(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$" })),
+    allowed: "the name of a bucket",
+    readBy: storageReaders,
+  },
+  S3_PREFIX: {
+    schema: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$" })),
+    allowed: "letters, digits, dot, dash, underscore, slash",
+    readBy: storageReaders,
+  },
+  S3_REGION: {
+    schema: Type.String({ pattern: "^[a-z0-9-]{1,40}$", default: "us-east-1" }),
+    allowed: "the name of a region",
+    readBy: storageReaders,
+  },
+  S3_ACCESS_KEY_ID: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,128}$" })),
+    allowed: "an access key id",
+    secret: true,
+    readBy: storageReaders,
+  },
+  S3_SECRET_ACCESS_KEY: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,256}$" })),
+    allowed: "a secret access key",
+    secret: true,
+    readBy: storageReaders,
+  },
+  S3_CACHE_SIZE: {
+    schema: Type.Integer({
+      minimum: 67_108_864,
+      maximum: 1_099_511_627_776,
+      default: 2_147_483_648,
+    }),
+    allowed: "bytes, a whole number from 67108864 to 1099511627776",
+    readBy: storageReaders,
   },
   HOST: {
     schema: Type.String({ minLength: 1, default: "127.0.0.1" }),
@@ -113,6 +161,11 @@ export const variables = {
   WORKFLOW_BUNDLE: {
     schema: Type.Optional(Type.String({ minLength: 1 })),
     allowed: "the path of a workflow bundle",
+    readBy: ["worker"],
+  },
+  WORKER_PORT: {
+    schema: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    allowed: "a port, 1 to 65535",
     readBy: ["worker"],
   },
   INVOKEAI_LOCAL_URL: {
@@ -253,6 +306,16 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
 
 export type Config = Readonly<{
   dataDir: string;
+  /** Where the library's files are; null: below `dataDir`. */
+  s3: Readonly<{
+    endpoint: string;
+    bucket: string;
+    /** Empty, or with a slash at its end. */
+    prefix: string;
+    region: string;
+    /** Of the copies on this machine. */
+    cacheBytes: number;
+  }> | null;
   /** IANA name; decides in which month the timeline puts a photo without the camera's time. */
   timeZone: string;
   /** Only folders below these may be imported; empty: none. */
@@ -283,6 +346,10 @@ export type Config = Readonly<{
     /** null: the worker makes the bundle when it starts. */
     workflowBundlePath: string | null;
   }>;
+  worker: Readonly<{
+    /** Of 127.0.0.1, where the worker answers health checks; null: nowhere. */
+    port: number | null;
+  }>;
   invokeai: Readonly<{ localUrl: string; connectionTimeoutMs: number; readTimeoutMs: number }>;
   pods: Readonly<{
     /** Whether RUNPOD_API_KEY is set: without it no pod can be rented. */
@@ -311,6 +378,8 @@ export type Config = Readonly<{
     huggingFaceToken: string | null;
     /** Where notices of rented pods are sent; null: nowhere. */
     notifyUrl: string | null;
+    /** null: the library is on a disk. */
+    s3: Readonly<{ accessKeyId: string; secretAccessKey: string }> | null;
     /** null: InvokeAI is called without a login. */
     invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
   }>;
@@ -360,6 +429,8 @@ function readVariable(
   return undefined;
 }
 
+const s3Names = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+
 function checkTogether(values: Values, faults: string[]): void {
   const isOpen = !loopbackHosts.includes(values.HOST) && values.HOST !== "::1";
   if (isOpen && values.API_TOKEN === undefined && values.ALLOW_UNAUTHENTICATED !== "true") {
@@ -383,6 +454,10 @@ function checkTogether(values: Values, faults: string[]): void {
   if (values.INVOKEAI_TOKEN !== undefined && values.INVOKEAI_USER !== undefined) {
     faults.push("INVOKEAI_TOKEN: not beside INVOKEAI_USER; set one of the two");
   }
+  if (values.STORAGE === "s3") {
+    for (const name of s3Names)
+      if (values[name] === undefined) faults.push(`${name}: needed with STORAGE=s3`);
+  }
   if (values.TEST_DATABASE_URL !== undefined && values.TEST_DATABASE_URL === values.DATABASE_URL) {
     faults.push("TEST_DATABASE_URL: another database than DATABASE_URL");
   }
@@ -392,6 +467,16 @@ function assemble(values: Values): Config {
   const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
   return {
     dataDir: values.DATA_DIR,
+    s3:
+      values.STORAGE === "s3"
+        ? {
+            endpoint: values.S3_ENDPOINT!.replace(/\/+$/, ""),
+            bucket: values.S3_BUCKET!,
+            prefix: values.S3_PREFIX === undefined ? "" : `${values.S3_PREFIX.replace(/\/$/, "")}/`,
+            region: values.S3_REGION,
+            cacheBytes: values.S3_CACHE_SIZE,
+          }
+        : null,
     timeZone: values.TIME_ZONE,
     importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
     backup: { folder: values.BACKUP_TO ?? null, keep: values.BACKUP_KEEP },
@@ -416,6 +501,7 @@ function assemble(values: Values): Config {
       uiUrl: values.TEMPORAL_UI_URL?.replace(/\/+$/, "") ?? null,
       workflowBundlePath: values.WORKFLOW_BUNDLE ?? null,
     },
+    worker: { port: values.WORKER_PORT ?? null },
     invokeai: {
       localUrl: values.INVOKEAI_LOCAL_URL.replace(/\/+$/, ""),
       connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
@@ -439,6 +525,13 @@ function assemble(values: Values): Config {
       databaseUrl: values.DATABASE_URL,
       apiToken: values.API_TOKEN ?? null,
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
+      s3:
+        values.STORAGE === "s3"
+          ? {
+              accessKeyId: values.S3_ACCESS_KEY_ID!,
+              secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
+            }
+          : null,
       huggingFaceToken: values.HF_TOKEN ?? null,
       notifyUrl: values.NOTIFY_URL ?? null,
       invokeaiLogin: invokeaiLoginOf(values),

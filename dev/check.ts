@@ -37,6 +37,10 @@ const steps: CheckStep[] = [
     name: "docs/openapi.json passes a public linter",
     run: async ({ root }) => (await import("./openapi-lint")).lintOpenApiDoc(root),
   },
+  {
+    name: "Dockerfile and docker-compose.yml pass public linters",
+    run: async ({ root }) => (await import("./container-lint")).lintContainerFiles(root),
+  },
 ];
 
 /**

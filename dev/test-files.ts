@@ -6,6 +6,8 @@ export type TestRun = {
   nightly: boolean;
   /** The conformance suite examines the simulator as every version that it speaks. */
   allVersions: boolean;
+  /** A failed file runs once more, alone: what passes then is told as unstable. */
+  retriesFailed: boolean;
   /** Notes how long each file took, by which the next runs are ordered. */
   recordsSeconds: boolean;
   /** Of files and folders, in the project; empty: all. */
@@ -24,7 +26,7 @@ export function readTestOptions(
   root: string,
   calledFrom: string,
 ): TestRun {
-  const own = ["--nightly", "--all-versions", "--record-seconds"];
+  const own = ["--nightly", "--all-versions", "--retry-failed", "--record-seconds"];
   const rest = args.filter((arg) => !own.includes(arg));
   const toPath = (arg: string) => {
     const absolute = resolve(calledFrom, arg);
@@ -35,6 +37,7 @@ export function readTestOptions(
   return {
     nightly,
     allVersions: nightly || args.includes("--all-versions"),
+    retriesFailed: args.includes("--retry-failed"),
     recordsSeconds: args.includes("--record-seconds"),
     paths: rest.map(toPath).filter((path) => path !== undefined),
     others: rest.filter((arg) => toPath(arg) === undefined),
@@ -51,3 +54,7 @@ export function findTestFiles(root: string, { paths, nightly }: TestRun): string
 
 export const isWaiting = (file: string): boolean =>
   waitingFolders.some((folder) => file.startsWith(folder));
+
+/** The tests of the storage, and those of a gallery on it. */
+export const needsS3Server = (file: string): boolean =>
+  file.startsWith("tests/conformance/storage/") || file.startsWith("tests/e2e/s3");

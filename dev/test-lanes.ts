@@ -14,10 +14,17 @@ export type FileResult = TestCounts & {
   cpuSeconds: number;
   /** What a file with a failed test printed, without its passed tests; else empty. */
   failures: string;
+  /** It failed among the others and passed alone: a defect to be found, although `failed` is 0. */
+  isUnstable: boolean;
 };
 
-// `bun dev/test-lanes.ts FOLDER FILE…`: each file in a `bun test` of its own; results go to FOLDER/results.json.
-const [folder = "", ...files] = process.argv.slice(2);
+/** More failed files than this are no accident of timing. */
+const mostRetried = 3;
+
+// `bun dev/test-lanes.ts FOLDER [--retry-failed] FILE…`: each file in a `bun test` of its own; results go to
+// FOLDER/results.json.
+const [folder = "", ...args] = process.argv.slice(2);
+const files = args.filter((arg) => !arg.startsWith("--"));
 const expected = JSON.parse(readFileSync("tests/seconds.json", "utf8")) as Record<string, number>;
 const byLength = files.toSorted((a, b) => (expected[b] ?? 0) - (expected[a] ?? 0));
 const queues = {
@@ -29,6 +36,7 @@ const results: FileResult[] = [];
 const reports = join(folder, "reports");
 await mkdir(reports);
 await Promise.all(Array.from({ length: lanes }, runLane));
+if (args.includes("--retry-failed")) await retryFailed();
 await writeFile(join(folder, "results.json"), JSON.stringify(results));
 process.exit(results.every(({ failed }) => failed === 0) ? 0 : 1);
 
@@ -47,6 +55,17 @@ async function runLane(): Promise<void> {
     running[kind] += 1;
     results.push(await runFile(file));
     running[kind] -= 1;
+  }
+}
+
+async function retryFailed(): Promise<void> {
+  const failed = results.filter((result) => result.failed > 0);
+  if (failed.length > mostRetried) return;
+  for (const first of failed) {
+    console.log(`\nonce more, alone: ${first.file}`);
+    const second = await runFile(first.file);
+    if (second.failed > 0) continue;
+    results[results.indexOf(first)] = { ...second, failures: first.failures, isUnstable: true };
   }
 }
 
@@ -80,5 +99,5 @@ async function runFile(file: string): Promise<FileResult> {
   const cpuSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
   const failures = failed > 0 ? errors.replace(/^\(pass\) .*\n/gm, "") : "";
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { file, ...counts, failed, seconds, cpuSeconds, failures };
+  return { file, ...counts, failed, seconds, cpuSeconds, failures, isUnstable: false };
 }

@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runOnServices } from "./services-child";
-import { findTestFiles, readTestOptions, type TestRun } from "./test-files";
+import { findS3Server } from "./s3-server";
+import { findTestFiles, needsS3Server, readTestOptions, type TestRun } from "./test-files";
 import type { FileResult } from "./test-lanes";
 import { readCounts, sumCounts, printVerdict } from "./test-report";
 import { startTestServices, type TestServices } from "#stack/test-services";
@@ -15,7 +16,7 @@ const listedFiles = 12;
 const longestFailures = 6_000;
 
 /**
- * `./gallery test [paths…] [--nightly] [--all-versions] [--record-seconds] [options of bun test]`: starts what the tests
+ * `./gallery test [paths…] [--nightly] [--all-versions] [--retry-failed] [--record-seconds] [options of bun test]`: starts what the tests
  * need and runs them.
  * @returns the exit status; the last line printed is `N passed, N failed`
  */
@@ -27,20 +28,34 @@ export async function runTests(
 ): Promise<number> {
   const run = readTestOptions(args, root, calledFrom);
   const services = await startTestServices(root, env, { durable: false });
+  const files = findTestFiles(root, run);
   if (run.allVersions) services.env["GALLERY_TEST_ALL_VERSIONS"] = "true";
   try {
+    if (files.some(needsS3Server)) {
+      services.env["TEST_S3_SERVER"] = await findS3Server(services.guardian, env);
+    }
     // Options of `bun test`, such as coverage, apply to all files together.
-    return await (run.others.length > 0 ? runTogether : runInLanes)(services, root, run);
+    if (run.others.length > 0) return await runTogether(services, root, run);
+    return await runInLanes(services, root, run, files);
   } finally {
     await services.stop();
   }
 }
 
-async function runInLanes(services: TestServices, root: string, run: TestRun): Promise<number> {
+async function runInLanes(
+  services: TestServices,
+  root: string,
+  run: TestRun,
+  files: readonly string[],
+): Promise<number> {
   const folder = join(services.folder, "results");
   await mkdir(folder);
-  const files = findTestFiles(root, run);
-  const code = await runOnServices(services, root, ["dev/test-lanes.ts", folder, ...files]);
+  const code = await runOnServices(services, root, [
+    "dev/test-lanes.ts",
+    folder,
+    ...(run.retriesFailed ? ["--retry-failed"] : []),
+    ...files,
+  ]);
   const text = await readFile(join(folder, "results.json"), "utf8").catch(() => "[]");
   const results = JSON.parse(text) as FileResult[];
   if (run.recordsSeconds) await recordSeconds(root, results);
@@ -65,8 +80,9 @@ function describeTimes(results: readonly FileResult[]): void {
 
 /** Failures once more, at the end: a log that was cut, as a service keeps it, still has them. */
 function repeatFailures(results: readonly FileResult[]): void {
-  for (const { file, failures } of results) {
-    if (failures !== "") console.log(`\nfailed: ${file}\n${failures.slice(-longestFailures)}`);
+  for (const { file, failures, isUnstable } of results) {
+    const verdict = isUnstable ? "unstable (passed alone, a defect to be found)" : "failed";
+    if (failures !== "") console.log(`\n${verdict}: ${file}\n${failures.slice(-longestFailures)}`);
   }
 }
 

@@ -68,14 +68,14 @@ async function store(storage: Storage, key: string, bytes: Uint8Array): Promise<
   } catch (error) {
     if (!(error instanceof AppError && error.kind === "storage_full")) throw error;
   }
-  const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  const content = new Blob([bytes as Uint8Array<ArrayBuffer>]);
   return (
     (await storage.find(key)) ?? {
-      bytes: blob.size,
+      bytes: content.size,
       modifiedAt: new Date(),
       changedAt: new Date(),
       revision: randomUUID(),
-      blob,
+      content,
     }
   );
 }

@@ -4,7 +4,7 @@ import { countMissingMigrations } from "#db/migrations";
 import { ensureInstallation } from "#db/queries/installation/installation";
 import { hasPhotos } from "#db/queries/photos/photos";
 import type { Installation } from "#db/schema/installation";
-import { createDiskStorage } from "#media/storage/disk";
+import { createStorage } from "./create-storage";
 import { claimLibrary, unfinishedRestore } from "#media/storage/library-marker";
 import type { Storage } from "#media/storage/storage";
 
@@ -15,7 +15,7 @@ import type { Storage } from "#media/storage/storage";
  */
 export async function openLibrary(
   db: Db,
-  config: Pick<Config, "dataDir">,
+  config: Pick<Config, "dataDir" | "s3" | "secrets">,
 ): Promise<{ installation: Installation; storage: Storage }> {
   const missing = await countMissingMigrations(db);
   if (missing > 0) {
@@ -25,7 +25,7 @@ export async function openLibrary(
   }
   const installation = await ensureInstallation(db);
   if (installation.restoringBackupId !== null) throw unfinishedRestore();
-  const storage = createDiskStorage({ dataDir: config.dataDir });
+  const storage = await createStorage(config);
   await claimLibrary(storage, installation.id, (kind) => hasPhotos(db, kind));
   return { installation, storage };
 }

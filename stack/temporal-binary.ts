@@ -1,12 +1,12 @@
 import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { tryLock } from "./file-lock";
 import type { Guardian } from "./guardian";
 import { diskFull, Refusal, reportsFullDisk } from "./refusal";
 import { buildTemporal, builtVersion } from "./temporal-build";
 import { downloadedVersion, downloadTemporal } from "./temporal-download";
+import { userCacheFolder } from "./user-cache";
 import { waitFor } from "./wait";
 
 /**
@@ -37,7 +37,7 @@ export async function findTemporal(
     tried.push(`on PATH: ${onPath} ${found}`);
   } else tried.push("on PATH: there is no `temporal`");
 
-  const folder = cacheFolder(env);
+  const folder = userCacheFolder(env);
   const cached = () => {
     const found = sources.map(({ version }) => inspectBinary(cachedPath(folder, version)));
     return found.find((one) => typeof one !== "string") ?? (found[0] as string);
@@ -121,10 +121,6 @@ async function waitForLock(path: string, say: Say) {
     everyMs: 500,
     onTimeout: () => new Refusal("Another start has been fetching Temporal for half an hour."),
   });
-}
-
-function cacheFolder(env: Record<string, string | undefined>): string {
-  return join(env["XDG_CACHE_HOME"] || join(env["HOME"] ?? homedir(), ".cache"), "photo-gallery");
 }
 
 /**

@@ -3,12 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { findFreePort } from "./ports";
 import { Refusal } from "./refusal";
 import type { UiPlace } from "./temporal";
+import { serveTemporalUi } from "./temporal-ui-proxy";
 
-/**
- * Temporal's web UI can terminate runs, requires no login, and answers for any host name, so a page of another site
- * could use it by DNS rebinding. Users therefore open a proxy that answers only below a secret path and for this
- * machine's names. `--ui-public-path` alone is no protection: the server also answers without the path.
- */
+/** The web UI behind a proxy with a secret path: see `serveTemporalUi`. */
 export type TemporalUi = {
   /** The address for users; it stays the same across starts, as long as the port is free. */
   url: string;
@@ -18,10 +15,6 @@ export type TemporalUi = {
 };
 
 type Address = { port: number; secret: string };
-
-const ownNames = new Set(["127.0.0.1", "localhost", "[::1]"]);
-/** The UI long-polls a run for up to a minute. */
-const idleSeconds = 120;
 
 /**
  * @param settingsPath the file that keeps port and secret
@@ -36,12 +29,12 @@ export async function openTemporalUi(
   const secret = kept?.secret ?? randomBytes(24).toString("base64url");
   const path = `/${secret}`;
   const place = { ip: hiddenAddress(), port: await findFreePort(), path };
-  const handle = (request: Request) => forward(request, place);
+  const origin = `http://${place.ip}:${place.port}`;
+  const listen = (port: number) => serveOn(port, { origin, path });
   const server =
     wantedPort === undefined
-      ? (listen(kept?.port ?? (await findFreePort()), handle) ??
-        listen(await findFreePort(), handle))
-      : listen(parsePort(wantedPort), handle);
+      ? (listen(kept?.port ?? (await findFreePort())) ?? listen(await findFreePort()))
+      : listen(parsePort(wantedPort));
   if (server === undefined && wantedPort !== undefined) {
     throw new Refusal(
       `Port ${wantedPort} of TEMPORAL_UI_PORT is in use. Choose another one, or leave the variable out.`,
@@ -78,60 +71,10 @@ async function readAddress(settingsPath: string): Promise<Address | undefined> {
   }
 }
 
-function listen(port: number, fetch: (request: Request) => Promise<Response>) {
+function serveOn(port: number, upstream: { origin: string; path: string }) {
   try {
-    return Bun.serve({
-      hostname: "127.0.0.1",
-      port,
-      idleTimeout: idleSeconds,
-      // Bun's development error page shows source code and paths.
-      development: false,
-      // Otherwise Bun would share a port that is taken.
-      reusePort: false,
-      fetch,
-    });
+    return serveTemporalUi({ hostname: "127.0.0.1", port }, upstream);
   } catch {
     return undefined; // another program has this port now
   }
-}
-
-async function forward(request: Request, { ip, port, path }: UiPlace): Promise<Response> {
-  // A malformed Host results in a URL that cannot be parsed.
-  const url = URL.parse(request.url);
-  if (!url || !ownNames.has(url.hostname)) {
-    return new Response("Open it as 127.0.0.1.\n", { status: 403 });
-  }
-  const { pathname, search } = url;
-  if (pathname !== path && !pathname.startsWith(`${path}/`)) {
-    return new Response("There is nothing here.\n", { status: 404 });
-  }
-  const headers = new Headers(request.headers);
-  headers.delete("host");
-  try {
-    const answer = await fetch(`http://${ip}:${port}${pathname}${search}`, {
-      method: request.method,
-      headers,
-      body: request.body,
-      redirect: "manual",
-      decompress: false,
-      signal: request.signal,
-    });
-    return new Response(answer.body, {
-      status: answer.status,
-      headers: withSecurityHeaders(answer.headers),
-    });
-  } catch {
-    return new Response("Temporal does not answer; it may be starting.\n", { status: 502 });
-  }
-}
-
-/** Adds security headers: the server sends none below a path. */
-function withSecurityHeaders(given: Headers): Headers {
-  const headers = new Headers(given);
-  headers.set(
-    "content-security-policy",
-    "default-src 'self' data: blob: 'unsafe-inline'; frame-ancestors 'none'; object-src 'none'",
-  );
-  headers.set("referrer-policy", "same-origin");
-  return headers;
 }

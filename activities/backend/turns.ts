@@ -124,10 +124,10 @@ export function createTurnActivities(deps: ActivityDeps) {
 }
 
 function answer(
-  { turn, state, position, isHeld }: AskedTurn,
+  { turn, state, position, isHeld, lacks }: AskedTurn,
   { isUnchecked }: { isUnchecked: boolean },
 ): TurnReply {
   const { waitReason, apiVersion } = state;
-  const reason = reasonOf({ waitReason, isHeld, apiVersion });
+  const reason = reasonOf({ waitReason, isHeld, apiVersion, lacks });
   return { ticket: turn.number, backend: turn.backend, position, reason, isUnchecked };
 }

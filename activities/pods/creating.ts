@@ -8,6 +8,7 @@ import { type Candidate, dearestRate, listCandidates, nextCandidate } from "./ca
 import { findReasonToEnd, type NextLook, type PodContext, rateOf, readSpending } from "./context";
 import { buildPodOrder } from "./guard/order";
 import { guardPatienceMs, latestEnd } from "./limits";
+import { logEnd } from "./log-end";
 import { newPodName } from "./names";
 import { askMessage, endMessages } from "./words";
 
@@ -161,7 +162,11 @@ async function adopt(context: PodContext, seen: PodSession, pod: Pod): Promise<N
     },
     now,
   });
-  if (adopted) return again;
+  if (adopted) {
+    const { id, podId, podName, gpuType } = adopted;
+    log.info("pod made", { podSessionId: id, podId, podName, gpuType });
+    return again;
+  }
   const current = await findPodSession(db, seen.id);
   // Another worker has given this create up: its pod belongs to nobody.
   if (current?.podId !== pod.id) await provider.terminate(pod.id, signal);
@@ -191,6 +196,7 @@ async function fail(
   reason: PodEndReason,
   message: string,
 ): Promise<NextLook> {
-  await endPodSession(db, { seen, reason, message, endedAt: now, now });
+  const ended = await endPodSession(db, { seen, reason, message, endedAt: now, now });
+  if (ended) logEnd(ended);
   return again;
 }

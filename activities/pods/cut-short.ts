@@ -11,16 +11,30 @@ const suggestions: Partial<Record<PodEndReason, string>> = {
   month_budget: "Raise backend.max_month_cost_usd, then retry the step.",
 };
 
+/** What to do after a pod at this place has ended, or while it ends, at a limit or on demand; undefined: it has not. */
+async function findLimit(
+  db: Db,
+  place: string,
+): Promise<{ reason: PodEndReason; suggestion: string } | undefined> {
+  const session = await findNewestSessionAt(db, place);
+  if (!session || session.status === "ready" || session.endReason === null) return undefined;
+  const suggestion = suggestions[session.endReason];
+  return suggestion === undefined ? undefined : { reason: session.endReason, suggestion };
+}
+
+/** Whether a reproduction is given up there: it must neither hold up the end of its pod nor rent the next one. */
+export async function isCutShort(db: Db, place: string): Promise<boolean> {
+  return (await findLimit(db, place)) !== undefined;
+}
+
 /**
  * Refuses another batch at a place whose pod ends, or has ended, at a limit or on demand: the step must not rent the next pod by
  * itself.
  * @throws ApplicationFailure, not retryable, with the reason
  */
 export async function refuseAfterLimit(db: Db, place: string): Promise<void> {
-  const session = await findNewestSessionAt(db, place);
-  if (!session || session.status === "ready" || session.endReason === null) return;
-  const suggestion = suggestions[session.endReason];
-  if (suggestion === undefined) return;
-  const message = endMessages[session.endReason];
-  throw permanentFailure({ code: "pod_error", message, suggestion });
+  const limit = await findLimit(db, place);
+  if (limit === undefined) return;
+  const message = endMessages[limit.reason];
+  throw permanentFailure({ code: "pod_error", message, suggestion: limit.suggestion });
 }

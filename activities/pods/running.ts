@@ -40,12 +40,15 @@ export async function tendBooting(context: PodContext, session: Running): Promis
   const invokeai = clientOn(context, session);
   if (await doesAnswer(invokeai, signal)) {
     const change = await provisioned(context, session, invokeai);
-    await changePodSession(db, {
+    const changed = await changePodSession(db, {
       seen: session,
       set: { ...seen.set, ...change },
       now,
       ...announce,
     });
+    if (changed?.status === "ready") {
+      log.info("pod ready", { podSessionId: session.id, podId: session.podId });
+    }
     return { pauseMs: change.status === "ready" ? 0 : timings.podPollMs };
   }
   const silentFor = now.getTime() - (session.answeredAt ?? session.madeAt).getTime();

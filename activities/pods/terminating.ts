@@ -3,6 +3,7 @@ import { changePodSession, podEvent } from "#db/queries/pods/sessions";
 import type { PodSession } from "#db/schema/pod-sessions";
 import type { NextLook, PodContext } from "./context";
 import { endOfGonePod, guardPatienceMs } from "./limits";
+import { logEnd } from "./log-end";
 import { endUnconfirmed } from "./warnings";
 import { endingMessage, endMessages, showDuration } from "./words";
 
@@ -33,7 +34,8 @@ export async function tendTerminating(
   if (isKnown) return { pauseMs: Math.min(timings.podPollMs, 2_000) };
   const endedAt = endOfGonePod(seen, { patienceMs: guardPatienceMs(settings), now });
   const message = endMessages[reason];
-  await endPodSession(db, { seen, reason, message, endedAt, now });
+  const ended = await endPodSession(db, { seen, reason, message, endedAt, now });
+  if (ended) logEnd(ended);
   return { pauseMs: 0 };
 }
 

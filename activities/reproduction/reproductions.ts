@@ -30,6 +30,7 @@ import { refreshBackend } from "../backend/backend-probe";
 import { hasEnded, isGone } from "../backend/places";
 import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
+import { isCutShort } from "../pods/cut-short";
 import { receiveImage } from "../retrieval/receive-image";
 import { ensureReproductionSource } from "./reproduced-source";
 import { resolveRecordedModels } from "./reproduced-models";
@@ -72,6 +73,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
     { reproductionId, backend }: ById & { backend: string },
     signal: AbortSignal,
   ): Promise<Prepared> {
+    if (await isCutShort(db, backend)) return { state: "impossible", reason: "interrupted" };
     if (await hasEnded(deps, backend)) {
       // So that no other turn is granted there.
       await refreshBackend(deps, backend);

@@ -131,7 +131,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     const file = await deps.storage.find(key);
     if (!file) return undefined;
     const hash = createHash("sha256");
-    for await (const chunk of file.blob.stream()) hash.update(chunk);
+    for await (const chunk of file.content.stream()) hash.update(chunk);
     const received = { bytes: file.bytes, contentHash: hash.digest("hex") };
     return deps.storage.withLocalFile(key, (path) =>
       decodeImage({ ...received, path }, deps.decodeLimits, expectedOf(photo)),
@@ -246,7 +246,7 @@ function waitingReason(error: unknown): string | undefined {
   if (error instanceof ProviderError && error.fault === "locked") {
     return `${error.message} ${afterwards}`;
   }
-  if (error instanceof AppError && error.kind === "storage_full") {
+  if (error instanceof AppError && (error.kind === "storage_full" || isStorageAway(error))) {
     return `${error.message} ${afterwards}`;
   }
   return undefined;
@@ -261,6 +261,7 @@ function readFailure(error: unknown): Failure | undefined {
     const { reason, error: lost } = lostImages[fault];
     return { reason, final: true, lost, isMadeAgain: fault === "gone" };
   }
+  if (isStorageAway(error)) return undefined;
   if (error instanceof AppError && error.kind !== "storage_full" && error.kind !== "internal") {
     // The error's own message is written for a person who uploads a picture.
     const { reason, error: lost } = lostImages.broken;
@@ -276,6 +277,13 @@ const reasons = {
   broken: "InvokeAI sent an answer that cannot be used.",
   busy: "InvokeAI is busy.",
 };
+
+/** The photos' own storage, not InvokeAI. */
+function isStorageAway(error: unknown): boolean {
+  return (
+    error instanceof AppError && error.kind === "unavailable" && error.code === "storage_error"
+  );
+}
 
 function isAway(error: unknown): error is ProviderError {
   return error instanceof ProviderError && error.fault === "away";

@@ -81,8 +81,15 @@ async function addSearchAttributes(connection: Connection, namespace: string): P
   });
 }
 
-/** Retries: a new namespace takes seconds to reach the service's caches, and a busy service may refuse for as long. */
-async function retryUntilReady(connection: Connection, call: () => Promise<void>): Promise<void> {
+/**
+ * Repeats an idempotent call until it succeeds: a new namespace takes seconds to reach the caches of each of the service's
+ * parts, and a busy service may refuse for as long.
+ * @throws the last error after a minute
+ */
+export async function retryUntilReady(
+  connection: Connection,
+  call: () => Promise<void>,
+): Promise<void> {
   const end = Date.now() + retryForMs;
   for (;;) {
     try {

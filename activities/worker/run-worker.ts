@@ -26,9 +26,10 @@ import { refreshModels, watchModels } from "../backend/model-watch";
 import { createRunpodProvider } from "../adapters/pods/runpod/client";
 import { createFindPodAddress } from "../pods/place";
 import { openPodSecret } from "../pods/secret";
-import { ensureNamespace, keepNamespace } from "./namespace";
+import { ensureNamespace, keepNamespace, retryUntilReady } from "./namespace";
 import { sendNotices } from "./notices";
 import { ensureSchedules } from "./schedules";
+import { serveHealth } from "./health";
 import { whenOneFails } from "./worker-failure";
 
 /** The setting's maximum. How many really run at once is decided when each one starts. */
@@ -76,6 +77,8 @@ export async function runWorker(
     timings: { ...configuredTimings(config), ...options.timings },
   });
   const workers = await createWorkers(config, deps, native, namespace);
+  const { port } = config.worker;
+  const health = port === null ? undefined : serveHealth(port, workers);
   const stopping = new AbortController();
   let code = 0;
   try {
@@ -83,7 +86,7 @@ export async function runWorker(
       Promise.all(workers.map((worker) => worker.run())),
       whenOneFails(workers, stopping.signal),
     ]);
-    await Promise.race([running, prepareWork(deps)]);
+    await Promise.race([running, retryUntilReady(connection, () => prepareWork(deps))]);
     void watchModels(deps, {
       quietMs: 1_000,
       placeCheckMs: 10_000,
@@ -109,10 +112,14 @@ export async function runWorker(
     void keepNamespace(connection, namespace, refill, stopping.signal);
     await running;
   } catch (error) {
-    logger.error("worker stopped badly", { error: String(error) });
+    // Directly: the logger buffers its entries for a moment, and the program ends.
+    output.write(
+      `${JSON.stringify({ level: "error", msg: "worker stopped badly", error: String(error) })}\n`,
+    );
     code = 1;
   }
   stopping.abort();
+  await health?.stop(true);
   await native.close().catch(() => {});
   await connection.close().catch(() => {});
   await database.close().catch(() => {});

@@ -137,6 +137,21 @@ export function listBody<Item>(
 }
 
 /**
+ * Answers a page of a list whose rows are converted one by one.
+ * @param list.item the schema of an item
+ * @throws AppError validation_error when the cursor is of another list
+ */
+export async function answerList<Item extends TSchema, Row, After>(
+  request: Request,
+  page: Page,
+  list: PagedRows<Row, After> & { item: Item; toWire: (row: Row) => NoInfer<Static<Item>> },
+): Promise<Response> {
+  const read = await readPage(page, list);
+  const items = read.rows.map((row) => list.toWire(row));
+  return answerJson<List<Static<Item>>>(request, listBody(page, read, items));
+}
+
+/**
  * A JSON body with a weak ETag; 304 when the client already has it. A `Response` is not checked against the route's
  * schema by Elysia's types, so callers pass the schema's type as `Body`.
  */

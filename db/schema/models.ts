@@ -27,6 +27,10 @@ export type ModelAccepts = AcceptedOptions & {
   /** Whether cfg_scale can be chosen; if false it must be 1. Older rows lack it, which means true. */
   cfgScale?: boolean;
   negativePrompt: boolean;
+  /** The negative prompt has no effect while cfg_scale is 1. */
+  negativeNeedsCfg?: true;
+  /** Older rows lack it, which means true. */
+  loras?: boolean;
   /** Other models that it requires. Older rows lack it, which means none. */
   needs?: NeededModel[];
 };

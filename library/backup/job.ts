@@ -1,5 +1,6 @@
 import type { Database } from "#db/client";
 import type { BackupTrigger } from "#db/schema/backups";
+import type { Storage } from "#media/storage/storage";
 import type { Library } from "../library";
 
 export type BackupDeps = Library &
@@ -26,6 +27,8 @@ export type RestoreDeps = Readonly<{
   database: Database;
   databaseUrl: string;
   dataDir: string;
+  /** A new storage each time. */
+  openStorage: () => Promise<Storage>;
   now: () => Date;
 }>;
 

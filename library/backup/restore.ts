@@ -8,7 +8,6 @@ import { noteChecks } from "#db/queries/photos/original-checks";
 import { AppError } from "#errors";
 import type { BackupReader } from "#media/backup/reader";
 import type { BackupStore } from "#media/backup/store";
-import { createDiskStorage } from "#media/storage/disk";
 import { areas } from "#media/storage/keys";
 import { restoringMarker } from "#media/storage/library-marker";
 import { purgeByIds } from "../purge";
@@ -41,7 +40,7 @@ export async function restore(
   const isLoaded = typeof state === "object" && state.restoring === manifest.id;
   if (state === "used" || (typeof state === "object" && !isLoaded)) throw isUsed();
 
-  const storage = createDiskStorage({ dataDir });
+  const storage = await deps.openStorage();
   const mark = restoringMarker(manifest.id);
   await checkDataFolder(storage, { mark, installationId: manifest.installationId, isLoaded });
   await storage.writeMarker(mark);
@@ -66,14 +65,14 @@ export async function restore(
 
 /** Brings the rows to what holds after the restore, and removes the marks. */
 async function complete(
-  { database, dataDir, now }: RestoreDeps,
+  { database, openStorage, now }: RestoreDeps,
   { manifest }: BackupReader,
   lost: BackupFaults["originals"],
 ): Promise<void> {
   const { db } = database;
   const { id, installationId } = manifest;
   // A fresh storage: the other one insists on the mark.
-  const storage = createDiskStorage({ dataDir });
+  const storage = await openStorage();
   await settleRestored(db, { id, counts: countsOf(manifest), now: now() });
   // Their files were deleted while the backup was made: the deletion is completed.
   const purged = await listPhotosById(db, manifest.purged);

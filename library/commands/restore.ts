@@ -1,5 +1,6 @@
 import { openBackupStore } from "#media/backup/store";
 import { restore } from "../backup/restore";
+import { createStorage } from "../create-storage";
 import { chooseBackup } from "./choose-backup";
 import type { Command, CommandDeps } from "./command";
 import { countOf, showLosses, showProgress } from "./output";
@@ -22,6 +23,7 @@ export async function runRestore(
       database,
       databaseUrl: config.secrets.databaseUrl,
       dataDir: config.dataDir,
+      openStorage: () => createStorage(config),
       now: () => new Date(),
     },
     store,

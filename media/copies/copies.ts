@@ -89,7 +89,7 @@ export function createCopies({
     const had = plans.get(key, of);
     if (had) return had;
     const file = await storage.find(key);
-    const plan = file && parsePlan(await file.blob.text(), of);
+    const plan = file && parsePlan(await file.content.text(), of);
     if (plan) plans.set(key, plan);
     return plan;
   }
@@ -197,7 +197,7 @@ export function createCopies({
     async findRewritten(source, file, change, client) {
       if (!isRewritable(source.mimeType as ImageMimeType)) return undefined;
       const { pieces } = await findPlan(source, file, change, client);
-      return pieces ? imageOf(file.blob, pieces) : undefined;
+      return pieces ? imageOf(file.content, pieces) : undefined;
     },
 
     async findReencoded(source, client) {

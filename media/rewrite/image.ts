@@ -1,4 +1,5 @@
 import type { ImageMimeType } from "../pictures/formats";
+import type { StoredContent } from "../storage/storage";
 import type { Change } from "./change";
 import { rewriteGif } from "./gif";
 import { rewriteJpeg } from "./jpeg";
@@ -35,7 +36,7 @@ export function isRewritable(mimeType: ImageMimeType): boolean {
  * file that violates its format, because it may hide data anywhere.
  */
 export async function rewriteImage(
-  source: Blob,
+  source: StoredContent,
   mimeType: ImageMimeType,
   change: Change,
 ): Promise<RewrittenImage | undefined> {
@@ -50,7 +51,7 @@ export async function rewriteImage(
 }
 
 /** The copy made of these pieces of the file. */
-export function imageOf(source: Blob, pieces: readonly Piece[]): RewrittenImage {
+export function imageOf(source: StoredContent, pieces: readonly Piece[]): RewrittenImage {
   return {
     bytes: sumBytes(pieces),
     pieces,

@@ -1,3 +1,4 @@
+import type { StoredContent } from "../storage/storage";
 import { UnsupportedStructure } from "./pieces";
 
 const maxWindowBytes = 256 * 1024;
@@ -19,7 +20,7 @@ export type Reader = {
   exactly(at: number, length: number): Promise<Buffer>;
 };
 
-export function createReader(source: Blob, windowBytes = maxWindowBytes): Reader {
+export function createReader(source: StoredContent, windowBytes = maxWindowBytes): Reader {
   let window = Buffer.alloc(0);
   let windowAt = 0;
   let reads = 0;
@@ -31,7 +32,7 @@ export function createReader(source: Blob, windowBytes = maxWindowBytes): Reader
 
   async function load(at: number, length: number): Promise<void> {
     const end = Math.min(at + Math.max(length, windowBytes), source.size);
-    window = Buffer.from(await source.slice(at, Math.max(at, end)).arrayBuffer());
+    window = Buffer.from(await source.slice(at, Math.max(at, end)).bytes());
     windowAt = at;
   }
 

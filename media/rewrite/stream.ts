@@ -1,3 +1,4 @@
+import type { StoredContent } from "../storage/storage";
 import { bytesOf, type Piece } from "./pieces";
 import { createReader } from "./reader";
 
@@ -7,7 +8,7 @@ const joinedBytes = 64 * 1024;
 
 /** Streams the bytes `start` to `end` (exclusive) of a copy in chunks, only as fast as they are consumed. */
 export function streamPieces(
-  source: Blob,
+  source: StoredContent,
   pieces: readonly Piece[],
   start: number,
   end: number,

@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
-import { opendir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { rename, rm, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isMissing, makeFolder, placeFile } from "./durable";
-import { onStorage, storageFault } from "./faults";
-import { type Area, areaOf, areas, incomingFolder, quarantineFolder } from "./keys";
-import { createMarkers, markerName } from "./markers";
+import { makeFolder, placeFile } from "./durable";
+import { onStorage } from "./faults";
+import { type Area, areaOf, incomingFolder, quarantineFolder } from "./keys";
+import { listFiles, locate, statFile } from "./local-files";
+import { createMarkers } from "./markers";
 import { createStagedFile, removeStagedFiles } from "./staging";
-import type { ListedFile, Storage } from "./storage";
+import type { Storage } from "./storage";
 
 /**
  * The library on a local disk: a key is a path below `dataDir`. Unfinished files are in `.incoming` of their final
@@ -85,7 +86,7 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
           modifiedAt,
           changedAt,
           revision,
-          get blob() {
+          get content() {
             return Bun.file(path);
           },
         };
@@ -124,43 +125,4 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
         return bavail * bsize;
       }),
   };
-}
-
-/** Splits a key into area and rest. Keys come from `keys.ts`; one that could leave its area is a bug. */
-function locate(key: string): { area: Area; rest: string } {
-  const area = areas.find((candidate) => key.startsWith(`${candidate}/`));
-  const rest = key.slice((area?.length ?? 0) + 1);
-  if (!area || rest.split("/").some((part) => part === "" || part === "." || part === "..")) {
-    throw new Error("not a storage key");
-  }
-  return { area, rest };
-}
-
-async function statFile(path: string) {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found : undefined;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-async function* listFiles(dataDir: string, prefix: string): AsyncGenerator<ListedFile> {
-  let folder;
-  try {
-    folder = await opendir(join(dataDir, prefix));
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw storageFault(error);
-  }
-  for await (const entry of folder) {
-    if (entry.name === quarantineFolder || entry.name === markerName) continue;
-    const key = `${prefix}/${entry.name}`;
-    if (entry.isDirectory()) yield* listFiles(dataDir, key);
-    else if (entry.isFile()) {
-      const found = await onStorage(() => statFile(join(dataDir, key)));
-      if (found) yield { key, bytes: found.size, modifiedAt: found.mtime };
-    }
-  }
 }

@@ -24,7 +24,7 @@ export async function claimLibrary(
   if (marker === undefined) {
     if (await hasPhotos()) {
       throw new Error(
-        "The database has photos but the data folder is empty. Is the volume mounted, and DATA_DIR right?",
+        "The database has photos but their storage is empty. Is the volume mounted, and DATA_DIR right? With STORAGE=s3: are S3_BUCKET and S3_PREFIX right?",
       );
     }
     await storage.writeMarker(installationId);
@@ -72,6 +72,6 @@ export function unfinishedRestore(): Error {
 
 function otherDatabase(): Error {
   return new Error(
-    "The data folder belongs to another database. Set DATA_DIR or DATABASE_URL to the ones that belong together.",
+    "The storage of the photos belongs to another database. Set DATA_DIR (with STORAGE=s3: S3_BUCKET and S3_PREFIX) or DATABASE_URL to the ones that belong together.",
   );
 }

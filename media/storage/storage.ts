@@ -23,6 +23,17 @@ export interface StagedFile extends AsyncDisposable {
   abort(): Promise<void>;
 }
 
+/** Bytes that are read lazily, only as fast as they are consumed. A `Blob` is one. */
+export interface StoredContent {
+  /** In bytes. */
+  readonly size: number;
+  /** From `start` to `end`, exclusive. */
+  slice(start: number, end: number): StoredContent;
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  text(): Promise<string>;
+}
+
 export type StoredFile = Readonly<{
   bytes: number;
   modifiedAt: Date;
@@ -30,8 +41,7 @@ export type StoredFile = Readonly<{
   changedAt: Date;
   /** Changes with each write of the file. Only for caches in this process: it reveals the time of the write. */
   revision: string;
-  /** Read lazily: use it as a response body, or `slice(start, end)` for a range. */
-  blob: Blob;
+  content: StoredContent;
 }>;
 
 export type ListedFile = Readonly<{ key: string; bytes: number; modifiedAt: Date }>;

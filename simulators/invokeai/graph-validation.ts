@@ -136,5 +136,6 @@ const listInputs: ReadonlySet<FieldType> = new Set([
   "lora",
   "conditioning",
   "flux_conditioning",
+  "z_image_conditioning",
   "collection",
 ]);

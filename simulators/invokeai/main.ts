@@ -10,7 +10,8 @@ const usage = `Usage: bun simulators/invokeai/main.ts [options]
   --installed-models  no models in a new data folder, and those installed there later
   --clear-queue       empty the queue at the start
   --token-lifetime S  seconds after which a token expires (default a day)
-  --port N            port on 127.0.0.1; 0 (default) takes a free one
+  --port N            its port; 0 (default) takes a free one
+  --host ADDRESS      the address to listen on (default 127.0.0.1)
   --data DIR          keep queue and images there over restarts
   --step-delay MS     time of each denoising step (default 60)
   --install-ms MS     time of each model's download (default 1000)
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     "clear-queue": { type: "boolean", default: false },
     "token-lifetime": { type: "string", default: "86400" },
     port: { type: "string", default: "0" },
+    host: { type: "string", default: "127.0.0.1" },
     data: { type: "string" },
     "step-delay": { type: "string", default: "60" },
     "install-ms": { type: "string", default: "1000" },
@@ -59,6 +61,7 @@ const simulator = await startSimulator({
   models: values["installed-models"] ? "installed" : "standard",
   clearQueue: values["clear-queue"],
   port: Number(values.port),
+  host: values.host,
   dataDir: values.data,
   stepDelayMs: Number(values["step-delay"]),
   journalPath: values.journal,

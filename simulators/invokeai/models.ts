@@ -95,10 +95,7 @@ function standardModels(): ModelRecord[] {
     main("Northern Atlas XL", "sdxl", 6_938_078_334, {
       description: "Wide scenes with fine detail.",
     }),
-    main("Paper Lantern CV4", "cogview4", 31_212_045_992, {
-      default_settings: null,
-      variant: null,
-    }),
+    whole("Paper Lantern CV4", "cogview4", 31_212_045_992, null),
     main("Harbour Dev", "flux", 6_788_561_216, {
       format: "gguf_quantized",
       variant: "dev",
@@ -109,6 +106,11 @@ function standardModels(): ModelRecord[] {
       variant: "schnell",
       default_settings: null,
     }),
+    whole("Far Sails 14B", "wan", 42_011_770_880, "t2v_a14b"),
+    whole("Glass Orchard 3.5", "sd-3", 16_223_112_704, null),
+    whole("Lantern Turbo Z", "z-image", 20_541_774_336, "turbo"),
+    whole("Garden Q", "qwen-image", 57_704_591_360, "generate"),
+    whole("Klein Harbour", "flux2", 16_102_551_552, "klein_4b"),
     record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
     record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
     record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),
@@ -125,6 +127,12 @@ function standardModels(): ModelRecord[] {
       trigger_phrases: null,
       default_settings: { weight: null, weight_min: null, weight_max: null },
     }),
+    ...["z-image", "qwen-image", "flux2"].map((base) =>
+      record(`Linocut for ${base}`, "lora", base, "lycoris", 153_268_392, {
+        trigger_phrases: null,
+        default_settings: { weight: null, weight_min: null, weight_max: null },
+      }),
+    ),
     record("Film Grain XL", "lora", "sdxl", "lycoris", 228_455_284, {
       trigger_phrases: null,
       default_settings: { weight: null, weight_min: null, weight_max: null },
@@ -148,6 +156,11 @@ export function main(
     variant: "normal",
     ...more,
   });
+}
+
+/** A folder that holds every part; InvokeAI writes no default settings for most of them. */
+function whole(name: string, base: string, fileSize: number, variant: string | null): ModelRecord {
+  return main(name, base, fileSize, { default_settings: null, variant });
 }
 
 function mainDefaults(side: number): Record<string, unknown> {

@@ -24,6 +24,8 @@ import { createWorld } from "./world.ts";
 export type SimulatorOptions = {
   /** 0 (default) picks a free port. */
   port?: number;
+  /** The address to listen on (default 127.0.0.1); `url` is always that of this machine. */
+  host?: string;
   /** The folder in which queue and images survive a restart; without it they are in memory. */
   dataDir?: string;
   /** Duration of each denoising step (default 0). */
@@ -50,7 +52,7 @@ export type SimulatorOptions = {
 
 export type Simulator = { url: string; control: SimulatorControl; stop: () => Promise<void> };
 
-/** Starts the InvokeAI simulator in this process, on 127.0.0.1; fails when the port is taken. */
+/** Starts the InvokeAI simulator in this process; fails when the port is taken. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { dataDir } = options;
   if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true });
@@ -128,7 +130,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   world.queue.cancelInterrupted();
   if (options.clearQueue) world.queue.clear();
-  await listen(http, options.port ?? 0);
+  await listen(http, options.port ?? 0, options.host ?? "127.0.0.1");
   installs.resume();
   runner.start();
   const { port } = http.address() as AddressInfo;
@@ -147,10 +149,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   };
 }
 
-function listen(http: ReturnType<typeof createServer>, port: number): Promise<void> {
+function listen(http: ReturnType<typeof createServer>, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once("error", reject);
-    http.listen(port, "127.0.0.1", () => {
+    http.listen(port, host, () => {
       http.off("error", reject);
       resolve();
     });

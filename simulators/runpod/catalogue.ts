@@ -2,7 +2,7 @@ import type { Faults } from "./faults.ts";
 
 export type CloudName = "SECURE" | "COMMUNITY";
 
-export type Stock = "NONE" | "LOW" | "MEDIUM" | "HIGH";
+type Stock = "NONE" | "LOW" | "MEDIUM" | "HIGH";
 
 /** Prices in USD per hour; null where the type is not sold. */
 export type GpuType = {
@@ -19,15 +19,17 @@ export type DataCenter = {
   id: string;
   name: string;
   region: "NORTH_AMERICA" | "EUROPE";
+  /** ISO 3166-1 alpha-2. */
+  country: string;
   hasVolumes: boolean;
 };
 
 export const dataCenters: readonly DataCenter[] = [
-  { id: "US-TX-3", name: "Texas 3", region: "NORTH_AMERICA", hasVolumes: true },
-  { id: "US-KS-2", name: "Kansas 2", region: "NORTH_AMERICA", hasVolumes: true },
-  { id: "CA-MTL-1", name: "Montreal 1", region: "NORTH_AMERICA", hasVolumes: false },
-  { id: "EU-RO-1", name: "Romania 1", region: "EUROPE", hasVolumes: true },
-  { id: "EU-SE-1", name: "Sweden 1", region: "EUROPE", hasVolumes: true },
+  { id: "US-TX-3", name: "Texas 3", region: "NORTH_AMERICA", country: "US", hasVolumes: true },
+  { id: "US-KS-2", name: "Kansas 2", region: "NORTH_AMERICA", country: "US", hasVolumes: true },
+  { id: "CA-MTL-1", name: "Montreal 1", region: "NORTH_AMERICA", country: "CA", hasVolumes: false },
+  { id: "EU-RO-1", name: "Romania 1", region: "EUROPE", country: "RO", hasVolumes: true },
+  { id: "EU-SE-1", name: "Sweden 1", region: "EUROPE", country: "SE", hasVolumes: true },
 ];
 
 const all = dataCenters.map(({ id }) => id);

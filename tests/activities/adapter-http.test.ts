@@ -183,7 +183,7 @@ test("an answer that trickles in fails after a total time limit, whether JSON or
   for (const call of calls) {
     const began = performance.now();
     expect(await providerErrorOf(call())).toMatchObject({ fault: "timeout", retryable: true });
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   }
 });
 

@@ -82,8 +82,7 @@ test("a pod whose volume has the models does not install them again", async () =
 test("an install rents a pod and is work: the pod is not idle before it has ended, and ends within a minute after its idle time", async () => {
   const id = await request(dreamshaper);
   await bench.tendUntil("a pod that is ready", bench.isReady);
-  await bench.pass(2 * 60 * minuteMs);
-  await bench.tend();
+  await bench.passWatched(2 * 60 * minuteMs);
   expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
   for (;;) {
     await tendInstalls();

@@ -37,7 +37,7 @@ test("models have their hash, base, format, variant, defaults and accepted param
     defaults: { steps: 4, cfgScale: 1 },
     accepts: { guidance: false, cfgScale: false },
   });
-  expect(await named("Paper Lantern CV4")).toMatchObject({ defaults: null, accepts: null });
+  expect(await named("Far Sails 14B")).toMatchObject({ defaults: null, accepts: null });
 });
 
 test("an unchanged list writes nothing but the time of the refresh", async () => {

@@ -11,6 +11,7 @@ import { endStep, findStep, startStep } from "#db/queries/steps/steps";
 import { photos } from "#db/schema/photos";
 import { type Simulator, startSimulator } from "#simulators/invokeai/start";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { insertPod } from "#tests/support/pod-rows";
 
 const volume = "volume:v1";
 const pod = "pod:00000000-0000-7000-8000-000000000001";
@@ -245,6 +246,20 @@ test("a step whose place is not running waits and says for what, and goes on wit
   const { photoIds } = await bench.run("runBatch", { batchId, graceMs: 500 }, { attempt: 2 });
   expect(photoIds).toHaveLength(1);
   expect(await seedsMadeBy(rented, stepId)).toEqual([61]);
+});
+
+test("a reproduction on a pod that ends at a limit is given up, and does not hold up its end", async () => {
+  await insertPod(bench.db, {
+    id: pod.slice("pod:".length),
+    status: "draining",
+    endReason: "stopped",
+  });
+  const input = { reproductionId: crypto.randomUUID(), backend: pod };
+  expect(await bench.run("prepareReproduction", input)).toEqual({
+    state: "impossible",
+    reason: "interrupted",
+  });
+  await bench.sql`delete from pod_sessions`;
 });
 
 test("a switch to another place is one event if it changes whether InvokeAI answers", async () => {

@@ -54,6 +54,21 @@ describe("a create without a clear answer is never repeated before its pod was l
     expect(await bench.creates()).toBe(1);
   }, 60_000);
 
+  test("the answer is lost and the list lags behind: the pod is found later, and no second one is made", async () => {
+    const { control } = bench.runpod;
+    await control.addFault({ kind: "list_lags", lagMs: 2 * minuteMs });
+    await control.addFault({ kind: "answer_lost", route: "createPod", times: 1 });
+    await bench.start();
+    await bench.tendUntil("a create", ({ attempt }) => attempt === 1);
+    await bench.tend();
+    expect(await bench.newest()).toMatchObject({ status: "creating", podId: null });
+    expect(await control.livingPods()).toHaveLength(1);
+    await bench.pass(2 * minuteMs);
+    const ready = await bench.tendUntil("a pod that is ready", bench.isReady);
+    expect(await bench.pods()).toMatchObject([{ id: ready.podId, name: ready.podName }]);
+    expect(await bench.creates()).toBe(1);
+  }, 60_000);
+
   test("the connection is cut before the request arrives: another create follows only when the pod can no longer appear", async () => {
     const lost = { kind: "unreachable", route: "createPod", times: 1 } as const;
     await bench.runpod.control.addFault(lost);

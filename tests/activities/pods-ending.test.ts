@@ -50,6 +50,21 @@ describe("a session is closed only when its pod is proven gone", () => {
     expect(await bench.runpod.control.livingPods()).toEqual([]);
   }, 60_000);
 
+  test("a list that lags behind keeps it open until it lacks the pod", async () => {
+    const { control } = bench.runpod;
+    await startReady();
+    await bench.pass(3 * minuteMs);
+    await control.addFault({ kind: "list_lags", lagMs: 2 * minuteMs });
+    await requestPodStop(bench.db, { now: bench.now() });
+    await bench.tendUntil("a deletion", async () => (await control.livingPods()).length === 0);
+    for (let looks = 0; looks < 3; looks++) await bench.tend();
+    expect(await bench.newest()).toMatchObject({ status: "terminating", endedAt: null });
+    // Its pod is not an orphan meanwhile.
+    expect(await bench.run("reapPods", {})).toMatchObject({ orphans: 0 });
+    await bench.pass(2 * minuteMs);
+    await bench.tendUntil("an end", bench.isOver);
+  }, 60_000);
+
   test("while the list cannot be read, it stays open", async () => {
     await startReady();
     const broken = { kind: "status", route: "listPods", status: 502 } as const;

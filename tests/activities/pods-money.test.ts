@@ -155,6 +155,33 @@ describe("costs", () => {
     });
   }, 60_000);
 
+  test("a step that goes on with a second pod at another rate costs the time on each at its own rate", async () => {
+    const first = await startReady();
+    const stepId = await takeTurn(2);
+    await live(20 * minuteMs);
+    await bench.runpod.control.strikePod(first.podId!, "vanish");
+    await bench.tendUntil("an end", bench.isOver);
+    const afterFirst = await costOfStep(stepId);
+    await bench.run("giveTurnBack", { stepId });
+
+    await bench.set({ "backend.gpu_types": ["NVIDIA GeForce RTX 4090"] });
+    await bench.pass(minuteMs);
+    await bench.run("askForTurn", { stepId });
+    const second = await bench.tendUntil("a second pod", bench.isReady);
+    const { backend, ready } = await bench.run("checkBackend", {});
+    await bench.run("tendLine", { backend, ready });
+    await live(10 * minuteMs);
+    await bench.run("giveTurnBack", { stepId });
+    expect(second.hourlyMicros).toBeGreaterThan(2 * first.hourlyMicros!);
+    const work = await sumWork(bench.db, [first.id, second.id]);
+    expect(work.get(first.id)?.micros).toBe(afterFirst);
+    const ofSecond = work.get(second.id)!.micros;
+    expect(afterFirst + ofSecond).toBe(await costOfStep(stepId));
+    // Ten minutes at more than twice the rate.
+    expect(ofSecond).toBeGreaterThanOrEqual(Math.floor(second.hourlyMicros! / 6));
+    expect(afterFirst).toBeGreaterThanOrEqual(Math.floor(first.hourlyMicros! / 3));
+  }, 60_000);
+
   test("a turn that is held when its pod ends is paid until then, once", async () => {
     const { podId } = await startReady();
     const stepId = await takeTurn();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { requestInstall, requestInstallCancel } from "#db/queries/models/install-requests";
 import { requestPodStop } from "#db/queries/pods/requests";
 import { createPodBench, type PodBench } from "#tests/support/pod-bench";
 
@@ -24,14 +25,6 @@ async function ask(): Promise<string> {
   const { stepId } = await bench.createStep([1]);
   await bench.run("askForTurn", { stepId });
   return stepId;
-}
-
-/** Skips time with a look every 20 min, so that the guard hears from the worker. */
-async function passWatched(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 20 * minuteMs) {
-    await bench.pass(20 * minuteMs);
-    await bench.tend();
-  }
 }
 
 /** What the backend's run does once the place in force answers. */
@@ -100,18 +93,23 @@ describe("a pod that is ready", () => {
     expect(turn?.["backend"]).toBe(session.place);
   }, 60_000);
 
-  test("it is not idle while a turn is held or wanted or an image is unfetched, and ends within a minute after its idle time", async () => {
+  test("idle never fires during a step, which uploads its source with its turn, a fetch or an install; it fires within 60 s after", async () => {
     const stepId = await ask();
     const { place } = await bench.tendUntil("a pod that is ready", bench.isReady);
     await openLine();
-    await passWatched(2 * hourMs);
+    await bench.passWatched(2 * hourMs);
     expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
     await bench.run("giveTurnBack", { stepId });
     await bench.sql`insert into photos (id, kind, filename, retrieval_status, backend, invoke_id)
       values (${crypto.randomUUID()}, 'generated', 'a.png', 'pending', ${place}, 'a.png')`;
-    await passWatched(hourMs);
+    await bench.passWatched(hourMs);
     expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
+    const asked = { id: crypto.randomUUID(), place: "remote", source: "a/model" };
+    await requestInstall(bench.db, { ...asked, podSessionId: null, now: bench.now() });
     await bench.sql`delete from photos where backend = ${place}`;
+    await bench.passWatched(hourMs);
+    expect(await bench.newest()).toMatchObject({ status: "ready", idleSince: null });
+    await requestInstallCancel(bench.db, { id: asked.id, now: bench.now() });
     await bench.tend();
     await bench.pass(29 * minuteMs);
     await bench.tend();

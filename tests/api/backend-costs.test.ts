@@ -129,6 +129,21 @@ test("cost tracking sums all sessions: the live one by its rate, the month's par
   expect(live.lifetime_usage_hours).toBeCloseTo(5, 2);
 });
 
+test("what a deleted step has cost stays in its session's sum", async () => {
+  const pod = await insertPod(db, { status: "ended" });
+  const step = await insertStep(db);
+  const time = { from: minutesAgo(50), to: minutesAgo(40) };
+  await insertWork(db, { sessionId: pod.id, stepId: step.id, turn: 1, micros: 12_000, ...time });
+  const costs = async () => {
+    const { cost_usd, overhead_usd, steps } = (await list()).items[0];
+    return { cost_usd, overhead_usd, steps };
+  };
+  const before = await costs();
+  expect(before.cost_usd - before.overhead_usd).toBeCloseTo(0.012, 6);
+  await db.execute(sql`delete from sessions where id = ${step.sessionId}`);
+  expect(await costs()).toEqual(before);
+});
+
 test("a bill replaces the estimate, also where it is lower than the steps", async () => {
   const pod = await insertPod(db, { status: "ended", costMicros: 10_000, costSource: "billed" });
   const step = await insertStep(db);

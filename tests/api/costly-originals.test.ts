@@ -49,7 +49,7 @@ function restartedWithoutReading() {
       // Small ranges may be sent; reading more counts as analysing the file.
       const slice = (start: number, end: number) => {
         if (end - start > 1_000) asked.push(`${key} ${start}-${end}`);
-        return found.blob.slice(start, end);
+        return found.content.slice(start, end);
       };
       return { ...found, blob: { size: found.bytes, slice } as unknown as Blob };
     },

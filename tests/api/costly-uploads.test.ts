@@ -36,7 +36,7 @@ async function padded(bytes: number): Promise<Buffer> {
 }
 
 test.each([
-  ["a PNG of a million chunks", () => crowdedPng(1_000_000)],
+  ["a PNG of 1.6 million chunks", () => crowdedPng(1_600_000)],
   ["a JPEG of a million segments", () => crowdedJpeg(1_000_000)],
   ["a WebP of a million chunks", () => crowdedWebp(1_000_000)],
   ["a GIF of a million blocks", () => crowdedGif(1_000_000)],
@@ -49,7 +49,8 @@ test.each([
     await uploadMs(await padded(1));
     const usual = await uploadMs(await padded(bytes.length));
     const crowded = await uploadMs(bytes);
-    expect(crowded - usual).toBeLessThan(100);
+    // Walking all of them takes twice as long and more; walking some of them a tenth.
+    expect(crowded - usual).toBeLessThan(300);
   },
   60_000,
 );

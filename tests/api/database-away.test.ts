@@ -37,7 +37,7 @@ async function expectUnavailable(answer: Promise<Response>): Promise<void> {
   expect({ status: response.status, text }).toMatchObject({ status: 503 });
   expect(text).toContain('"code":"database_unavailable"');
   expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(performance.now() - asked).toBeLessThan(5_000);
+  expect(performance.now() - asked).toBeLessThan(10_000);
 }
 
 const routes: [string, RequestInit][] = [

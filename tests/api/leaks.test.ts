@@ -347,9 +347,9 @@ function breakOriginals(storage: Storage): Storage {
     find: async (key) => {
       if (!isOriginal(key)) return key.includes(".shared.") ? undefined : storage.find(key);
       if (isGone(key)) return undefined;
-      const blob = new Blob([text]);
+      const content = new Blob([text]);
       const now = new Date();
-      return { bytes: text.length, modifiedAt: now, changedAt: now, revision: "broken", blob };
+      return { bytes: text.length, modifiedAt: now, changedAt: now, revision: "broken", content };
     },
     withLocalFile: (key, use) =>
       isGone(key)

@@ -88,6 +88,8 @@ test("the bases of available models list the parameters that a step accepts", as
       size: { multiple_of: 8, min: 64, max: 2048 },
       cfg_scale: true,
       negative_prompt: true,
+      negative_prompt_needs_cfg: false,
+      loras: true,
       max_clip_skip: 24,
       guidance: false,
     },

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { factsOf } from "#activities/adapters/invokeai/bases";
+import { baseFacts, factsOf } from "#activities/adapters/invokeai/bases";
 import { type Model, modelPlaces } from "#db/schema/models";
 import { slots } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
@@ -31,25 +31,49 @@ async function requestStep(parameters: object, rest: object = {}): Promise<[numb
 const faultsOf = (answer: Body) => answer.error.details.errors.map((fault: Body) => fault.path);
 
 describe("parameters that a base does not support are refused before anything is queued", () => {
-  test.each([
-    ["sd-1", { guidance: 4 }, "guidance"],
-    ["sd-1", { clip_skip: 13 }, "clip_skip"],
-    ["sd-2", { guidance: 4 }, "guidance"],
-    ["sd-2", { clip_skip: 25 }, "clip_skip"],
-    ["sdxl", { clip_skip: 1 }, "clip_skip"],
-    ["sdxl", { guidance: 4 }, "guidance"],
-    ["sdxl", { width: 1028 }, "width"],
-    ["flux", { clip_skip: 1 }, "clip_skip"],
-    ["flux", { cfg_scale: 7 }, "cfg_scale"],
-    ["flux", { scheduler: "dpmpp_2m_k" }, "scheduler"],
-    ["flux", { width: 1032 }, "width"],
-    ["flux", { guidance: 21 }, "guidance"],
-  ])("%s: %j", async (base, parameters, name) => {
+  const pairs = Object.entries(baseFacts).flatMap(([base, { accepts }]) =>
+    (
+      [
+        ["guidance", 21],
+        ["guidance", accepts.guidance ? 0.5 : 4],
+        ["clip_skip", accepts.maxClipSkip + 1],
+        ["cfg_scale", accepts.cfgScale ? 201 : 7],
+        ["scheduler", accepts.schedulers.includes("ddim") ? "unknown" : "ddim"],
+        ["width", 1024 + accepts.sizeMultiple / 2],
+        ["width", accepts.maxSize + accepts.sizeMultiple],
+        ["steps", 501],
+      ] as const
+    ).map(([name, value]): [string, Record<string, unknown>, string] => [
+      base,
+      { [name]: value },
+      name,
+    ]),
+  );
+  test.each(pairs)("%s: %j", async (base, parameters, name) => {
     const model = await insertMain(base);
     for (const { type, base: of } of model.accepts?.needs ?? []) await insertPart(type, of);
     const [status, answer] = await requestStep({ model_key: model.key, ...parameters });
     expect([status, faultsOf(answer)]).toEqual([400, [`parameters.${name}`]]);
   });
+
+  test.each(["sd-3", "cogview4"])("%s: LoRAs", async (base) => {
+    const model = await insertMain(base);
+    const lora = await insertPart("lora", base);
+    const loras = [{ model_key: lora.key, weight: 1 }];
+    const [status, answer] = await requestStep({ model_key: model.key, loras });
+    expect([status, faultsOf(answer)]).toEqual([400, ["parameters.loras"]]);
+  });
+
+  test.each(["z-image", "qwen-image"])(
+    "%s: a negative prompt without guidance, but not with it",
+    async (base) => {
+      const { key: model_key } = await insertMain(base);
+      const unwanted = { negative_prompt: "blurred" };
+      const [status, answer] = await requestStep({ model_key, cfg_scale: 1 }, unwanted);
+      expect([status, faultsOf(answer)]).toEqual([400, ["negative_prompt"]]);
+      expect((await requestStep({ model_key, cfg_scale: 4 }, unwanted))[0]).toBe(202);
+    },
+  );
 
   test("flux: a negative prompt, but not an empty one", async () => {
     const { key } = await insertMain("flux", { variant: "schnell" });
@@ -69,10 +93,11 @@ describe("parameters that a base does not support are refused before anything is
   });
 
   test("an unsupported base", async () => {
-    const other = await insertPart("main", "cogview4");
+    const other = await insertPart("main", "wan");
+    const before = await db.select().from(slots);
     const [status, { error }] = await requestStep({ model_key: other.key });
     expect([status, error.code]).toEqual([400, "invokeai_model_error"]);
-    expect(await db.select().from(slots)).toHaveLength(1);
+    expect(await db.select().from(slots)).toEqual(before);
   });
 });
 

@@ -23,6 +23,11 @@ test("each base generates from text and from an image, and the photo records all
     ["Northern Atlas XL", { vae: "XL Clear VAE", lora: "Film Grain XL" }],
     ["Harbour Dev", { guidance: 3.5, lora: "Rain Lines" }],
     ["Harbour Quick", {}],
+    ["Glass Orchard 3.5", { cfg_scale: 4.5 }],
+    ["Paper Lantern CV4", {}],
+    ["Lantern Turbo Z", { scheduler: "heun", lora: "Linocut for z-image" }],
+    ["Garden Q", { lora: "Linocut for qwen-image" }],
+    ["Klein Harbour", { lora: "Linocut for flux2" }],
   ];
   const session = await gallery.createSession();
   const steps: [Body, string][] = [];
@@ -61,10 +66,10 @@ test("each base generates from text and from an image, and the photo records all
     expect(invokeai.generation_mode).toMatch(source_image_id ? /img2img$/ : /txt2img$/);
     expect(invokeai.model.name).toBe(name);
   }
-}, 120_000);
+}, 180_000);
 
 test("a model of a base without graphs is listed as unsupported, and refused", async () => {
-  const other = await named("Paper Lantern CV4");
+  const other = await named("Far Sails 14B");
   expect([other.supported, other.default_params]).toEqual([false, null]);
   const session = await gallery.createSession();
   const refusal = await gallery

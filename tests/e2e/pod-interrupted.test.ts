@@ -54,9 +54,11 @@ afterAll(() => started.stack.stop(), 30_000);
 /** Other seeds for each step: what InvokeAI has cached is made at once. */
 let seed = 1_000;
 
-/** A step of ten images, of which some are made. */
+/** A step of ten images that stands still at the fourth, the others before it made. */
 async function beginStep(): Promise<string> {
-  const { gallery } = started;
+  const { gallery, stack } = started;
+  const invokeai = await stack.runpod.control.invokeAi(await livePod());
+  await invokeai.holdStep({ item: 4, step: 1 });
   const session = await gallery.createSession();
   seed += 100;
   const { id } = await gallery.requestStep(session.id, {

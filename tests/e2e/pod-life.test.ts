@@ -61,6 +61,18 @@ test("a pod that the owner starts gets its models, and ends when the owner stops
   const ended = await sessionIs(id, ["ended", "failed"]);
   expect(ended).toMatchObject({ status: "ended", endReason: "stopped" });
   expect(await stack.runpod.control.livingPods()).toEqual([]);
+  const logged = await until("the log of its life", () => {
+    const lines = started.worker.output().split("\n");
+    const entries = lines.flatMap((line) => (line.includes(id) ? [JSON.parse(line)] : []));
+    return entries.length >= 3 && entries;
+  });
+  const { podId, podName, gpuType } = ended;
+  expect(logged).toMatchObject([
+    { msg: "pod made", podSessionId: id, podId, podName, gpuType },
+    { msg: "pod ready", podSessionId: id, podId },
+    { msg: "pod session ended", podSessionId: id, podId, reason: "stopped" },
+  ]);
+  expect(logged[2].costUsd * 1e6).toBeCloseTo(ended.costMicros!, 3);
 }, 90_000);
 
 test("a step rents a pod; its images are fetched, its cost is on them, and the pod ends when it is idle", async () => {

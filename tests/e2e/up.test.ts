@@ -62,6 +62,6 @@ test("a killed up leaves nothing running and the next one takes over; a folder o
   const stoppedAt = performance.now();
   second.child.kill("SIGTERM");
   expect(await second.ended()).toBe(0);
-  expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+  expect(performance.now() - stoppedAt).toBeLessThan(30_000);
   await nothingRunsIn(main);
 }, 240_000);

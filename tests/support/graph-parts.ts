@@ -16,11 +16,28 @@ export const mainOf = (base: string, variant: string | null = "normal") => ({
   variant,
 });
 
-const sizes: Record<string, number> = { "sd-1": 512, "sd-2": 768, sdxl: 1024, flux: 1024 };
+/** Bases with a noise node, compel prompts and a VAE of their own nodes. */
+export const isUnet = (base: string): boolean => ["sd-1", "sd-2", "sdxl"].includes(base);
+export const takesNegative = (base: string): boolean => !base.startsWith("flux");
+/** Of the folders that hold every part, these take another VAE; the others take none. */
+export const takesVae = (base: string): boolean => !["cogview4", "z-image"].includes(base);
+export const takesLoras = (base: string): boolean => !["cogview4", "sd-3"].includes(base);
+
+const variants: Record<string, string | null> = {
+  flux: "dev",
+  flux2: "klein_4b",
+  "z-image": "turbo",
+  "qwen-image": "generate",
+  "sd-3": null,
+  cogview4: null,
+};
+export const variantOf = (base: string): string | null => variants[base] ?? null;
+
+const sizes: Record<string, number> = { "sd-1": 512, "sd-2": 768 };
 
 /** A complete text-to-image request for a base. */
 export function requestFor(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
-  const side = sizes[base] ?? 512;
+  const side = sizes[base] ?? 1024;
   const flux: Partial<GraphRequest> = {
     cfgScale: 1,
     guidance: 3.5,
@@ -30,11 +47,13 @@ export function requestFor(base: string, overrides: Partial<GraphRequest> = {}):
       clip: partOf("any", "clip_embed", "CLIP-L"),
     },
   };
-  return graphRequest(mainOf(base, base === "flux" ? "dev" : "normal"), {
+  const variant = isUnet(base) ? "normal" : variantOf(base);
+  return graphRequest(mainOf(base, variant), {
     width: side,
     height: side,
     steps: 20,
     ...(base === "flux" ? flux : {}),
+    ...(base === "flux2" && { cfgScale: 1 }),
     ...overrides,
   });
 }
@@ -45,13 +64,15 @@ export function fullRequestFor(base: string): GraphRequest {
   const hasClipSkip = base === "sd-1" || base === "sd-2";
   return requestFor(base, {
     source,
-    vae: partOf(base, "vae", "clear"),
-    loras: [
-      { model: partOf(base, "lora", "ink"), weight: 0.5 },
-      { model: partOf(base, "lora", "grain"), weight: -1 },
-    ],
+    ...(takesVae(base) && { vae: partOf(base, "vae", "clear") }),
+    ...(takesLoras(base) && {
+      loras: [
+        { model: partOf(base, "lora", "ink"), weight: 0.5 },
+        { model: partOf(base, "lora", "grain"), weight: -1 },
+      ],
+    }),
     ...(hasClipSkip && { clipSkip: 2 }),
-    ...(base !== "flux" && { negativePrompt: "blurred" }),
+    ...(takesNegative(base) && { negativePrompt: "blurred" }),
   });
 }
 

@@ -43,7 +43,7 @@ export async function expectSlowConnectionsToBeCut(
     for (let n = 0; n < 20; n += 1) {
       const since = performance.now();
       expect((await fetch(`${url}/api/v1/albums`)).status).toBe(200);
-      expect(performance.now() - since).toBeLessThan(2_000);
+      expect(performance.now() - since).toBeLessThan(10_000);
     }
     const cut = await Promise.all([...silent, ...begun].map(({ closed }) => closed));
     for (const { ms } of cut) expect(ms).toBeLessThan(headersSeconds * 1_000 + slackMs);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -98,6 +98,11 @@ export async function startTemporalServer(settings: Record<string, string | numb
     address: `127.0.0.1:${port}`,
     start,
     kill,
+    /** All that it has stored, as it is on the disk. */
+    async readDatabase(): Promise<Buffer> {
+      const files = (await readdir(folder)).toSorted();
+      return Buffer.concat(await Promise.all(files.map((name) => readFile(join(folder, name)))));
+    },
     /** Deletes all runs, schedules and namespaces. */
     deleteDatabase: () => rm(database, { force: true }),
     async stop(): Promise<void> {

@@ -107,7 +107,7 @@ test("every file or folder that a document names exists", () => {
 test("every file that a document names without its folder exists", () => {
   const named = /`((?:\.\w[\w.]*|[a-zA-Z][\w-]*)\.(?:ts|json|toml|yml|lock|md|example))`/g;
   const everywhere = new Bun.Glob(`{${folders.join(",")}}/**/*.{ts,json,toml,md,example}`);
-  const atTop = new Bun.Glob("*.{ts,json,toml,md,example}");
+  const atTop = new Bun.Glob("*.{ts,json,toml,yml,md,example}");
   const known = new Set(
     [everywhere, atTop]
       .flatMap((glob) => [...glob.scanSync({ cwd: root, dot: true })])
@@ -116,8 +116,12 @@ test("every file that a document names without its folder exists", () => {
   expect(findIn(named, (name) => !known.has(name))).toEqual([]);
 });
 
-test("every variable that a document names is read", () => {
-  const known = new Set([...Object.keys(variables), ...otherVariables]);
+test("every variable that a document names is read", async () => {
+  const compose = await Bun.file(join(root, "docker-compose.yml")).text();
+  const ofCompose = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name = ""]) => name);
+  // Compose reads it itself.
+  ofCompose.push("COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME");
+  const known = new Set([...Object.keys(variables), ...ofCompose, ...otherVariables]);
   expect(findIn(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g, (name) => !known.has(name))).toEqual([]);
 });
 

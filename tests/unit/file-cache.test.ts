@@ -30,7 +30,7 @@ async function isCached(key: string): Promise<boolean> {
 }
 
 async function firstByte(key: string): Promise<number | undefined> {
-  return (await (await find(key))?.blob.bytes())?.[0];
+  return (await (await find(key))?.content.bytes())?.[0];
 }
 
 test("a small file is read once", async () => {
@@ -98,7 +98,7 @@ test("a file that is replaced after it was found is answered with its new conten
   await racing.find(key);
   const again = await racing.find(key);
   expect(again?.revision).not.toBe(file?.revision);
-  expect((await again!.blob.bytes())[0]).toBe(2);
+  expect((await again!.content.bytes())[0]).toBe(2);
 });
 
 test("beyond its size limit the cache drops the least recently used file", async () => {

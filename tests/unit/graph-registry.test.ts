@@ -10,7 +10,7 @@ import {
 import type { InvokeAiModel } from "#activities/adapters/invokeai/types";
 import { schedulers } from "#generation-parameters";
 import { AppError } from "#errors";
-import { partOf, requestFor } from "#tests/support/graph-parts";
+import { partOf, requestFor, variantOf } from "#tests/support/graph-parts";
 
 const noSettings: InvokeAiModel["settings"] = {
   width: null,
@@ -46,7 +46,17 @@ function refusalOf(request: GraphRequest): AppError {
 
 test("exactly the bases with graphs have facts", () => {
   expect(Object.keys(baseFacts).toSorted()).toEqual([...supportedBases].toSorted());
-  expect([...supportedBases]).toEqual(["sd-1", "sd-2", "sdxl", "flux"]);
+  expect(supportedBases.toSorted()).toEqual([
+    "cogview4",
+    "flux",
+    "flux2",
+    "qwen-image",
+    "sd-1",
+    "sd-2",
+    "sd-3",
+    "sdxl",
+    "z-image",
+  ]);
 });
 
 test("a base's own defaults are values that it accepts", () => {
@@ -68,7 +78,7 @@ test("the schedulers that settings take are those that some base accepts", () =>
 
 test("a model of a base without graphs, or of another kind, is refused with invokeai_model_error", () => {
   for (const other of [
-    model({ base: "cogview4" }),
+    model({ base: "anima" }),
     model({ base: "sdxl-refiner" }),
     model({ type: "vae" }),
     model({ base: "toString" }),
@@ -79,6 +89,17 @@ test("a model of a base without graphs, or of another kind, is refused with invo
       kind: "invalid",
       code: "invokeai_model_error",
     });
+  }
+});
+
+test("LoRAs, or a VAE, for a base that takes none are refused", () => {
+  for (const base of ["sd-3", "cogview4"]) {
+    const loras = [{ model: partOf(base, "lora", "Ink"), weight: 1 }];
+    expect(refusalOf(requestFor(base, { loras })).message).toMatch(/without LoRAs/);
+  }
+  for (const base of ["cogview4", "z-image"]) {
+    const vae = partOf(base, "vae", "Clear");
+    expect(refusalOf(requestFor(base, { vae })).code).toBe("invokeai_model_error");
   }
 });
 
@@ -120,7 +141,38 @@ const everywhere: [Partial<GraphRequest>, RegExp][] = [
   [{ guidance: 21 }, /guidance/],
   [{ source: { ...source, strength: 1.1 } }, /strength/],
 ];
+const withoutClipSkipAndGuidance = (base: string): [Partial<GraphRequest>, RegExp][] => [
+  [{ clipSkip: 1 }, new RegExp(`clip_skip to none, as it is not supported by ${base}`)],
+  [{ guidance: 4 }, new RegExp(`guidance to none, as it is not supported by ${base}`)],
+];
 const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
+  "sd-3": [
+    ...withoutClipSkipAndGuidance("sd-3"),
+    [{ scheduler: "heun" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16 from 64 to 2048/],
+  ],
+  cogview4: [
+    ...withoutClipSkipAndGuidance("cogview4"),
+    [{ scheduler: "heun" }, /scheduler/],
+    [{ width: 1040 }, /multiples of 32 from 64 to 2048/],
+  ],
+  "z-image": [
+    ...withoutClipSkipAndGuidance("z-image"),
+    [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
+  "qwen-image": [
+    ...withoutClipSkipAndGuidance("qwen-image"),
+    [{ scheduler: "heun" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
+  flux2: [
+    ...withoutClipSkipAndGuidance("flux2"),
+    [{ negativePrompt: "blurred" }, /negative_prompt to none, as it is not supported by flux2/],
+    [{ cfgScale: 7 }, /cfg_scale to 1: other values are not supported by flux2/],
+    [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
   "sd-1": [
     [{ clipSkip: 13 }, /clip_skip to a whole number from 0 to 12/],
     [{ guidance: 4 }, /guidance to none, as it is not supported by sd-1/],
@@ -165,7 +217,7 @@ test("only plain main models of known bases are supported", () => {
     expect(isSupported(model({ base, variant: "depth" }))).toBe(false);
     expect(isSupported(model({ base, type: "lora" }))).toBe(false);
   }
-  for (const base of ["sd-3", "sdxl-refiner", "flux2", "cogview4", "z-image", "unknown"]) {
+  for (const base of ["sdxl-refiner", "anima", "wan", "krea-2", "unknown"]) {
     expect(isSupported(model({ base }))).toBe(false);
   }
 });
@@ -176,6 +228,32 @@ test("of FLUX, dev and schnell in a single file are supported; folders, edit and
   expect(isSupported(flux({ format: "diffusers" }))).toBe(false);
   expect(isSupported(flux({ variant: "dev_fill" }))).toBe(false);
   expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(false);
+});
+
+test("of the bases in folders, those that hold every part are supported; single files and edit models are not", () => {
+  for (const base of ["sd-3", "cogview4", "z-image", "qwen-image", "flux2"]) {
+    const whole = { base, variant: variantOf(base) };
+    expect(isSupported(model(whole))).toBe(true);
+    expect(isSupported(model({ ...whole, format: "checkpoint" }))).toBe(false);
+    expect(isSupported(model({ ...whole, format: "gguf_quantized" }))).toBe(false);
+  }
+  expect(isSupported(model({ base: "qwen-image", variant: "edit" }))).toBe(false);
+  expect(isSupported(model({ base: "flux2", variant: "dev" }))).toBe(false);
+});
+
+test("models that are not distilled take more steps, and Z-Image's base model has guidance", () => {
+  const of = (base: string, variant: string) => defaultsOf(model({ base, variant }));
+  expect(of("z-image", "turbo")).toMatchObject({ steps: 9, cfgScale: 1 });
+  expect(of("z-image", "zbase")).toMatchObject({ steps: 50, cfgScale: 4 });
+  expect(of("flux2", "klein_9b")).toMatchObject({ steps: 4, cfgScale: 1 });
+  expect(of("flux2", "klein_9b_base")).toMatchObject({ steps: 28, cfgScale: 1 });
+});
+
+test("a negative prompt that would have no effect is refused", () => {
+  for (const base of ["z-image", "qwen-image"]) {
+    const error = refusalOf(requestFor(base, { negativePrompt: "blurred", cfgScale: 1 }));
+    expect(error.message).toMatch(/cfg_scale to a number above 1/);
+  }
 });
 
 test("a model's settings are its defaults where its base accepts them", () => {
@@ -208,7 +286,7 @@ test("a model's settings are its defaults where its base accepts them", () => {
     scheduler: "unheard",
   };
   expect(defaultsOf(model({ settings: odd }))).toEqual(ofBase);
-  expect(defaultsOf(model({ base: "cogview4" }))).toBeUndefined();
+  expect(defaultsOf(model({ base: "anima" }))).toBeUndefined();
 });
 
 test("FLUX dev has a guidance; schnell has four steps and no guidance", () => {

@@ -5,7 +5,25 @@ import {
   type GraphRequest,
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
-import { arrowsOf, fullRequestFor, requestFor } from "#tests/support/graph-parts";
+import {
+  arrowsOf,
+  fullRequestFor,
+  isUnet,
+  requestFor,
+  takesNegative,
+} from "#tests/support/graph-parts";
+
+const decoders: Record<string, string> = {
+  "sd-1": "l2i",
+  "sd-2": "l2i",
+  sdxl: "l2i",
+  flux: "flux_vae_decode",
+  "sd-3": "sd3_l2i",
+  cogview4: "cogview4_l2i",
+  "z-image": "z_image_l2i",
+  "qwen-image": "qwen_image_l2i",
+  flux2: "flux2_vae_decode",
+};
 
 for (const base of supportedBases) {
   const source = { imageName: "src.png", width: 512, height: 512, strength: 0.75 };
@@ -34,13 +52,13 @@ for (const base of supportedBases) {
       const { nodes } = buildGraph(request);
       const kept = Object.values(nodes).filter((node) => !node.is_intermediate);
       expect(kept.map(({ id, type, use_cache }) => ({ id, type, use_cache }))).toEqual([
-        { id: "out", type: base === "flux" ? "flux_vae_decode" : "l2i", use_cache: false },
+        { id: "out", type: decoders[base]!, use_cache: false },
       ]);
     });
 
     test(`${base}, ${name}: one seed makes the noise and is in the metadata; the slot has no edges`, () => {
       const graph = buildGraph(request);
-      const seed = base === "flux" ? "seed.value -> denoise.seed" : "seed.value -> noise.seed";
+      const seed = isUnet(base) ? "seed.value -> noise.seed" : "seed.value -> denoise.seed";
       expect(arrowsOf(graph)).toEqual(expect.arrayContaining([seed, "seed.value -> meta.seed"]));
       expect(arrowsOf(graph).filter((arrow) => arrow.startsWith("slot."))).toEqual([]);
       expect(graph.nodes.slot).toMatchObject({ type: "integer" });
@@ -52,7 +70,7 @@ for (const base of supportedBases) {
     const { nodes } = buildGraph(requestFor(base, { prompt }));
     expect(nodes.pos).toMatchObject({ type: "string", value: prompt });
     const texts = Object.values(nodes).filter(({ type }) => type === "string");
-    expect(texts.map(({ id }) => id)).toEqual(base === "flux" ? ["pos"] : ["pos", "neg"]);
+    expect(texts.map(({ id }) => id)).toEqual(takesNegative(base) ? ["pos", "neg"] : ["pos"]);
   });
 
   test(`${base}: equal requests give equal graphs`, () => {

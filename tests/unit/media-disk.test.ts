@@ -59,8 +59,8 @@ describe("the disk storage", () => {
     });
     const stored = await storage.find(key);
     expect(stored?.bytes).toBe(whole.length);
-    expect(Buffer.from(await stored!.blob.arrayBuffer()).equals(whole)).toBe(true);
-    expect(await stored!.blob.slice(70_000, 70_001).bytes()).toEqual(new Uint8Array(parts[1]!));
+    expect(Buffer.from(await stored!.content.bytes()).equals(whole)).toBe(true);
+    expect(await stored!.content.slice(70_000, 70_001).bytes()).toEqual(new Uint8Array(parts[1]!));
   });
 
   test("accepts a file of exactly the limit and refuses one byte more, leaving no file", async () => {
@@ -127,7 +127,7 @@ describe("the disk storage", () => {
     const key = thumbnailKey(randomUUID());
     await storage.put(key, Buffer.from("first, and longer"));
     await storage.put(key, Buffer.from("second"));
-    expect(await (await storage.find(key))?.blob.text()).toBe("second");
+    expect(await (await storage.find(key))?.content.text()).toBe("second");
   });
 
   test("a reader gets the old file or the new one, never a part", async () => {
@@ -141,7 +141,7 @@ describe("the disk storage", () => {
     })();
     let reads = 0;
     while (isWriting) {
-      const bytes = Buffer.from(await (await storage.find(key))!.blob.arrayBuffer());
+      const bytes = Buffer.from(await (await storage.find(key))!.content.bytes());
       expect(versions.some((version) => version.equals(bytes))).toBe(true);
       reads += 1;
     }
@@ -221,7 +221,7 @@ describe("the disk storage", () => {
     const judgedAt = new Date(2000);
     await storage.put(key, Buffer.from("again"));
     expect(await storage.quarantine(key, judgedAt)).toBe(false);
-    expect(await (await storage.find(key))?.blob.text()).toBe("again");
+    expect(await (await storage.find(key))?.content.text()).toBe("again");
   });
 
   test("a new folder has no marker, and a written marker is read back", async () => {

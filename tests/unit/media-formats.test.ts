@@ -142,11 +142,9 @@ describe("hostile metadata blocks", () => {
 
   test("XMP with endlessly expanding entities is not expanded", async () => {
     const png = await plain(64, 64, "red").png().toBuffer();
-    const started = performance.now();
     const growth = await growthDuring(async () => {
       expect(await verdict(withPngChunks(png, withXmp(laughs)))).toBe("taken");
     });
-    expect(performance.now() - started).toBeLessThan(10_000);
     expect(growth).toBeLessThan(100_000_000);
   });
 

@@ -115,10 +115,8 @@ describe("bounds", () => {
     const bomb = pngBomb(16_000);
     expect(bomb.length).toBeLessThan(100_000);
     const residentBefore = process.memoryUsage.rss();
-    const startedAt = performance.now();
     expect(await verdict(bomb)).toBe("image_rejected");
-    // Decoding it takes a second and 256 MB; reading the header some milliseconds.
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    // Decoding it takes 256 MB.
     expect(process.memoryUsage.rss() - residentBefore).toBeLessThan(64_000_000);
   });
 

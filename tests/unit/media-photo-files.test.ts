@@ -58,7 +58,7 @@ test("a photo's three files are stored, the original unchanged; storing them aga
     expect(await keysOf(storage)).toEqual(allKeys(one));
   }
   const original = await storage.find(originalKey({ ...one, mimeType: "image/png" }));
-  expect(Buffer.from(await original!.blob.arrayBuffer()).equals(bytes)).toBe(true);
+  expect(Buffer.from(await original!.content.bytes()).equals(bytes)).toBe(true);
 });
 
 test("removing a photo's files removes all of them, and may be repeated", async () => {

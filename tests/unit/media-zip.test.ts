@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { zipChunks, type ZipEntry, zipLength } from "#media/archives/zip";
 import { cleanName, createEntryNames } from "#media/archives/zip-names";
 import { readZip } from "#tests/support/zip";
+import { processorMs } from "#tests/support/processor-time";
 
 let folder: string;
 
@@ -18,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const entry = (name: string, blob: Blob, modified = "2026-05-01 12:34:56"): ZipEntry => ({
   name,
   modified,
-  open: async () => ({ bytes: blob.size, blob }),
+  open: async () => ({ bytes: blob.size, content: blob }),
 });
 
 /** Writes an archive as a sparse file, with holes for long runs of zeros. */
@@ -188,10 +189,11 @@ describe("names in an archive", () => {
     expect(long.every((name) => name.endsWith(".jpg"))).toBe(true);
   });
 
-  test("of ten thousand duplicates are generated quickly", () => {
-    const startedAt = performance.now();
-    expect(new Set(named(Array<string>(10_000).fill("IMG_0001.JPG"))).size).toBe(10_000);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  test("of ten thousand duplicates are generated in linear time", async () => {
+    const spentMs = await processorMs(() => {
+      expect(new Set(named(Array<string>(10_000).fill("IMG_0001.JPG"))).size).toBe(10_000);
+    });
+    expect(spentMs).toBeLessThan(5_000);
   });
 
   test("an album's name becomes a file name", () => {

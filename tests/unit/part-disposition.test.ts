@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readDisposition } from "#api/http/bodies/part-disposition";
+import { processorMs } from "#tests/support/processor-time";
 
 const filenameOf = (rest: string) => readDisposition(`form-data; name="file"; ${rest}`)?.filename;
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -63,11 +64,12 @@ test.each([
   [""],
 ])("%p names no part", (header) => expect(readDisposition(header)).toBeUndefined());
 
-test("a long header without an end is read in linear time", () => {
-  const startedAt = performance.now();
-  for (const piece of ["\\", "=?a?q?", "; x=", '; x="\\"', "=?a?q?b?= "]) {
-    readDisposition(`form-data; name=file; filename="${piece.repeat(16_384 / piece.length)}"`);
-    readDisposition(`form-data; name=file; filename="${piece.repeat(16_384 / piece.length)}`);
-  }
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+test("a long header without an end is read in linear time", async () => {
+  const spentMs = await processorMs(() => {
+    for (const piece of ["\\", "=?a?q?", "; x=", '; x="\\"', "=?a?q?b?= "]) {
+      readDisposition(`form-data; name=file; filename="${piece.repeat(16_384 / piece.length)}"`);
+      readDisposition(`form-data; name=file; filename="${piece.repeat(16_384 / piece.length)}`);
+    }
+  });
+  expect(spentMs).toBeLessThan(5_000);
 });

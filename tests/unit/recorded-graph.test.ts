@@ -3,9 +3,10 @@ import {
   buildGraph,
   parseRecordedGraph,
   replayGraph,
+  supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
 import { verdictOn } from "#activities/reproduction/verdict";
-import { fullRequestFor, mainOf } from "#tests/support/graph-parts";
+import { fullRequestFor, mainOf, takesLoras, takesVae } from "#tests/support/graph-parts";
 
 /** A graph as InvokeAI records it: unset fields are null, and the batch's data are in their nodes. */
 function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json {
@@ -20,17 +21,22 @@ function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json
 type Json = Record<string, any>;
 
 describe("a recorded graph", () => {
-  test.each(["sd-1", "sd-2", "sdxl", "flux"])(
+  test.each(supportedBases)(
     "as it is built for %s names its seed, its models and its source",
     (base) => {
       const found = parseRecordedGraph(recorded(() => {}, base));
       expect(found?.seed).toBe(4_294_967_295);
       const names = found?.models.map(({ name }) => name) ?? [];
-      expect(names).toEqual(expect.arrayContaining([mainOf(base).name, "clear", "ink", "grain"]));
+      const parts = [
+        ...(takesVae(base) ? ["clear"] : []),
+        ...(takesLoras(base) ? ["ink", "grain"] : []),
+      ];
+      expect(names).toEqual(expect.arrayContaining([mainOf(base).name, ...parts]));
       expect(found?.imageNames).toEqual(["src.png"]);
-      // The encoder of FLUX has its own seed.
-      const strength = base === "flux" ? undefined : 0.75;
-      expect(found?.noisyStrength).toEqual(strength);
+      // The encoders of these have a seed, or add no noise.
+      const isExact = ["flux", "flux2", "qwen-image"].includes(base);
+      if (isExact) expect(found?.noisyStrength).toBeUndefined();
+      else expect(found?.noisyStrength).toBeGreaterThan(0.7);
     },
   );
 

@@ -127,6 +127,67 @@ test("a network volume ties a pod to its data centre and cannot be deleted while
   expect((await call("DELETE", `/v2/network-volumes/${volume.id}`)).status).toBe(204);
 });
 
+test("the filters of the catalogue are applied, and a malformed one is refused", async () => {
+  const stock = "/v2/catalog/gpus?include=AVAILABILITY&product=POD";
+  type Seen = {
+    id: string;
+    availability: string;
+    dataCenters?: { id: string }[];
+    cudaVersions: { version: string }[];
+  };
+  const gpus = async (filter: string) =>
+    ((await (await call("GET", `${stock}&${filter}`)).json()) as { gpus: Seen[] }).gpus;
+  const one = async (id: string, filter: string) =>
+    (await gpus(filter)).find((gpu) => gpu.id === id);
+
+  const romanian = await gpus("countryCodes=RO");
+  expect(romanian.map(({ id }) => id)).not.toContain("NVIDIA GeForce RTX 3090");
+  expect(romanian.flatMap(({ dataCenters }) => dataCenters?.map(({ id }) => id) ?? [])).toEqual(
+    romanian.map(() => "EU-RO-1"),
+  );
+  const [a4000, ada] = ["NVIDIA RTX A4000", "NVIDIA RTX 2000 Ada Generation"];
+  expect(await one(ada, "cloud=COMMUNITY")).toMatchObject({ availability: "NONE" });
+  expect(await one(a4000, "cloud=COMMUNITY&count=8")).toMatchObject({ availability: "LOW" });
+  for (const filter of [
+    "count=9",
+    "minCudaVersion=12.10",
+    "minCudaVersion=13",
+    "cudaVersions=12.6",
+  ]) {
+    const seen = await one(a4000, filter);
+    expect(seen).toMatchObject({ availability: "NONE" });
+    expect(seen).not.toHaveProperty("dataCenters");
+  }
+  expect((await one(a4000, "cudaVersions=12.6"))?.cudaVersions).toEqual([]);
+  for (const filter of ["minCudaVersion=12", "minCudaVersion=12.8", "cudaVersions=12.6,12.8"]) {
+    expect(await one(a4000, filter)).toMatchObject({ availability: "LOW" });
+  }
+  for (const wrong of [
+    "countryCodes=ro",
+    "cudaVersions=12",
+    "minCudaVersion=x",
+    "count=0",
+    "cloud=MINE",
+  ]) {
+    expect((await call("GET", `${stock}&${wrong}`)).status).toBe(422);
+  }
+
+  const places = async (filter: string) => {
+    const answer = await call("GET", `/v2/catalog/datacenters?${filter}`);
+    return ((await answer.json()) as { dataCenters: { id: string }[] }).dataCenters.map(
+      ({ id }) => id,
+    );
+  };
+  expect(await places("regions=EUROPE&networkVolumeTypes=STANDARD")).toEqual([
+    "EU-RO-1",
+    "EU-SE-1",
+  ]);
+  expect(await places("networkVolumeTypes=STANDARD")).not.toContain("CA-MTL-1");
+  expect(await places("globalNetwork=true")).toEqual([]);
+  expect(await places("compliance=GDPR")).toEqual([]);
+  expect((await call("GET", "/v2/catalog/datacenters?regions=MOON")).status).toBe(422);
+});
+
 test("the catalogue shows stock only for a product", async () => {
   const path = "/v2/catalog/gpus";
   expect((await call("GET", `${path}?include=AVAILABILITY`)).status).toBe(400);

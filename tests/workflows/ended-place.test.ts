@@ -11,8 +11,14 @@ const places = (turns: number) => (turns === 1 ? "pod:ended" : "pod:next");
 
 /** What each run asked for, by its entity. */
 const calls = new Map<string, string[]>();
+
+/**
+ * Records a call and returns how often it was made so far. A call that follows itself is the same one: a local activity
+ * runs again with its workflow task, for example when an event arrives as the run completes.
+ */
 const note = (id: string, call: string) => {
-  const noted = [...(calls.get(id) ?? []), call];
+  const before = calls.get(id) ?? [];
+  const noted = before.at(-1) === call ? before : [...before, call];
   calls.set(id, noted);
   return noted.filter((one) => one === call).length;
 };

@@ -113,11 +113,15 @@ describe("the error of a failed step", () => {
 describe("a wait", () => {
   test("names the position in the line before the reason", () => {
     expect(waitMessage({ position: 2, reason: "Busy." })).toBe("Position 2 in the line. Busy.");
+    expect(waitMessage({ position: null, reason: "No model." })).toBe("No model.");
   });
 
-  test("gives as reason what blocks the whole line, else that another step generates, else InvokeAI's state", () => {
-    const free = { waitReason: null, isHeld: false, apiVersion: "6.14.0" };
+  test("gives as reason the model that is lacking, else what blocks the whole line, else that another step generates, else InvokeAI's state", () => {
+    const free = { waitReason: null, isHeld: false, apiVersion: "6.14.0", lacks: null };
     const paused = { ...free, waitReason: "InvokeAI is paused; resume its queue there." };
+    expect(reasonToWait({ ...paused, lacks: "Meadowlight" })).toStartWith(
+      'Waiting for the model "Meadowlight"',
+    );
     expect(reasonToWait({ ...paused, isHeld: true })).toBe(paused.waitReason);
     expect(reasonToWait({ ...free, isHeld: true })).toBe("Another step is being generated.");
     expect(reasonToWait(free)).toBe("InvokeAI 6.14.0 is ready.");

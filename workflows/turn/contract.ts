@@ -14,7 +14,7 @@ export type TurnReply = {
   ticket: number;
   /** The backend of the granted turn; null: the run waits until `turnGranted`. */
   backend: string | null;
-  /** In the line, from 1; null when the turn was granted. */
+  /** In the line, from 1; null when the turn was granted, or a model is lacking. */
   position: number | null;
   reason: string;
   /** The turn is free, but InvokeAI has to be checked before it is granted. */
@@ -27,16 +27,28 @@ export type LineState = {
   waitReason: string | null;
   isHeld: boolean;
   apiVersion: string | null;
+  /** The name of a model that the run needs and that is not there; null: none. */
+  lacks: string | null;
 };
 
 /** Why a step waits, as shown to the user. */
-export function reasonOf({ waitReason, isHeld, apiVersion }: LineState): string {
+export function reasonOf({ waitReason, isHeld, apiVersion, lacks }: LineState): string {
+  if (lacks !== null) return lackingMessage(lacks);
   if (waitReason !== null) return waitReason;
   if (isHeld) return "Another step is being generated.";
   return apiVersion === null ? "InvokeAI is being checked." : `InvokeAI ${apiVersion} is ready.`;
 }
 
-/** What the user reads while a run waits for its turn. */
-export function waitMessage(wait: { position: number; reason: string }): string {
-  return `Position ${wait.position} in the line. ${wait.reason}`;
+const lackingMessage = (model: string) =>
+  `Waiting for the model "${model}", which InvokeAI does not have where images are generated now: install it there, or change backend.mode.`;
+
+/** What the user reads while a run waits for its turn. Without a position, those behind it do not wait for it. */
+export function waitMessage({
+  position,
+  reason,
+}: {
+  position: number | null;
+  reason: string;
+}): string {
+  return position === null ? reason : `Position ${position} in the line. ${reason}`;
 }

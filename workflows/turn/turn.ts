@@ -42,7 +42,7 @@ export function createTurn(owner: TurnOwner, timings: Timings, showStatus: ShowS
       if (reply.isUnchecked) reply = await invokeai.checkAndAskForTurn(owner);
       const { ticket, backend, position, reason } = reply;
       if (backend !== null) return backend;
-      showStatus("waiting", position === null ? reason : waitMessage({ position, reason }));
+      showStatus("waiting", waitMessage({ position, reason }));
       const findGrant = () => (granted?.ticket === ticket ? granted : undefined);
       const isLong = () =>
         workflowInfo().continueAsNewSuggested || signals >= timings.maxSignalsPerRun;

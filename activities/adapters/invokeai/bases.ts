@@ -32,6 +32,10 @@ export type BaseFacts = {
     /** Whether `cfg_scale` can be chosen; otherwise it is 1. */
     cfgScale: boolean;
     negativePrompt: boolean;
+    /** The negative prompt has no effect while `cfg_scale` is 1. */
+    negativeNeedsCfg?: true;
+    /** Whether LoRAs are supported. */
+    loras: boolean;
     /** Models that the main model does not include. */
     needs: NeededModel[];
   };
@@ -46,13 +50,23 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   minSteps: { pndm: 4 },
   cfgScale: true,
   negativePrompt: true,
+  loras: true,
   maxClipSkip: 0,
   guidance: false,
   needs: [],
 };
 
+/** Models that hold all their parts; `euler` stands for the only way in which those without a choice are sampled. */
+const transformerAccepts: BaseFacts["accepts"] = {
+  ...diffusionAccepts,
+  sizeMultiple: 16,
+  schedulers: ["euler"],
+  minSteps: {},
+};
+
 /**
- * The bases that graphs are built for. Defaults are those of InvokeAI's own UI. InvokeAI would accept sizes above
+ * The bases that graphs are built for. Defaults are those of InvokeAI's own UI or, where its UI has none, of its nodes.
+ * InvokeAI would accept sizes above
  * `maxSize`, but the images are useless.
  */
 export const baseFacts: Readonly<Record<string, BaseFacts>> = {
@@ -78,6 +92,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       schedulers: ["euler", "heun", "lcm"],
       cfgScale: false,
       negativePrompt: false,
+      loras: true,
       maxClipSkip: 0,
       guidance: true,
       needs: [
@@ -87,13 +102,57 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       ],
     },
   },
+  "sd-3": {
+    defaults: { ...square(1024), steps: 30, cfgScale: 3.5, scheduler: "euler" },
+    own: ["cfgScale"],
+    accepts: { ...transformerAccepts, loras: false },
+  },
+  cogview4: {
+    defaults: { ...square(1024), steps: 25, cfgScale: 3.5, scheduler: "euler" },
+    own: ["cfgScale"],
+    accepts: { ...transformerAccepts, sizeMultiple: 32, loras: false },
+  },
+  "z-image": {
+    defaults: { ...square(1024), steps: 9, cfgScale: 1, scheduler: "euler" },
+    own: ["steps", "cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      schedulers: ["euler", "heun", "lcm"],
+      negativeNeedsCfg: true,
+    },
+  },
+  "qwen-image": {
+    defaults: { ...square(1024), steps: 40, cfgScale: 4, scheduler: "euler" },
+    own: ["cfgScale"],
+    accepts: { ...transformerAccepts, negativeNeedsCfg: true },
+  },
+  flux2: {
+    defaults: { ...square(1024), steps: 4, cfgScale: 1, scheduler: "euler" },
+    own: ["steps", "cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      schedulers: ["euler", "heun", "lcm"],
+      cfgScale: false,
+      negativePrompt: false,
+    },
+  },
 };
 
 /** The facts about a model by its base and variant; undefined for an unknown base. */
 export function factsOf({ base, variant }: Pick<MainModel, "base" | "variant">) {
   const facts = Object.hasOwn(baseFacts, base) ? baseFacts[base] : undefined;
-  return facts && base === "flux" && variant === "schnell" ? schnell(facts) : facts;
+  if (!facts) return undefined;
+  if (base === "flux" && variant === "schnell") return schnell(facts);
+  const { steps, cfgScale } = variantDefaults[`${base} ${variant}`] ?? facts.defaults;
+  return { ...facts, defaults: { ...facts.defaults, steps, cfgScale } };
 }
+
+/** Of models that are not distilled to few steps. */
+const variantDefaults: Readonly<Record<string, { steps: number; cfgScale: number }>> = {
+  "z-image zbase": { steps: 50, cfgScale: 4 },
+  "flux2 klein_4b_base": { steps: 28, cfgScale: 1 },
+  "flux2 klein_9b_base": { steps: 28, cfgScale: 1 },
+};
 
 /** FLUX schnell is made for four steps and ignores guidance. */
 function schnell({ defaults, accepts }: BaseFacts): BaseFacts {

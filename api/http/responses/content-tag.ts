@@ -16,7 +16,7 @@ export function createContentTags(): (key: string, file: StoredFile) => Promise<
     const had = kept.get(key);
     if (had?.revision === revision) return had.tag;
     const tag = createHash("sha256")
-      .update(await file.blob.bytes())
+      .update(await file.content.bytes())
       .digest("base64url");
     if (kept.size >= maxKept) kept.delete(kept.keys().next().value!);
     kept.set(key, { revision, tag });

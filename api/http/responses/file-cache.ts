@@ -35,10 +35,10 @@ export function createFileCache(
   }
 
   async function keep(key: string, file: StoredFile): Promise<StoredFile> {
-    const bytes = await file.blob.bytes();
+    const bytes = await file.content.bytes();
     // The file was replaced after it was found: a copy under the old revision would never be used.
     if (bytes.byteLength !== file.bytes) return file;
-    const copy = { ...file, blob: new Blob([bytes]) };
+    const copy = { ...file, content: new Blob([bytes]) };
     forget(key);
     // Reading took a while, in which the file may have been removed.
     kept.set(key, { file: copy, checkedAt: 0 });

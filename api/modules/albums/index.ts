@@ -15,7 +15,7 @@ import {
   listOf,
   pageOf,
   pageQuery,
-  readPage,
+  answerList,
 } from "../../lists/lists";
 import { tidyTitle } from "../../fields/text";
 import { zipDetail } from "../../http/responses/zip-answer";
@@ -68,17 +68,15 @@ export function createAlbumsModule(deps: ApiDeps) {
       "",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const albums = await readPage(page, {
+        return answerList(request, page, {
+          item: albumSchema,
           scope: ["albums"],
           parseKeys: parseTimeKeys,
           rows: (part) => listAlbumViews(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countAlbums(db),
+          toWire: albumToWire,
         });
-        return answerJson<List<typeof albumSchema.static>>(
-          request,
-          listBody(page, albums, albums.rows.map(albumToWire)),
-        );
       },
       {
         query: t.Object(pageQuery()),

@@ -3,15 +3,7 @@ import { countPodSessions, listPodSessionViews } from "#db/queries/pods/session-
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
 import { parseTimeKeys, timeKeys } from "../../lists/cursor";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { podSessionSchema, podSessionToWire } from "./pod-model";
 
 /** What each rented pod cost. */
@@ -22,22 +14,16 @@ export function createPodSessionRoutes(deps: ApiDeps) {
     "/pod/sessions",
     async ({ query, request }) => {
       const page = pageOf(query);
-      const sessions = await readPage(page, {
+      const now = deps.now();
+      return answerList(request, page, {
+        item: podSessionSchema,
         scope: ["pod-sessions"],
         parseKeys: parseTimeKeys,
         rows: (part) => listPodSessionViews(db, part),
         keysOf: ({ requestedAt: at, id }) => timeKeys({ at, id }),
         count: () => countPodSessions(db),
+        toWire: (view) => podSessionToWire(view, now),
       });
-      const now = deps.now();
-      return answerJson<List<typeof podSessionSchema.static>>(
-        request,
-        listBody(
-          page,
-          sessions,
-          sessions.rows.map((view) => podSessionToWire(view, now)),
-        ),
-      );
     },
     {
       query: t.Object(pageQuery()),

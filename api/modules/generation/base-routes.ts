@@ -20,6 +20,10 @@ const baseSchema = t.Object(
     ),
     cfg_scale: t.Boolean({ description: "Whether it can be chosen. If not, it is always 1." }),
     negative_prompt: t.Boolean(),
+    negative_prompt_needs_cfg: t.Boolean({
+      description: "It is refused while `cfg_scale` is 1, as it would have no effect",
+    }),
+    loras: t.Boolean(),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
   },
@@ -54,6 +58,8 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
     size: { multiple_of: accepts.sizeMultiple, min: accepts.minSize, max: accepts.maxSize },
     cfg_scale: accepts.cfgScale !== false,
     negative_prompt: accepts.negativePrompt,
+    negative_prompt_needs_cfg: accepts.negativeNeedsCfg ?? false,
+    loras: accepts.loras !== false,
     max_clip_skip: accepts.maxClipSkip,
     guidance: accepts.guidance,
   };

@@ -1,19 +1,11 @@
 import { t } from "elysia";
 import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { countGeneratedImages, listGeneratedImages } from "#db/queries/generation/generated-images";
 import { momentInput } from "../../fields/moment";
-import { type PhotoBody, photoSchema, photoToWire } from "../photos/model";
+import { photoSchema, photoToWire } from "../photos/model";
 
 /** Recently generated images of all sessions. */
 export function createImageRoutes(deps: ApiDeps) {
@@ -27,17 +19,15 @@ export function createImageRoutes(deps: ApiDeps) {
         correlationId: query.correlation_id ?? null,
         since: query.since === undefined ? null : new Date(query.since),
       };
-      const images = await readPage(page, {
+      return answerList(request, page, {
+        item: photoSchema,
         scope: ["images", filter],
         parseKeys: parseTimeKeys,
         rows: (part) => listGeneratedImages(db, { filter, ...part }),
         keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
         count: (bound) => countGeneratedImages(db, { filter, bound }),
+        toWire: photoToWire,
       });
-      return answerJson<List<PhotoBody>>(
-        request,
-        listBody(page, images, images.rows.map(photoToWire)),
-      );
     },
     {
       query: t.Object({

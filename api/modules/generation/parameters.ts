@@ -125,6 +125,9 @@ export function completeParameters(
     );
   }
   const loras = requested.loras ?? [];
+  if (accepts.loras === false && loras.length > 0) {
+    refuse("loras", `not supported by ${model.base}`);
+  }
   if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
   for (const [at, lora] of loras.entries()) {
     if (!isPart(lora.modelKey, "lora")) {

@@ -12,7 +12,11 @@ export const progressSchema = t.Object({
   ),
   progress_message: t.Optional(t.String()),
   place_in_line: t.Optional(
-    t.Integer({ minimum: 1, description: "Position in the line while the step waits; 1 is next" }),
+    t.Integer({
+      minimum: 1,
+      description:
+        "Position in the line while the step waits; 1 is next. Absent while it waits for a model",
+    }),
   ),
   estimated_start: t.Optional(
     t.String({
@@ -67,7 +71,7 @@ function waitToWire(step: StepProgress): Static<typeof progressSchema> {
   return {
     progress,
     ...(message !== null && { progress_message: message }),
-    ...(wait && { place_in_line: wait.position }),
+    ...(wait && wait.position !== null && { place_in_line: wait.position }),
     ...(expected && { estimated_start: expected.start.toISOString() }),
     ...(completion && { estimated_completion: completion.toISOString() }),
   };

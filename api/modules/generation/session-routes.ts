@@ -9,15 +9,7 @@ import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { tidyTitle } from "../../fields/text";
 import {
@@ -68,17 +60,15 @@ export function createSessionRoutes(deps: ApiDeps) {
       async ({ query, request }) => {
         const page = pageOf(query, sessionsPerPage);
         const filter = query.status ?? null;
-        const sessions = await readPage(page, {
+        return answerList(request, page, {
+          item: sessionSchema,
           scope: ["sessions", filter],
           parseKeys: parseTimeKeys,
           rows: (part) => listSessionViews(db, { status: filter, ...part }),
           keysOf: ({ startedAt: at, id }) => timeKeys({ at, id }),
           count: () => countSessions(db, filter),
+          toWire: show,
         });
-        return answerJson<List<typeof sessionSchema.static>>(
-          request,
-          listBody(page, sessions, sessions.rows.map(show)),
-        );
       },
       {
         query: t.Object({ ...pageQuery(sessionsPerPage), status: t.Optional(sessionStatus) }),

@@ -12,15 +12,7 @@ import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { toRequestedParameters } from "./parameters-model";
 import {
@@ -88,18 +80,16 @@ export function createStepRoutes(deps: ApiDeps) {
       async ({ params, query, request }) => {
         const page = pageOf(query);
         if (!(await findSessionView(db, params.id))) throw notFound("session");
-        const steps = await readPage(page, {
+        return answerList(request, page, {
+          item: stepSchema,
           scope: ["steps", params.id],
           parseKeys: ([position]) => numberKey(position, maxPosition),
           rows: ({ after: afterPosition, limit, offset }) =>
             listStepViews(db, { sessionId: params.id, afterPosition, limit, offset }),
           keysOf: ({ position }) => [position],
           count: () => countSteps(db, params.id),
+          toWire: stepToWire,
         });
-        return answerJson<List<typeof stepSchema.static>>(
-          request,
-          listBody(page, steps, steps.rows.map(stepToWire)),
-        );
       },
       {
         params: byId,

@@ -14,7 +14,8 @@ import { touchModel } from "#db/queries/models/models";
 import { findChangedSettings } from "#db/queries/installation/settings";
 import type { NewEvent } from "#db/schema/events";
 import type { Session } from "#db/schema/sessions";
-import type { Step } from "#db/schema/steps";
+import type { Model } from "#db/schema/models";
+import type { Step, StepParameters } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
 import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
@@ -91,7 +92,7 @@ export async function writeStep(
     ),
     context,
   );
-  faults.unshift(...promptFaults(requested, model.accepts?.negativePrompt === true));
+  faults.unshift(...promptFaults(requested, model, parameters));
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
   const step = await insertStep(tx, {
@@ -223,7 +224,8 @@ async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: 
 
 function promptFaults(
   { prompt, negativePrompt }: StepRequest,
-  takesNegativePrompt: boolean,
+  { accepts, base }: Model,
+  { cfgScale }: StepParameters,
 ): FieldFault[] {
   const faults: FieldFault[] = [];
   const isTooLong = (text: string) => Array.from(text).length > maxPromptLength;
@@ -233,8 +235,11 @@ function promptFaults(
   if (negativePrompt !== null && isTooLong(negativePrompt)) {
     faults.push({ path: "negative_prompt", message: `at most ${maxPromptLength} characters` });
   }
-  if (negativePrompt && !takesNegativePrompt) {
+  if (negativePrompt && !accepts?.negativePrompt) {
     faults.push({ path: "negative_prompt", message: "not supported by this model" });
+  } else if (negativePrompt && accepts?.negativeNeedsCfg && cfgScale <= 1) {
+    const message = `without effect for ${base} unless cfg_scale is above 1`;
+    faults.push({ path: "negative_prompt", message });
   }
   return faults;
 }

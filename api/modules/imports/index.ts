@@ -15,15 +15,7 @@ import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { importBody, importParams, importSchema, importSummarySchema, importToWire } from "./model";
 
@@ -77,17 +69,15 @@ export function createImportsModule(deps: ApiDeps) {
       "/imports",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const imports = await readPage(page, {
+        return answerList(request, page, {
+          item: importSummarySchema,
           scope: ["imports"],
           parseKeys: parseTimeKeys,
           rows: (part) => listImports(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countImports(db),
+          toWire,
         });
-        return answerJson<List<typeof importSummarySchema.static>>(
-          request,
-          listBody(page, imports, imports.rows.map(toWire)),
-        );
       },
       {
         query: t.Object(pageQuery()),

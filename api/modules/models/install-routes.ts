@@ -12,15 +12,7 @@ import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { parseTimeKeys, timeKeys } from "../../lists/cursor";
-import {
-  answerJson,
-  type List,
-  listBody,
-  listOf,
-  pageOf,
-  pageQuery,
-  readPage,
-} from "../../lists/lists";
+import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import {
   installBody,
   installParams,
@@ -79,17 +71,15 @@ export function createInstallRoutes(deps: ApiDeps) {
       "/installs",
       async ({ query, request }) => {
         const page = pageOf(query);
-        const installs = await readPage(page, {
+        return answerList(request, page, {
+          item: installSchema,
           scope: ["model installs"],
           parseKeys: parseTimeKeys,
           rows: (part) => listInstalls(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countInstalls(db),
+          toWire,
         });
-        return answerJson<List<typeof installSchema.static>>(
-          request,
-          listBody(page, installs, installs.rows.map(toWire)),
-        );
       },
       {
         query: t.Object(pageQuery()),

@@ -1,6 +1,7 @@
 import { AppError, notFound } from "#errors";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import type { Photo } from "#db/schema/photos";
+import { bodyOf } from "#media/storage/content";
 import { previewKey, thumbnailKey } from "#media/storage/keys";
 import { repairDerivatives } from "#library/derivatives";
 import { findOriginal, originalOf } from "#library/original";
@@ -61,7 +62,7 @@ const wholeHeaders = new WeakMap<StoredFile, Headers>();
 function answerKept(request: Request, file: StoredFile): Response {
   const isWhole = !request.headers.has("if-none-match") && !request.headers.has("range");
   const known = wholeHeaders.get(file);
-  if (known && isWhole) return new Response(file.blob, { headers: known });
+  if (known && isWhole) return new Response(bodyOf(file), { headers: known });
   const response = answerWebp(request, file, derivativeVersion);
   if (isWhole) {
     const headers = new Headers(response.headers);

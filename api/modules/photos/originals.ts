@@ -57,7 +57,7 @@ export async function answerOriginalsZip(
       name: listName,
       modified,
       bytes: list.size,
-      open: async () => ({ bytes: list.size, blob: list }),
+      open: async () => ({ bytes: list.size, content: list }),
     });
   }
   return answerZip(title, files);
@@ -80,5 +80,5 @@ async function findFile(
 /** Replaces a photo that was deleted after the zip was started. It has the announced length and is not an image. */
 function deletedMeanwhile(bytes: number): Content {
   const text = "This photo was deleted while the archive was being made.\r\n";
-  return { bytes, blob: new Blob([text.slice(0, bytes).padEnd(bytes)]) };
+  return { bytes, content: new Blob([text.slice(0, bytes).padEnd(bytes)]) };
 }

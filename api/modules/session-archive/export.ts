@@ -32,7 +32,7 @@ export async function exportSession(deps: Deps, sessionId: string): Promise<Resp
       name: documentName,
       modified: exportedAt.toISOString(),
       bytes: document.size,
-      open: async () => ({ bytes: document.size, blob: document }),
+      open: async () => ({ bytes: document.size, content: document }),
     },
     ...pictures.values(),
   ]);

@@ -110,8 +110,8 @@ export function createZipRoutes(
 
 /** A text file with the names of replaced files; the exact cause is shown to the owner only. */
 function listOfReplaced(lines: readonly string[], name: string): ZipEntry {
-  const blob = new Blob([`${lines.join("\r\n")}\r\n`]);
-  return { name, modified: noTime, open: async () => ({ bytes: blob.size, blob }) };
+  const content = new Blob([`${lines.join("\r\n")}\r\n`]);
+  return { name, modified: noTime, open: async () => ({ bytes: content.size, content }) };
 }
 
 const replacedBecause = (reason: Replaced) =>

@@ -14,7 +14,7 @@ import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
-import { answerJson, type List, listBody, listOf, pageOf, readPage } from "../../lists/lists";
+import { listOf, pageOf, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { tidyTitle } from "../../fields/text";
 import {
@@ -51,17 +51,15 @@ export function createTemplatesModule(deps: ApiDeps) {
           category: tidyTitle(query.category ?? null),
           q: query.q ?? null,
         };
-        const templates = await readPage(page, {
+        return answerList(request, page, {
+          item: templateSchema,
           scope: ["templates", filter],
           parseKeys: parseTimeKeys,
           rows: (part) => listTemplates(db, { filter, ...part }),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countTemplates(db, filter),
+          toWire: templateToWire,
         });
-        return answerJson<List<typeof templateSchema.static>>(
-          request,
-          listBody(page, templates, templates.rows.map(templateToWire)),
-        );
       },
       {
         query: templatesQuery,

@@ -1,14 +1,17 @@
 import { sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
-import { type ExpectedTurn, expectTurns } from "./turn-forecast";
+import { type ExpectedTurn, expectTurns, type Waiting } from "./turn-forecast";
 import { denoisingSteps, paceOf } from "../generation/pace";
 import { placeInForce } from "../backends/in-force";
+import { lackedModel } from "./lacked-model";
 import { waitingTurns } from "./turns";
 
 /** A waiting step's state in the line, as of the query. */
 export type Wait = {
-  /** From 1. */
-  position: number;
+  /** From 1, among those that can run; null when it lacks a model. */
+  position: number | null;
+  /** A model that it needs and that the place in force lacks, as last read. */
+  lacks: string | null;
   /** Why the whole line waits; null: it does not. */
   waitReason: string | null;
   isHeld: boolean;
@@ -17,14 +20,19 @@ export type Wait = {
   expected: ExpectedTurn | null;
 };
 
+const modelList = sql`(select model_list from backends where in_force)`;
+
 /** All waiting steps by id. One query serves all of them. */
 export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
-  const line = await db.execute<{ stepId: string; position: number; seconds: number | null }>(sql`
-    with line as materialized (
-      select turns.step_id, row_number() over (order by turns.number)::int as position
-      from ${waitingTurns}
+  const line = await db.execute<Waiting & Pick<Wait, "position" | "lacks">>(sql`
+    with asked as materialized (
+      select turns.step_id, turns.number, ${lackedModel(modelList)} as lacks from ${waitingTurns}
+    ), line as materialized (
+      select step_id, number, lacks,
+        case when lacks is null then count(*) filter (where lacks is null) over (order by number) end::int as position
+      from asked
     ), waiting as materialized (
-      select s.id, l.position, s.parameters, s.model_hash,
+      select s.id, l.number, l.position, l.lacks, s.parameters, s.model_hash,
         ((s.parameters ->> 'width')::int * (s.parameters ->> 'height')::int) as pixels,
         (select count(*) from slots where step_id = s.id and status = 'open') as images
       from line as l join steps as s on s.id = l.step_id
@@ -32,18 +40,19 @@ export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
       select k.*, ${paceOf({ modelHash: sql`k.model_hash`, pixels: sql`k.pixels`, backend: placeInForce })} as pace
       from (select distinct model_hash, pixels from waiting) as k
     )
-    select w.id as "stepId", w.position, w.images * ${denoisingSteps(sql`w.parameters`)} * kinds.pace as seconds
+    select w.id as "stepId", w.position, w.lacks, w.images * ${denoisingSteps(sql`w.parameters`)} * kinds.pace as seconds
     from waiting as w join kinds using (model_hash, pixels)
-    order by w.position
+    order by w.number
   `);
   if (line.length === 0) return new Map();
   const { isFree, now, freeAt, ...state } = await readState(db);
   const known = { now: new Date(now), freeAt: freeAt === null ? null : new Date(freeAt) };
-  const expected = isFree ? expectTurns(line, known) : undefined;
+  const runnable = line.filter(({ lacks }) => lacks === null);
+  const expected = isFree ? expectTurns(runnable, known) : undefined;
   return new Map(
-    line.map(({ stepId, position }) => [
+    line.map(({ stepId, position, lacks }) => [
       stepId,
-      { ...state, position, expected: expected?.get(stepId) ?? null },
+      { ...state, position, lacks, expected: expected?.get(stepId) ?? null },
     ]),
   );
 }

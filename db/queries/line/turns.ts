@@ -4,6 +4,8 @@ import { type Backend, backends } from "../../schema/backends";
 import { lockPlaceInForce } from "../backends/in-force";
 import { type Turn, turns } from "../../schema/turns";
 import { recordWork } from "../pods/work";
+import { modelListOf } from "../models/installs";
+import { lackedModel } from "./lacked-model";
 
 type Owner = { stepId: string } | { photoId: string };
 
@@ -12,15 +14,22 @@ const of = (owner: Owner): SQL =>
 
 /** The requests that wait for a turn. A step whose cancel was requested is skipped. */
 export const waitingTurns = sql`
-  turns left join steps on steps.id = turns.step_id
+  turns left join steps on steps.id = turns.step_id left join photos on photos.id = turns.photo_id
   where turns.backend is null and steps.cancel_requested_at is null`;
 
-/** Grants the turn at a place, if it is free, to the first in the line. The caller has locked the place in force. */
+/** Those of them that can run at a place: it has their models. */
+export const runnableTurns = (place: string): SQL =>
+  sql`${waitingTurns} and ${lackedModel(modelListOf(place))} is null`;
+
+/**
+ * Grants the turn at a place, if it is free, to the first in the line that can run there. The caller has locked the place in
+ * force.
+ */
 async function grantNext(tx: Tx, params: { backend: string; now: Date }): Promise<void> {
   const { backend, now } = params;
   await tx.execute(sql`
     update turns set backend = ${backend}, granted_at = ${now.toISOString()}::timestamptz
-    where number = (select number from ${waitingTurns} order by number limit 1)
+    where number = (select number from ${runnableTurns(backend)} order by number limit 1)
       and not exists (select from turns where backend = ${backend})
       and not exists (select from pod_sessions where place = ${backend}
         and status in ('creating', 'booting', 'provisioning', 'draining', 'terminating'))
@@ -40,16 +49,18 @@ export type AskedTurn = {
   turn: Turn;
   /** Of the place in force. */
   state: Backend;
-  /** From 1; null when it holds the turn. */
+  /** From 1, among those that can run; null when it holds the turn, or lacks a model. */
   position: number | null;
+  /** A model that it needs and that the place in force lacks. */
+  lacks: string | null;
   isHeld: boolean;
   /** The holder, if it is another run that must still be notified of its grant. */
   unnotified: Turn | undefined;
 };
 
 /**
- * Adds a run to the line for the place in force. If the turn is free and a check since `checkedSince` found InvokeAI ready, grants it to the first
- * in the line. Asking again keeps the position, or the turn. Undefined when the step or the photo does not exist.
+ * Adds a run to the line for the place in force. If the turn is free and a check since `checkedSince` found InvokeAI ready,
+ * grants it to the first that can run. Asking again keeps the position, or the turn. Undefined when the step or the photo does not exist.
  */
 export async function askForTurn(
   db: Db,
@@ -75,13 +86,16 @@ export async function askForTurn(
     const [turn] = await tx.select().from(turns).where(of(owner));
     if (!turn) return undefined;
     if (turn.backend !== null) {
-      return { turn, state, position: null, isHeld: true, unnotified: undefined };
+      return { turn, state, position: null, lacks: null, isHeld: true, unnotified: undefined };
     }
-    const [line] = await tx.execute<{ position: number; isHeld: boolean }>(sql`
-      select count(*)::int as position, exists (select from turns where backend = ${backend}) as "isHeld"
-      from ${waitingTurns} and turns.number <= ${turn.number}
+    const [line] = await tx.execute<{ ahead: number; lacks: string | null; isHeld: boolean }>(sql`
+      select exists (select from turns where backend = ${backend}) as "isHeld",
+        (select count(*)::int from ${runnableTurns(backend)} and turns.number < ${turn.number}) as ahead,
+        (select ${lackedModel(state.modelList)} from ${waitingTurns} and turns.number = ${turn.number}) as lacks
     `);
-    return { turn, state, ...line!, unnotified: await findUnnotified(tx, backend) };
+    const { ahead, lacks, isHeld } = line!;
+    const position = lacks === null ? ahead + 1 : null;
+    return { turn, state, position, lacks, isHeld, unnotified: await findUnnotified(tx, backend) };
   });
 }
 

@@ -3,21 +3,22 @@ import type { Db, Tx } from "../../client";
 import { photos } from "../../schema/photos";
 import { podSessions } from "../../schema/pod-sessions";
 import { turns } from "../../schema/turns";
+import { runnableTurns } from "../line/turns";
 import { countOpenInstalls, findNewestInstallRequest } from "../models/install-requests";
 
 /** When the newest run that needs a pod asked for its turn, or an install for the place that a pod would be; null: none does. */
 export async function findNewestRequest(db: Db | Tx, place: string): Promise<Date | null> {
-  const requests = [await findNewestTurn(db), await findNewestInstallRequest(db, place)];
+  const requests = [await findNewestTurn(db, place), await findNewestInstallRequest(db, place)];
   const times = requests.flatMap((at) => at?.getTime() ?? []);
   return times.length === 0 ? null : new Date(Math.max(...times));
 }
 
-async function findNewestTurn(db: Db | Tx): Promise<Date | null> {
+/** A run whose model the place lacks, as last known, is no reason to rent or keep a pod. */
+async function findNewestTurn(db: Db | Tx, place: string): Promise<Date | null> {
   const [row] = await db.execute<{ ms: number | null }>(sql`
-    select extract(epoch from max(turns.asked_at))::float8 * 1000 as ms
-    from turns left join steps on steps.id = turns.step_id
-    where turns.backend is distinct from 'local'
-      and (turns.backend is not null or steps.cancel_requested_at is null)
+    select extract(epoch from max(asked_at))::float8 * 1000 as ms from (
+      select asked_at from turns where backend <> 'local'
+      union all select turns.asked_at from ${runnableTurns(place)}) as asked
   `);
   return row?.ms == null ? null : new Date(row.ms);
 }

@@ -6,6 +6,7 @@ import type { NewEvent } from "../../schema/events";
 import type { PodEndReason, PodSession } from "../../schema/pod-sessions";
 import { lockPlaceInForce } from "../backends/in-force";
 import { modelListOf } from "../models/installs";
+import { runnableTurns } from "../line/turns";
 import { changePodSession, podEventData } from "./sessions";
 import { recordUnreleasedWork } from "./work";
 
@@ -33,7 +34,8 @@ export async function beginDraining(
       now,
       only:
         reason === "idle"
-          ? sql`not exists (select from turns where backend is distinct from 'local')
+          ? sql`not exists (select from turns where backend <> 'local')
+              and not exists (select from ${runnableTurns(seen.place)})
               and not exists (select from model_installs where place = ${modelListOf(seen.place)}
                 and status in ('pending', 'processing') and cancel_requested_at is null)`
           : undefined,

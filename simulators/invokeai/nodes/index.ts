@@ -4,6 +4,7 @@ import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
+import { transformerNodes } from "./transformers.ts";
 import { valueNodes } from "./values.ts";
 import { flag, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
@@ -16,6 +17,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...latentsNodes,
   ...pictureNodes,
   ...fluxNodes,
+  ...transformerNodes,
 };
 
 /** Fields of every node. */

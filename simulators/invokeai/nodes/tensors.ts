@@ -2,8 +2,8 @@ import type { Painting } from "../paint.ts";
 import type { RunContext } from "./definition.ts";
 import type { FieldType } from "./fields.ts";
 
-/** The output of a text encoder: the prompt, and the encoder that processed it. */
-export type Conditioning = { prompt: string; encoder: string; family: "sd" | "sdxl" | "flux" };
+/** The output of a text encoder: the prompt, the encoder that processed it, and the kind of models that can use it. */
+export type Conditioning = { prompt: string; encoder: string; family: string };
 
 /** The picture that latents represent until they are decoded. */
 export type Latents = Painting;

@@ -73,7 +73,11 @@ export function createPodHandlers(world: World): PodHandlers {
 
     listPods({ url }) {
       const page = listPage(world, url.searchParams);
-      return json({ pods: page.pods.map(podJson), pagination: page.pagination });
+      // A list that lags behind shows an ended pod as it was.
+      const asListed = (pod: Pod): Pod =>
+        pod.endedAt === null ? pod : { ...pod, status: "RUNNING" };
+      const shown = page.pods.map((pod) => podJson(asListed(pod)));
+      return json({ pods: shown, pagination: page.pagination });
     },
 
     getPod: (request) => json(podJson(podOf(request))),

@@ -1,12 +1,20 @@
 import { beforeAll, expect } from "bun:test";
 import sharp from "sharp";
+import { baseFacts } from "#activities/adapters/invokeai/bases";
 import {
   buildGraph,
   type Graph,
   type GraphRequest,
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
-import { fullRequestFor, requestFor } from "#tests/support/graph-parts";
+import {
+  fullRequestFor,
+  isUnet,
+  requestFor,
+  takesLoras,
+  takesNegative,
+  takesVae,
+} from "#tests/support/graph-parts";
 import { examine } from "./examine.ts";
 import { dataOf } from "./graphs.ts";
 import { type Item, type Model, newBatchId, outputImage } from "./target.ts";
@@ -16,7 +24,7 @@ import { type Item, type Model, newBatchId, outputImage } from "./target.ts";
 type Part = "vae" | "lora";
 
 const side = 64;
-const small = { width: side, height: side, steps: 3 };
+const small = { width: side, height: side, steps: 8 };
 // The longest allowed prompt would take a real encoder a minute; tests/unit/graph-shapes.test.ts builds it.
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
@@ -47,7 +55,7 @@ await examine((target, promised) => {
         clip: find("any", "clip_embed", "large"),
       };
     }
-    const model = find(base, "main", base === "flux" ? "dev" : "normal");
+    const model = find(base, "main", base === "flux" ? "dev" : isUnet(base) ? "normal" : undefined);
     return requestFor(base, { ...small, model, ...parts, ...overrides });
   }
 
@@ -124,18 +132,19 @@ await examine((target, promised) => {
     });
 
     promised(`${base}: a prompt arrives unchanged, and its weights count`, needs, async () => {
-      const negativePrompt = base === "flux" ? "" : "(blurred)1.4, {one|two}";
+      const negativePrompt = takesNegative(base) ? "(blurred)1.4, {one|two}" : "";
       const [item] = await run(requestOf(base, { prompt: longPrompt, negativePrompt }));
       expect(await metadataOf(item)).toMatchObject({
         positive_prompt: longPrompt,
         seed: 7,
-        ...(base === "flux" ? {} : { negative_prompt: negativePrompt }),
+        ...(takesNegative(base) && { negative_prompt: negativePrompt }),
       });
     });
 
     for (const part of ["vae", "lora"] as const) {
       // FLUX makes no picture without a VAE, so there is none to compare with.
       if (base === "flux" && part === "vae") continue;
+      if (part === "vae" ? !takesVae(base) : !takesLoras(base)) continue;
       promised(
         `${base}: a chosen ${part} changes the picture and is in the metadata`,
         [...needs, `${base}/${part}`],
@@ -172,17 +181,19 @@ await examine((target, promised) => {
     });
   }
 
-  for (const base of ["sd-1", "sd-2", "sdxl"]) {
+  for (const base of supportedBases) {
     promised(
-      `${base}: negative prompt, scheduler, steps and cfg_scale each change the picture`,
+      `${base}: each parameter that it takes changes the picture`,
       [`${base}/main`],
       async () => {
         const plain = await pixels(requestOf(base));
+        const { schedulers, cfgScale } = baseFacts[base]!.accepts;
+        const other = schedulers.includes("ddim") ? "ddim" : schedulers[1];
         for (const overrides of [
-          { negativePrompt: "blurred" },
-          { scheduler: "ddim" },
           { steps: 4 },
-          { cfgScale: 3 },
+          ...(takesNegative(base) ? [{ negativePrompt: "blurred" }] : []),
+          ...(cfgScale ? [{ cfgScale: 3 }] : []),
+          ...(other === undefined ? [] : [{ scheduler: other }]),
         ]) {
           expect(await pixels(requestOf(base, overrides))).not.toBe(plain);
         }

@@ -16,11 +16,15 @@ export function checkRequest(request: GraphRequest, accepts: Accepts): void {
   checkValues(request, accepts);
 }
 
-function checkParts({ model, vae, encoders, loras }: GraphRequest, { needs }: Accepts): void {
+function checkParts(
+  { model, vae, encoders, loras }: GraphRequest,
+  { needs, loras: takesLoras }: Accepts,
+): void {
   const { base } = model;
   const isFit = (part: ModelIdentifier, type: string) => part.base === base && part.type === type;
   const rules: [boolean, string][] = [
     [!vae || isFit(vae, "vae"), `a VAE of base ${base} in place of "${vae?.name}"`],
+    [takesLoras || loras.length === 0, `${base} without LoRAs, which it does not support`],
     ...loras.map((lora): [boolean, string] => [
       isFit(lora.model, "lora"),
       `a LoRA of base ${base} in place of "${lora.model.name}"`,
@@ -60,6 +64,10 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
     [
       accepts.negativePrompt || request.negativePrompt === "",
       `negative_prompt to none, as it is not supported by ${model.base}`,
+    ],
+    [
+      !accepts.negativeNeedsCfg || request.negativePrompt === "" || request.cfgScale > 1,
+      `cfg_scale to a number above 1, without which ${model.base} ignores the negative_prompt`,
     ],
     [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
     [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],

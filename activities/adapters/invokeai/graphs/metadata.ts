@@ -15,7 +15,7 @@ import type { GraphRequest } from "./request";
 export function addMetadata(
   graph: GraphBuilder,
   request: GraphRequest,
-  base: { modePrefix: "" | "sdxl_" | "flux_"; more: Record<string, Literal> },
+  base: { modePrefix: "" | `${string}_`; more: Record<string, Literal> },
 ): void {
   const { source, vae, loras } = request;
   graph.node("meta", metadataType, {

@@ -2,7 +2,7 @@ import type { GraphBuilder } from "./graph";
 
 /**
  * A prompt, verbatim, and its encoder: `inputs` maps the encoder's other inputs to their sources, `texts` are its inputs
- * for the prompt.
+ * for the prompt, `into` is the sampler's input.
  */
 export function addPrompt(
   graph: GraphBuilder,
@@ -13,6 +13,8 @@ export function addPrompt(
     inputs: Readonly<Record<string, string>>;
     texts: readonly string[];
     into: string;
+    /** Through a `collect` node, where the input takes a list. */
+    isCollected?: boolean;
   },
 ): void {
   const { name } = prompt;
@@ -22,5 +24,11 @@ export function addPrompt(
     graph.connect(from, `${name}c.${input}`);
   }
   for (const input of prompt.texts) graph.connect(`${name}.value`, `${name}c.${input}`);
-  graph.connect(`${name}c.conditioning`, `denoise.${prompt.into}`);
+  if (!prompt.isCollected) {
+    graph.connect(`${name}c.conditioning`, `denoise.${prompt.into}`);
+    return;
+  }
+  graph.node(`${name}cc`, "collect");
+  graph.connect(`${name}c.conditioning`, `${name}cc.item`);
+  graph.connect(`${name}cc.collection`, `denoise.${prompt.into}`);
 }

@@ -1,6 +1,7 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
+import { transformerBases } from "./transformers";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**
@@ -32,6 +33,14 @@ const knownTypes: ReadonlySet<string> = new Set([
   "sdxl_model_loader",
   "string",
   "vae_loader",
+  ...Object.values(transformerBases).flatMap((base) => [
+    base.loader,
+    base.encoder,
+    base.sampler,
+    base.decoder,
+    base.vaeEncoder,
+    ...(base.loras ? [base.loras.loader] : []),
+  ]),
 ]);
 
 const maxNodes = 200;
@@ -57,10 +66,15 @@ const IntegerNode = Type.Object({
   value: Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 }),
 });
 
-/** Encodes with unseeded noise; FLUX's encoder has a seed. */
-const noisyEncoder = "i2l";
+/** Encode with unseeded noise; the encoders of other bases have a seed or add none. */
+const noisyEncoders: ReadonlySet<string> = new Set([
+  "i2l",
+  "sd3_i2l",
+  "cogview4_i2l",
+  "z_image_i2l",
+]);
 const DenoiseNode = Type.Object({
-  type: Type.Literal("denoise_latents"),
+  type: Type.String({ pattern: "denoise" }),
   denoising_start: Type.Number({ minimum: 0, maximum: 1 }),
 });
 
@@ -134,7 +148,7 @@ export function replayGraph(
 }
 
 function noisyStrengthOf(nodes: Static<typeof Node>[]): number | undefined {
-  if (!nodes.some(({ type }) => type === noisyEncoder)) return undefined;
+  if (!nodes.some(({ type }) => noisyEncoders.has(type))) return undefined;
   const denoise = nodes.find((node) => Value.Check(DenoiseNode, node));
   return denoise && 1 - denoise.denoising_start;
 }

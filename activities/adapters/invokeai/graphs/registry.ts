@@ -8,9 +8,11 @@ import type { GraphRequest } from "./request";
 import { buildSd1Graph } from "./sd1";
 import { buildSd2Graph } from "./sd2";
 import { buildSdxlGraph } from "./sdxl";
+import { buildTransformerGraph, transformerBases } from "./transformers";
 
 // A Map: the base is a string of the server, and a plain object has inherited keys.
 const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map([
+  ...Object.keys(transformerBases).map((base) => [base, buildTransformerGraph] as const),
   ["sd-1", buildSd1Graph],
   ["sd-2", buildSd2Graph],
   ["sdxl", buildSdxlGraph],
@@ -20,12 +22,21 @@ const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map(
 export const supportedBases: readonly string[] = [...builders.keys()];
 
 /** Variants that use their base's graph; others, for example for inpainting, need more than a prompt. */
-const plainVariants: readonly (string | null)[] = [null, "normal", "dev", "schnell"];
+const plainVariants: Readonly<Record<string, readonly string[]>> = {
+  flux: ["dev", "schnell"],
+  flux2: ["klein_4b", "klein_9b", "klein_4b_base", "klein_9b_base"],
+  "z-image": ["turbo", "zbase"],
+  "qwen-image": ["generate"],
+};
 
 /** Whether images can be generated with this model. */
 export function isSupported(model: MainModel): boolean {
-  const isPlain = model.type === "main" && plainVariants.includes(model.variant);
-  return isPlain && supportedBases.includes(model.base) && (model.base !== "flux" || isFlux(model));
+  const { base, type, variant, format } = model;
+  if (type !== "main" || !supportedBases.includes(base)) return false;
+  if (variant !== null && !(plainVariants[base] ?? ["normal"]).includes(variant)) return false;
+  if (base === "flux") return isFlux(model);
+  // The parts of a single file of these bases would have to be installed and named one by one.
+  return !Object.hasOwn(transformerBases, base) || format === "diffusers";
 }
 
 /** InvokeAI's loader accepts FLUX only as a single file, and Kontext models, which edit images, need reference images. */

@@ -1,0 +1,30 @@
+import type { StoredContent } from "../storage";
+
+/**
+ * The bytes `start` to `end` (exclusive) of a file that is downloaded when they are first read.
+ * @param open gives the path of the complete file
+ */
+export function contentOf(open: () => Promise<string>, start: number, end: number): StoredContent {
+  const part = async () => Bun.file(await open()).slice(start, end);
+  return {
+    size: Math.max(0, end - start),
+    slice: (from, to) => contentOf(open, Math.min(start + from, end), Math.min(start + to, end)),
+    bytes: async () => (await part()).bytes(),
+    text: async () => (await part()).text(),
+    stream() {
+      let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
+      return new ReadableStream<Uint8Array<ArrayBuffer>>(
+        {
+          async pull(controller) {
+            reader ??= (await part()).stream().getReader();
+            const next = await reader.read();
+            if (next.done) controller.close();
+            else controller.enqueue(next.value);
+          },
+          cancel: (reason) => reader?.cancel(reason),
+        },
+        { highWaterMark: 0 },
+      );
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { AppError } from "#errors";
+import { storageFault } from "../faults";
+
+/**
+ * `unreachable`: no answer, or one that a later request may not get. `refused`: wrong keys, bucket or rights. `exists`:
+ * the key is taken. `full`: no room. `broken`: an answer that does not follow the protocol, or other bytes than stored.
+ */
+type Kind = "unreachable" | "refused" | "exists" | "full" | "broken";
+
+/** A request to the object store failed. */
+export class ObjectStoreFault extends Error {
+  override readonly name = "ObjectStoreFault";
+  readonly kind: Kind;
+
+  constructor(kind: Kind, options?: ErrorOptions) {
+    super(`object store: ${kind}`, options);
+    this.kind = kind;
+  }
+}
+
+/** Runs requests to the object store and translates their faults; neither names an address. */
+export async function onObjectStore<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof ObjectStoreFault ? toAppError(error) : storageFault(error);
+  }
+}
+
+function toAppError(cause: ObjectStoreFault): AppError {
+  if (cause.kind === "full") {
+    return new AppError({
+      kind: "storage_full",
+      code: "storage_error",
+      message: "There is no room left for photos in the S3 bucket; free some, or raise its quota.",
+      cause,
+    });
+  }
+  const message =
+    cause.kind === "refused"
+      ? "The S3 store refuses this gallery; check S3_BUCKET and the keys, and that they may read, write, list and delete."
+      : "The S3 store of the photos does not answer; try again once it does.";
+  return cause.kind === "broken" || cause.kind === "exists"
+    ? storageFault(cause)
+    : new AppError({ kind: "unavailable", code: "storage_error", message, cause });
+}

@@ -1,0 +1,226 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, rename, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { onStorage, storageUnmounted } from "../faults";
+import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
+import { listFiles, locate } from "../local-files";
+import { createStagedFile, removeStagedFiles } from "../staging";
+import type { ListedFile, Storage } from "../storage";
+import { createCacheFolder } from "./cache-folder";
+import { contentOf } from "./content";
+import { ObjectStoreFault, onObjectStore } from "./fault";
+import type { ObjectFacts, ObjectStore } from "./object-store";
+import { storeObject } from "./write";
+
+/** For so long what is known of an object is not asked again. Only another process can have changed it. */
+const knownMs = 10_000;
+const maxKnown = 20_000;
+
+const markerKey = "photos/.installation";
+
+type Options = Readonly<{
+  store: ObjectStore;
+  /** Unfinished files and the cache are here. */
+  dataDir: string;
+  cacheBytes: number;
+}>;
+
+/**
+ * The library in a bucket of an S3-compatible store, with the same keys as on a disk. A file is read through a copy on this
+ * machine, whose hash is checked when it is downloaded; so is what is written, after it was stored. Unfinished files
+ * never leave this machine.
+ */
+export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storage {
+  const cache = createCacheFolder(join(dataDir, "cache/s3"), cacheBytes);
+  const incomingOf = (area: string) => join(dataDir, area, incomingFolder);
+  const known = new Map<string, { facts: ObjectFacts; at: number }>();
+  let requiredId: string | undefined;
+
+  async function factsOf(key: string): Promise<ObjectFacts | undefined> {
+    locate(key);
+    const had = known.get(key);
+    if (had && Math.abs(Date.now() - had.at) < knownMs) return had.facts;
+    known.delete(key);
+    const facts = await onObjectStore(() => store.head(key));
+    if (facts) {
+      if (known.size >= maxKnown) known.delete(known.keys().next().value!);
+      known.set(key, { facts, at: Date.now() });
+    }
+    return facts;
+  }
+
+  const openLocally = (key: string, facts: ObjectFacts) =>
+    onObjectStore(() =>
+      cache.open({ key, etag: facts.etag }, (path) => download(store, key, facts, path)),
+    );
+
+  async function storeAt(
+    key: string,
+    body: Blob,
+    { onlyNew }: { onlyNew: boolean },
+  ): Promise<void> {
+    locate(key);
+    await checkMarker();
+    try {
+      const contentHash = await onStorage(() => hashOf(body));
+      await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
+    } finally {
+      known.delete(key);
+    }
+  }
+
+  /** Once, before the first write: a bucket that was emptied or exchanged gets no photos. */
+  let checked: Promise<void> | undefined;
+  function checkMarker(): Promise<void> {
+    checked ??= readMarker().then((marker) => {
+      if (requiredId !== undefined && marker !== requiredId) throw storageUnmounted();
+    });
+    return checked.catch((error: unknown) => {
+      checked = undefined;
+      throw error;
+    });
+  }
+
+  const readMarker = () =>
+    onObjectStore(async () => {
+      const found = await store.get(markerKey);
+      return found && (await new Response(found.body).text()).trim();
+    });
+
+  async function* list(prefix: string): AsyncGenerator<ListedFile> {
+    const objects = store.list(`${prefix}/`)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await onObjectStore(() => objects.next());
+      if (next.done) break;
+      if (!next.value.key.includes(`/${quarantineFolder}/`)) yield next.value;
+    }
+    yield* listFiles(dataDir, prefix);
+  }
+
+  return {
+    stage: (kind, owner) => onStorage(() => createStagedFile(incomingOf(areaOf(kind)), owner)),
+
+    removeStaged: (kind, owner) =>
+      onStorage(() => removeStagedFiles(incomingOf(areaOf(kind)), owner)),
+
+    commit: async (staged, key) => {
+      await storeAt(key, Bun.file(staged.path), { onlyNew: true });
+      await staged.abort();
+    },
+
+    put: (key, bytes) => storeAt(key, new Blob([new Uint8Array(bytes)]), { onlyNew: false }),
+
+    async write(key, produce) {
+      const { area } = locate(key);
+      await using staged = await onStorage(() => createStagedFile(incomingOf(area)));
+      if (await produce(staged.path)) {
+        await storeAt(key, Bun.file(staged.path), { onlyNew: false });
+      }
+    },
+
+    async find(key) {
+      const facts = await factsOf(key);
+      if (!facts) return undefined;
+      const { bytes, modifiedAt, etag: revision } = facts;
+      const content = contentOf(() => openLocally(key, facts), 0, bytes);
+      return { bytes, modifiedAt, changedAt: modifiedAt, revision, content };
+    },
+
+    async withLocalFile(key, use) {
+      const facts = await factsOf(key);
+      return facts && use(await openLocally(key, facts));
+    },
+
+    async remove(key) {
+      locate(key);
+      known.delete(key);
+      await onObjectStore(() => store.remove(key));
+    },
+
+    list,
+
+    async quarantine(key, unchangedSince) {
+      const { area, rest } = locate(key);
+      if (rest.startsWith(`${incomingFolder}/`)) {
+        return onStorage(() => quarantineLocally(join(dataDir, area), rest));
+      }
+      return onObjectStore(async () => {
+        const found = await store.head(key);
+        if (!found || found.modifiedAt >= unchangedSince) return false;
+        const to = `${area}/${quarantineFolder}/${rest}`;
+        await store.copy(key, to);
+        const copied = await store.head(to);
+        if (copied?.bytes !== found.bytes) throw new ObjectStoreFault("broken");
+        known.delete(key);
+        await store.remove(key);
+        return true;
+      });
+    },
+
+    freeBytes: () =>
+      onStorage(async () => {
+        await mkdir(dataDir, { recursive: true });
+        const { bavail, bsize } = await statfs(dataDir);
+        return bavail * bsize;
+      }),
+
+    // A bucket is one place: the marker beside the areas stands for all of them.
+    readMarker,
+    async writeMarker(installationId) {
+      const body = new Blob([`${installationId}\n`]);
+      const contentHash = await hashOf(body);
+      await onObjectStore(() =>
+        storeObject(store, markerKey, { body, contentHash, onlyNew: false }),
+      );
+    },
+    areasAreMarked: async () => true,
+    recordAreasMarked: async () => {},
+    requireMarkers(installationId) {
+      requiredId = installationId;
+    },
+    async findUnmountedArea() {
+      const isOurs = requiredId === undefined || (await readMarker()) === requiredId;
+      return isOurs ? undefined : areas[0];
+    },
+  };
+}
+
+/** Downloads an object and compares its length and its hash. */
+async function download(
+  store: ObjectStore,
+  key: string,
+  expected: ObjectFacts,
+  path: string,
+): Promise<void> {
+  const found = await store.get(key);
+  if (!found) throw new ObjectStoreFault("unreachable");
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const file = await onStorage(() => open(path, "wx"));
+  try {
+    for await (const chunk of found.body) {
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+      await onStorage(() => file.writeFile(chunk));
+    }
+  } finally {
+    await file.close();
+  }
+  const isWhole =
+    bytes === expected.bytes &&
+    (expected.contentHash === undefined || expected.contentHash === hash.digest("hex"));
+  if (!isWhole) throw new ObjectStoreFault("broken");
+}
+
+async function hashOf(body: Blob): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of body.stream()) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+async function quarantineLocally(folder: string, rest: string): Promise<boolean> {
+  const to = join(folder, quarantineFolder, rest);
+  await mkdir(dirname(to), { recursive: true });
+  await rename(join(folder, rest), to);
+  return true;
+}

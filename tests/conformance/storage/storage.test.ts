@@ -1,0 +1,182 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createDiskStorage } from "#media/storage/disk";
+import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import { createObjectStore } from "#media/storage/s3/object-store";
+import { createS3Storage } from "#media/storage/s3/storage";
+import type { Storage } from "#media/storage/storage";
+import { startObjectStore } from "#tests/support/object-store";
+
+let dataDir: string;
+let bucket: Awaited<ReturnType<typeof startObjectStore>>;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "gallery-storage-"));
+  bucket = await startObjectStore();
+});
+afterAll(async () => {
+  await bucket.stop();
+  await rm(dataDir, { recursive: true });
+});
+
+const newOriginal = () =>
+  originalKey({ kind: "uploaded", id: randomUUID(), mimeType: "image/png" });
+
+const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+async function* chunksOf(...chunks: Uint8Array[]) {
+  yield* chunks;
+}
+
+async function keysBelow(storage: Storage, prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of storage.list(prefix)) found.push(key);
+  return found.toSorted();
+}
+
+const drivers: Record<string, (folder: string) => Storage> = {
+  "on a disk": (folder) => createDiskStorage({ dataDir: join(dataDir, folder) }),
+  "in a bucket": (folder) =>
+    createS3Storage({
+      store: createObjectStore({ ...bucket.access, prefix: `${bucket.access.prefix}${folder}/` }),
+      dataDir: join(dataDir, `bucket-${folder}`),
+      cacheBytes: 64 * 1024 ** 2,
+    }),
+};
+
+describe.each(Object.entries(drivers))("the library %s", (_, open) => {
+  test("keeps a received file, byte for byte, and reads any part of it", async () => {
+    const storage = open("received");
+    const parts = [randomBytes(70_000), randomBytes(1), randomBytes(200_000)];
+    const whole = Buffer.concat(parts);
+    const key = newOriginal();
+    await using staged = await storage.stage("uploaded");
+    const received = await staged.receive(chunksOf(...parts), 1_000_000);
+    expect(received).toEqual({ bytes: whole.length, contentHash: hashOf(whole) });
+    await storage.commit(staged, key);
+
+    const found = await storage.find(key);
+    expect(found?.bytes).toBe(whole.length);
+    expect(hashOf(await found!.content.bytes())).toBe(hashOf(whole));
+    expect(await found!.content.slice(70_000, 70_001).bytes()).toEqual(new Uint8Array(parts[1]!));
+    const streamed = new Response(found!.content.slice(69_999, 70_002).stream());
+    expect(await streamed.bytes()).toEqual(new Uint8Array(whole.subarray(69_999, 70_002)));
+    const local = await storage.withLocalFile(key, (path) => Bun.file(path).bytes());
+    expect(hashOf(local!)).toBe(hashOf(whole));
+  });
+
+  test("has no file before it was committed, and none after an abort", async () => {
+    const storage = open("aborted");
+    const key = newOriginal();
+    const staged = await storage.stage("uploaded");
+    await staged.receive(chunksOf(randomBytes(10)), 10);
+    expect(await storage.find(key)).toBeUndefined();
+    await staged.abort();
+    expect(await keysBelow(storage, "photos/uploaded")).toEqual([]);
+  });
+
+  test("takes the same content for a key once more, as a repeated attempt sends it", async () => {
+    const storage = open("repeated");
+    const key = newOriginal();
+    const bytes = randomBytes(5_000);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await using staged = await storage.stage("uploaded");
+      await staged.receive(chunksOf(bytes), 5_000);
+      await storage.commit(staged, key);
+    }
+    expect(await keysBelow(storage, "photos/uploaded")).toEqual([key]);
+  });
+
+  test("a derivative that is written again has the later bytes, also for a reader of the earlier ones", async () => {
+    const storage = open("rewritten");
+    const key = thumbnailKey(randomUUID());
+    await storage.put(key, Buffer.from("first, and longer"));
+    expect(await (await storage.find(key))?.content.text()).toBe("first, and longer");
+    await storage.put(key, Buffer.from("second"));
+    expect(await (await storage.find(key))?.content.text()).toBe("second");
+    await storage.write(key, async (path) => {
+      await Bun.write(path, "third");
+      return true;
+    });
+    expect(await (await storage.find(key))?.content.text()).toBe("third");
+    await storage.write(key, async () => false);
+    expect(await (await storage.find(key))?.content.text()).toBe("third");
+  });
+
+  test("a missing file is undefined for find and withLocalFile, and removing it is no error", async () => {
+    const storage = open("missing");
+    expect(await storage.find(newOriginal())).toBeUndefined();
+    expect(await storage.withLocalFile(newOriginal(), async () => "used")).toBeUndefined();
+    await storage.remove(newOriginal());
+  });
+
+  test("a removed file is gone at once", async () => {
+    const storage = open("removed");
+    const key = previewKey(randomUUID());
+    await storage.put(key, Buffer.from("x"));
+    expect(await (await storage.find(key))?.content.text()).toBe("x");
+    await storage.remove(key);
+    expect(await storage.find(key)).toBeUndefined();
+  });
+
+  test("lists complete and unfinished files, without quarantined ones", async () => {
+    const storage = open("listed");
+    const keys = [thumbnailKey(randomUUID()), previewKey(randomUUID())].toSorted();
+    for (const key of keys) await storage.put(key, Buffer.from("x"));
+    await using staged = await storage.stage("uploaded");
+    await staged.receive(chunksOf(randomBytes(1)), 1);
+    const unfinished = `photos/uploaded/.incoming/${staged.path.split("/").at(-1)}`;
+    expect(await keysBelow(storage, "photos/thumbnails")).toEqual(keys);
+    expect(await keysBelow(storage, "photos/uploaded")).toEqual([unfinished]);
+    expect(await keysBelow(storage, "photos/generated")).toEqual([]);
+
+    const later = new Date(Date.now() + 60_000);
+    expect(await storage.quarantine(keys[0]!, later)).toBe(true);
+    expect(await storage.quarantine(unfinished, later)).toBe(true);
+    expect(await keysBelow(storage, "photos/thumbnails")).toEqual([keys[1]!]);
+    expect(await keysBelow(storage, "photos/uploaded")).toEqual([]);
+    expect(await storage.find(keys[0]!)).toBeUndefined();
+  });
+
+  test("a file that was written since it was checked is not quarantined", async () => {
+    const storage = open("rechecked");
+    const key = thumbnailKey(randomUUID());
+    await storage.put(key, Buffer.from("x"));
+    expect(await storage.quarantine(key, new Date(Date.now() - 60_000))).toBe(false);
+    expect(await (await storage.find(key))?.content.text()).toBe("x");
+  });
+
+  test("knows the installation that it belongs to", async () => {
+    const storage = open("marked");
+    expect(await storage.readMarker()).toBeUndefined();
+    await storage.writeMarker("one-installation");
+    expect(await storage.readMarker()).toBe("one-installation");
+  });
+
+  test("a library whose marker is another one's takes no file", async () => {
+    const storage = open("exchanged");
+    await storage.writeMarker("another-installation");
+    storage.requireMarkers("this-installation");
+    const refused = await storage.put(thumbnailKey(randomUUID()), Buffer.from("x")).then(
+      () => "stored",
+      (error: { code: string }) => error.code,
+    );
+    expect(refused).toBe("storage_error");
+    expect(await keysBelow(storage, "photos/thumbnails")).toEqual([]);
+    expect(await storage.findUnmountedArea()).toBeDefined();
+  });
+
+  test("never leaves its areas", async () => {
+    const storage = open("inside");
+    for (const key of ["photos/uploaded/../../x", "/etc/passwd", "photos/uploaded//x", "photos"]) {
+      const outcome = await (async () => storage.remove(key))().then(
+        () => "removed",
+        () => "refused",
+      );
+      expect(outcome).toBe("refused");
+    }
+  });
+});

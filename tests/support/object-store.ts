@@ -1,0 +1,56 @@
+import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createObjectStore, type ObjectStoreAccess } from "#media/storage/s3/object-store";
+import { findFreePort } from "#stack/ports";
+import { given, required } from "./environment";
+import { until } from "./wait";
+
+const accessKeyId = "gallery";
+const secretAccessKey = "a-secret-of-the-tests";
+
+/** A bucket of a real S3 server: versitygw on a folder, or the one of `./gallery test --s3`. */
+export async function startObjectStore(): Promise<{
+  access: ObjectStoreAccess;
+  stop: () => Promise<void>;
+}> {
+  const access = { bucket: "photos", prefix: `${crypto.randomUUID()}/`, region: "us-east-1" };
+  const elsewhere = given("GALLERY_TEST_S3_URL");
+  if (elsewhere !== undefined) {
+    const { origin, username, password, pathname } = new URL(elsewhere);
+    const keys = {
+      accessKeyId: decodeURIComponent(username),
+      secretAccessKey: decodeURIComponent(password),
+    };
+    const own = { ...access, ...keys, endpoint: origin, bucket: pathname.slice(1) };
+    return { access: own, stop: async () => {} };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "gallery-s3-"));
+  await mkdir(join(folder, "photos"));
+  const port = await findFreePort();
+  const child = Bun.spawn(
+    [required("TEST_S3_SERVER"), "--port", `127.0.0.1:${port}`, "--quiet", "posix", folder],
+    {
+      env: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    },
+  );
+  const here = { ...access, accessKeyId, secretAccessKey, endpoint: `http://127.0.0.1:${port}` };
+  const store = createObjectStore(here);
+  await until("the S3 server", () =>
+    store.head("any").then(
+      () => true,
+      () => false,
+    ),
+  );
+  return {
+    access: here,
+    async stop() {
+      child.kill("SIGKILL");
+      await child.exited;
+      await rm(folder, { recursive: true });
+    },
+  };
+}
