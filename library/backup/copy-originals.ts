@@ -12,7 +12,7 @@ import {
 } from "#media/backup/manifest";
 import { originalsFile } from "#media/backup/names";
 import type { BackupStore } from "#media/backup/store";
-import { storageUnmounted } from "#media/storage/faults";
+import { isDamage, storageUnmounted } from "#media/storage/faults";
 import type { Library } from "../library";
 import { wantedFile } from "./dump";
 import { inTurn } from "./in-turn";
@@ -90,7 +90,7 @@ async function keep(
     .catch((error: NodeJS.ErrnoException) => {
       // It was purged between two calls.
       if (error.code === "ENOENT") return undefined;
-      if (error.code === "EIO") return false;
+      if (isDamage(error)) return false;
       throw error;
     });
   if (isKept === undefined) return "missing";

@@ -1,8 +1,9 @@
-import { statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { rename, rm, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeFolder, placeFile } from "./durable";
-import { onStorage } from "./faults";
+import { isMissing, makeFolder, placeFile } from "./durable";
+import { isDamage, onStorage } from "./faults";
+import { hashOf } from "./hash";
 import { type Area, areaOf, incomingFolder, quarantineFolder } from "./keys";
 import { listFiles, locate, statFile } from "./local-files";
 import { createMarkers } from "./markers";
@@ -96,6 +97,17 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
       const path = pathOf(key);
       return (await onStorage(() => statFile(path))) && use(path);
     },
+
+    hash: (key, onChunk) =>
+      onStorage(async () => {
+        try {
+          return await hashOf(createReadStream(pathOf(key)), onChunk);
+        } catch (error) {
+          if (isMissing(error)) return undefined;
+          if (isDamage(error)) return null;
+          throw error;
+        }
+      }),
 
     remove: (key) =>
       onStorage(async () => {

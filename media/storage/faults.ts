@@ -22,6 +22,12 @@ export function storageFault(error: unknown): AppError {
   });
 }
 
+/** Whether the medium, or the object store, cannot give the bytes that were stored: they are damaged. */
+export function isDamage(error: unknown): boolean {
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return code === "EIO" || (cause instanceof Error && isDamage(cause));
+}
+
 /** The error of a write to a folder without its marker. */
 export function storageUnmounted(cause?: unknown): AppError {
   return new AppError({

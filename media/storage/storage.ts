@@ -66,6 +66,11 @@ export interface Storage {
   find(key: string): Promise<StoredFile | undefined>;
   /** Passes a local path of the file to `use`; undefined when there is no such file. */
   withLocalFile<T>(key: string, use: (path: string) => Promise<T>): Promise<T | undefined>;
+  /**
+   * SHA-256 of the stored bytes, lower-case hex: read where they are stored, not from a copy. undefined when there is no
+   * such file, null when it cannot be read.
+   */
+  hash(key: string, onChunk?: () => void): Promise<string | null | undefined>;
   /** Removes a file; a missing one is fine. */
   remove(key: string): Promise<void>;
   /** Every file below a prefix such as `photos/uploaded`, in no particular order, without quarantined ones. */

@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createObjectStore, type ObjectStoreAccess } from "#media/storage/s3/object-store";
@@ -12,6 +12,8 @@ const secretAccessKey = "a-secret-of-the-tests";
 /** A bucket of a real S3 server: versitygw on a folder, or the one of `./gallery test --s3`. */
 export async function startObjectStore(): Promise<{
   access: ObjectStoreAccess;
+  /** Writes other bytes where the server keeps an object. */
+  damage: (key: string, bytes: Uint8Array) => Promise<void>;
   stop: () => Promise<void>;
 }> {
   const access = { bucket: "photos", prefix: `${crypto.randomUUID()}/`, region: "us-east-1" };
@@ -23,7 +25,8 @@ export async function startObjectStore(): Promise<{
       secretAccessKey: decodeURIComponent(password),
     };
     const own = { ...access, ...keys, endpoint: origin, bucket: pathname.slice(1) };
-    return { access: own, stop: async () => {} };
+    const damage = () => Promise.reject(new Error("not on a foreign server"));
+    return { access: own, damage, stop: async () => {} };
   }
   const folder = await mkdtemp(join(tmpdir(), "gallery-s3-"));
   await mkdir(join(folder, "photos"));
@@ -47,6 +50,8 @@ export async function startObjectStore(): Promise<{
   );
   return {
     access: here,
+    // In place: the server's own notes on the object stay.
+    damage: (key, bytes) => writeFile(join(folder, here.bucket, here.prefix + key), bytes),
     async stop() {
       child.kill("SIGKILL");
       await child.exited;

@@ -3,18 +3,22 @@ import { storageFault } from "../faults";
 
 /**
  * `unreachable`: no answer, or one that a later request may not get. `refused`: wrong keys, bucket or rights. `exists`:
- * the key is taken. `full`: no room. `broken`: an answer that does not follow the protocol, or other bytes than stored.
+ * the key is taken. `full`: no room. `broken`: an answer that does not follow the protocol. `damaged`: other bytes than were
+ * stored.
  */
-type Kind = "unreachable" | "refused" | "exists" | "full" | "broken";
+type Kind = "unreachable" | "refused" | "exists" | "full" | "broken" | "damaged";
 
 /** A request to the object store failed. */
 export class ObjectStoreFault extends Error {
   override readonly name = "ObjectStoreFault";
   readonly kind: Kind;
+  /** As a disk says it. */
+  readonly code: string | undefined;
 
   constructor(kind: Kind, options?: ErrorOptions) {
     super(`object store: ${kind}`, options);
     this.kind = kind;
+    this.code = kind === "damaged" ? "EIO" : undefined;
   }
 }
 
@@ -40,7 +44,7 @@ function toAppError(cause: ObjectStoreFault): AppError {
     cause.kind === "refused"
       ? "The S3 store refuses this gallery; check S3_BUCKET and the keys, and that they may read, write, list and delete."
       : "The S3 store of the photos does not answer; try again once it does.";
-  return cause.kind === "broken" || cause.kind === "exists"
+  return cause.kind === "broken" || cause.kind === "damaged" || cause.kind === "exists"
     ? storageFault(cause)
     : new AppError({ kind: "unavailable", code: "storage_error", message, cause });
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, rename, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { onStorage, storageUnmounted } from "../faults";
+import { hashOf } from "../hash";
 import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
 import { listFiles, locate } from "../local-files";
 import { createStagedFile, removeStagedFiles } from "../staging";
@@ -62,7 +63,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     locate(key);
     await checkMarker();
     try {
-      const contentHash = await onStorage(() => hashOf(body));
+      const contentHash = await onStorage(() => hashOf(body.stream()));
       await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
     } finally {
       known.delete(key);
@@ -131,6 +132,14 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       return facts && use(await openLocally(key, facts));
     },
 
+    async hash(key, onChunk) {
+      locate(key);
+      return onObjectStore(async () => {
+        const found = await store.get(key);
+        return found && hashOf(found.body, onChunk);
+      });
+    },
+
     async remove(key) {
       locate(key);
       known.delete(key);
@@ -168,7 +177,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     readMarker,
     async writeMarker(installationId) {
       const body = new Blob([`${installationId}\n`]);
-      const contentHash = await hashOf(body);
+      const contentHash = await hashOf(body.stream());
       await onObjectStore(() =>
         storeObject(store, markerKey, { body, contentHash, onlyNew: false }),
       );
@@ -209,13 +218,7 @@ async function download(
   const isWhole =
     bytes === expected.bytes &&
     (expected.contentHash === undefined || expected.contentHash === hash.digest("hex"));
-  if (!isWhole) throw new ObjectStoreFault("broken");
-}
-
-async function hashOf(body: Blob): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of body.stream()) hash.update(chunk);
-  return hash.digest("hex");
+  if (!isWhole) throw new ObjectStoreFault("damaged");
 }
 
 async function quarantineLocally(folder: string, rest: string): Promise<boolean> {

@@ -113,6 +113,17 @@ describe.each(Object.entries(drivers))("the library %s", (_, open) => {
     await storage.remove(newOriginal());
   });
 
+  test("the hash of a stored file is known without a copy of it", async () => {
+    const storage = open("hashed");
+    const key = previewKey(randomUUID());
+    const bytes = randomBytes(200_000);
+    await storage.put(key, bytes);
+    let chunks = 0;
+    expect(await storage.hash(key, () => (chunks += 1))).toBe(hashOf(bytes));
+    expect(chunks).toBeGreaterThan(0);
+    expect(await storage.hash(newOriginal())).toBeUndefined();
+  });
+
   test("a removed file is gone at once", async () => {
     const storage = open("removed");
     const key = previewKey(randomUUID());

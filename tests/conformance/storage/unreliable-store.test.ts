@@ -3,10 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { isDamage } from "#media/storage/faults";
 import { originalKey } from "#media/storage/keys";
 import { createObjectStore } from "#media/storage/s3/object-store";
 import { createS3Storage } from "#media/storage/s3/storage";
 import type { Storage } from "#media/storage/storage";
+import { given } from "#tests/support/environment";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { startObjectStore } from "#tests/support/object-store";
 
@@ -135,6 +137,19 @@ test("half an object under a valid key is never taken for the file", async () =>
   await raw.put(key, { body: half, contentHash: hashOf(bytes.subarray(0, 500)), onlyNew: false });
   expect(await store(key, bytes)).toBe("refused");
 });
+
+// Nobody can damage an object of a foreign store.
+if (given("GALLERY_TEST_S3_URL") === undefined) {
+  test("an object that is damaged in the store is reported as damage, by its hash and when it is read", async () => {
+    const key = newKey();
+    expect(await store(key, randomBytes(1_000))).toBe("stored");
+    const other = randomBytes(1_000);
+    await bucket.damage(key, other);
+    const found = openAfresh();
+    expect(await found.hash(key)).toBe(hashOf(other));
+    expect(await found.withLocalFile(key, async () => "used").catch(isDamage)).toBe(true);
+  });
+}
 
 test("a store that is away is an error that says so, and names no address", async () => {
   line.refuse();

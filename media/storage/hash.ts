@@ -1,0 +1,14 @@
+import { createHash } from "node:crypto";
+
+/** SHA-256 of a stream, lower-case hex. */
+export async function hashOf(
+  chunks: AsyncIterable<Uint8Array>,
+  onChunk: () => void = () => {},
+): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    onChunk();
+  }
+  return hash.digest("hex");
+}
