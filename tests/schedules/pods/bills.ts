@@ -25,7 +25,7 @@ export function findBrokenBills(
   pods: LedgerPod[],
   played: Played,
 ): string[] {
-  const { struck, budgets, liftedAt = Number.POSITIVE_INFINITY, schedule } = played;
+  const { struck, budgets, stalledMs, liftedAt = Number.POSITIVE_INFINITY, schedule } = played;
   const has = (kinds: readonly string[]) => kinds.some((kind) => struck.has(kind));
   const slowMs = schedule.faults.find((fault) => fault.kind === "delete slow")?.tookMs ?? 0;
   const owned = sessions.flatMap((session) => {
@@ -38,7 +38,7 @@ export function findBrokenBills(
     const counted = toDollars(sessionCost(session, new Date()));
     const unwatchedMs = has(unwatched) ? awayMs() : 0;
     // A pod that is gone before it was ever read may just not be known yet.
-    const missedMs = unwatchedMs + (session.seenAt === null ? doubtMs : 0);
+    const missedMs = stalledMs + unwatchedMs + (session.seenAt === null ? doubtMs : 0);
     const tolerance = Math.max(pod.totalUsd * 0.02, centUsd) + missedMs * perMs(pod);
     return Math.abs(counted - pod.totalUsd) <= tolerance
       ? []
@@ -52,7 +52,7 @@ export function findBrokenBills(
 
   function checkBudgets(): string[] {
     const bound = owned.filter(({ pod }) => pod.realCreatedAt < liftedAt);
-    const overMs = 2 * minuteMs + slowMs + (has(refusals) ? refusedMs : 0);
+    const overMs = 2 * minuteMs + stalledMs + slowMs + (has(refusals) ? refusedMs : 0);
     const broken: string[] = [];
     for (const { pod } of bound) {
       if (budgets.sessionUsd === null) break;

@@ -35,7 +35,7 @@ export async function findBrokenImages(
     return photo.generation?.seed === slot.seed ? [] : [`${name} holds an image of another seed`];
   });
   const ours = generated.filter(({ batchId }) => observed.stepIds.includes(stepOf(batchId)));
-  return [...lacking, ...findRepeated(ours, schedule.place)];
+  return [...lacking, ...findRepeated(ours, schedule.place), ...findContinued(ours)];
 }
 
 /** What a pod without a volume held is lost with it, and made again on the next one. */
@@ -47,6 +47,16 @@ function findRepeated(generated: GeneratedPicture[], place: "volume" | "pod"): s
   return [...new Set(images.filter((image, at) => images.indexOf(image) !== at))].map(
     (image) => `${image} was made twice`,
   );
+}
+
+/** What a pod left in its queue is never generated on the next one: that makes a batch of its own. */
+function findContinued(generated: GeneratedPicture[]): string[] {
+  const batches = [...new Set(generated.map(({ batchId }) => batchId))];
+  return batches.flatMap((batchId) => {
+    const images = generated.filter((each) => each.batchId === batchId);
+    const pods = new Set(images.map(({ podId }) => podId));
+    return pods.size > 1 ? [`batch ${batchId} went on on another pod`] : [];
+  });
 }
 
 /** A batch's id consists of its step's id and the attempt's number. */

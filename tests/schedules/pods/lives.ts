@@ -43,7 +43,7 @@ export function findBrokenLives(
     const owner = sessions.find(({ podId }) => podId === id);
     if (owner) {
       const outsideMs = lengthOf(life) - lengthOf(common(life, spanOf(owner)));
-      return outsideMs <= minuteMs
+      return outsideMs <= minuteMs + played.stalledMs
         ? []
         : [`pod ${id} was billed for ${outsideMs} ms outside of its session's row`];
     }
@@ -69,7 +69,7 @@ export function findBrokenLives(
     const slow = schedule.faults.find((fault) => fault.kind === "delete slow")?.tookMs ?? 0;
     const disturbed = disturbances.some((kind) => struck.has(kind)) ? disturbedMs : 0;
     const refused = refusals.some((kind) => struck.has(kind)) ? refusedMs : 0;
-    return late + slow + disturbed + refused + minuteMs;
+    return late + slow + disturbed + refused + played.stalledMs + minuteMs;
   }
 
   /** Only a pod that appeared in the list after its create was given up may run beside the next one, until it is reaped. */

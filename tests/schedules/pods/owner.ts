@@ -1,4 +1,5 @@
-import { saveSettings } from "#db/queries/installation/settings";
+import { isReached } from "#activities/pods/limits";
+import { findChangedSettings, saveSettings } from "#db/queries/installation/settings";
 import { findLivePodSession } from "#db/queries/pods/sessions";
 import { readPodSpending } from "#db/queries/pods/spending";
 import { toDollars } from "#db/pod-costs";
@@ -73,6 +74,15 @@ export function createOwner(bed: PodTestBed) {
       const spent = await readPodSpending(db, { now: new Date(), timeZone: "UTC" });
       await set({ "backend.max_month_cost_usd": toDollars(spent.monthMicros) + usd });
       return { ...none, monthUsd: usd };
+    },
+
+    /** No pod is rented any more in this month. */
+    async isMonthUsed(): Promise<boolean> {
+      const [{ "backend.max_month_cost_usd": limit }, { monthMicros }] = await Promise.all([
+        findChangedSettings(db),
+        readPodSpending(db, { now: new Date(), timeZone: "UTC" }),
+      ]);
+      return isReached(limit ?? null, monthMicros);
     },
 
     /** After a budget was used up. */

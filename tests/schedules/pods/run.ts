@@ -9,6 +9,7 @@ import { type Observed, sessionsOf } from "./moments";
 import { type Budgets, createOwner } from "./owner";
 import { findBrokenPromises } from "./promises";
 import { denoisingSteps, drawPodSchedule, type PodSchedule } from "./schedule";
+import { watchStalls } from "./stalls";
 import { type AddedPods, armPodFault } from "./strikes";
 import { type PodTestBed, usualTerminatingMs } from "./test-bed";
 
@@ -28,6 +29,8 @@ export type Played = {
   liftedAt: number | undefined;
   /** The kinds of the faults that struck. */
   struck: ReadonlySet<string>;
+  /** For how long this process did not run when it should have: on a busy machine, everything ends later. */
+  stalledMs: number;
 };
 
 /**
@@ -87,6 +90,7 @@ async function play(bed: PodTestBed, schedule: PodSchedule, report: Report): Pro
     isOver: false,
   };
   const added: AddedPods = { strangers: [], forgotten: [] };
+  const stalls = watchStalls();
   let liftedAt: number | undefined;
   if (schedule.hasShortPages) await runpod.addFault({ kind: "short_pages", size: 2 });
   const armed = await Promise.all(
@@ -137,7 +141,8 @@ async function play(bed: PodTestBed, schedule: PodSchedule, report: Report): Pro
   const reasons = (await sessionsOf(bed, observed)).map(({ endReason }) => endReason).reverse();
   report.outline += `; pods: ${reasons.join(", ")}`;
   const struck = new Set(report.struck.map(({ kind }) => kind));
-  return { schedule, observed, added, budgets, liftedAt, struck };
+  const stalledMs = stalls.stop();
+  return { schedule, observed, added, budgets, liftedAt, struck, stalledMs };
 
   /** The owner lifts a budget that is used up, and asks for another pod when the gallery waits for that. */
   async function stepsEnd(): Promise<void> {
@@ -147,7 +152,7 @@ async function play(bed: PodTestBed, schedule: PodSchedule, report: Report): Pro
         if (await haveEnded(bed, observed.stepIds)) return true;
         const [last] = await sessionsOf(bed, observed);
         if (last === undefined || last.endedAt === null) return false;
-        if (last.endReason === "session_budget" || last.endReason === "month_budget") {
+        if (last.endReason === "session_budget" || (await owner.isMonthUsed())) {
           await owner.liftBudgets();
           liftedAt ??= Date.now();
           await owner.startPod();

@@ -106,7 +106,7 @@ function drawFault(draw: Draw, images: number): PlannedFault {
     case "pod made in spite": {
       const isLate = draw.chance(0.3);
       const listedAfterMs = isLate ? doubtMs + draw.ms(1_000, 3_000) : draw.ms(500, 3_000);
-      return { kind, listedAfterMs, strangers: draw.below(5) };
+      return { kind, listedAfterMs, strangers: 2 + draw.below(3) };
     }
     case "answer lost": {
       const routes = ["createPod", "createPod", "deletePod", "listPods", "getPod"] as const;

@@ -25,7 +25,7 @@ export const gpuTypes = [
 export const otherGpuType = "NVIDIA L4";
 
 /** Long enough that a pod can end between two images. */
-const stepDelayMs = 60;
+const stepDelayMs = 150;
 const timeline = { provisioningMs: 150, startingMs: 150, runtimeMs: 100, terminatingMs: 150 };
 export const usualTerminatingMs = timeline.terminatingMs;
 
