@@ -39,7 +39,9 @@ export function findBrokenBills(
     const unwatchedMs = has(unwatched) ? awayMs() : 0;
     // A pod that is gone before it was ever read may just not be known yet.
     const missedMs = stalledMs + unwatchedMs + (session.seenAt === null ? doubtMs : 0);
-    const tolerance = Math.max(pod.totalUsd * 0.02, centUsd) + missedMs * perMs(pod);
+    // A stopped pod costs nothing but its disk, but counts until its end is confirmed.
+    const stoppedMs = session.endReason === "exited" && has(refusals) ? refusedMs : 0;
+    const tolerance = Math.max(pod.totalUsd * 0.02, centUsd) + (missedMs + stoppedMs) * perMs(pod);
     return Math.abs(counted - pod.totalUsd) <= tolerance
       ? []
       : [`session ${session.id} counts $${counted}, but its pod was billed $${pod.totalUsd}`];
