@@ -28,7 +28,7 @@ const usage = `usage: ./gallery <verb>
              run the tests of the storage on that S3 store
   test --runpod-clients
              install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
-  test --schedules N [--seed N] [--lanes N] [--planted NAME]
+  test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
   test --compose [--kill-engine COMMAND]

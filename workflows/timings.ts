@@ -56,6 +56,8 @@ export type Timings = {
   installCheckMs: number;
   /** How often open runs are compared with the rows that ask for them. */
   reconcileEveryMs: number;
+  /** How often pods are looked for that no session owns: as long one may run on unseen. */
+  reapEveryMs: number;
 };
 
 const second = 1_000;
@@ -85,6 +87,7 @@ const defaultTimings: Timings = {
   podBillMs: 120 * minute,
   installCheckMs: 5 * second,
   reconcileEveryMs: 60 * second,
+  reapEveryMs: 60 * second,
 };
 
 /** The timings in effect: those of the input, else the defaults. */

@@ -54,8 +54,7 @@ async function ensureInstall(
   const { db } = deps.database;
   const place = modelListOf(session.place);
   const known = await findNewestInstall(db, { place, source });
-  const isKnown = known && (known.completedAt === null || known.completedAt >= session.madeAt);
-  if (isKnown) return known;
+  if (known && (known.completedAt === null || wasTriedOn(session, known))) return known;
   const install = await requestInstall(db, {
     id: deps.newId(),
     place,
@@ -66,6 +65,14 @@ async function ensureInstall(
   // Reconcile starts it if this fails.
   await startRun(deps, modelInstallRun({ installId: install.id, timings: deps.timings }));
   return install;
+}
+
+/** An install that a pod before this one had asked for may fail only now. */
+function wasTriedOn(
+  { id, madeAt }: PodSession & { madeAt: Date },
+  { podSessionId, completedAt }: ModelInstall,
+): boolean {
+  return (podSessionId ?? id) === id && completedAt !== null && completedAt >= madeAt;
 }
 
 function describe(running: ModelInstall[], total: number): string {

@@ -154,7 +154,6 @@ async function adopt(context: PodContext, seen: PodSession, pod: Pod): Promise<N
       status: "booting",
       podId: pod.id,
       madeAt: seen.createSentAt,
-      seenAt: now,
       dataCenter: pod.dataCenter ?? seen.dataCenter,
       ...rateOf(context, seen, pod),
       phaseMessage: `Starting a pod with ${seen.gpuType}.`,

@@ -1,4 +1,5 @@
-import { getPlaceInForce, putInForce } from "#db/queries/backends/in-force";
+import type { Db, Tx } from "#db/client";
+import { getPlaceInForce, lockPlaceInForce, putInForce } from "#db/queries/backends/in-force";
 import { getSettings } from "#db/queries/installation/settings";
 import { placeMeant } from "#db/queries/pods/place-meant";
 import { findLivePodSession, findPodSession } from "#db/queries/pods/sessions";
@@ -9,15 +10,19 @@ import { invokeAiOn } from "./reach";
 import { readStartDecision } from "./start";
 
 /** Puts the place in force that mode, volume and pod lead to; true when it was another one. */
-export async function keepPlaceInForce(
-  deps: Pick<ActivityDeps, "config" | "database">,
-  live: PodSession | undefined,
-): Promise<boolean> {
-  const { db } = deps.database;
-  const settings = await getSettings(db, deps.config);
-  const place = placeMeant(settings, live);
+export async function keepPlaceInForce({
+  config,
+  database: { db },
+}: Pick<ActivityDeps, "config" | "database">): Promise<boolean> {
+  const readPlace = async (from: Db | Tx) =>
+    placeMeant(await getSettings(from, config), await findLivePodSession(from));
+  const place = await readPlace(db);
   if ((await getPlaceInForce(db)).ref === place) return false;
-  return db.transaction((tx) => putInForce(tx, place));
+  return db.transaction(async (tx) => {
+    // The owner's changes take the same lock; what was read before it may be from before such a change.
+    await lockPlaceInForce(tx);
+    return putInForce(tx, await readPlace(tx));
+  });
 }
 
 /** Where a rented place answers, or what it waits for. */

@@ -152,9 +152,9 @@ async function lookAtPod(
   const { provider, signal, now, timings } = context;
   const pod = await provider.get(session.podId, signal);
   if (pod === null) {
-    // A pod that was just made may be missing.
+    // A pod that was just made may be missing, but not once it was there.
     const isNew = now.getTime() - session.madeAt.getTime() < timings.podDoubtMs;
-    return isNew && session.readyAt === null ? { set: {} } : { end: "lost" };
+    return isNew && session.seenAt === null ? { set: {} } : { end: "lost" };
   }
   if (pod.status === "stopped") return { end: "exited" };
   if (pod.status === "failed") return { end: "broken" };

@@ -42,7 +42,7 @@ async function tend(deps: ActivityDeps, signal: AbortSignal): Promise<PodView> {
   const before = await findLivePodSession(db);
   const look = before ? await tendSession(deps, before, signal) : await considerStart(deps);
   const after = await findLivePodSession(db);
-  const isSwitched = await keepPlaceInForce(deps, after);
+  const isSwitched = await keepPlaceInForce(deps);
   const { "backend.mode": mode } = await getSettings(db, deps.config);
   return {
     hasChanged: isSwitched || before?.status !== after?.status,

@@ -19,10 +19,10 @@ type Schedule = { task: HousekeepingTask } & (
   | { at: Pick<CalendarSpec, "hour" | "minute"> }
 );
 
-const schedulesFor = ({ reconcileEveryMs }: Timings): Schedule[] => [
+const schedulesFor = ({ reconcileEveryMs, reapEveryMs }: Timings): Schedule[] => [
   // A request that could not be signalled while the workflow service was away starts at most this long after its return.
   { task: "reconcile", every: reconcileEveryMs },
-  { task: "reap-pods", every: "1 minute" },
+  { task: "reap-pods", every: reapEveryMs },
   { task: "refresh-models", every: "1 hour" },
   { task: "sweep-files", every: "1 hour" },
   { task: "expire-records", every: "1 hour" },

@@ -30,6 +30,9 @@ export function createRunpodControl(baseUrl: string) {
     /** What a provider or a person at the console does to a pod. */
     strikePod: (podId: string, event: PodEvent) =>
       call("POST", controlPaths.podEvent, { podId, event }),
+    /** A pod that is made without the API, such as by another person of the account; no fault concerns it. Returns its id. */
+    addPod: async (pod: { name: string; gpu: string }): Promise<string> =>
+      (await call<{ id: string }>("POST", controlPaths.pods, pod)).id,
     /** Skips simulated time; containers see it too. */
     advance: (ms: number) => call("POST", controlPaths.advance, { ms }),
     setTimeScale: (scale: number) => call("POST", controlPaths.timeScale, { scale }),

@@ -1,5 +1,6 @@
 import { json, type Answer } from "../invokeai/answers.ts";
 import type { createHolds } from "../invokeai/holds.ts";
+import { gpuTypes, priceOf } from "./catalogue.ts";
 import { controlPaths, type Fault, type PodEvent, type RunpodState } from "./control.ts";
 import type { ControlRequest, Held } from "./http.ts";
 import { podAccount } from "./ledger.ts";
@@ -45,6 +46,8 @@ export function answerControl(target: Controlled, { method, url, body }: Control
       world.pods.strike(pod, event);
       return done;
     }
+    case `POST ${controlPaths.pods}`:
+      return json({ id: addPod(world, read<{ name: string; gpu: string }>()).id });
     case `POST ${controlPaths.advance}`:
       world.clock.advance(read<{ ms: number }>().ms);
       return done;
@@ -60,6 +63,30 @@ export function answerControl(target: Controlled, { method, url, body }: Control
     default:
       throw new Problem(404, "no such control route");
   }
+}
+
+/** It waits, in the first data centre of its type. */
+function addPod({ pods }: World, { name, gpu: id }: { name: string; gpu: string }) {
+  const gpu = gpuTypes.find((type) => type.id === id);
+  const rateUsd = gpu && priceOf(gpu, "SECURE");
+  const dataCenter = gpu?.dataCenters[0];
+  if (!gpu || rateUsd === undefined || dataCenter === undefined) {
+    throw new Problem(400, `unknown GPU type "${id}"`);
+  }
+  const spec = {
+    name,
+    image: "alpine:3",
+    args: "",
+    entrypoint: ["/bin/sh"],
+    cmd: ["-c", "sleep 86400"],
+    disk: 10,
+    mounts: {},
+    ports: [],
+    env: {},
+    registry: null,
+    globalNetworking: false,
+  };
+  return pods.create(spec, { gpu, cloud: "SECURE", dataCenter, rateUsd }, 1, 0);
 }
 
 function describeState({ world, held, proxyUrl }: Controlled): RunpodState {

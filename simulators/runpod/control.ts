@@ -155,6 +155,7 @@ export const controlPaths = {
   faults: "/__control/faults",
   release: "/__control/release",
   podEvent: "/__control/pod-event",
+  pods: "/__control/pods",
   advance: "/__control/advance",
   timeScale: "/__control/time-scale",
   timeline: "/__control/timeline",

@@ -142,3 +142,21 @@ test("after a pod without a volume was lost, what the owner asked for is install
     break;
   }
 }, 90_000);
+
+test("an install that fails because its pod was lost does not count as tried on the next pod", async () => {
+  await bench.set({ "backend.models": [dreamshaper] });
+  await bench.start();
+  const first = await bench.tendUntil("provisioning", ({ status }) => status === "provisioning");
+  await bench.tendUntil("a pod that was read", ({ seenAt }) => seenAt !== null);
+  await bench.runpod.control.strikePod(first.podId!, "vanish");
+  await bench.tendUntil("the end", bench.isOver);
+  await bench.start();
+  await bench.tendUntil("provisioning", ({ id, status }) => {
+    return id !== first.id && status === "provisioning";
+  });
+  await tendUntil("ready");
+  expect((await installs()).map(({ status }) => status).toSorted()).toEqual([
+    "completed",
+    "failed",
+  ]);
+}, 60_000);

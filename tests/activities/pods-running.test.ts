@@ -70,12 +70,26 @@ describe("boot", () => {
     expect(await bench.sessions()).toHaveLength(3);
   }, 60_000);
 
-  test("a pod that vanishes while it boots is replaced after a pause", async () => {
+  test("a pod that vanishes while it boots is lost at once, and replaced after a pause", async () => {
+    await bench.runpod.control.addFault({ kind: "stuck_provisioning", times: 1 });
+    await ask();
+    const { podId } = await bench.tendUntil("a pod that was read", ({ seenAt }) => seenAt !== null);
+    await bench.runpod.control.strikePod(podId!, "vanish");
+    expect(await until("failed")).toMatchObject({ endReason: "lost" });
+    await bench.pass(minuteMs);
+    await bench.tendUntil("a pod that is ready", bench.isReady);
+    expect(await bench.pods()).toHaveLength(2);
+  }, 60_000);
+
+  test("a pod that was just made and cannot be read yet is not lost before the in-doubt period is over", async () => {
     await bench.runpod.control.addFault({ kind: "stuck_provisioning", times: 1 });
     await ask();
     const { podId } = await until("booting");
     await bench.runpod.control.strikePod(podId!, "vanish");
-    await bench.pass(4 * minuteMs);
+    await bench.pass(2 * minuteMs);
+    await bench.tend();
+    expect(await bench.newest()).toMatchObject({ status: "booting", podId });
+    await bench.pass(2 * minuteMs);
     expect(await until("failed")).toMatchObject({ endReason: "lost" });
     await bench.pass(minuteMs);
     await bench.tendUntil("a pod that is ready", bench.isReady);

@@ -1,4 +1,10 @@
 import { usualSeeds } from "#tests/schedules/seeds";
+import { sessionPromise, sessionSchedules } from "#tests/schedules/sessions";
 import { testSchedules } from "#tests/schedules/suite";
 
-testSchedules("a session under the faults of seed %d", usualSeeds, { lanes: 1 });
+testSchedules(
+  { promise: sessionPromise, title: "a session under the faults of seed %d" },
+  sessionSchedules,
+  usualSeeds,
+  { lanes: 1 },
+);

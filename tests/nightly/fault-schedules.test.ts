@@ -1,11 +1,20 @@
+import { sessionPromise, sessionSchedules } from "#tests/schedules/sessions";
 import { testSchedules } from "#tests/schedules/suite";
 
-testSchedules("a session under the faults of seed %d", [11, 12, 13, 14, 15, 16, 17, 18, 19, 20], {
-  lanes: 2,
-});
+testSchedules(
+  { promise: sessionPromise, title: "a session under the faults of seed %d" },
+  sessionSchedules,
+  [11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
+  { lanes: 2 },
+);
 
 // The worker is killed during generation: its activity is retried only after the heartbeat time-out of 20 s.
-testSchedules("a session whose worker is killed, with the default waits (seed %d)", [10], {
-  lanes: 1,
-  waits: "shipped",
-});
+testSchedules(
+  {
+    promise: sessionPromise,
+    title: "a session whose worker is killed, with the default waits (seed %d)",
+  },
+  sessionSchedules,
+  [10],
+  { lanes: 1, waits: "shipped" },
+);

@@ -1,17 +1,16 @@
 import { startTemporalServer } from "#tests/support/temporal-server";
-import { type TestBed, type TestBedOptions, startTestBed } from "./test-bed";
-import { type Report, runSchedule } from "./run";
+import type { Report, ScheduleRunner } from "./runner";
+import type { TestBedOptions } from "./test-bed";
 import { InconclusiveRun } from "./strikes";
 
 const triesPerSeed = 3;
-/** Starting API and worker takes as long as a schedule; but after this many, the simulator's history is long. */
-const schedulesPerTestBed = 10;
 
 /**
  * Runs the schedules of these seeds, `lanes` at a time; each lane has a Temporal server that its schedules may kill.
  * Calls `tell` with each report; after it has returned false, no further schedule starts.
  */
-export async function runLanes(
+export async function runLanes<Bed extends { stop(): Promise<void> }>(
+  { schedulesPerTestBed, startTestBed, runSchedule }: ScheduleRunner<Bed>,
   seeds: readonly number[],
   lanes: number,
   tell: (report: Report) => unknown,
@@ -22,7 +21,7 @@ export async function runLanes(
 
   async function runLane(): Promise<void> {
     const server = await startTemporalServer();
-    let testBed: TestBed | undefined;
+    let testBed: Bed | undefined;
     let uses = 0;
     const leave = async () => {
       await testBed?.stop();

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runLanes } from "./lanes";
 import { copyWithDefect, defectNames, isDefectName } from "./planted-defects";
-import type { Report } from "./run";
+import { podSchedules } from "./pods/runner";
+import type { Report, ScheduleRunner } from "./runner";
+import { sessionSchedules } from "./sessions";
 import { describeAll, describeReport } from "./summary";
 
 const { values } = parseArgs({
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     lanes: { type: "string", default: "3" },
     planted: { type: "string" },
+    pods: { type: "boolean", default: false },
   },
 });
 
@@ -30,28 +33,34 @@ const seeds = Array.from({ length: amount! }, (_, index) => first! + index);
 const logs = await mkdtemp(join(tmpdir(), "gallery-schedules-"));
 const workerRoot = planted && (await copyWithDefect(planted, join(logs, "planted")));
 
-await runLanes(
-  seeds,
-  lanes!,
-  (report) => {
-    reports.push(report);
-    console.log(describeReport(report));
-    if (report.broken.length === 0) return true;
-    const log = join(logs, `worker-${report.schedule.seed}.log`);
-    void writeFile(log, report.log);
-    console.log(`    the workers' log: ${log}`);
-    // For a planted defect one finding is enough.
-    return planted === undefined;
-  },
-  workerRoot === undefined ? {} : { workerRoot },
-);
+function tell(report: Report): boolean {
+  reports.push(report);
+  console.log(describeReport(report));
+  if (report.broken.length === 0) return true;
+  const log = join(logs, `worker-${report.seed}.log`);
+  void writeFile(log, report.log);
+  console.log(`    the workers' log: ${log}`);
+  const again = `--schedules 1${values.pods ? " --pods" : ""} --seed ${report.seed}`;
+  console.log(`    to repeat it: ./gallery test ${again}`);
+  // For a planted defect one finding is enough.
+  return planted === undefined;
+}
+
+async function runAll<Bed extends { stop(): Promise<void> }>(
+  runner: ScheduleRunner<Bed>,
+): Promise<readonly string[]> {
+  await runLanes(runner, seeds, lanes!, tell, workerRoot === undefined ? {} : { workerRoot });
+  return runner.faultKinds;
+}
+
+const faultKinds = await (values.pods ? runAll(podSchedules) : runAll(sessionSchedules));
 
 const broken = reports.filter((report) => report.broken.length > 0);
-console.log(`\n${describeAll(reports, performance.now() - startedAt)}`);
+console.log(`\n${describeAll(faultKinds, reports, performance.now() - startedAt)}`);
 if (planted !== undefined) {
   console.log(
     broken.length > 0
-      ? `"${planted}" was found by schedule ${reports.length} of ${seeds.length}`
+      ? `"${planted}" was found by seed ${broken[0]!.seed}, schedule ${reports.length} of ${seeds.length}`
       : `"${planted}" was NOT found`,
   );
 }

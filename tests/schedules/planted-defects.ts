@@ -36,6 +36,62 @@ const defects = {
       to: "return { path, receive, abort, [Symbol.asyncDispose]: owner === undefined ? abort : async () => {} };",
     },
   ],
+  "no-name-look-up": [
+    {
+      file: "activities/pods/creating.ts",
+      from: "filter(({ name }) => name === session.podName)",
+      to: "filter(() => false)",
+    },
+  ],
+  "first-page-only": [
+    {
+      file: "activities/adapters/pods/runpod/pages.ts",
+      from: "if (!hasNextPage) return entries;",
+      to: "if (!hasNextPage || page === 1) return entries;",
+    },
+  ],
+  "ended-at-204": [
+    {
+      file: "activities/pods/terminating.ts",
+      from: "  if (isKnown) return { pauseMs: Math.min(timings.podPollMs, 2_000) };\n",
+      to: "",
+    },
+  ],
+  "no-reaper": [
+    {
+      file: "activities/pods/reaper.ts",
+      from: "for (const { id, name } of orphans) {",
+      to: "for (const { id, name } of orphans.slice(orphans.length)) {",
+    },
+  ],
+  "reaper-by-prefix": [
+    {
+      file: "activities/pods/reaper.ts",
+      from: "name.startsWith(prefix)",
+      to: 'name.startsWith(prefix.slice(0, "gallery-".length))',
+    },
+  ],
+  "running-is-ready": [
+    {
+      file: "activities/pods/running.ts",
+      from: "if (await doesAnswer(invokeai, signal)) {",
+      to: 'if ((await context.provider.get(session.podId, signal))?.status === "running") {',
+    },
+  ],
+  "guard-without-end": [
+    {
+      file: "activities/pods/guard/guard.py",
+      from: "if time.time() > END_AT:",
+      to: "if False:",
+    },
+  ],
+  "old-batches": [
+    {
+      file: "activities/pods/guard/order.ts",
+      from: '      INVOKEAI_CLEAR_QUEUE_ON_STARTUP: "true",\n',
+      to: "",
+    },
+  ],
 } satisfies Record<string, Edit[]>;
 
 export type DefectName = keyof typeof defects;

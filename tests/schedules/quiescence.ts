@@ -7,11 +7,16 @@ import type { TestBed } from "./test-bed";
 
 const callTimeoutMs = 2_000;
 
+/** Whether nothing is generated for these steps any more; their images may be missing. */
+export async function haveStepsEnded({ stack }: TestBed, stepIds: string[]): Promise<boolean> {
+  const isLive = and(inArray(steps.id, stepIds), isNull(steps.completedAt));
+  return (await stack.database.db.$count(steps, isLive)) === 0;
+}
+
 /** Whether all these steps have ended and all their images are retrieved. */
-export async function haveEnded({ stack }: TestBed, stepIds: string[]): Promise<boolean> {
-  const { db } = stack.database;
-  const live = await db.$count(steps, and(inArray(steps.id, stepIds), isNull(steps.completedAt)));
-  if (live > 0) return false;
+export async function haveEnded(bed: TestBed, stepIds: string[]): Promise<boolean> {
+  const { db } = bed.stack.database;
+  if (!(await haveStepsEnded(bed, stepIds))) return false;
   const unfetched = inArray(photos.retrievalStatus, ["pending", "processing"]);
   return (await db.$count(photos, and(inArray(photos.stepId, stepIds), unfetched))) === 0;
 }

@@ -3,22 +3,10 @@ import { findBrokenPromises } from "./promises";
 import type { TestBed } from "./test-bed";
 import { createHolds } from "./moments";
 import { haveEnded, describeState, listOpenWork } from "./quiescence";
-import { describeFault, drawSchedule, type FaultKind, type Schedule } from "./schedule";
+import type { Report } from "./runner";
+import { denoisingSteps, describeFault, drawSchedule, type Schedule } from "./schedule";
 import { armFault, type ObservedStep, InconclusiveRun } from "./strikes";
 import { createUserSession } from "./user-session";
-
-/** The result of a schedule. */
-export type Report = {
-  schedule: Schedule;
-  ms: number;
-  /** The faults that had an effect, by kind, in the order of the plan. */
-  struck: { kind: FaultKind; words: string }[];
-  /** The faults whose moment was not reached. */
-  notReached: string[];
-  broken: string[];
-  /** The workers' output, when a promise is broken. */
-  log: string;
-};
 
 /** After the last fault. Long enough for a busy machine; only a stuck run exceeds it. */
 const settleTimeoutMs = 240_000;
@@ -30,7 +18,16 @@ const settleTimeoutMs = 240_000;
 export async function runSchedule(seed: number, testBed: TestBed): Promise<Report> {
   const schedule = drawSchedule(seed);
   const startedAt = performance.now();
-  const report: Report = { schedule, ms: 0, struck: [], notReached: [], broken: [], log: "" };
+  const report: Report = {
+    seed,
+    outline: `steps ${schedule.pace}`,
+    planned: schedule.faults.map(({ kind }) => kind),
+    ms: 0,
+    struck: [],
+    notReached: [],
+    broken: [],
+    log: "",
+  };
   try {
     const stepIds = await runSession(testBed, schedule, report);
     report.broken.push(...(await findBrokenPromises(testBed, stepIds)));
@@ -85,7 +82,7 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
     for (const position of positions) {
       const planned = schedule.steps[position]!;
       const sourceId = await sourceOf(planned.source);
-      const id = await user.requestStep(sessionId, planned, sourceId);
+      const id = await user.requestStep(sessionId, { ...planned, denoisingSteps }, sourceId);
       stepIds.push(id);
       ids.push(id);
     }

@@ -1,4 +1,4 @@
-import { between, createRandom } from "#simulators/invokeai/random";
+import { createDraw, type Draw } from "./draw";
 
 /** All kinds of faults, in the order of the summary. */
 export const faultKinds = [
@@ -13,7 +13,7 @@ export const faultKinds = [
   "step cancelled",
 ] as const;
 
-export type FaultKind = (typeof faultKinds)[number];
+type FaultKind = (typeof faultKinds)[number];
 
 /** When a fault strikes: defined by the step's visible state, so that it means the same on a slow machine. */
 export type Moment =
@@ -42,7 +42,7 @@ type LostAnswer = "enqueueBatch" | "batchStatus" | "listAll" | "uploadImage";
 
 type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unreachable";
 
-export type PlannedStep = {
+type PlannedStep = {
   source: "none" | "upload" | "previous";
   images: number;
   /** The seed of its first image. */
@@ -63,13 +63,7 @@ export const denoisingSteps = 4;
 
 /** The schedule of a seed. It alone determines what a run does, and when. */
 export function drawSchedule(seed: number): Schedule {
-  const random = createRandom(seed);
-  const draw = {
-    ms: (low: number, high: number) => Math.round(between(random, low, high)),
-    below: (limit: number) => Math.floor(random() * limit),
-    oneOf: <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!,
-    chance: (share: number) => random() < share,
-  };
+  const draw = createDraw(seed);
   const pace = draw.chance(0.3) ? "all at once" : "one by one";
   const steps = Array.from({ length: stepsPerSession }, (_, position): PlannedStep => {
     const hasPrevious = pace === "one by one" && position > 0;
@@ -85,13 +79,6 @@ export function drawSchedule(seed: number): Schedule {
 
 const firstSources: readonly PlannedStep["source"][] = ["none", "upload"];
 const allSources: readonly PlannedStep["source"][] = [...firstSources, "previous"];
-
-type Draw = {
-  ms: (low: number, high: number) => number;
-  below: (limit: number) => number;
-  oneOf: <T>(choices: readonly T[]) => T;
-  chance: (share: number) => boolean;
-};
 
 /** The most frequent kinds of faults are listed twice. */
 const drawnKinds: readonly FaultKind[] = [...faultKinds, "worker killed"];

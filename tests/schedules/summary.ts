@@ -1,12 +1,11 @@
-import type { Report } from "./run";
-import { faultKinds } from "./schedule";
+import type { Report } from "./runner";
 
 /** One schedule: its seed, the faults that struck, the promises that were broken. */
-export function describeReport({ schedule, ms, struck, notReached, broken }: Report): string {
+export function describeReport({ seed, outline, ms, struck, notReached, broken }: Report): string {
   const seconds = (ms / 1_000).toFixed(1);
   const verdict = broken.length === 0 ? "kept" : "BROKEN";
   return [
-    `seed ${schedule.seed}  ${verdict}  ${seconds} s, steps ${schedule.pace}`,
+    `seed ${seed}  ${verdict}  ${seconds} s, ${outline}`,
     ...struck.map(({ words }) => `    struck     ${words}`),
     ...notReached.map((words) => `    not reached  ${words}`),
     ...broken.map((what) => `    BROKEN     ${what}`),
@@ -17,11 +16,13 @@ export function describeReport({ schedule, ms, struck, notReached, broken }: Rep
  * A table by fault: how often it was planned, how often it struck, and in how many schedules with it a promise was
  * broken.
  */
-export function describeAll(reports: readonly Report[], ms: number): string {
+export function describeAll(
+  faultKinds: readonly string[],
+  reports: readonly Report[],
+  ms: number,
+): string {
   const lines = faultKinds.map((kind) => {
-    const planned = reports.flatMap(({ schedule }) =>
-      schedule.faults.filter((fault) => fault.kind === kind),
-    );
+    const planned = reports.flatMap((report) => report.planned.filter((each) => each === kind));
     const struck = reports.flatMap((report) => report.struck.filter((each) => each.kind === kind));
     const met = reports.filter((report) => report.struck.some((each) => each.kind === kind));
     const broken = met.filter((report) => report.broken.length > 0);
@@ -39,6 +40,6 @@ export function describeAll(reports: readonly Report[], ms: number): string {
     `${reports.length} schedules in ${(ms / 1_000).toFixed(0)} s, ${unstruck} of them without a fault that struck`,
     broken.length === 0
       ? "every promise was kept"
-      : `broken by seeds ${broken.map(({ schedule }) => schedule.seed).join(", ")}`,
+      : `broken by seeds ${broken.map(({ seed }) => seed).join(", ")}`,
   ].join("\n");
 }

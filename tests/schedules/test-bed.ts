@@ -4,6 +4,7 @@ import { startTcpProxy } from "#tests/support/tcp-proxy";
 import { isPolling, startStack, type Stack } from "#tests/support/stack";
 import type { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
+import type { RunpodOptions } from "#simulators/runpod/start";
 import type { Timings } from "#workflows/timings";
 import { superviseWorker, type SupervisedWorker } from "./supervised-worker";
 import { createOutages, type Outages } from "./outages";
@@ -25,6 +26,9 @@ export type TestBedOptions = {
   workerRoot?: string;
   /** "shipped": no wait is shortened. */
   waits?: "short" | "shipped";
+  /** Other short waits than those of a session. */
+  timings?: Partial<Timings>;
+  runpod?: RunpodOptions;
 };
 
 /** Short, but long enough that on a slow machine a late batch still arrives within the grace period. */
@@ -35,7 +39,7 @@ const stepDelayMs = 25;
 /** Starts API, worker, simulator and a database. Temporal is lent: until it stops, only this test bed may kill it. */
 export async function startTestBed(
   server: TemporalServer,
-  { workerRoot, waits = "short" }: TestBedOptions,
+  { workerRoot, waits = "short", timings = {}, runpod }: TestBedOptions,
 ): Promise<TestBed> {
   const target = new URL(required("TEST_DATABASE_URL"));
   const line = await startTcpProxy({ host: target.hostname, port: Number(target.port) });
@@ -44,7 +48,8 @@ export async function startTestBed(
     databaseUrl: line.through,
     // No fault lasts for long, so an image that is given up breaks a promise.
     env: { RETRIEVAL_MAX_ATTEMPTS: "50" },
-    ...(waits === "short" ? { timings: shortWaits } : { waits }),
+    ...(waits === "short" ? { timings: { ...shortWaits, ...timings } } : { waits }),
+    ...(runpod && { runpod }),
   });
   await stack.invokeai.control.setStepDelay(stepDelayMs);
   const worker = superviseWorker(() => stack.launchWorker(workerRoot));

@@ -1,6 +1,5 @@
 import type { GalleryClient } from "#tests/support/gallery";
 import { smallPng } from "#tests/support/png";
-import { denoisingSteps, type PlannedStep } from "./schedule";
 
 /** A user's actions during a schedule; each is retried until it is answered. */
 export type UserSession = ReturnType<typeof createUserSession>;
@@ -22,16 +21,16 @@ export function createUserSession(gallery: GalleryClient) {
 
     async requestStep(
       sessionId: string,
-      { images, seed }: PlannedStep,
+      step: { images: number; seed: number; denoisingSteps: number },
       sourceImageId: string | undefined,
     ): Promise<string> {
       const keyed = { "idempotency-key": crypto.randomUUID() };
-      const parameters = { batch_size: images, seed, steps: denoisingSteps };
+      const parameters = { batch_size: step.images, seed: step.seed, steps: step.denoisingSteps };
       const source = sourceImageId === undefined ? {} : { source_image_id: sourceImageId };
-      const step = await persist(() =>
+      const requested = await persist(() =>
         gallery.requestStep(sessionId, { parameters, ...source }, keyed),
       );
-      return step.id;
+      return requested.id;
     },
 
     /** false when the step had already ended. */
@@ -51,7 +50,8 @@ export function createUserSession(gallery: GalleryClient) {
   };
 }
 
-async function persist<T>(request: () => Promise<T>): Promise<T> {
+/** Repeats a request until it is answered. */
+export async function persist<T>(request: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     try {

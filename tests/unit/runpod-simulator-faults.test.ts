@@ -210,6 +210,15 @@ test("a pod of a cluster is absent from the list and cannot be ended alone", asy
   expect(all.pods).toHaveLength(1);
 });
 
+test("a pod that was made without the API is in the list, though the ledger has no create", async () => {
+  await runpod.control.addFault({ kind: "create_fails_with_pod" });
+  const id = await runpod.control.addPod({ name: "somebody-else", gpu: "NVIDIA L4" });
+  const { pods } = await runpod.read<{ pods: { id: string; name: string }[] }>("GET", "/v2/pods");
+  expect(pods).toMatchObject([{ id, name: "somebody-else" }]);
+  const { calls } = await runpod.control.state();
+  expect(calls.filter(({ route }) => route === "createPod")).toEqual([]);
+});
+
 test("a crashed container is started again", async () => {
   const { control } = runpod;
   const pod = await runpod.createPod();

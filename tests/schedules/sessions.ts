@@ -1,0 +1,15 @@
+import type { ScheduleRunner } from "./runner";
+import { runSchedule } from "./run";
+import { faultKinds } from "./schedule";
+import { startTestBed, type TestBed } from "./test-bed";
+
+/** Sessions with an InvokeAI that is always there. */
+export const sessionSchedules: ScheduleRunner<TestBed> = {
+  faultKinds,
+  schedulesPerTestBed: 10,
+  startTestBed,
+  runSchedule,
+};
+
+export const sessionPromise =
+  "whatever dies, each slot is filled once, nothing is drawn twice, files and rows are equal, no run and no turn is left";
