@@ -8,6 +8,7 @@ import { findLeaks } from "#tests/support/leaks";
 import { startGallery } from "#tests/support/running-gallery";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
+import { readIfThere } from "#tests/support/read-if-there";
 
 const runpodKey = "rpa_MARKERKEY7F3A0000000000000000000000000000";
 const huggingFace = "hf_marker_7f3a_of_a_token";
@@ -126,7 +127,7 @@ async function files(): Promise<Record<string, Buffer>> {
   const { dataDir } = started.stack;
   for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.name === "pod-secret") continue;
-    found[entry.name] = await readFile(join(entry.parentPath, entry.name));
+    found[entry.name] = await readIfThere(join(entry.parentPath, entry.name));
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -6,6 +6,7 @@ import { Connection } from "@temporalio/client";
 import { findFreePort } from "#stack/ports";
 import { required } from "./environment";
 import { until } from "./wait";
+import { readIfThere } from "./read-if-there";
 
 /** Starting is not what is tested; long enough for a busy machine. */
 const startTimeoutMs = 90_000;
@@ -101,7 +102,7 @@ export async function startTemporalServer(settings: Record<string, string | numb
     /** All that it has stored, as it is on the disk. */
     async readDatabase(): Promise<Buffer> {
       const files = (await readdir(folder)).toSorted();
-      return Buffer.concat(await Promise.all(files.map((name) => readFile(join(folder, name)))));
+      return Buffer.concat(await Promise.all(files.map((name) => readIfThere(join(folder, name)))));
     },
     /** Deletes all runs, schedules and namespaces. */
     deleteDatabase: () => rm(database, { force: true }),
