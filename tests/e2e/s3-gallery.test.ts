@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { listFiles } from "#tests/support/library";
-import { startObjectStore } from "#tests/support/object-store";
+import { settingsOf, startObjectStore } from "#tests/support/object-store";
 import { painted } from "#tests/fixtures/pictures";
 import { startGallery } from "#tests/support/running-gallery";
 import { unzip } from "#tests/support/zip";
@@ -20,14 +20,7 @@ beforeAll(async () => {
   store = createObjectStore(bucket.access);
   const { access } = bucket;
   started = await startGallery({
-    env: {
-      STORAGE: "s3",
-      S3_ENDPOINT: line.url,
-      S3_BUCKET: access.bucket,
-      S3_PREFIX: access.prefix,
-      S3_ACCESS_KEY_ID: access.accessKeyId,
-      S3_SECRET_ACCESS_KEY: access.secretAccessKey,
-    },
+    env: settingsOf({ ...access, endpoint: line.url }),
   });
 }, 120_000);
 afterAll(async () => {

@@ -12,7 +12,8 @@ import { insertPhoto } from "./rows";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-type Place = { url: string; dataDir: string };
+/** `env`: further settings. */
+type Place = { url: string; dataDir: string; env?: Record<string, string> };
 
 /** `./gallery backup`, `restore` and `verify` as processes, by default on one gallery. */
 export function createBackupCommands(usual: Place) {
@@ -23,7 +24,7 @@ export function createBackupCommands(usual: Place) {
       [process.execPath, "--no-env-file", join(root, "library/main.ts"), JSON.stringify(command)],
       {
         cwd: root,
-        env: { PATH: process.env.PATH, DATABASE_URL: on.url, DATA_DIR: on.dataDir },
+        env: { PATH: process.env.PATH, DATABASE_URL: on.url, DATA_DIR: on.dataDir, ...on.env },
         stdin: "ignore",
         stdout: "pipe",
         stderr: "pipe",
@@ -46,14 +47,14 @@ export function createBackupCommands(usual: Place) {
   };
 }
 
-/** A library with its own database and data folder, and the commands that run on it. */
-export async function createLibraryBench() {
+/** A library with its own database and data folder, and the commands that run on it. `env`: further settings. */
+export async function createLibraryBench(env: Record<string, string> = {}) {
   const database = await createTestDatabase();
   const scratch = await mkdtemp(join(tmpdir(), "gallery-backup-"));
   const dataDir = join(scratch, "data");
-  const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir });
+  const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...env });
   const { storage, installation } = await openLibrary(database.db, config);
-  const commands = createBackupCommands({ url: database.url, dataDir });
+  const commands = createBackupCommands({ url: database.url, dataDir, env });
 
   return {
     database,

@@ -59,3 +59,13 @@ export async function startObjectStore(): Promise<{
     },
   };
 }
+
+/** The settings of a gallery whose photos are in this bucket. */
+export const settingsOf = (access: ObjectStoreAccess): Record<string, string> => ({
+  STORAGE: "s3",
+  S3_ENDPOINT: access.endpoint,
+  S3_BUCKET: access.bucket,
+  S3_PREFIX: access.prefix,
+  S3_ACCESS_KEY_ID: access.accessKeyId,
+  S3_SECRET_ACCESS_KEY: access.secretAccessKey,
+});
