@@ -38,8 +38,9 @@ export async function tendBooting(context: PodContext, session: Running): Promis
   const seen = await lookAtPod(context, session);
   if (seen.end !== undefined) return beginTerminating(context, session, seen.end);
   const invokeai = clientOn(context, session);
-  if (await doesAnswer(invokeai, signal)) {
-    const change = await provisioned(context, session, invokeai);
+  const change =
+    (await doesAnswer(invokeai, signal)) && (await provisioned(context, session, invokeai));
+  if (change) {
     const changed = await changePodSession(db, {
       seen: session,
       set: { ...seen.set, ...change },
@@ -66,14 +67,19 @@ const announce = {
   event: (row: PodSession) => podEvent(row.status === "ready" ? "pod.ready" : "pod.changed", row),
 };
 
-/** InvokeAI answers: what the session becomes. */
+/** InvokeAI answers: what the session becomes; undefined while it does not list its models. */
 async function provisioned(
   { deps, now, settings, signal }: PodContext,
   session: Running,
   invokeai: InvokeAiClient,
-): Promise<PodSessionChange> {
+): Promise<PodSessionChange | undefined> {
   const pod = { session, invokeai, sources: settings["backend.models"] };
-  const models = await provisionModels(deps, pod, signal);
+  const models = await provisionModels(deps, pod, signal).catch((error: unknown) => {
+    // Not the provider's fault, which would be told as one: the boot deadline goes on.
+    if (error instanceof ProviderError && error.provider === "invokeai") return undefined;
+    throw error;
+  });
+  if (!models) return undefined;
   if (!models.isDone) {
     return { status: "provisioning", answeredAt: now, phaseMessage: models.message };
   }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { requestInstall, requestInstallCancel } from "#db/queries/models/install-requests";
 import { requestPodStop } from "#db/queries/pods/requests";
 import { createPodBench, type PodBench } from "#tests/support/pod-bench";
+import { until as waitUntil } from "#tests/support/wait";
 
 let bench: PodBench;
 beforeEach(async () => {
@@ -68,6 +69,27 @@ describe("boot", () => {
     await ask();
     await bench.tend();
     expect(await bench.sessions()).toHaveLength(3);
+  }, 60_000);
+
+  test("a pod whose InvokeAI answers, but never lists its models, is ended at the boot deadline, and the provider is not blamed", async () => {
+    const { control } = bench.runpod;
+    await bench.set({ "backend.gpu_types": [first], "backend.models": ["Lykon/dreamshaper-8"] });
+    await control.addFault({ kind: "proxy_starting", body: "html" });
+    await ask();
+    const { podId } = await until("booting");
+    await control.until(({ pods }) => pods.some(({ containerStarts }) => containerStarts > 0));
+    const invokeai = await control.invokeAi(podId!);
+    await waitUntil("InvokeAI on the pod", () =>
+      invokeai.addFault({ kind: "status_500_json", route: "listModels" }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await control.clearFaults();
+    for (let looks = 0; looks < 3; looks++) await bench.tend();
+    expect(await bench.newest()).toMatchObject({ status: "booting", lastError: null });
+    await bench.pass(20 * minuteMs);
+    expect(await until("failed")).toMatchObject({ endReason: "boot_timeout", podId });
   }, 60_000);
 
   test("a pod that vanishes while it boots is lost at once, and replaced after a pause", async () => {
