@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { bodyOf, type Content } from "../storage/content";
+import type { Content } from "../storage/content";
 
 /** One file of an archive. */
 export type ZipEntry = Readonly<{
@@ -80,10 +80,10 @@ type File = { name: Buffer; modified: number; crc: number; bytes: number; offset
 
 async function read(content: Content, start: number): Promise<Uint8Array<ArrayBuffer>> {
   const end = Math.min(start + chunkBytes, content.bytes);
-  const part = bodyOf(content, { start, end });
-  const chunk = new Uint8Array(
-    await ("arrayBuffer" in part ? part : new Response(part)).arrayBuffer(),
-  );
+  const chunk =
+    "content" in content
+      ? await content.content.slice(start, end).bytes()
+      : await new Response(content.stream(start, end)).bytes();
   if (chunk.length !== end - start)
     throw new Error("a file changed while it was put into an archive");
   return chunk;

@@ -44,7 +44,7 @@ const hollow = (size: number): Blob =>
   ({
     size,
     slice: (from: number, to: number) => ({
-      arrayBuffer: async () => new ArrayBuffer(to - from),
+      bytes: async () => new Uint8Array(to - from),
     }),
   }) as unknown as Blob;
 
