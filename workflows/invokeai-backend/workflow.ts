@@ -2,6 +2,7 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  isCancellation,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -22,10 +23,16 @@ type Pod = Awaited<ReturnType<Activities["tendPod"]>>;
 export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void> {
   const timings = timingsOf(input);
   // An unreachable InvokeAI is a result; retried here: an unreachable database. The heartbeat detects a dead worker soon.
-  const { checkBackend, syncModels, tendLine, tendPod } = proxyActivities<Activities>({
+  const { checkBackend, tendLine, tendPod } = proxyActivities<Activities>({
     startToCloseTimeout: "5 minutes",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
+  });
+  // Tried once a round: InvokeAI may fail for ever, and its pod has to be tended meanwhile.
+  const { syncModels } = proxyActivities<Activities>({
+    startToCloseTimeout: "5 minutes",
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: { maximumAttempts: 1 },
   });
   let isWoken = false;
   let signals = 0;
@@ -64,16 +71,27 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
     }
     // Turns are granted only after the models were read.
     const { backend, ready } = view;
-    if (ready && readFrom !== backend) await syncModels({ backend });
-    readFrom = ready ? backend : undefined;
-    const line = await tendLine({ backend, ready: ready && pod.isOpen });
-    showStatus(view.ready ? "ready" : "unreachable", `${view.reason} ${describeLine(line)}`);
+    const isRead = ready && (readFrom === backend || (await readModels(backend)));
+    readFrom = isRead ? backend : undefined;
+    const line = await tendLine({ backend, ready: isRead && pod.isOpen });
+    const reason = isRead || !ready ? view.reason : "InvokeAI does not list its models.";
+    showStatus(isRead ? "ready" : "unreachable", `${reason} ${describeLine(line)}`);
     if (workflowInfo().continueAsNewSuggested || signals >= timings.maxSignalsPerRun) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof invokeaiBackend>({ timings: input.timings });
     }
     const untilPod = Math.max(podDueAt - Date.now(), 0);
     await condition(() => isWoken, Math.min(pauseMs(view, line), untilPod));
+  }
+
+  async function readModels(backend: string): Promise<boolean> {
+    try {
+      await syncModels({ backend });
+      return true;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return false;
+    }
   }
 
   function pauseMs({ ready }: View, { holder, waiting }: LineView): number {
