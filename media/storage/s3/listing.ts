@@ -1,6 +1,7 @@
 import { XMLParser } from "fast-xml-parser";
-import type { ListedObject } from "./object-store";
 import { ObjectStoreFault } from "./fault";
+
+export type ListedObject = Readonly<{ key: string; bytes: number; modifiedAt: Date }>;
 
 type Listing = { objects: ListedObject[]; nextToken: string | undefined };
 

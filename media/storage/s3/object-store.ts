@@ -1,6 +1,15 @@
 import { AwsClient } from "aws4fetch";
+import {
+  type Answer,
+  expectStatus,
+  factsOf,
+  faultOf,
+  hashHeader,
+  type ObjectFacts,
+} from "./answer";
 import { ObjectStoreFault } from "./fault";
-import { parseListing } from "./listing";
+import { type ListedObject, parseListing } from "./listing";
+import { withStallLimit } from "./stall-limit";
 
 /** Where the bucket is, and how to sign in. */
 export type ObjectStoreAccess = Readonly<{
@@ -13,16 +22,6 @@ export type ObjectStoreAccess = Readonly<{
   accessKeyId: string;
   secretAccessKey: string;
 }>;
-
-export type ObjectFacts = Readonly<{
-  bytes: number;
-  etag: string;
-  modifiedAt: Date;
-  /** SHA-256, lower-case hex; undefined for an object that another program stored. */
-  contentHash: string | undefined;
-}>;
-
-export type ListedObject = Readonly<{ key: string; bytes: number; modifiedAt: Date }>;
 
 /** The operations of Amazon S3's REST API that the storage needs; keys are without the prefix. */
 export type ObjectStore = Readonly<{
@@ -50,8 +49,6 @@ type NewObject = {
 type Waits = { answerMs: number; stalledMs: number; bytesPerMs: number };
 
 const shippedWaits: Waits = { answerMs: 20_000, stalledMs: 30_000, bytesPerMs: 100 };
-
-const hashHeader = "x-amz-meta-sha256";
 
 /** Requests that change nothing, or nothing more when they are repeated, are sent again after a lost answer. */
 const maxTries = 3;
@@ -179,7 +176,6 @@ export function createObjectStore(
 }
 
 type SendOptions = { headers?: Record<string, string>; body?: Blob; timeoutMs?: number };
-type Answer = { status: number; headers: Headers; text: string };
 
 /** SHA-256 of no bytes. */
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -199,69 +195,4 @@ async function repeat<T extends { status: number }>(request: () => Promise<T>): 
 
 async function textOf(body: ReadableStream<Uint8Array> | null): Promise<string> {
   return body === null ? "" : new Response(body).text();
-}
-
-function expectStatus({ status, text }: Answer, ...expected: number[]): void {
-  if (!expected.includes(status)) throw faultOf(status, text);
-}
-
-function faultOf(status: number, text: string): ObjectStoreFault {
-  const code = /<Code>([\w.]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
-  const details = { cause: new Error(`the store answered ${status} ${code}`.trim()) };
-  if (status === 412 || status === 409) return new ObjectStoreFault("exists", details);
-  if (status === 507 || /Quota|InsufficientStorage|StorageFull|DiskFull/i.test(code)) {
-    return new ObjectStoreFault("full", details);
-  }
-  if ([301, 307, 400, 401, 403, 404].includes(status)) {
-    return new ObjectStoreFault("refused", details);
-  }
-  return new ObjectStoreFault("unreachable", details);
-}
-
-/** An answer without a length or an entity tag is not one of S3. */
-function factsOf(headers: Headers): ObjectFacts {
-  const bytes = Number(headers.get("content-length") ?? Number.NaN);
-  const etag = headers.get("etag");
-  const modifiedAt = new Date(headers.get("last-modified") ?? Number.NaN);
-  if (!Number.isSafeInteger(bytes) || etag === null || Number.isNaN(modifiedAt.getTime())) {
-    throw new ObjectStoreFault("broken");
-  }
-  const checksum = headers.get("x-amz-checksum-sha256");
-  // A checksum of parts ends in `-` and their number; it is of another kind.
-  const isWhole = checksum !== null && !checksum.includes("-");
-  const contentHash = isWhole
-    ? Buffer.from(checksum, "base64").toString("hex")
-    : (headers.get(hashHeader) ?? undefined);
-  return { bytes, etag, modifiedAt, contentHash };
-}
-
-/** Fails when the next chunk takes longer than `stalledMs` while somebody waits for it. */
-function withStallLimit(
-  body: ReadableStream<Uint8Array>,
-  stalledMs: number,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const limit = Promise.withResolvers<never>();
-        const timer = setTimeout(
-          () => limit.reject(new ObjectStoreFault("unreachable")),
-          stalledMs,
-        );
-        try {
-          const next = await Promise.race([reader.read(), limit.promise]);
-          if (next.done) controller.close();
-          else controller.enqueue(next.value);
-        } catch (error) {
-          void reader.cancel(error).catch(() => undefined);
-          throw new ObjectStoreFault("unreachable", { cause: error });
-        } finally {
-          clearTimeout(timer);
-        }
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }

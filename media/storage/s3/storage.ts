@@ -10,7 +10,8 @@ import type { ListedFile, Storage } from "../storage";
 import { createCacheFolder } from "./cache-folder";
 import { contentOf } from "./content";
 import { ObjectStoreFault, onObjectStore } from "./fault";
-import type { ObjectFacts, ObjectStore } from "./object-store";
+import type { ObjectFacts } from "./answer";
+import type { ObjectStore } from "./object-store";
 import { storeObject } from "./write";
 
 /** For so long what is known of an object is not asked again. Only another process can have changed it. */

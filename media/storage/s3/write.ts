@@ -1,5 +1,6 @@
 import { ObjectStoreFault } from "./fault";
-import type { ObjectFacts, ObjectStore } from "./object-store";
+import type { ObjectFacts } from "./answer";
+import type { ObjectStore } from "./object-store";
 
 const maxTries = 3;
 

@@ -1,7 +1,7 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
-import { transformerBases } from "./transformers";
+import { transformerBases } from "./transformer-bases";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**

@@ -8,7 +8,8 @@ import type { GraphRequest } from "./request";
 import { buildSd1Graph } from "./sd1";
 import { buildSd2Graph } from "./sd2";
 import { buildSdxlGraph } from "./sdxl";
-import { buildTransformerGraph, transformerBases } from "./transformers";
+import { transformerBases } from "./transformer-bases";
+import { buildTransformerGraph } from "./transformers";
 
 // A Map: the base is a string of the server, and a plain object has inherited keys.
 const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map([
