@@ -74,8 +74,8 @@ const defects = {
   "running-is-ready": [
     {
       file: "activities/pods/running.ts",
-      from: "if (await doesAnswer(invokeai, signal)) {",
-      to: 'if ((await context.provider.get(session.podId, signal))?.status === "running") {',
+      from: "(await doesAnswer(invokeai, signal)) && (await provisioned",
+      to: '(await context.provider.get(session.podId, signal))?.status === "running" && (await provisioned',
     },
   ],
   "guard-without-end": [
