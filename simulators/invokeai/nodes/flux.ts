@@ -1,7 +1,5 @@
-import type { Painting } from "../paint.ts";
-import { choice, connection, float, imageField, integer, modelField, text } from "./fields.ts";
-import { imageOutput, type NodeDefinition } from "./definition.ts";
-import { NodeError } from "./endings.ts";
+import { choice, connection, float, integer, modelField, text } from "./fields.ts";
+import type { NodeDefinition } from "./definition.ts";
 import {
   addLoras,
   clipOf,
@@ -10,24 +8,14 @@ import {
   loraIdentity,
   type ClipValue,
   type LoraUse,
-  type VaeValue,
+  unknownPart,
 } from "./loaders.ts";
-import { runSteps } from "./denoise-steps.ts";
-import { decode, encode, sourceBytes } from "./latents.ts";
-import {
-  conditioningOutput,
-  latentsFields,
-  latentsOutput,
-  readConditioning,
-  readTensor,
-  wrapSeed,
-  type Latents,
-} from "./tensors.ts";
+import { vaeDecoder, vaeEncoder } from "./latents.ts";
+import { runSampler } from "./run-sampler.ts";
+import { conditioningOutput, latentsFields, readConditioning } from "./tensors.ts";
 
 type TransformerValue = { transformer: { hash?: unknown }; loras: LoraUse[] };
 type Lorable = { loras: LoraUse[] };
-
-const unknownModel = (key: string) => new NodeError("ValueError", `Unknown model: ${key}`);
 
 /** FLUX.1: four models as input, no noise node, and the size on the sampler. */
 export const fluxNodes: Record<string, NodeDefinition> = {
@@ -47,10 +35,10 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     },
     outputType: "flux_model_loader_output",
     run(inputs, context) {
-      const main = loadModel(context, inputs.model, "main", unknownModel);
-      const t5 = loadModel(context, inputs.t5_encoder_model, "t5_encoder", unknownModel);
-      const clip = loadModel(context, inputs.clip_embed_model, "clip_embed", unknownModel);
-      const vae = loadModel(context, inputs.vae_model ?? main, "vae", unknownModel);
+      const main = loadModel(context, inputs.model, "main", unknownPart);
+      const t5 = loadModel(context, inputs.t5_encoder_model, "t5_encoder", unknownPart);
+      const clip = loadModel(context, inputs.clip_embed_model, "clip_embed", unknownPart);
+      const vae = loadModel(context, inputs.vae_model ?? main, "vae", unknownPart);
       return {
         transformer: { transformer: { ...main, submodel_type: "transformer" }, loras: [] },
         clip: clipOf(clip),
@@ -119,55 +107,14 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     async run(inputs, context) {
       const positive = readConditioning(context, inputs.positive_text_conditioning);
       const transformer = inputs.transformer as TransformerValue;
-      const start = Number(inputs.denoising_start);
-      const end = Number(inputs.denoising_end);
-      const source =
-        inputs.latents == null
-          ? undefined
-          : readTensor<Latents>(context, inputs.latents, "latents_name");
-      if (start > 0 && source === undefined) {
-        throw new NodeError(
-          "ValueError",
-          "denoising_start should be 0 when initial latents are not provided.",
-        );
-      }
-      const painting: Painting = {
+      return runSampler(inputs, context, {
         prompt: positive.prompt,
-        seed: wrapSeed(Number(inputs.seed)),
-        width: Number(inputs.width),
-        height: Number(inputs.height),
-        variant: JSON.stringify([
-          transformer.transformer.hash,
-          loraIdentity(transformer.loras),
-          positive.encoder,
-          [inputs.num_steps, inputs.guidance, inputs.cfg_scale, inputs.scheduler, start, end],
-        ]),
-        ...(source === undefined
-          ? {}
-          : { source: { bytes: await sourceBytes(source), strength: end - start } }),
-      };
-      await runSteps(context, painting, { steps: Number(inputs.num_steps), start, end });
-      return latentsOutput(context, painting);
+        steps: inputs.num_steps,
+        variant: [transformer.transformer.hash, loraIdentity(transformer.loras), positive.encoder],
+        settings: [inputs.num_steps, inputs.guidance, inputs.cfg_scale, inputs.scheduler],
+      });
     },
   },
-  flux_vae_decode: {
-    fields: {
-      latents: connection("latents"),
-      vae: connection("vae"),
-      metadata: connection("metadata", "optional"),
-      board: { type: "board", input: "either", default: null },
-    },
-    outputs: imageOutput,
-    outputType: "image_output",
-    async run(inputs, context) {
-      const latents = readTensor<Latents>(context, inputs.latents, "latents_name");
-      return context.saveImage(await decode(latents, inputs.vae as VaeValue), inputs);
-    },
-  },
-  flux_vae_encode: {
-    fields: { image: imageField(), vae: connection("vae") },
-    outputs: latentsFields,
-    outputType: "latents_output",
-    run: ({ image }, context) => encode(image, context),
-  },
+  flux_vae_decode: vaeDecoder,
+  flux_vae_encode: vaeEncoder,
 };

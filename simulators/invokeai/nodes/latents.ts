@@ -39,8 +39,32 @@ export const latentsNodes: Record<string, NodeDefinition> = {
   },
 };
 
+/** The decoder of bases that are not of the SD family. */
+export const vaeDecoder: NodeDefinition = {
+  fields: {
+    latents: connection("latents"),
+    vae: connection("vae"),
+    metadata: connection("metadata", "optional"),
+    board: { type: "board", input: "either", default: null },
+  },
+  outputs: imageOutput,
+  outputType: "image_output",
+  async run(inputs, context) {
+    const latents = readTensor<Latents>(context, inputs.latents, "latents_name");
+    return context.saveImage(await decode(latents, inputs.vae as VaeValue), inputs);
+  },
+};
+
+/** Their encoder. */
+export const vaeEncoder: NodeDefinition = {
+  fields: { image: imageField(), vae: connection("vae") },
+  outputs: latentsFields,
+  outputType: "latents_output",
+  run: ({ image }, context) => encode(image, context),
+};
+
 /** Paints the picture of the latents; another VAE changes the pixels slightly. */
-export async function decode(latents: Latents, vae?: VaeValue): Promise<Buffer> {
+async function decode(latents: Latents, vae?: VaeValue): Promise<Buffer> {
   const isUntouchedSource = latents.source?.strength === 0;
   if (vae === undefined || isUntouchedSource) return paint(latents);
   const variant = `${latents.variant}|${hashText(JSON.stringify([vae.vae.hash, vae.seamless_axes]))}`;
@@ -54,10 +78,7 @@ export function sourceBytes(latents: Latents): Buffer | Promise<Buffer> {
 }
 
 /** Latents for a stored picture, cropped to multiples of eight. */
-export async function encode(
-  image: unknown,
-  context: RunContext,
-): Promise<Record<string, unknown>> {
+async function encode(image: unknown, context: RunContext): Promise<Record<string, unknown>> {
   const { image_name } = image as { image_name: string };
   const record = context.images.getForNode(image_name);
   const bytes = await context.images.readBytes(image_name);

@@ -32,6 +32,8 @@ export function loadModel(
 }
 
 const unknownModel = (key: string) => new NodeError("Exception", `Unknown model ${key}`);
+/** As the loaders of bases that are not of the SD family say it. */
+export const unknownPart = (key: string) => new NodeError("ValueError", `Unknown model: ${key}`);
 const unknownLora = (key: string) => new NodeError("Exception", `Unknown lora: ${key}!`);
 const unknownVae = (key: string) => new NodeError("Exception", `Unknown vae: ${key}!`);
 

@@ -1,32 +1,21 @@
-import type { Painting } from "../paint.ts";
-import { imageOutput, type NodeDefinition, type RunContext } from "./definition.ts";
-import { runSteps } from "./denoise-steps.ts";
+import type { NodeDefinition, RunContext } from "./definition.ts";
 import { NodeError } from "./endings.ts";
-import { connection, float, imageField, integer, modelField, text } from "./fields.ts";
-import { decode, encode, sourceBytes } from "./latents.ts";
+import { connection, float, integer, modelField, text } from "./fields.ts";
+import { vaeDecoder, vaeEncoder } from "./latents.ts";
 import {
   addLoras,
   loadModel,
   loraIdentity,
   type LoraUse,
   type ModelIdentifier,
+  unknownPart,
   vaeOf,
-  type VaeValue,
 } from "./loaders.ts";
-import {
-  conditioningOutput,
-  latentsFields,
-  latentsOutput,
-  readConditioning,
-  readTensor,
-  wrapSeed,
-  type Latents,
-} from "./tensors.ts";
+import { runSampler } from "./run-sampler.ts";
+import { conditioningOutput, latentsFields, readConditioning } from "./tensors.ts";
 import { type Family, families } from "./transformer-families.ts";
 
 type PartValue = { model: ModelIdentifier; loras: LoraUse[] };
-
-const unknownModel = (key: string) => new NodeError("ValueError", `Unknown model: ${key}`);
 
 function loaderOf(family: Family): NodeDefinition {
   const { vae, needed } = family.extraModels;
@@ -39,12 +28,12 @@ function loaderOf(family: Family): NodeDefinition {
     outputs: { transformer: "transformer", ...family.parts, vae: "vae" },
     outputType: `${family.prefix}_model_loader_output`,
     run(inputs, context) {
-      const main = loadModel(context, inputs.model, "main", unknownModel);
+      const main = loadModel(context, inputs.model, "main", unknownPart);
       if (needed !== undefined && inputs[needed] == null) {
         throw new NodeError("ValueError", "No VAE source provided.");
       }
       const other =
-        inputs.vae_model == null ? main : loadModel(context, inputs.vae_model, "vae", unknownModel);
+        inputs.vae_model == null ? main : loadModel(context, inputs.vae_model, "vae", unknownPart);
       const part = (): PartValue => ({ model: main, loras: [] });
       const parts = Object.entries(family.parts).map(([name, type]) => [
         name,
@@ -143,11 +132,6 @@ async function sample(
   const unwanted =
     inputs[negative] == null ? undefined : readConditioning(context, inputs[negative]);
   const cfg = Number(inputs[family.cfg]);
-  const [start, end] = [Number(inputs.denoising_start), Number(inputs.denoising_end)];
-  const source =
-    inputs.latents == null
-      ? undefined
-      : readTensor<Latents>(context, inputs.latents, "latents_name");
   if (family.base === "flux2" && cfg !== 1 && unwanted === undefined) {
     throw new NodeError(
       "ValueError",
@@ -157,56 +141,21 @@ async function sample(
   if (family.samplerNeedsVae && inputs.vae == null) {
     throw new NodeError("ValueError", "A VAE is required.");
   }
-  if (start > 0 && source === undefined) {
-    throw new NodeError(
-      "ValueError",
-      "denoising_start should be 0 when initial latents are not provided.",
-    );
-  }
   const transformer = inputs.transformer as PartValue;
   const settings = Object.keys(family.samplerFields).map((name) => inputs[name]);
-  const painting: Painting = {
+  return runSampler(inputs, context, {
     prompt: conditioning.prompt,
-    seed: wrapSeed(Number(inputs.seed)),
-    width: Number(inputs.width),
-    height: Number(inputs.height),
-    variant: JSON.stringify([
+    steps: inputs[family.steps],
+    variant: [
       transformer.model.hash,
       loraIdentity(transformer.loras),
       conditioning.encoder,
       // Without guidance the negative prompt has no effect.
       cfg > 1 ? unwanted?.prompt : null,
-      [...settings, start, end],
-    ]),
-    ...(source === undefined
-      ? {}
-      : { source: { bytes: await sourceBytes(source), strength: end - start } }),
-  };
-  await runSteps(context, painting, { steps: Number(inputs[family.steps]), start, end });
-  return latentsOutput(context, painting);
+    ],
+    settings,
+  });
 }
-
-const decoder: NodeDefinition = {
-  fields: {
-    latents: connection("latents"),
-    vae: connection("vae"),
-    metadata: connection("metadata", "optional"),
-    board: { type: "board", input: "either", default: null },
-  },
-  outputs: imageOutput,
-  outputType: "image_output",
-  async run(inputs, context) {
-    const latents = readTensor<Latents>(context, inputs.latents, "latents_name");
-    return context.saveImage(await decode(latents, inputs.vae as VaeValue), inputs);
-  },
-};
-
-const vaeEncoder: NodeDefinition = {
-  fields: { image: imageField(), vae: connection("vae") },
-  outputs: latentsFields,
-  outputType: "latents_output",
-  run: ({ image }, context) => encode(image, context),
-};
 
 /** The nodes of each family: no noise node, the size on the sampler. */
 export const transformerNodes: Record<string, NodeDefinition> = Object.fromEntries(
@@ -215,7 +164,7 @@ export const transformerNodes: Record<string, NodeDefinition> = Object.fromEntri
     [family.encoder, encoderOf(family)],
     ...loraLoaderOf(family),
     [family.sampler, samplerOf(family)],
-    [family.decoder, decoder],
+    [family.decoder, vaeDecoder],
     [family.vaeEncoder, vaeEncoder],
   ]),
 );
