@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { AppError, ProviderError } from "#errors";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import {
@@ -13,6 +12,7 @@ import type { Photo } from "#db/schema/photos";
 import type { StepError } from "#db/schema/steps";
 import { fileColumns } from "#library/photo-row";
 import { decodeImage, type DecodedImage } from "#media/pictures/ingest";
+import { hashOf } from "#media/storage/hash";
 import { originalKey } from "#media/storage/keys";
 import { purgePhotoFiles, storePhotoFiles } from "#media/storage/photo-files";
 import type { StagedFile } from "#media/storage/storage";
@@ -130,9 +130,8 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     const key = originalKey({ kind: "generated", id: photo.id, mimeType: "image/png" });
     const file = await deps.storage.find(key);
     if (!file) return undefined;
-    const hash = createHash("sha256");
-    for await (const chunk of file.content.stream()) hash.update(chunk);
-    const received = { bytes: file.bytes, contentHash: hash.digest("hex") };
+    const contentHash = await hashOf(file.content.stream());
+    const received = { bytes: file.bytes, contentHash };
     return deps.storage.withLocalFile(key, (path) =>
       decodeImage({ ...received, path }, deps.decodeLimits, expectedOf(photo)),
     );
@@ -246,7 +245,7 @@ function waitingReason(error: unknown): string | undefined {
   if (error instanceof ProviderError && error.fault === "locked") {
     return `${error.message} ${afterwards}`;
   }
-  if (error instanceof AppError && (error.kind === "storage_full" || isStorageAway(error))) {
+  if (error instanceof AppError && error.code === "storage_error") {
     return `${error.message} ${afterwards}`;
   }
   return undefined;
@@ -261,8 +260,7 @@ function readFailure(error: unknown): Failure | undefined {
     const { reason, error: lost } = lostImages[fault];
     return { reason, final: true, lost, isMadeAgain: fault === "gone" };
   }
-  if (isStorageAway(error)) return undefined;
-  if (error instanceof AppError && error.kind !== "storage_full" && error.kind !== "internal") {
+  if (error instanceof AppError && error.code !== "storage_error" && error.kind !== "internal") {
     // The error's own message is written for a person who uploads a picture.
     const { reason, error: lost } = lostImages.broken;
     return { reason, final: false, lost };
@@ -277,13 +275,6 @@ const reasons = {
   broken: "InvokeAI sent an answer that cannot be used.",
   busy: "InvokeAI is busy.",
 };
-
-/** The photos' own storage, not InvokeAI. */
-function isStorageAway(error: unknown): boolean {
-  return (
-    error instanceof AppError && error.kind === "unavailable" && error.code === "storage_error"
-  );
-}
 
 function isAway(error: unknown): error is ProviderError {
   return error instanceof ProviderError && error.fault === "away";

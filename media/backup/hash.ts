@@ -1,14 +1,8 @@
+import { hashOf } from "../storage/hash";
+
 /** The SHA-256 of a file, hex, and its length; read piece by piece. */
-export async function hashFile(
-  path: string,
-  onChunk: () => void = () => {},
-): Promise<{ bytes: number; sha256: string }> {
-  const hash = new Bun.CryptoHasher("sha256");
+export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
   let bytes = 0;
-  for await (const chunk of Bun.file(path).stream()) {
-    hash.update(chunk);
-    bytes += chunk.byteLength;
-    onChunk();
-  }
-  return { bytes, sha256: hash.digest("hex") };
+  const sha256 = await hashOf(Bun.file(path).stream(), (chunk) => (bytes += chunk.byteLength));
+  return { bytes, sha256 };
 }

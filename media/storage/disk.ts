@@ -1,11 +1,11 @@
 import { createReadStream, statSync } from "node:fs";
-import { rename, rm, statfs, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { isMissing, makeFolder, placeFile } from "./durable";
 import { isDamage, onStorage } from "./faults";
 import { hashOf } from "./hash";
-import { type Area, areaOf, incomingFolder, quarantineFolder } from "./keys";
-import { listFiles, locate, statFile } from "./local-files";
+import { type Area, areaOf, incomingFolder } from "./keys";
+import { freeBytesOf, listFiles, locate, quarantineFile, statFile } from "./local-files";
 import { createMarkers } from "./markers";
 import { createStagedFile, removeStagedFiles } from "./staging";
 import type { Storage } from "./storage";
@@ -119,22 +119,14 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
 
     quarantine: (key, unchangedSince) =>
       onStorage(async () => {
-        const from = pathOf(key);
-        const { area, rest } = locate(key);
-        await check(area);
-        const found = await statFile(from);
-        if (!found || found.mtime >= unchangedSince) return false;
-        const to = join(dataDir, area, quarantineFolder, rest);
-        await makeFolder(dirname(to));
-        await rename(from, to);
-        return true;
+        await check(locate(key).area);
+        return quarantineFile(dataDir, key, unchangedSince);
       }),
 
     freeBytes: () =>
       onStorage(async () => {
         if (!requiresMarkers()) await makeFolder(photosFolder);
-        const { bavail, bsize } = await statfs(photosFolder);
-        return bavail * bsize;
+        return freeBytesOf(photosFolder);
       }),
   };
 }

@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 /** SHA-256 of a stream, lower-case hex. */
 export async function hashOf(
   chunks: AsyncIterable<Uint8Array>,
-  onChunk: () => void = () => {},
+  onChunk: (chunk: Uint8Array) => void = () => {},
 ): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of chunks) {
     hash.update(chunk);
-    onChunk();
+    onChunk(chunk);
   }
   return hash.digest("hex");
 }

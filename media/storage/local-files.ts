@@ -1,6 +1,6 @@
-import { opendir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { isMissing } from "./durable";
+import { opendir, rename, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isMissing, makeFolder } from "./durable";
 import { onStorage, storageFault } from "./faults";
 import { type Area, areas, quarantineFolder } from "./keys";
 import { markerName } from "./markers";
@@ -24,6 +24,28 @@ export async function statFile(path: string) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** Moves a file to its area's quarantine, if it was last changed before `unchangedSince`. */
+export async function quarantineFile(
+  dataDir: string,
+  key: string,
+  unchangedSince: Date,
+): Promise<boolean> {
+  const { area, rest } = locate(key);
+  const from = join(dataDir, key);
+  const found = await statFile(from);
+  if (!found || found.mtime >= unchangedSince) return false;
+  const to = join(dataDir, area, quarantineFolder, rest);
+  await makeFolder(dirname(to));
+  await rename(from, to);
+  return true;
+}
+
+/** Bytes of free space on the disk of a folder. */
+export async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 /** The files below a folder of `dataDir`, with their keys. */

@@ -39,7 +39,11 @@ export async function removeStagedFiles(folder: string, owner: string): Promise<
   }
 }
 
-async function writeStream(
+/**
+ * Writes a stream to a new file, one chunk at a time.
+ * @throws AppError too_large as soon as it holds more than `maxBytes`; storage_full
+ */
+export async function writeStream(
   path: string,
   source: AsyncIterable<Uint8Array>,
   maxBytes: number,

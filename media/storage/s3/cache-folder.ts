@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, opendir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "../durable";
+import { statFile } from "../local-files";
 
 /** A file that was used within this time stays, also for another process that uses the same folder. */
 const keptMs = 10 * 60_000;
@@ -27,7 +28,9 @@ export function createCacheFolder(folder: string, maxBytes: number): CacheFolder
 
   async function touch(path: string): Promise<boolean> {
     const now = Date.now();
-    if (Math.abs(now - (touchedAt.get(path) ?? 0)) < touchEveryMs) return exists(path);
+    if (Math.abs(now - (touchedAt.get(path) ?? 0)) < touchEveryMs) {
+      return (await statFile(path)) !== undefined;
+    }
     try {
       await utimes(path, new Date(now), new Date(now));
     } catch (error) {
@@ -73,8 +76,8 @@ async function cleanUp(folder: string, maxBytes: number): Promise<void> {
   const files: { path: string; bytes: number; usedAt: number }[] = [];
   for await (const entry of await opendir(folder)) {
     const path = join(folder, entry.name);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile()) files.push({ path, bytes: found.size, usedAt: found.mtimeMs });
+    const found = await statFile(path);
+    if (found) files.push({ path, bytes: found.size, usedAt: found.mtimeMs });
   }
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const unusedSince = Date.now() - keptMs;
@@ -83,14 +86,4 @@ async function cleanUp(folder: string, maxBytes: number): Promise<void> {
     await rm(path, { force: true });
     total -= bytes;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );
 }

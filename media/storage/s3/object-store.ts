@@ -75,7 +75,7 @@ export function createObjectStore(
       method,
       headers: { "x-amz-content-sha256": emptyHash, ...headers },
     });
-    // Until the answer begins: its body is limited by those who read it.
+    // Limits the wait for the headers; reading the body has a limit of its own.
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), timeoutMs);
     try {

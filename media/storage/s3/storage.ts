@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-import { mkdir, open, rename, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { onStorage, storageUnmounted } from "../faults";
 import { hashOf } from "../hash";
 import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
-import { listFiles, locate } from "../local-files";
-import { createStagedFile, removeStagedFiles } from "../staging";
+import { freeBytesOf, listFiles, locate, quarantineFile } from "../local-files";
+import { createStagedFile, removeStagedFiles, writeStream } from "../staging";
 import type { ListedFile, Storage } from "../storage";
 import { createCacheFolder } from "./cache-folder";
 import { contentOf } from "./content";
@@ -152,7 +151,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     async quarantine(key, unchangedSince) {
       const { area, rest } = locate(key);
       if (rest.startsWith(`${incomingFolder}/`)) {
-        return onStorage(() => quarantineLocally(join(dataDir, area), rest));
+        return onStorage(() => quarantineFile(dataDir, key, unchangedSince));
       }
       return onObjectStore(async () => {
         const found = await store.head(key);
@@ -170,8 +169,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     freeBytes: () =>
       onStorage(async () => {
         await mkdir(dataDir, { recursive: true });
-        const { bavail, bsize } = await statfs(dataDir);
-        return bavail * bsize;
+        return freeBytesOf(dataDir);
       }),
 
     // A bucket is one place: the marker beside the areas stands for all of them.
@@ -204,27 +202,9 @@ async function download(
 ): Promise<void> {
   const found = await store.get(key);
   if (!found) throw new ObjectStoreFault("unreachable");
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const file = await onStorage(() => open(path, "wx"));
-  try {
-    for await (const chunk of found.body) {
-      hash.update(chunk);
-      bytes += chunk.byteLength;
-      await onStorage(() => file.writeFile(chunk));
-    }
-  } finally {
-    await file.close();
-  }
+  const { bytes, contentHash } = await writeStream(path, found.body, Number.MAX_SAFE_INTEGER);
   const isWhole =
     bytes === expected.bytes &&
-    (expected.contentHash === undefined || expected.contentHash === hash.digest("hex"));
+    (expected.contentHash === undefined || expected.contentHash === contentHash);
   if (!isWhole) throw new ObjectStoreFault("damaged");
-}
-
-async function quarantineLocally(folder: string, rest: string): Promise<boolean> {
-  const to = join(folder, quarantineFolder, rest);
-  await mkdir(dirname(to), { recursive: true });
-  await rename(join(folder, rest), to);
-  return true;
 }

@@ -14,8 +14,8 @@ type Write = {
 
 /**
  * Stores an object so that afterwards it is known to be there in full. A time-out or a lost answer does not tell whether
- * the store has it, now or later, so a look at the object decides: the same size and hash is a success, another one
- * an error, and only a missing one is sent again.
+ * the store has it, now or later, so a HEAD request decides: the same size and hash is a success, another one an
+ * error, and only a missing object is sent again.
  * @throws ObjectStoreFault
  */
 export async function storeObject(store: ObjectStore, key: string, write: Write): Promise<void> {
