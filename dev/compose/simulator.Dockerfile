@@ -3,8 +3,8 @@ FROM oven/bun:1.4.5-debian
 WORKDIR /app
 COPY package.json bun.lock ./
 COPY patches patches
-RUN --mount=type=cache,target=/root/.bun/install/cache \
-    bun install --frozen-lockfile
+RUN --mount=type=cache,target=/bun-cache \
+    BUN_INSTALL_CACHE_DIR=/bun-cache bun install --frozen-lockfile
 COPY . .
 RUN mkdir /data && chown 1000:1000 /data
 USER 1000:1000
