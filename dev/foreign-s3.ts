@@ -17,6 +17,6 @@ export async function runOnForeignS3(
   const { values } = parseArgs({ args: [...args], options: { s3: { type: "string" } } });
   const url = URL.parse(values.s3 ?? "");
   const isWhole = url?.username && url.password && url.pathname.length > 1;
-  if (!isWhole) throw new Refusal("--s3 wants https://KEY:SECRET@host/bucket");
+  if (!isWhole) throw new Refusal("--s3 needs https://KEY:SECRET@host/bucket");
   return runTests(root, [folder], { ...env, GALLERY_TEST_S3_URL: url.href }, root);
 }

@@ -6,7 +6,7 @@ export type TestRun = {
   nightly: boolean;
   /** The conformance suite examines the simulator as every version that it speaks. */
   allVersions: boolean;
-  /** A failed file runs once more, alone: what passes then is told as unstable. */
+  /** A failed file runs once more, alone: one that passes then is reported as unstable. */
   retriesFailed: boolean;
   /** Notes how long each file took, by which the next runs are ordered. */
   recordsSeconds: boolean;

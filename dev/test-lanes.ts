@@ -14,11 +14,11 @@ export type FileResult = TestCounts & {
   cpuSeconds: number;
   /** What a file with a failed test printed, without its passed tests; else empty. */
   failures: string;
-  /** It failed among the others and passed alone: a defect to be found, although `failed` is 0. */
+  /** It failed beside other files and passed alone. It counts as passed, but it is a defect. */
   isUnstable: boolean;
 };
 
-/** More failed files than this are no accident of timing. */
+/** More failures than this are not caused by timing. */
 const mostRetried = 3;
 
 // `bun dev/test-lanes.ts FOLDER [--retry-failed] FILE…`: each file in a `bun test` of its own; results go to
@@ -62,7 +62,7 @@ async function retryFailed(): Promise<void> {
   const failed = results.filter((result) => result.failed > 0);
   if (failed.length > mostRetried) return;
   for (const first of failed) {
-    console.log(`\nonce more, alone: ${first.file}`);
+    console.log(`\nrunning again, alone: ${first.file}`);
     const second = await runFile(first.file);
     if (second.failed > 0) continue;
     results[results.indexOf(first)] = { ...second, failures: first.failures, isUnstable: true };

@@ -81,7 +81,7 @@ function describeTimes(results: readonly FileResult[]): void {
 /** Failures once more, at the end: a log that was cut, as a service keeps it, still has them. */
 function repeatFailures(results: readonly FileResult[]): void {
   for (const { file, failures, isUnstable } of results) {
-    const verdict = isUnstable ? "unstable (passed alone, a defect to be found)" : "failed";
+    const verdict = isUnstable ? "unstable (passed when it ran alone)" : "failed";
     if (failures !== "") console.log(`\n${verdict}: ${file}\n${failures.slice(-longestFailures)}`);
   }
 }

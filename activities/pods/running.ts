@@ -75,7 +75,7 @@ async function provisioned(
 ): Promise<PodSessionChange | undefined> {
   const pod = { session, invokeai, sources: settings["backend.models"] };
   const models = await provisionModels(deps, pod, signal).catch((error: unknown) => {
-    // Not the provider's fault, which would be told as one: the boot deadline goes on.
+    // A fault of InvokeAI, not of the provider: the boot deadline keeps running.
     if (error instanceof ProviderError && error.provider === "invokeai") return undefined;
     throw error;
   });

@@ -6,13 +6,13 @@ import { until } from "#tests/support/wait";
 import { startWorkflowBench } from "#tests/support/workflow-bench";
 
 let listsModels = false;
-let podLooks = 0;
+let podChecks = 0;
 let failedReads = 0;
 const readiness: boolean[] = [];
 
 const activities = {
   async tendPod() {
-    podLooks += 1;
+    podChecks += 1;
     return { hasChanged: false, isOpen: true, pauseMs: 10 };
   },
   checkBackend: async () => ({ backend: "volume:a", ready: true, reason: "InvokeAI answers." }),
@@ -41,7 +41,7 @@ test("while InvokeAI does not list its models, its pod is tended and no turn is 
     args: [{ timings }],
   });
   await until("three reads that failed", () => failedReads >= 3);
-  expect(podLooks).toBeGreaterThanOrEqual(3);
+  expect(podChecks).toBeGreaterThanOrEqual(3);
   expect(readiness).not.toContain(true);
   listsModels = true;
   await until("a line with turns", () => readiness.includes(true));
