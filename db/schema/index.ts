@@ -18,6 +18,7 @@ export * from "./reproductions";
 export * from "./settings";
 export * from "./shares";
 export * from "./steps";
+export * from "./storage-moves";
 export * from "./templates";
 export * from "./turns";
 export * from "./uploaded-sources";
