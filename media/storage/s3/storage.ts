@@ -95,7 +95,8 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       if (next.done) break;
       if (!next.value.key.includes(`/${quarantineFolder}/`)) yield next.value;
     }
-    yield* listFiles(dataDir, prefix);
+    // Other files here are of a library on this disk, which is not this one.
+    yield* listFiles(dataDir, `${prefix}/${incomingFolder}`);
   }
 
   return {
