@@ -55,6 +55,10 @@ const usage = `usage: ./gallery <verb>
              read every original and compare it with its hash
                --repair   put back lost and damaged ones from the folder of backups
                --from     the folder of backups (BACKUP_TO)
+  storage status | move --to disk|s3 | cancel | forget-old  [--data DIR]
+             where the photos are; move them to the other storage while the gallery runs, keeping the old copy
+               cancel      end a move that still copies
+               forget-old  delete the old copy, after every original was compared at the new place once more
   migrate    apply missing migrations to DATABASE_URL
   help       print this text`;
 
@@ -103,6 +107,7 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
   backup: (args) => runLibrary("backup", args),
   restore: (args) => runLibrary("restore", args),
   verify: (args) => runLibrary("verify", args),
+  storage: (args) => runLibrary("storage", args),
   migrate: async () => (await import("#stack/migrate")).migrate(root, process.env),
   help: async () => {
     console.log(usage);
@@ -110,7 +115,10 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
   },
 };
 
-async function runLibrary(verb: "backup" | "restore" | "verify", args: string[]): Promise<number> {
+async function runLibrary(
+  verb: "backup" | "restore" | "storage" | "verify",
+  args: string[],
+): Promise<number> {
   const { runLibraryCommand } = await import("#stack/library/run");
   return runLibraryCommand(verb, args, process.env, { root, calledFrom: calledFrom() });
 }

@@ -306,7 +306,9 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "silent";
 
 export type Config = Readonly<{
   dataDir: string;
-  /** Where the library's files are; null: below `dataDir`. */
+  /** Where the library's files are, unless they were moved; see `library/places.ts`. */
+  storage: "disk" | "s3";
+  /** The bucket; null: its settings are not complete. With `storage: "disk"`, the photos can be moved there. */
   s3: Readonly<{
     endpoint: string;
     bucket: string;
@@ -378,7 +380,7 @@ export type Config = Readonly<{
     huggingFaceToken: string | null;
     /** Where notices of rented pods are sent; null: nowhere. */
     notifyUrl: string | null;
-    /** null: the library is on a disk. */
+    /** null: like `s3` of the config. */
     s3: Readonly<{ accessKeyId: string; secretAccessKey: string }> | null;
     /** null: InvokeAI is called without a login. */
     invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
@@ -431,6 +433,8 @@ function readVariable(
 
 const s3Names = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
 
+const hasS3 = (values: Values) => s3Names.every((name) => values[name] !== undefined);
+
 function checkTogether(values: Values, faults: string[]): void {
   const isOpen = !loopbackHosts.includes(values.HOST) && values.HOST !== "::1";
   if (isOpen && values.API_TOKEN === undefined && values.ALLOW_UNAUTHENTICATED !== "true") {
@@ -467,16 +471,16 @@ function assemble(values: Values): Config {
   const publicUrl = values.PUBLIC_URL?.replace(/\/+$/, "") ?? null;
   return {
     dataDir: values.DATA_DIR,
-    s3:
-      values.STORAGE === "s3"
-        ? {
-            endpoint: values.S3_ENDPOINT!.replace(/\/+$/, ""),
-            bucket: values.S3_BUCKET!,
-            prefix: values.S3_PREFIX === undefined ? "" : `${values.S3_PREFIX.replace(/\/$/, "")}/`,
-            region: values.S3_REGION,
-            cacheBytes: values.S3_CACHE_SIZE,
-          }
-        : null,
+    storage: values.STORAGE as Config["storage"],
+    s3: hasS3(values)
+      ? {
+          endpoint: values.S3_ENDPOINT!.replace(/\/+$/, ""),
+          bucket: values.S3_BUCKET!,
+          prefix: values.S3_PREFIX === undefined ? "" : `${values.S3_PREFIX.replace(/\/$/, "")}/`,
+          region: values.S3_REGION,
+          cacheBytes: values.S3_CACHE_SIZE,
+        }
+      : null,
     timeZone: values.TIME_ZONE,
     importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
     backup: { folder: values.BACKUP_TO ?? null, keep: values.BACKUP_KEEP },
@@ -525,13 +529,12 @@ function assemble(values: Values): Config {
       databaseUrl: values.DATABASE_URL,
       apiToken: values.API_TOKEN ?? null,
       runpodApiKey: values.RUNPOD_API_KEY ?? null,
-      s3:
-        values.STORAGE === "s3"
-          ? {
-              accessKeyId: values.S3_ACCESS_KEY_ID!,
-              secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
-            }
-          : null,
+      s3: hasS3(values)
+        ? {
+            accessKeyId: values.S3_ACCESS_KEY_ID!,
+            secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
+          }
+        : null,
       huggingFaceToken: values.HF_TOKEN ?? null,
       notifyUrl: values.NOTIFY_URL ?? null,
       invokeaiLogin: invokeaiLoginOf(values),

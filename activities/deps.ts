@@ -2,6 +2,7 @@ import type { Client } from "@temporalio/client";
 import type { Config } from "#config";
 import type { Database } from "#db/client";
 import type { DecodeLimits } from "#media/pictures/decode-budget";
+import type { StoragePlaces } from "#library/create-storage";
 import type { Storage } from "#media/storage/storage";
 import type { Timings } from "#workflows/timings";
 import type { InvokeAiClient } from "./adapters/invokeai/client";
@@ -19,6 +20,8 @@ export type ActivityDeps = Readonly<{
   config: Config;
   database: Database;
   storage: Storage;
+  /** For a move from one place to another; everything else uses `storage`. */
+  places: StoragePlaces;
   decodeLimits: DecodeLimits;
   /** Only for what a workflow cannot do itself: starting missing runs, signalling runs, schedules. */
   temporal: Client;

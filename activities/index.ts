@@ -13,6 +13,7 @@ import { createReproductionActivities } from "./reproduction/reproductions";
 import { createRetrievalActivities } from "./retrieval/retrievals";
 import { createSessionActivities } from "./generation/sessions";
 import { createStepActivities } from "./generation/steps";
+import { createStorageMoveActivities } from "./storage/storage-move";
 import { createTurnActivities } from "./backend/turns";
 
 /** Workflows import only this type. */
@@ -36,5 +37,6 @@ export function createActivities(deps: ActivityDeps) {
     ...createOfferActivities(deps),
     ...createPodActivities(deps),
     ...createReaperActivities(deps),
+    ...createStorageMoveActivities(deps),
   };
 }

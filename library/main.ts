@@ -5,6 +5,7 @@ import { runBackup } from "./commands/backup";
 import { runCheck } from "./commands/check";
 import type { Command } from "./commands/command";
 import { runRestore } from "./commands/restore";
+import { runStorage } from "./commands/storage";
 import { runVerify } from "./commands/verify";
 
 /** Runs a command; its argument is JSON. */
@@ -23,6 +24,7 @@ async function run(command: Command): Promise<number> {
   try {
     if (command.verb === "backup") return await runBackup(command, deps, stopping.signal);
     if (command.verb === "verify") return await runVerify(command, deps, stopping.signal);
+    if (command.verb !== "restore") return await runStorage(command, deps);
     return await runRestore(command, deps, stopping.signal);
   } finally {
     await database.close();

@@ -16,3 +16,4 @@ export { modelInstall } from "./model-install/workflow";
 export { photoImport } from "./photo-import/workflow";
 export { photoReproduction } from "./photo-reproduction/workflow";
 export { photoRetrieval } from "./photo-retrieval/workflow";
+export { storageMove } from "./storage-move/workflow";

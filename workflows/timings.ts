@@ -54,6 +54,13 @@ export type Timings = {
   podBillMs: number;
   /** The longest pause between two checks of a model's install; three times that while its place does not answer. */
   installCheckMs: number;
+  /**
+   * A move of the library waits so long before and after it changes where files are used: longer than a process relies on
+   * what it has read of the moves.
+   */
+  storageSettleMs: number;
+  /** The old copy is deleted at the earliest so long after the change: longer than an upload that began before it. */
+  storageLateMs: number;
   /** How often open runs are compared with the rows that ask for them. */
   reconcileEveryMs: number;
   /** How often pods are looked for that no session owns: as long one may run on unseen. */
@@ -86,6 +93,8 @@ const defaultTimings: Timings = {
   podUnconfirmedMs: 10 * minute,
   podBillMs: 120 * minute,
   installCheckMs: 5 * second,
+  storageSettleMs: 10 * second,
+  storageLateMs: 60 * minute,
   reconcileEveryMs: 60 * second,
   reapEveryMs: 60 * second,
 };

@@ -9,6 +9,7 @@ import {
   type LiveSession,
 } from "#db/queries/generation/reconcile";
 import { listReproducingPhotos } from "#db/queries/reproductions/reproductions";
+import { listOpenMoves } from "#db/queries/storage/storage-moves";
 import { closeCancelledWaitingSteps } from "#db/queries/steps/steps";
 import { isLineStalled } from "#db/queries/line/turns";
 import { cancelRun } from "#workflows/cancel-run";
@@ -28,6 +29,7 @@ import { modelInstallRun } from "#workflows/model-install/contract";
 import { photoImportRun } from "#workflows/photo-import/contract";
 import { photoReproductionRun } from "#workflows/photo-reproduction/contract";
 import { photoRetrievalRun } from "#workflows/photo-retrieval/contract";
+import { storageMoveRun } from "#workflows/storage-move/contract";
 import type { RunStart, WorkflowType } from "#workflows/run-start";
 import type { ActivityDeps } from "../deps";
 import { listOpenRuns, readRunState } from "../open-runs";
@@ -43,6 +45,7 @@ const types: WorkflowType[] = [
   "photoImport",
   "photoReproduction",
   "modelInstall",
+  "storageMove",
 ];
 
 /**
@@ -103,6 +106,9 @@ export async function reconcile(
   );
   await healEach("model install", eachRow(db, listOpenInstalls), ({ id }) =>
     ensure(modelInstallRun({ installId: id, timings })),
+  );
+  await healEach("storage move", eachRow(db, listOpenMoves), ({ id }) =>
+    ensure(storageMoveRun({ moveId: id, timings })),
   );
   await healEach("closed session", eachClosedSession(db, open), ({ id }) =>
     finishIdle(deps, generationSessionId(id)),

@@ -59,7 +59,7 @@ export async function runWorker(
     applicationName: "gallery-worker",
     statementTimeoutMs: options.statementTimeoutMs ?? statementTimeoutMs,
   });
-  const { installation, storage } = await openLibrary(database.db, config);
+  const { installation, storage, places } = await openLibrary(database.db, config);
   const namespace = config.temporal.namespace ?? `gallery-${installation.id}`;
   const { address } = config.temporal;
   const { logger } = Runtime.instance();
@@ -73,6 +73,7 @@ export async function runWorker(
     pods: await createPodDeps(config, installation.id),
     database,
     storage,
+    places,
     temporal,
     timings: { ...configuredTimings(config), ...options.timings },
   });
@@ -143,7 +144,7 @@ async function prepareWork({
 
 function createDeps(
   config: Config,
-  parts: Pick<ActivityDeps, "database" | "pods" | "storage" | "temporal" | "timings">,
+  parts: Pick<ActivityDeps, "database" | "places" | "pods" | "storage" | "temporal" | "timings">,
 ): ActivityDeps {
   const now = () => new Date();
   return {

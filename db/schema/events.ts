@@ -8,6 +8,7 @@ import type { OriginalFault } from "./original-checks";
 import type { Reproduction } from "./photos";
 import type { PodEndReason, PodStatus } from "./pod-sessions";
 import type { EntryType } from "./sessions";
+import type { StorageMove } from "./storage-moves";
 import type { StepError } from "./steps";
 
 type OfSession = { session_id: string };
@@ -28,6 +29,10 @@ type OfInstall = Pick<ModelInstall, "place" | "source" | "status" | "error"> & {
 };
 
 type OfBackup = Pick<Backup, "name" | "trigger"> & { backup_id: string };
+
+type OfMove = Pick<StorageMove, "source" | "target" | "status"> & {
+  move_id: string;
+};
 
 type OfPod = {
   pod_session_id: string;
@@ -87,6 +92,13 @@ export type EventData = {
     missing: number;
   };
   "backup.failed": OfBackup & { error: string };
+  "storage.move.started": OfMove;
+  /** New files go to the target. */
+  "storage.move.switched": OfMove;
+  "storage.move.completed": OfMove;
+  "storage.move.cancelled": OfMove;
+  /** The old copy was deleted. */
+  "storage.move.forgotten": OfMove;
   "backend.changed": { connected: boolean; api_version: string | null };
   "pod.changed": OfPod;
   "pod.ready": OfPod;

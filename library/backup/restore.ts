@@ -3,6 +3,7 @@ import { loadTables } from "#db/backup/load";
 import { dropUnused, examineTarget } from "#db/backup/target";
 import { settleRestored } from "#db/queries/backups/backups";
 import { endRestore, markRestore } from "#db/queries/installation/restoring";
+import { deleteMoves } from "#db/queries/storage/storage-moves";
 import { listPhotosById } from "#db/queries/photos/photo-lookup";
 import { noteChecks } from "#db/queries/photos/original-checks";
 import { AppError } from "#errors";
@@ -81,6 +82,7 @@ async function complete(
   await noteChecks(db, { results, now: now() });
   for (const area of areas) await storage.writeMarker(installationId, area);
   await storage.recordAreasMarked(installationId);
+  await deleteMoves(db);
   await endRestore(db);
 }
 

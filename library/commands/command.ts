@@ -3,9 +3,13 @@ import type { Database } from "#db/client";
 
 export type CommandDeps = Readonly<{ config: Config; database: Database }>;
 
-/** What `./gallery backup`, `restore` and `verify` ask for; made by `stack/library/options.ts`. Folders are absolute paths. */
+/** What `./gallery backup`, `restore`, `verify` and `storage` ask for; made by `stack/library/options.ts`. Folders are absolute paths. */
 export type Command =
   | { verb: "backup"; folder: string; keep: number | null }
   | { verb: "check"; folder: string; backup: string | null }
   | { verb: "restore"; folder: string; backup: string | null; acceptsLosses: boolean }
+  | { verb: "storage-status" }
+  | { verb: "storage-move"; target: "disk" | "s3" }
+  | { verb: "storage-cancel" }
+  | { verb: "storage-forget-old" }
   | { verb: "verify"; repairs: boolean; folder: string | null };

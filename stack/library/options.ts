@@ -9,6 +9,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const usage = {
   backup: "usage: ./gallery backup DIR [--keep N] [--data DIR]",
   restore: "usage: ./gallery restore DIR [--backup NAME] [--check | --accept-losses] [--data DIR]",
+  storage:
+    "usage: ./gallery storage status | move --to disk|s3 | cancel | forget-old   [--data DIR]",
   verify: "usage: ./gallery verify [--repair] [--from DIR] [--data DIR]",
 };
 export type LibraryVerb = keyof typeof usage;
@@ -20,6 +22,7 @@ const options = {
     check: { type: "boolean" },
     "accept-losses": { type: "boolean" },
   },
+  storage: { to: { type: "string" } },
   verify: { repair: { type: "boolean" }, from: { type: "string" } },
 } as const satisfies Record<LibraryVerb, ParseArgsConfig["options"]>;
 
@@ -40,6 +43,9 @@ export function parseLibraryOptions(
     data === undefined
       ? resolve(root, env["DATA_DIR"]?.trim() || "data")
       : resolve(calledFrom, data);
+  if (verb === "storage") {
+    return { command: storageCommandOf(positionals, text("to")), dataDir };
+  }
   const named = verb === "verify" ? text("from") : positionals[0];
   const given = named ?? (env["BACKUP_TO"]?.trim() || undefined);
   const folder = given === undefined ? null : resolve(calledFrom, given);
@@ -49,7 +55,7 @@ export function parseLibraryOptions(
 }
 
 function commandOf(
-  verb: LibraryVerb,
+  verb: Exclude<LibraryVerb, "storage">,
   folder: string | null,
   values: Record<string, string | boolean | undefined>,
 ): Command {
@@ -62,6 +68,17 @@ function commandOf(
   if (values["check"] !== true) return { verb, folder: there, backup, acceptsLosses };
   if (acceptsLosses) throw new Refusal(usage.restore);
   return { verb: "check", folder: there, backup };
+}
+
+function storageCommandOf(positionals: string[], to: string | undefined): Command {
+  const [verb, ...others] = positionals;
+  const isMove = verb === "move" && (to === "disk" || to === "s3");
+  if (isMove && others.length === 0) return { verb: "storage-move", target: to };
+  const isPlain = to === undefined && others.length === 0;
+  if (isPlain && verb === "status") return { verb: "storage-status" };
+  if (isPlain && verb === "cancel") return { verb: "storage-cancel" };
+  if (isPlain && verb === "forget-old") return { verb: "storage-forget-old" };
+  throw new Refusal(usage.storage);
 }
 
 function parseKeep(given: string | boolean | undefined): number | null {

@@ -4,7 +4,7 @@ import { programEnvironment } from "../environment";
 import { withDatabase } from "./database";
 import { type LibraryVerb, parseLibraryOptions } from "./options";
 
-/** `./gallery backup`, `restore` and `verify`; returns the exit status. */
+/** `./gallery backup`, `restore`, `verify` and `storage`; returns the exit status. */
 export async function runLibraryCommand(
   verb: LibraryVerb,
   args: readonly string[],

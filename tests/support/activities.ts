@@ -25,6 +25,7 @@ import { insertStep } from "#db/queries/generation/step-requests";
 import { models } from "#db/schema/models";
 import type { Attempt } from "#db/schema/steps";
 import { startSimulator } from "#simulators/invokeai/start";
+import { createStoragePlaces } from "#library/create-storage";
 import { createDiskStorage } from "#media/storage/disk";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import type { Timings } from "#workflows/timings";
@@ -86,6 +87,7 @@ export async function createActivityBench(
     config,
     database: pool,
     storage: createDiskStorage({ dataDir }),
+    places: await createStoragePlaces(config),
     decodeLimits: { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 },
     // Without a client of the test's own, signals fail. Reconcile is tested with a real client, in tests/e2e.
     temporal,

@@ -90,7 +90,7 @@ export function createEventsModule(
         detail: {
           responses: stream,
           summary: "All events, as server-sent events",
-          description: `Events of photos, sessions, steps, imports, installs of models, the backend and rented pods. They have the form of a session's stream; \`session_id\` is absent if the event belongs to no session. The events that a session's stream does not have:\n\n${describeKinds("import", "model", "backend", "pod")}`,
+          description: `Events of photos, sessions, steps, imports, installs of models, backups, moves of the storage, the backend and rented pods. They have the form of a session's stream; \`session_id\` is absent if the event belongs to no session. The events that a session's stream does not have:\n\n${describeKinds("import", "model", "backup", "storage", "backend", "pod")}`,
         },
       },
     );

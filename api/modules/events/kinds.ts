@@ -6,6 +6,7 @@ const ofInstall =
 const ofPhoto = "`photo_id`, `step_id`, `album_ids`";
 
 const ofBackup = "`backup_id`, `name`, `trigger`";
+const ofMove = "`move_id`, `source`, `target`, `status`";
 const ofPod = "`pod_session_id`, `pod_id`, `status`, `gpu`, `message`";
 
 /**
@@ -47,6 +48,11 @@ export const eventKinds: Record<EventType, string> = {
   "model.install.cancelled": ofInstall,
   "backup.completed": `${ofBackup}, \`originals\`, \`bytes\`, \`new_originals\`, \`new_bytes\`, \`missing\``,
   "backup.failed": `${ofBackup}, \`error\``,
+  "storage.move.started": ofMove,
+  "storage.move.switched": ofMove,
+  "storage.move.completed": ofMove,
+  "storage.move.cancelled": ofMove,
+  "storage.move.forgotten": ofMove,
   "backend.changed": "`connected`, `api_version`",
   "pod.changed": ofPod,
   "pod.ready": ofPod,

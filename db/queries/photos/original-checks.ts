@@ -4,9 +4,11 @@ import { originalChecks, type OriginalFault } from "../../schema/original-checks
 import { photos } from "../../schema/photos";
 import { insertEvents } from "../events/events";
 
-const stored = and(eq(photos.retrievalStatus, "completed"), isNull(photos.purgedAt));
+/** Photos whose original is stored. */
+export const storedOriginal = and(eq(photos.retrievalStatus, "completed"), isNull(photos.purgedAt));
 
-const columns = {
+/** The columns of `ExpectedOriginal`. */
+export const expectedOriginal = {
   id: photos.id,
   kind: photos.kind,
   filename: photos.filename,
@@ -22,9 +24,9 @@ export type ExpectedOriginal = Awaited<ReturnType<typeof listOriginalsAfter>>[nu
 export function listOriginalsAfter(db: Db, params: { afterId: string | null; limit: number }) {
   const after = params.afterId === null ? undefined : gt(photos.id, params.afterId);
   return db
-    .select(columns)
+    .select(expectedOriginal)
     .from(photos)
-    .where(and(stored, after))
+    .where(and(storedOriginal, after))
     .orderBy(asc(photos.id))
     .limit(params.limit);
 }
@@ -35,12 +37,12 @@ export function listLongestUnchecked(
   params: { checkedBefore: Date; limit: number },
 ): Promise<ExpectedOriginal[]> {
   return db
-    .select(columns)
+    .select(expectedOriginal)
     .from(photos)
     .leftJoin(originalChecks, eq(originalChecks.photoId, photos.id))
     .where(
       and(
-        stored,
+        storedOriginal,
         sql`coalesce(${originalChecks.checkedAt} < ${params.checkedBefore.toISOString()}::timestamptz, true)`,
       ),
     )
@@ -54,12 +56,12 @@ export async function findStoredIds(db: Db, ids: string[]): Promise<Set<string>>
   const rows = await db
     .select({ id: photos.id })
     .from(photos)
-    .where(and(inArray(photos.id, ids), stored));
+    .where(and(inArray(photos.id, ids), storedOriginal));
   return new Set(rows.map(({ id }) => id));
 }
 
 export async function countOriginals(db: Db): Promise<number> {
-  return db.$count(photos, stored);
+  return db.$count(photos, storedOriginal);
 }
 
 export type CheckResult = {
@@ -79,7 +81,7 @@ export async function noteChecks(
     const rows = await tx
       .select({ id: photos.id })
       .from(photos)
-      .where(and(inArray(photos.id, ids), stored))
+      .where(and(inArray(photos.id, ids), storedOriginal))
       .orderBy(asc(photos.id))
       .for("share");
     const there = new Set(rows.map(({ id }) => id));
@@ -131,14 +133,14 @@ export async function noteChecks(
 export async function listFaultyOriginals(db: Db, params: { limit: number }) {
   return db
     .select({
-      ...columns,
+      ...expectedOriginal,
       fault: sql<OriginalFault>`${originalChecks.fault}`,
       isInBackup: originalChecks.isInBackup,
       foundAt: sql<Date>`${originalChecks.faultFoundAt}`.mapWith(originalChecks.faultFoundAt),
     })
     .from(originalChecks)
     .innerJoin(photos, eq(photos.id, originalChecks.photoId))
-    .where(and(isNotNull(originalChecks.fault), stored))
+    .where(and(isNotNull(originalChecks.fault), storedOriginal))
     .orderBy(asc(originalChecks.faultFoundAt), asc(originalChecks.photoId))
     .limit(params.limit);
 }
@@ -153,7 +155,7 @@ export async function summarizeChecks(db: Db, since: Date) {
     })
     .from(photos)
     .leftJoin(originalChecks, eq(originalChecks.photoId, photos.id))
-    .where(stored);
+    .where(storedOriginal);
   return row ?? { originals: 0, checked: 0, faulty: 0 };
 }
 
@@ -163,6 +165,6 @@ export async function countFaultyOriginals(db: Db): Promise<number> {
     .select({ amount: sql<number>`count(*)::int` })
     .from(originalChecks)
     .innerJoin(photos, eq(photos.id, originalChecks.photoId))
-    .where(and(isNotNull(originalChecks.fault), stored));
+    .where(and(isNotNull(originalChecks.fault), storedOriginal));
   return row?.amount ?? 0;
 }

@@ -1,0 +1,250 @@
+import { and, asc, desc, eq, gt, inArray, isNull, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../client";
+import type { OriginalFault } from "../../schema/original-checks";
+import { photos } from "../../schema/photos";
+import {
+  movedOriginals,
+  type StorageMove,
+  storageMoves,
+  type StoragePlace,
+} from "../../schema/storage-moves";
+import { insertEvents } from "../events/events";
+import { expectedOriginal, storedOriginal } from "../photos/original-checks";
+
+/** Statuses with a run that works on them. */
+const open = inArray(storageMoves.status, ["copying", "switching", "forgetting"]);
+
+/** The newest move: it says where the files of the library are. */
+export async function findNewestMove(db: Db | Tx): Promise<StorageMove | undefined> {
+  const [row] = await db
+    .select()
+    .from(storageMoves)
+    .orderBy(desc(storageMoves.startedAt), desc(storageMoves.id))
+    .limit(1);
+  return row;
+}
+
+export async function findMove(db: Db, id: string): Promise<StorageMove | undefined> {
+  const [row] = await db.select().from(storageMoves).where(eq(storageMoves.id, id));
+  return row;
+}
+
+/** The moves that need a run. */
+export function listOpenMoves(
+  db: Db,
+  params: { afterId: string | null; limit: number },
+): Promise<{ id: string }[]> {
+  const after = params.afterId === null ? undefined : gt(storageMoves.id, params.afterId);
+  return db
+    .select({ id: storageMoves.id })
+    .from(storageMoves)
+    .where(and(open, after))
+    .orderBy(asc(storageMoves.id))
+    .limit(params.limit);
+}
+
+/** Begins a move; false while another one is open. */
+export async function beginMove(
+  db: Db,
+  move: { id: string; source: StoragePlace; target: StoragePlace; now: Date },
+): Promise<boolean> {
+  const { now, ...places } = move;
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .insert(storageMoves)
+      .values({ ...places, startedAt: now })
+      .onConflictDoNothing()
+      .returning();
+    if (!row) return false;
+    await tx.delete(movedOriginals);
+    await insertEvents(tx, [eventOf("started", row)]);
+    return true;
+  });
+}
+
+/** From now on new files go to the target. */
+export const switchMove = (db: Db, params: { id: string; now: Date }) =>
+  advance(
+    db,
+    { id: params.id, from: "copying", to: "switching", event: "switched" },
+    {
+      switchedAt: params.now,
+    },
+  );
+
+/** The source is only kept. */
+export const completeMove = (db: Db, params: { id: string; now: Date }) =>
+  advance(
+    db,
+    { id: params.id, from: "switching", to: "completed", event: "completed" },
+    {
+      endedAt: params.now,
+    },
+  );
+
+/** Only while everything is still read and written at the source. */
+export const cancelMove = (db: Db, params: { id: string; now: Date }) =>
+  advance(
+    db,
+    { id: params.id, from: "copying", to: "cancelled", event: "cancelled" },
+    {
+      endedAt: params.now,
+    },
+  );
+
+/** Asks for the old copy to be deleted. */
+export const requestForgetting = (db: Db, id: string) =>
+  advance(
+    db,
+    { id, from: "completed", to: "forgetting" },
+    {
+      deletedUpTo: null,
+      message: null,
+    },
+  );
+
+/** Only the target is left. */
+export const endForgetting = (db: Db, params: { id: string; now: Date }) =>
+  advance(
+    db,
+    { id: params.id, from: "forgetting", to: "forgotten", event: "forgotten" },
+    {
+      forgottenAt: params.now,
+    },
+  );
+
+/** What was not deleted stays, and is read where the target lacks it. */
+export const stopForgetting = (db: Db, params: { id: string; message: string }) =>
+  advance(db, { id: params.id, from: "forgetting", to: "completed" }, { message: params.message });
+
+type Change = Partial<Omit<StorageMove, "id" | "status">>;
+type Ending = "started" | "switched" | "completed" | "cancelled" | "forgotten";
+
+/** False when the move has another status by now. */
+async function advance(
+  db: Db,
+  step: {
+    id: string;
+    from: StorageMove["status"];
+    to: StorageMove["status"];
+    event?: Ending;
+  },
+  change: Change,
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(storageMoves)
+      .set({ ...change, status: step.to })
+      .where(and(eq(storageMoves.id, step.id), eq(storageMoves.status, step.from)))
+      .returning();
+    if (!row) return false;
+    if (step.event) await insertEvents(tx, [eventOf(step.event, row)]);
+    return true;
+  });
+}
+
+function eventOf(ending: Ending, { id, source, target, status }: StorageMove) {
+  return {
+    type: `storage.move.${ending}` as const,
+    sessionId: null,
+    data: { move_id: id, source, target, status },
+  };
+}
+
+/** Photos with an original that the newest move has not settled, by id. */
+export function listUnmoved(db: Db, params: { afterId: string | null; limit: number }) {
+  const after = params.afterId === null ? undefined : gt(photos.id, params.afterId);
+  return db
+    .select(expectedOriginal)
+    .from(photos)
+    .leftJoin(movedOriginals, eq(movedOriginals.photoId, photos.id))
+    .where(and(storedOriginal, isNull(movedOriginals.photoId), after))
+    .orderBy(asc(photos.id))
+    .limit(params.limit);
+}
+
+export type MovedOriginal = { photoId: string; fault: OriginalFault | null };
+
+/** Notes originals that are settled. Photos that were purged meanwhile are left out. */
+export async function noteMoved(db: Db, originals: MovedOriginal[]): Promise<void> {
+  const ids = originals.map(({ photoId }) => photoId);
+  await db.transaction(async (tx) => {
+    const rows = await tx
+      .select({ id: photos.id })
+      .from(photos)
+      .where(inArray(photos.id, ids))
+      .orderBy(asc(photos.id))
+      .for("key share");
+    const there = new Set(rows.map((row) => row.id));
+    const values = originals.filter(({ photoId }) => there.has(photoId));
+    if (values.length === 0) return;
+    await tx
+      .insert(movedOriginals)
+      .values(values.toSorted((a, b) => (a.photoId < b.photoId ? -1 : 1)))
+      .onConflictDoUpdate({
+        target: movedOriginals.photoId,
+        set: { fault: sql`excluded.fault` },
+      });
+  });
+}
+
+/** How many originals the newest move has settled, how many of these are lost or damaged, and how many there are. */
+export async function countMoved(
+  db: Db,
+): Promise<{ originals: number; settled: number; missing: number; damaged: number }> {
+  const [row] = await db
+    .select({
+      originals: sql<number>`count(*)::int`,
+      settled: sql<number>`count(${movedOriginals.photoId})::int`,
+      missing: sql<number>`(count(*) filter (where ${movedOriginals.fault} = 'missing'))::int`,
+      damaged: sql<number>`(count(*) filter (where ${movedOriginals.fault} = 'damaged'))::int`,
+    })
+    .from(photos)
+    .leftJoin(movedOriginals, eq(movedOriginals.photoId, photos.id))
+    .where(storedOriginal);
+  return row ?? { originals: 0, settled: 0, missing: 0, damaged: 0 };
+}
+
+/** Notes up to which photo the old files were deleted, unless another attempt has gone on. */
+export async function noteDeleted(
+  db: Db,
+  params: { id: string; afterId: string | null; upTo: string },
+): Promise<void> {
+  const { id, afterId, upTo } = params;
+  await db
+    .update(storageMoves)
+    .set({ deletedUpTo: upTo })
+    .where(
+      and(
+        eq(storageMoves.id, id),
+        eq(storageMoves.status, "forgetting"),
+        sql`${storageMoves.deletedUpTo} is not distinct from ${afterId}::uuid`,
+      ),
+    );
+}
+
+/** Notes what an open move waits for; null: nothing. */
+export async function noteMoveMessage(
+  db: Db,
+  params: { id: string; message: string | null },
+): Promise<void> {
+  const { id, message } = params;
+  await db
+    .update(storageMoves)
+    .set({ message })
+    .where(
+      and(
+        eq(storageMoves.id, id),
+        open,
+        sql`${storageMoves.message} is distinct from ${message}::text`,
+      ),
+    );
+}
+
+/** A restored library is where the settings say: the moves of the backed-up one do not count. */
+export async function deleteMoves(db: Db): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.delete(movedOriginals);
+    await tx.delete(storageMoves);
+  });
+}

@@ -1,0 +1,268 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { asc, isNull } from "drizzle-orm";
+import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
+import { events } from "#db/schema/events";
+import { type Photo, photos } from "#db/schema/photos";
+import type { StorageMoveStatus } from "#db/schema/storage-moves";
+import { originalKey, thumbnailKey } from "#media/storage/keys";
+import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
+import { storageMoveId } from "#workflows/storage-move/contract";
+import { createBackupCommands } from "#tests/support/backups";
+import { startFaultyLine } from "#tests/support/faulty-line";
+import { settingsOf, startObjectStore } from "#tests/support/object-store";
+import { startProcess } from "#tests/support/process";
+import { startGallery } from "#tests/support/running-gallery";
+import { until } from "#tests/support/wait";
+
+let bucket: Awaited<ReturnType<typeof startObjectStore>>;
+let line: Awaited<ReturnType<typeof startFaultyLine>>;
+let started: Awaited<ReturnType<typeof startGallery>>;
+let commands: ReturnType<typeof createBackupCommands>;
+let store: ObjectStore;
+let settings: Record<string, string>;
+
+beforeAll(async () => {
+  bucket = await startObjectStore();
+  line = await startFaultyLine(bucket.access.endpoint);
+  store = createObjectStore(bucket.access);
+  settings = { ...settingsOf({ ...bucket.access, endpoint: line.url }), STORAGE: "disk" };
+  started = await startGallery({
+    env: settings,
+    timings: { reconcileEveryMs: 1_000, storageSettleMs: 4_000, storageLateMs: 6_000 },
+  });
+  commands = createBackupCommands({
+    url: started.stack.database.url,
+    dataDir: started.stack.dataDir,
+    env: settings,
+  });
+}, 120_000);
+afterAll(async () => {
+  commands.killAll();
+  await started.stack.stop();
+  await line.stop();
+  await bucket.stop();
+}, 60_000);
+
+const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
+const onDisk = (photo: Photo) => join(started.stack.dataDir, keyOf(photo));
+
+async function inBucket(key: string): Promise<string | undefined> {
+  const found = await store.get(key);
+  return found && hashOf(await new Response(found.body).bytes());
+}
+
+async function servedBy(url: string, id: string): Promise<string> {
+  const response = await fetch(`${url}/api/v1/photos/${id}`, { headers: { accept: "image/*" } });
+  expect(response.status).toBe(200);
+  return hashOf(await response.bytes());
+}
+
+/** Noise in a bitmap's worth of bytes: every picture differs. */
+async function picture(): Promise<Uint8Array> {
+  const { default: sharp } = await import("sharp");
+  const raw = { width: 120, height: 90, channels: 3 as const };
+  const pixels = crypto.getRandomValues(new Uint8Array(raw.width * raw.height * 3));
+  return sharp(pixels, { raw }).png().toBuffer();
+}
+
+const allPhotos = (): Promise<Photo[]> =>
+  started.stack.database.db
+    .select()
+    .from(photos)
+    .where(isNull(photos.purgedAt))
+    .orderBy(asc(photos.id));
+
+const moveIs = (status: StorageMoveStatus, timeoutMs = 60_000) =>
+  until(
+    `a move that is ${status}`,
+    async () => {
+      const move = await findNewestMove(started.stack.database.db);
+      return move?.status === status ? move : undefined;
+    },
+    timeoutMs,
+    started.worker.output,
+  );
+
+const settled = (amount: number) =>
+  until(
+    `${amount} settled originals`,
+    async () => (await countMoved(started.stack.database.db)).settled >= amount,
+    60_000,
+    started.worker.output,
+    5,
+  );
+
+test("the library moves to a bucket under uploads, generation, kills and a store that is away: every byte is there", async () => {
+  const { gallery, stack } = started;
+  const ids = await Promise.all(
+    Array.from({ length: 40 }, async () => (await gallery.upload(await picture())).id as string),
+  );
+  const purged = ids[39]!;
+  const before = await allPhotos();
+  expect(await commands.run({ verb: "storage-move", target: "s3" })).toMatchObject({ code: 0 });
+
+  let isMoving = true;
+  const refused: string[] = [];
+  const uploading = (async () => {
+    const uploaded: string[] = [];
+    while (isMoving) {
+      const one = await gallery.upload(await picture()).catch((error: Error) => error);
+      if (one instanceof Error) refused.push(one.message);
+      else uploaded.push(one["id"]);
+      await Bun.sleep(400);
+    }
+    return uploaded;
+  })();
+
+  await settled(5);
+  await started.worker.kill();
+  started.worker = await stack.startWorker();
+  await settled(15);
+  line.refuse();
+  const waiting = await until("a move that waits", async () => {
+    const { output } = await commands.run({ verb: "storage-status" });
+    return output.includes("does not answer") ? output : undefined;
+  });
+  expect(waiting).toContain("still used from the disk");
+  line.heal();
+  line.strike({ how: "cut", side: "request", after: 20_000 });
+  const session = await gallery.createSession();
+  const step = await gallery.requestStep(session.id);
+  await started.worker.kill();
+  started.worker = await stack.startWorker();
+  const response = await fetch(`${gallery.url}/api/v1/photos/${purged}?permanent=true`, {
+    method: "DELETE",
+  });
+  expect(response.ok).toBe(true);
+
+  const { id: moveId } = await moveIs("switching");
+  await started.worker.kill();
+  started.worker = await stack.startWorker();
+  await moveIs("completed");
+  isMoving = false;
+  const uploaded = await uploading;
+  await gallery.stepIs(step.id, ["completed"], 90_000);
+  await gallery.allRetrieved(step.id, 4);
+  // The store was away only while nothing was written to it.
+  expect(refused).toEqual([]);
+  expect(uploaded.length).toBeGreaterThan(5);
+
+  const after = await allPhotos();
+  expect(after).toHaveLength(39 + uploaded.length + 4);
+  for (const photo of after) {
+    expect(await inBucket(keyOf(photo))).toBe(photo.contentHash!);
+    expect(await store.head(thumbnailKey(photo.id))).toBeDefined();
+    expect(await servedBy(gallery.url, photo.id)).toBe(photo.contentHash!);
+  }
+  const gone = before.find(({ id }) => id === purged)!;
+  await until("no file of the purged photo", async () => {
+    return (await inBucket(keyOf(gone))) === undefined && !existsSync(onDisk(gone));
+  });
+  // The old copy is kept.
+  for (const photo of before.filter(({ id }) => id !== purged)) {
+    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+  }
+  const rows = await stack.database.db.select().from(events).orderBy(asc(events.id));
+  expect(rows.map(({ type }) => type).filter((type) => type.startsWith("storage."))).toEqual([
+    "storage.move.started",
+    "storage.move.switched",
+    "storage.move.completed",
+  ]);
+  const run = await stack.temporal.workflow.getHandle(storageMoveId(moveId)).describe();
+  expect(run.status.name).toBe("COMPLETED");
+}, 300_000);
+
+test("the old copy is deleted only on request, once STORAGE names the new place; then the old setting is refused", async () => {
+  const { stack } = started;
+  const inS3 = {
+    url: stack.database.url,
+    dataDir: stack.dataDir,
+    env: { ...settings, STORAGE: "s3" },
+  };
+  const tooEarly = await commands.run({ verb: "storage-forget-old" });
+  expect(tooEarly.code).toBe(1);
+  expect(tooEarly.output).toContain("Set STORAGE=s3");
+
+  const all = await allPhotos();
+  // A copy that was lost since the move is found, and copied again, before the old one is deleted.
+  await store.remove(keyOf(all[0]!));
+  await bucket.damage(keyOf(all[1]!), crypto.getRandomValues(new Uint8Array(2_000)));
+  expect(await commands.run({ verb: "storage-forget-old" }, inS3)).toMatchObject({ code: 0 });
+  await until("a first deletion", async () => !existsSync(onDisk(all[0]!)), 60_000, undefined, 5);
+  await started.worker.kill();
+  started.worker = await stack.startWorker();
+  await moveIs("forgotten");
+  for (const photo of all) {
+    expect(await inBucket(keyOf(photo))).toBe(photo.contentHash!);
+    expect(existsSync(onDisk(photo))).toBe(false);
+  }
+  expect(await servedBy(started.gallery.url, all[0]!.id)).toBe(all[0]!.contentHash!);
+
+  const { api } = started;
+  await api.kill();
+  const env = {
+    DATABASE_URL: stack.database.url,
+    DATA_DIR: stack.dataDir,
+    PORT: "0",
+    ...settings,
+  };
+  const old = startProcess("tests/support/processes/api.ts", env);
+  await until("a refusal", () => old.output().includes("set STORAGE=s3"), 30_000, old.output);
+  await old.kill();
+}, 180_000);
+
+test("it moves back; an original that is damaged is named, and what the old place has of it is not deleted", async () => {
+  const { stack } = started;
+  const env = { ...settings, STORAGE: "s3" };
+  const place = { url: stack.database.url, dataDir: stack.dataDir, env };
+  const all = await allPhotos();
+  await bucket.damage(keyOf(all[2]!), crypto.getRandomValues(new Uint8Array(2_000)));
+  // A whole copy here would be used.
+  await rm(join(stack.dataDir, "cache"), { recursive: true });
+  expect(await commands.run({ verb: "storage-move", target: "disk" }, place)).toMatchObject({
+    code: 0,
+  });
+  await moveIs("completed");
+  for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
+    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+  }
+  expect((await commands.run({ verb: "storage-status" }, place)).output).toContain("1 damaged");
+  expect(await commands.run({ verb: "storage-forget-old" })).toMatchObject({ code: 0 });
+  const kept = await until("an end of the deletion", async () => {
+    const move = await findNewestMove(stack.database.db);
+    return move?.status === "completed" && move.message !== null ? move : undefined;
+  });
+  expect(kept.message).toContain("verify --repair");
+  expect(await store.head(keyOf(all[2]!))).toBeDefined();
+  expect(await store.head(keyOf(all[3]!))).toBeUndefined();
+}, 180_000);
+
+test("a target that holds other files, and one of another gallery, are refused before anything is changed", async () => {
+  const { stack } = started;
+  const other = (prefix: string) => ({
+    url: stack.database.url,
+    dataDir: stack.dataDir,
+    env: { ...settings, S3_PREFIX: prefix },
+  });
+  for (const [prefix, key] of [
+    ["used", "photos/uploaded/ab/one.png"],
+    ["foreign", "photos/.installation"],
+  ] as const) {
+    const body = new Blob([crypto.randomUUID()]);
+    const contentHash = hashOf(new Uint8Array(await body.arrayBuffer()));
+    const there = createObjectStore({ ...bucket.access, prefix: `${prefix}/` });
+    await there.put(key, { body, contentHash, onlyNew: true });
+    const { code, output } = await commands.run(
+      { verb: "storage-move", target: "s3" },
+      other(prefix),
+    );
+    expect(code).toBe(1);
+    expect(output).toContain("nothing was changed");
+  }
+  expect((await findNewestMove(stack.database.db))?.target).toBe("disk");
+}, 60_000);
