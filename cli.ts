@@ -43,18 +43,19 @@ const usage = `usage: ./gallery <verb>
                --invokeai  a real InvokeAI that nobody else uses, for generation/real
   pods offers|list|doctor|stop-all|setup
              rented GPUs: see ./gallery pods help
-  backup DIR [--keep N] [--data DIR]
-             copy database and originals to a folder of backups, while the gallery runs or not; DIR defaults to BACKUP_TO
+  backup DIR|s3://BUCKET/PREFIX [--keep N] [--data DIR]
+             copy database and originals to a folder or a bucket of backups, while the gallery runs or not; it defaults
+             to BACKUP_TO
                --keep     delete older backups beyond N
-  restore DIR [--backup NAME] [--check | --accept-losses] [--data DIR]
-             restore the newest backup of a folder into an empty data folder and an empty database
+  restore DIR|s3://BUCKET/PREFIX [--backup NAME] [--check | --accept-losses] [--data DIR]
+             restore the newest backup into an empty data folder and an empty database
                --backup         another one
                --check          only read the backup and compare every hash
                --accept-losses  restore although originals are lost in the backup
-  verify [--repair] [--from DIR] [--data DIR]
+  verify [--repair] [--from DIR|s3://BUCKET/PREFIX] [--data DIR]
              read every original and compare it with its hash
-               --repair   put back lost and damaged ones from the folder of backups
-               --from     the folder of backups (BACKUP_TO)
+               --repair   put back lost and damaged ones from the backups
+               --from     where the backups are (BACKUP_TO)
   storage status | move --to disk|s3 | cancel | forget-old  [--data DIR]
              where the photos are; move them to the other storage while the gallery runs, keeping the old copy
                cancel      end a move that still copies

@@ -31,6 +31,9 @@ const list = Type.Optional(Type.String({ minLength: 1 }));
 const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
 
 const storageReaders: readonly Program[] = ["api", "worker", "library"];
+const backupReaders: readonly Program[] = ["worker", "library"];
+/** Of a place of backups. */
+const backupBucket = "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?$";
 
 /** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
 export const variables = {
@@ -243,9 +246,31 @@ export const variables = {
     isEntry: isTimeZone,
   },
   BACKUP_TO: {
-    schema: Type.Optional(Type.String({ pattern: "^/" })),
-    allowed: "the absolute path of a folder",
-    readBy: ["worker", "library"],
+    schema: Type.Optional(Type.String({ pattern: `^/|${backupBucket}` })),
+    allowed: "the absolute path of a folder, or s3://bucket/prefix",
+    readBy: backupReaders,
+  },
+  BACKUP_S3_ENDPOINT: {
+    schema: Type.Optional(httpUrl),
+    allowed: "an http:// or https:// URL",
+    readBy: backupReaders,
+  },
+  BACKUP_S3_REGION: {
+    schema: Type.String({ pattern: "^[a-z0-9-]{1,40}$", default: "us-east-1" }),
+    allowed: "the name of a region",
+    readBy: backupReaders,
+  },
+  BACKUP_S3_ACCESS_KEY_ID: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,128}$" })),
+    allowed: "an access key id",
+    secret: true,
+    readBy: backupReaders,
+  },
+  BACKUP_S3_SECRET_ACCESS_KEY: {
+    schema: Type.Optional(Type.String({ pattern: "^[\\x21-\\x7e]{1,256}$" })),
+    allowed: "a secret access key",
+    secret: true,
+    readBy: backupReaders,
   },
   BACKUP_KEEP: {
     schema: Type.Integer({ minimum: 1, maximum: 1_000, default: 14 }),
@@ -323,8 +348,10 @@ export type Config = Readonly<{
   /** Only folders below these may be imported; empty: none. */
   importRoots: readonly string[];
   backup: Readonly<{
-    /** An absolute path; null: no nightly backups. */
+    /** The absolute path of a folder, or `s3://bucket/prefix`; null: no nightly backups. */
     folder: string | null;
+    /** The store of backups in a bucket; null: its settings are not complete. */
+    s3: Readonly<{ endpoint: string; region: string }> | null;
     /** So many nightly backups are kept. */
     keep: number;
   }>;
@@ -382,6 +409,8 @@ export type Config = Readonly<{
     notifyUrl: string | null;
     /** null: like `s3` of the config. */
     s3: Readonly<{ accessKeyId: string; secretAccessKey: string }> | null;
+    /** null: like `s3` of the config's `backup`. */
+    backupS3: Readonly<{ accessKeyId: string; secretAccessKey: string }> | null;
     /** null: InvokeAI is called without a login. */
     invokeaiLogin: Readonly<{ token: string } | { user: string; password: string }> | null;
   }>;
@@ -433,6 +462,12 @@ function readVariable(
 
 const s3Names = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
 
+const backupS3Names = [
+  "BACKUP_S3_ENDPOINT",
+  "BACKUP_S3_ACCESS_KEY_ID",
+  "BACKUP_S3_SECRET_ACCESS_KEY",
+] as const;
+const hasBackupS3 = (values: Values) => backupS3Names.every((name) => values[name] !== undefined);
 const hasS3 = (values: Values) => s3Names.every((name) => values[name] !== undefined);
 
 function checkTogether(values: Values, faults: string[]): void {
@@ -462,6 +497,10 @@ function checkTogether(values: Values, faults: string[]): void {
     for (const name of s3Names)
       if (values[name] === undefined) faults.push(`${name}: needed with STORAGE=s3`);
   }
+  if (values.BACKUP_TO?.startsWith("s3:")) {
+    for (const name of backupS3Names)
+      if (values[name] === undefined) faults.push(`${name}: needed with BACKUP_TO=s3://…`);
+  }
   if (values.TEST_DATABASE_URL !== undefined && values.TEST_DATABASE_URL === values.DATABASE_URL) {
     faults.push("TEST_DATABASE_URL: another database than DATABASE_URL");
   }
@@ -483,7 +522,16 @@ function assemble(values: Values): Config {
       : null,
     timeZone: values.TIME_ZONE,
     importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
-    backup: { folder: values.BACKUP_TO ?? null, keep: values.BACKUP_KEEP },
+    backup: {
+      folder: values.BACKUP_TO?.replace(/(?<=.)\/+$/, "") ?? null,
+      s3: hasBackupS3(values)
+        ? {
+            endpoint: values.BACKUP_S3_ENDPOINT!.replace(/\/+$/, ""),
+            region: values.BACKUP_S3_REGION,
+          }
+        : null,
+      keep: values.BACKUP_KEEP,
+    },
     logLevel: values.LOG_LEVEL as LogLevel,
     http: {
       host: values.HOST,
@@ -533,6 +581,12 @@ function assemble(values: Values): Config {
         ? {
             accessKeyId: values.S3_ACCESS_KEY_ID!,
             secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
+          }
+        : null,
+      backupS3: hasBackupS3(values)
+        ? {
+            accessKeyId: values.BACKUP_S3_ACCESS_KEY_ID!,
+            secretAccessKey: values.BACKUP_S3_SECRET_ACCESS_KEY!,
           }
         : null,
       huggingFaceToken: values.HF_TOKEN ?? null,

@@ -10,8 +10,11 @@ import { runVerify } from "./commands/verify";
 
 /** Runs a command; its argument is JSON. */
 async function run(command: Command): Promise<number> {
-  if (command.verb === "check") return runCheck(command.folder, command.backup);
-  const config = loadConfig(environmentOf("library", process.env));
+  const env = environmentOf("library", process.env);
+  if (command.verb === "check") {
+    return runCheck(command, loadConfig({ ...env, DATABASE_URL: "postgres://not-used" }));
+  }
+  const config = loadConfig(env);
   const database = openDatabase(config.secrets.databaseUrl, {
     maxConnections: 4,
     applicationName: "gallery-command",

@@ -1,8 +1,8 @@
 import { Context } from "@temporalio/activity";
 import { backUp } from "#library/backup/back-up";
+import { createBackupPlaces } from "#library/backup/places";
 import { galleryVersion } from "#library/backup/version";
 import { verifySlice } from "#library/integrity/verify";
-import { openBackupStore } from "#media/backup/store";
 import { ensureInstallation } from "#db/queries/installation/installation";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, withHeartbeat } from "../heartbeat";
@@ -14,6 +14,7 @@ const silenceMs = 60 * 60_000;
 export function createBackupActivities(deps: ActivityDeps) {
   const { config, database, storage, now } = deps;
   const { folder, keep } = config.backup;
+  const places = createBackupPlaces(config);
 
   return {
     /** null: no folder is configured. */
@@ -27,6 +28,7 @@ export function createBackupActivities(deps: ActivityDeps) {
           {
             database,
             storage,
+            backups: places,
             databaseUrl: config.secrets.databaseUrl,
             dataDir: config.dataDir,
             installationId: installation.id,
@@ -47,7 +49,7 @@ export function createBackupActivities(deps: ActivityDeps) {
         const backups =
           folder === null
             ? null
-            : await openBackupStore(folder).catch((error: unknown) => {
+            : await places.open(folder).catch((error: unknown) => {
                 log.warn("the folder of backups was not read", { error });
                 return null;
               });

@@ -15,7 +15,7 @@ import type { BackupDraft } from "#media/backup/draft";
 import { backupFault, translateFault } from "#media/backup/faults";
 import type { Manifest } from "#media/backup/manifest";
 import { nameBackup } from "#media/backup/names";
-import { type BackupStore, prepareBackupStore } from "#media/backup/store";
+import type { BackupStore } from "#media/backup/store";
 import { copyOriginals } from "./copy-originals";
 import { copyDataFiles } from "./data-files";
 import { dumpDatabase } from "./dump";
@@ -43,7 +43,7 @@ export async function backUp(
     await beginBackup(db, { id, name, folder, trigger, now: startedAt });
     try {
       refuseInside(folder, deps.dataDir);
-      const store = await prepareBackupStore(folder, {
+      const store = await deps.backups.prepare(folder, {
         installationId: deps.installationId,
         expectsBackups: await hasBackupIn(db, folder),
       });
@@ -118,10 +118,9 @@ async function settleFinished(deps: BackupDeps, folder: string): Promise<void> {
   const { db } = deps.database;
   const running = await findRunningBackup(db);
   if (running?.folder !== folder) return;
-  const store = await prepareBackupStore(folder, {
-    installationId: deps.installationId,
-    expectsBackups: false,
-  }).catch(() => undefined);
+  const store = await deps.backups
+    .prepare(folder, { installationId: deps.installationId, expectsBackups: false })
+    .catch(() => undefined);
   const reader = await store?.read(running.name).catch(() => undefined);
   if (!reader) return;
   const counts = countsOf(reader.manifest);

@@ -1,7 +1,5 @@
-import { hashFile } from "#media/backup/hash";
 import type { BackupReader } from "#media/backup/reader";
 import type { BackupStore } from "#media/backup/store";
-import { isMissing } from "#media/storage/durable";
 
 export type BackupFaults = {
   /** Files of the backup itself; without one of them nothing can be restored. */
@@ -21,11 +19,7 @@ export async function checkBackup(
   if (faults.files.includes(manifest.originals.file.name)) return faults;
   let done = 0;
   for await (const { photoId, sha256, bytes } of reader.originals()) {
-    const found = await hashFile(store.originals.pathOf(sha256)).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      if ((error as NodeJS.ErrnoException).code === "EIO") return null;
-      throw error;
-    });
+    const found = await store.originals.sum(sha256);
     if (found?.sha256 !== sha256 || found.bytes !== bytes) {
       faults.originals.push({ photoId, fault: found === undefined ? "missing" : "damaged" });
     }

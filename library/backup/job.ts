@@ -2,9 +2,11 @@ import type { Database } from "#db/client";
 import type { BackupTrigger } from "#db/schema/backups";
 import type { Storage } from "#media/storage/storage";
 import type { Library } from "../library";
+import type { BackupPlaces } from "./places";
 
 export type BackupDeps = Library &
   Readonly<{
+    backups: BackupPlaces;
     databaseUrl: string;
     dataDir: string;
     installationId: string;
@@ -13,7 +15,7 @@ export type BackupDeps = Library &
   }>;
 
 export type BackupOptions = Readonly<{
-  /** An absolute path. */
+  /** The absolute path of a folder, or `s3://bucket/prefix`. */
   folder: string;
   trigger: BackupTrigger;
   /** So many backups are kept, older ones are deleted; null: all. */

@@ -1,9 +1,7 @@
-import { createReadStream } from "node:fs";
 import { hashFile } from "#media/backup/hash";
 import type { OriginalEntry } from "#media/backup/manifest";
 import type { BackupReader } from "#media/backup/reader";
 import type { BackupStore } from "#media/backup/store";
-import { isMissing } from "#media/storage/durable";
 import { parseKey } from "#media/storage/keys";
 import type { Storage } from "#media/storage/storage";
 import type { BackupFaults } from "./check";
@@ -25,7 +23,7 @@ export async function restoreOriginals(
   const restoreOne = async (entry: OriginalEntry) => {
     signal?.throwIfAborted();
     if (!(await isThere(storage, entry))) {
-      const fault = await copy(storage, store.originals.pathOf(entry.sha256), entry);
+      const fault = await copy(storage, store, entry);
       if (fault !== null) lost.push({ photoId: entry.photoId, fault });
     }
     onProgress((done += 1), count);
@@ -41,17 +39,18 @@ async function isThere(storage: Storage, { key, sha256 }: OriginalEntry): Promis
 
 async function copy(
   storage: Storage,
-  from: string,
+  { originals }: BackupStore,
   { key, bytes, sha256 }: OriginalEntry,
 ): Promise<"missing" | "damaged" | null> {
   const parsed = parseKey(key);
   if (parsed?.part !== "original") throw new Error("the backup names a file that is no original");
+  const source = await originals.open(sha256);
+  if (!source) return "missing";
   await using staged = await storage.stage(parsed.kind);
   try {
-    const received = await staged.receive(createReadStream(from), Infinity);
+    const received = await staged.receive(source, Infinity);
     if (received.contentHash !== sha256 || received.bytes !== bytes) return "damaged";
   } catch (error) {
-    if (isMissing(error)) return "missing";
     if ((error as NodeJS.ErrnoException).code === "EIO") return "damaged";
     throw error;
   }

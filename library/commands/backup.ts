@@ -1,10 +1,11 @@
 import { backUp } from "../backup/back-up";
+import { createBackupPlaces } from "../backup/places";
 import { galleryVersion } from "../backup/version";
 import { openLibrary } from "../open";
 import type { Command, CommandDeps } from "./command";
 import { countOf, readableBytes, showProgress } from "./output";
 
-/** `./gallery backup DIR`; the exit status is 1 when originals could not be copied. */
+/** `./gallery backup`; the exit status is 1 when originals could not be copied. */
 export async function runBackup(
   { folder, keep }: Extract<Command, { verb: "backup" }>,
   { config, database }: CommandDeps,
@@ -16,6 +17,7 @@ export async function runBackup(
     {
       database,
       storage,
+      backups: createBackupPlaces(config),
       databaseUrl: config.secrets.databaseUrl,
       dataDir: config.dataDir,
       installationId: installation.id,

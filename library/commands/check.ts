@@ -1,11 +1,16 @@
-import { openBackupStore } from "#media/backup/store";
+import type { Config } from "#config";
+import { createBackupPlaces } from "../backup/places";
 import { checkBackup } from "../backup/check";
+import type { Command } from "./command";
 import { chooseBackup } from "./choose-backup";
 import { countOf, readableBytes, showLosses, showProgress } from "./output";
 
-/** `./gallery restore DIR --check`: needs neither database nor data folder. */
-export async function runCheck(folder: string, backup: string | null): Promise<number> {
-  const store = await openBackupStore(folder);
+/** `./gallery restore --check`: needs neither database nor data folder. */
+export async function runCheck(
+  { folder, backup }: Extract<Command, { verb: "check" }>,
+  config: Config,
+): Promise<number> {
+  const store = await createBackupPlaces(config).open(folder);
   const reader = await store.read(await chooseBackup(store, backup));
   const { name, createdAt, galleryVersion, tables, originals } = reader.manifest;
   console.log(

@@ -3,7 +3,8 @@ import type { Database } from "#db/client";
 
 export type CommandDeps = Readonly<{ config: Config; database: Database }>;
 
-/** What `./gallery backup`, `restore`, `verify` and `storage` ask for; made by `stack/library/options.ts`. Folders are absolute paths. */
+/** What `./gallery backup`, `restore`, `verify` and `storage` ask for; made by `stack/library/options.ts`. `folder`: an absolute path, or
+ * `s3://bucket/prefix`. */
 export type Command =
   | { verb: "backup"; folder: string; keep: number | null }
   | { verb: "check"; folder: string; backup: string | null }

@@ -1,4 +1,4 @@
-import { openBackupStore } from "#media/backup/store";
+import { createBackupPlaces } from "../backup/places";
 import { restore } from "../backup/restore";
 import { createStorage } from "../create-storage";
 import { chooseBackup } from "./choose-backup";
@@ -11,7 +11,7 @@ export async function runRestore(
   { config, database }: CommandDeps,
   signal: AbortSignal,
 ): Promise<number> {
-  const store = await openBackupStore(command.folder);
+  const store = await createBackupPlaces(config).open(command.folder);
   const reader = await store.read(await chooseBackup(store, command.backup));
   const { name, createdAt, originals } = reader.manifest;
   console.log(

@@ -1,4 +1,5 @@
-import { type BackupStore, openBackupStore } from "#media/backup/store";
+import type { BackupStore } from "#media/backup/store";
+import { createBackupPlaces } from "../backup/places";
 import { type FaultyOriginal, verifyAll } from "../integrity/verify";
 import { openLibrary } from "../open";
 import type { Command, CommandDeps } from "./command";
@@ -11,7 +12,8 @@ export async function runVerify(
   signal: AbortSignal,
 ): Promise<number> {
   const { storage } = await openLibrary(database.db, config);
-  const backups: BackupStore | null = folder === null ? null : await openBackupStore(folder);
+  const backups: BackupStore | null =
+    folder === null ? null : await createBackupPlaces(config).open(folder);
   const progress = showProgress("Originals");
   const { checked, faulty } = await verifyAll(
     { database, storage, now: () => new Date(), backups, onProgress: progress.update, signal },

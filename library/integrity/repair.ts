@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import type { ExpectedOriginal } from "#db/queries/photos/original-checks";
 import type { BackupStore } from "#media/backup/store";
 import { originalKey } from "#media/storage/keys";
@@ -13,8 +12,9 @@ export async function putBackFromBackup(
   backups: BackupStore,
   photo: ExpectedOriginal,
 ): Promise<boolean> {
+  const source = await backups.originals.open(photo.contentHash);
+  if (!source) return false;
   await using staged = await storage.stage(photo.kind);
-  const source = createReadStream(backups.originals.pathOf(photo.contentHash));
   const received = await staged.receive(source, photo.fileSize);
   if (received.contentHash !== photo.contentHash) return false;
   const key = originalKey(photo);

@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { rename, rm, stat, writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
@@ -7,7 +7,7 @@ import { flush, makeFolder } from "../storage/durable";
 import { backupFault } from "./faults";
 import { hashFile } from "./hash";
 import type { BackupFile, Manifest } from "./manifest";
-import { backupsFolder, manifestFile, manifestSumFile, unfinishedFolder } from "./names";
+import { manifestFile, manifestSumFile } from "./names";
 
 /** A backup that is being written; it becomes one with `finish`. */
 export type BackupDraft = {
@@ -15,14 +15,23 @@ export type BackupDraft = {
   compress(name: string, content: AsyncIterable<Uint8Array>): Promise<BackupFile>;
   write(name: string, content: Uint8Array): Promise<BackupFile>;
   pathOf(name: string): string;
-  /** Reads every file back, compares it with its hash and renames the folder: from then on it is a backup. */
+  /** Reads every file back, compares it with its hash and publishes all: from then on it is a backup. */
   finish(manifest: Manifest): Promise<void>;
   /** Removes it; does nothing once it is finished. */
   abort(): Promise<void>;
 };
 
-export async function createDraft(root: string, name: string): Promise<BackupDraft> {
-  const folder = join(root, unfinishedFolder, name);
+/**
+ * Writes a backup into an empty or new folder.
+ * @param ending.publish makes the complete folder a backup; the manifest is the last of its files
+ */
+export async function createDraft(
+  folder: string,
+  ending: {
+    publish: (files: readonly BackupFile[]) => Promise<void>;
+    discard: () => Promise<void>;
+  },
+): Promise<BackupDraft> {
   const pathOf = (file: string) => join(folder, file);
   const written: BackupFile[] = [];
   await makeFolder(folder);
@@ -62,19 +71,18 @@ export async function createDraft(root: string, name: string): Promise<BackupDra
 
     async finish(manifest) {
       const text = `${JSON.stringify(manifest, null, 2)}\n`;
-      const { sha256 } = await write(manifestFile, text);
+      const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
       await write(manifestSumFile, `${sha256}  ${manifestFile}\n`);
+      await write(manifestFile, text);
       for (const file of written) {
         const found = await hashFile(pathOf(file.name));
         if (found.sha256 === file.sha256 && found.bytes === file.bytes) continue;
         throw backupFault("The disk of the backups did not keep what was written to it.");
       }
       await flush(folder);
-      await makeFolder(join(root, backupsFolder));
-      await rename(folder, join(root, backupsFolder, name));
-      await flush(join(root, backupsFolder));
+      await ending.publish(written);
     },
 
-    abort: () => rm(folder, { recursive: true, force: true }),
+    abort: ending.discard,
   };
 }

@@ -1,8 +1,15 @@
 import { hashOf } from "../storage/hash";
 
+/** What is compared of a file. */
+export type Sum = { bytes: number; /** Lower-case hex. */ sha256: string };
+
 /** The SHA-256 of a file, hex, and its length; read piece by piece. */
-export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
+export async function hashFile(path: string): Promise<Sum> {
+  return sumOf(Bun.file(path).stream());
+}
+
+export async function sumOf(chunks: AsyncIterable<Uint8Array>): Promise<Sum> {
   let bytes = 0;
-  const sha256 = await hashOf(Bun.file(path).stream(), (chunk) => (bytes += chunk.byteLength));
+  const sha256 = await hashOf(chunks, (chunk) => (bytes += chunk.byteLength));
   return { bytes, sha256 };
 }

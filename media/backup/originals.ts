@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, opendir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, open, opendir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { flush, isMissing, makeFolder } from "../storage/durable";
 import { backupFault } from "./faults";
-import { hashFile } from "./hash";
+import { hashFile, type Sum } from "./hash";
 import { isOriginalName, originalPath, originalsFolder, unfinishedFolder } from "./names";
 
-type Wanted = Readonly<{ sha256: string; bytes: number }>;
+type Wanted = Readonly<Sum>;
 
-/** The originals of all backups of a folder, by their hash. They never change, so that each is copied once. */
+/** The originals of all backups of a folder or a bucket, by their hash. They never change, so that each is copied once. */
 export type StoredOriginals = {
   /** Whether it is there with its length; its bytes were compared when it was stored, and are again if `reads`. */
   has(wanted: Wanted, reads?: boolean): Promise<boolean>;
@@ -19,7 +19,10 @@ export type StoredOriginals = {
    * @throws the file system's error; ENOENT when the file at `path` is missing
    */
   keep(path: string, wanted: Wanted): Promise<boolean>;
-  pathOf(sha256: string): string;
+  /** Its bytes; undefined when it is missing. */
+  open(sha256: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** What its bytes are now; undefined when it is missing. */
+  sum(sha256: string): Promise<Sum | undefined>;
   list(): AsyncIterable<string>;
   remove(sha256: string): Promise<void>;
   /** Makes the names of all stored files survive a power cut. */
@@ -31,7 +34,13 @@ export function createStoredOriginals(root: string): StoredOriginals {
   const pathOf = (sha256: string) => join(root, originalPath(sha256));
 
   return {
-    pathOf,
+    open: (sha256) => openFile(pathOf(sha256)),
+
+    sum: (sha256) =>
+      hashReadable(pathOf(sha256)).catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }),
 
     async has(wanted, reads = false) {
       const path = pathOf(wanted.sha256);
@@ -87,7 +96,17 @@ const hashReadable = (path: string): Promise<Wanted> =>
     throw error;
   });
 
-const isEqual = (found: Wanted, wanted: Wanted) =>
+/** A file's bytes; undefined when it is missing. */
+export async function openFile(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+  try {
+    return (await open(path)).createReadStream();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export const isEqual = (found: Wanted, wanted: Wanted) =>
   found.sha256 === wanted.sha256 && found.bytes === wanted.bytes;
 
 async function* entriesOf(folder: string): AsyncGenerator<string> {

@@ -1,13 +1,13 @@
 import { chmod, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isMissing, makeFolder, placeFile } from "../storage/durable";
+import { flush, isMissing, makeFolder, placeFile } from "../storage/durable";
 import { type BackupDraft, createDraft } from "./draft";
 import { backupFault } from "./faults";
 import { backupsFolder, isBackupName, markerFile, unfinishedFolder } from "./names";
-import { createStoredOriginals, type StoredOriginals } from "./originals";
+import { createStoredOriginals, openFile, type StoredOriginals } from "./originals";
 import { type BackupReader, readBackup } from "./reader";
 
-/** A folder of backups of one installation. */
+/** A place of backups of one installation: a folder, or a prefix in a bucket. */
 export type BackupStore = {
   originals: StoredOriginals;
   begin(name: string): Promise<BackupDraft>;
@@ -55,8 +55,19 @@ export async function prepareBackupStore(
 function createStore(root: string): BackupStore {
   return {
     originals: createStoredOriginals(root),
-    begin: (name) => createDraft(root, name),
-    read: (name) => readBackup(root, name),
+    read: (name) => readBackup(name, (file) => openFile(join(root, backupsFolder, name, file))),
+
+    begin(name) {
+      const folder = join(root, unfinishedFolder, name);
+      return createDraft(folder, {
+        async publish() {
+          await makeFolder(join(root, backupsFolder));
+          await rename(folder, join(root, backupsFolder, name));
+          await flush(join(root, backupsFolder));
+        },
+        discard: () => rm(folder, { recursive: true, force: true }),
+      });
+    },
 
     async list() {
       const names = await readdir(join(root, backupsFolder)).catch((error: unknown) => {
@@ -85,13 +96,19 @@ function createStore(root: string): BackupStore {
 /** The installation whose backups the folder holds; undefined without a marker. */
 async function readMarker(root: string): Promise<string | undefined> {
   try {
-    const marker: unknown = JSON.parse(await readFile(join(root, markerFile), "utf8"));
-    return (marker as { installation_id: string }).installation_id;
+    return markerOf(await readFile(join(root, markerFile), "utf8"));
   } catch (error) {
     if (isMissing(error) || (error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw error;
   }
 }
+
+/** The marker of a place of backups. */
+export const markerText = (installationId: string) =>
+  `${JSON.stringify({ format: 1, installation_id: installationId })}\n`;
+
+export const markerOf = (text: string) =>
+  (JSON.parse(text) as { installation_id: string }).installation_id;
 
 async function claim(root: string, installationId: string): Promise<void> {
   await makeFolder(root);
@@ -104,7 +121,6 @@ async function claim(root: string, installationId: string): Promise<void> {
   // A backup holds everything that the gallery knows, its secrets included.
   await chmod(root, 0o700);
   const unfinished = join(root, `${markerFile}.${crypto.randomUUID()}`);
-  const marker = { format: 1, installation_id: installationId };
-  await writeFile(unfinished, `${JSON.stringify(marker)}\n`);
+  await writeFile(unfinished, markerText(installationId));
   await placeFile(unfinished, join(root, markerFile));
 }

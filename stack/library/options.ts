@@ -7,11 +7,12 @@ type Places = { root: string; calledFrom: string };
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const usage = {
-  backup: "usage: ./gallery backup DIR [--keep N] [--data DIR]",
-  restore: "usage: ./gallery restore DIR [--backup NAME] [--check | --accept-losses] [--data DIR]",
+  backup: "usage: ./gallery backup DIR|s3://BUCKET/PREFIX [--keep N] [--data DIR]",
+  restore:
+    "usage: ./gallery restore DIR|s3://BUCKET/PREFIX [--backup NAME] [--check | --accept-losses] [--data DIR]",
   storage:
     "usage: ./gallery storage status | move --to disk|s3 | cancel | forget-old   [--data DIR]",
-  verify: "usage: ./gallery verify [--repair] [--from DIR] [--data DIR]",
+  verify: "usage: ./gallery verify [--repair] [--from DIR|s3://BUCKET/PREFIX] [--data DIR]",
 };
 export type LibraryVerb = keyof typeof usage;
 
@@ -27,7 +28,8 @@ const options = {
 } as const satisfies Record<LibraryVerb, ParseArgsConfig["options"]>;
 
 /**
- * Parses the arguments of a command. The folder defaults to BACKUP_TO; a relative one is relative to where the owner is.
+ * Parses the arguments of a command. The place of backups defaults to BACKUP_TO; a relative folder is
+ * relative to where the owner is.
  * @throws Refusal with the usage
  */
 export function parseLibraryOptions(
@@ -48,7 +50,7 @@ export function parseLibraryOptions(
   }
   const named = verb === "verify" ? text("from") : positionals[0];
   const given = named ?? (env["BACKUP_TO"]?.trim() || undefined);
-  const folder = given === undefined ? null : resolve(calledFrom, given);
+  const folder = given === undefined ? null : placeOf(given, calledFrom);
   const isWrong = positionals.length > (verb === "verify" ? 0 : 1);
   if (isWrong || (folder === null && verb !== "verify")) throw new Refusal(usage[verb]);
   return { command: commandOf(verb, folder, values), dataDir };
@@ -79,6 +81,16 @@ function storageCommandOf(positionals: string[], to: string | undefined): Comman
   if (isPlain && verb === "cancel") return { verb: "storage-cancel" };
   if (isPlain && verb === "forget-old") return { verb: "storage-forget-old" };
   throw new Refusal(usage.storage);
+}
+
+/** The absolute path of a folder, or `s3://bucket/prefix`. */
+function placeOf(given: string, calledFrom: string): string {
+  if (!/^s3:/i.test(given)) return resolve(calledFrom, given);
+  const place = given.replace(/\/+$/, "");
+  if (/^s3:\/\/[a-z0-9][a-z0-9.-]+[a-z0-9](\/[A-Za-z0-9_.-]+)*$/.test(place)) return place;
+  throw new Refusal(
+    "A bucket of backups is s3://bucket or s3://bucket/prefix; the store's address and the keys are BACKUP_S3_… in .env.",
+  );
 }
 
 function parseKeep(given: string | boolean | undefined): number | null {

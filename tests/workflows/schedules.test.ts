@@ -12,7 +12,7 @@ const client = new Client({ connection, namespace });
 afterAll(() => connection.close());
 
 const configOf = (folder: string | null) => ({
-  backup: { folder, keep: 3 },
+  backup: { folder, s3: null, keep: 3 },
   timeZone: "Europe/Berlin",
 });
 const find = (task: "back-up" | "verify-originals" | "reconcile") =>
