@@ -26,6 +26,8 @@ const usage = `usage: ./gallery <verb>
              check the RunPod simulator against RunPod's OpenAPI document
   test --s3 https://KEY:SECRET@host/bucket
              run the tests of the storage on that S3 store
+  test --power-loss
+             run the tests of a power cut: what was acknowledged is on the disk; needs Linux and strace
   test --runpod-clients
              install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
   test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]
@@ -87,6 +89,9 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     }
     if (args.includes("--s3")) {
       return (await import("#dev/foreign-s3")).runOnForeignS3(root, args, process.env);
+    }
+    if (args.includes("--power-loss")) {
+      return (await import("#dev/power-loss")).runPowerLoss(root, process.env);
     }
     if (args.includes("--runpod-clients")) {
       return (await import("#dev/runpod/clients")).runClients(root, process.env);

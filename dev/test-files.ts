@@ -17,8 +17,10 @@ export type TestRun = {
 };
 
 const nightlyFolder = "tests/nightly/";
+/** Only by name: its programs run under strace, which not every machine has. */
+const powerLossFolder = "tests/power-loss/";
 /** Their tests mostly wait for processes that they start and kill; those of all others keep a processor busy. */
-const waitingFolders = ["tests/e2e/", "tests/workflows/", nightlyFolder];
+const waitingFolders = ["tests/e2e/", "tests/workflows/", nightlyFolder, powerLossFolder];
 
 /** @param args of `./gallery test`; a path is as the caller sees it, what is none belongs to `bun test` */
 export function readTestOptions(
@@ -49,7 +51,9 @@ export function findTestFiles(root: string, { paths, nightly }: TestRun): string
   const all = [...new Bun.Glob("tests/**/*.test.ts").scanSync(root)].toSorted();
   const isBelow = (file: string, path: string) => file === path || file.startsWith(`${path}/`);
   if (paths.length > 0) return all.filter((file) => paths.some((path) => isBelow(file, path)));
-  return all.filter((file) => nightly || !file.startsWith(nightlyFolder));
+  return all.filter(
+    (file) => !file.startsWith(powerLossFolder) && (nightly || !file.startsWith(nightlyFolder)),
+  );
 }
 
 export const isWaiting = (file: string): boolean =>

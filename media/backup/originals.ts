@@ -84,6 +84,8 @@ export function createStoredOriginals(root: string): StoredOriginals {
 
     async settle() {
       for (const folder of touched) await flush(folder);
+      // Folders that a backup made which died before it flushed their names.
+      if (touched.size > 0) await flush(join(root, originalsFolder));
       touched.clear();
     },
   };

@@ -64,6 +64,7 @@ function createStore(root: string): BackupStore {
           await makeFolder(join(root, backupsFolder));
           await rename(folder, join(root, backupsFolder, name));
           await flush(join(root, backupsFolder));
+          await flush(root);
         },
         discard: () => rm(folder, { recursive: true, force: true }),
       });

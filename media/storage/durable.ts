@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 
 /**
  * Puts a finished file in its place so that it survives a power cut in full: sync the file, rename it, sync the
- * folder. A reader never sees half a file, and a retry overwrites the same name.
+ * folder, and the folder around it. A reader never sees half a file, and a retry overwrites the same name.
  */
 export async function placeFile(from: string, to: string): Promise<void> {
   await flush(from);
@@ -15,6 +15,11 @@ export async function placeFile(from: string, to: string): Promise<void> {
     await rename(from, to);
   }
   await flush(dirname(to));
+  // Whoever made the folder may not have flushed its name yet, or died before.
+  await flush(dirname(dirname(to))).catch((error: NodeJS.ErrnoException) => {
+    // Above the data folder, which is not ours to make.
+    if (error.code !== "EACCES") throw error;
+  });
 }
 
 /** Creates a folder and its parents, each entry synced to disk. */

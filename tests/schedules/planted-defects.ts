@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 type Edit = { file: string; from: string; to: string };
 
-/** Defects that the schedules have to find, as edits of the worker's sources; `from` occurs exactly once. */
+/** Defects that the schedules have to find, or the tests of a power cut, as edits of the sources; `from` occurs exactly once. */
 const defects = {
   "no-look-up": [
     {
@@ -92,6 +92,14 @@ const defects = {
       to: "",
     },
   ],
+  "no-file-flush": [{ file: "media/storage/durable.ts", from: "  await flush(from);\n", to: "" }],
+  "no-folder-flush": [
+    {
+      file: "media/storage/durable.ts",
+      from: "  await flush(dirname(to));\n",
+      to: "",
+    },
+  ],
 } satisfies Record<string, Edit[]>;
 
 export type DefectName = keyof typeof defects;
@@ -101,9 +109,10 @@ export const defectNames = Object.keys(defects) as DefectName[];
 export const isDefectName = (name: string): name is DefectName => Object.hasOwn(defects, name);
 
 const project = join(import.meta.dir, "../..");
-/** The source folders and files of a worker. */
+/** The source folders and files of worker and API. */
 export const sources = [
   "activities",
+  "api",
   "db",
   "library",
   "media",
@@ -139,7 +148,7 @@ export async function applyDefect(name: DefectName): Promise<Map<string, string>
 }
 
 /**
- * Copies a worker's sources, with a defect.
+ * Copies the sources of worker and API, with a defect.
  * @returns the folder
  */
 export async function copyWithDefect(name: DefectName, folder: string): Promise<string> {

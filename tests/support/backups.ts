@@ -19,9 +19,16 @@ type Place = { url: string; dataDir: string; env?: Record<string, string> };
 export function createBackupCommands(usual: Place) {
   const started: Bun.Subprocess[] = [];
 
-  function start(command: Command, on: Place = usual) {
+  /** `under`: a command that starts it. */
+  function start(command: Command, on: Place = usual, under: readonly string[] = []) {
     const child = Bun.spawn(
-      [process.execPath, "--no-env-file", join(root, "library/main.ts"), JSON.stringify(command)],
+      [
+        ...under,
+        process.execPath,
+        "--no-env-file",
+        join(root, "library/main.ts"),
+        JSON.stringify(command),
+      ],
       {
         cwd: root,
         env: { PATH: process.env.PATH, DATABASE_URL: on.url, DATA_DIR: on.dataDir, ...on.env },
@@ -40,7 +47,8 @@ export function createBackupCommands(usual: Place) {
 
   return {
     start,
-    run: (command: Command, on?: Place) => start(command, on).ended(),
+    run: (command: Command, on?: Place, under?: readonly string[]) =>
+      start(command, on, under).ended(),
     killAll(): void {
       for (const child of started) if (child.exitCode === null) child.kill("SIGKILL");
     },

@@ -14,14 +14,16 @@ export type TestProcess = {
 
 const project = new URL("../../", import.meta.url).pathname;
 
-/** Starts a script below `root` as a process; of the tests' environment it gets PATH and HOME only. */
+/** Starts a script below `root` as a process; of the tests' environment it gets PATH and HOME only. `under`: a
+ * command that starts it. */
 export function startProcess(
   script: string,
   env: Record<string, string>,
   root = project,
+  under: readonly string[] = [],
 ): TestProcess {
   const child: Subprocess<"ignore", "pipe", "pipe"> = Bun.spawn(
-    [process.execPath, "--no-env-file", "run", script],
+    [...under, process.execPath, "--no-env-file", "run", script],
     {
       cwd: root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },

@@ -123,6 +123,8 @@ export async function startStack(options: StackOptions = {}) {
   return {
     database,
     dataDir,
+    /** Of its processes. */
+    env,
     invokeai,
     /** Throws when none was asked for. */
     get runpod(): RunpodSimulator {
