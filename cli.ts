@@ -58,10 +58,11 @@ const usage = `usage: ./gallery <verb>
              read every original and compare it with its hash
                --repair   put back lost and damaged ones from the backups
                --from     where the backups are (BACKUP_TO)
-  storage status | move --to disk|s3 | cancel | forget-old  [--data DIR]
+  storage status | move --to disk|s3 | cancel | forget-old [--keep-files]  [--data DIR]
              where the photos are; move them to the other storage while the gallery runs, keeping the old copy
                cancel      end a move that still copies
                forget-old  delete the old copy, after every original was compared at the new place once more
+               --keep-files  only use the old copy no more, for example because its disk is broken
   migrate    apply missing migrations to DATABASE_URL
   help       print this text`;
 

@@ -33,7 +33,7 @@ const postgresUrl = Type.String({ pattern: "^postgres(ql)?://\\S+$" });
 const storageReaders: readonly Program[] = ["api", "worker", "library"];
 const backupReaders: readonly Program[] = ["worker", "library"];
 /** Of a place of backups. */
-const backupBucket = "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?$";
+const backupBucket = "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\\.\\.?(/|$))[A-Za-z0-9_.-]+)*/?$";
 
 /** Every variable the program reads. `.env.example` and docs/configuration.md list exactly these. */
 export const variables = {

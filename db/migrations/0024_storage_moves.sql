@@ -9,6 +9,7 @@ CREATE TABLE "storage_moves" (
 	"source" text NOT NULL,
 	"target" text NOT NULL,
 	"status" text DEFAULT 'copying' NOT NULL,
+	"keeps_files" boolean DEFAULT false NOT NULL,
 	"deleted_up_to" uuid,
 	"message" text,
 	"started_at" timestamp (3) with time zone NOT NULL,

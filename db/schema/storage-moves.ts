@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { check, index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { boolean, check, index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { among, moment } from "./columns";
 import { type OriginalFault, originalFaults } from "./original-checks";
 import { photos } from "./photos";
@@ -30,7 +30,9 @@ export const storageMoves = pgTable(
     source: text("source").$type<StoragePlace>().notNull(),
     target: text("target").$type<StoragePlace>().notNull(),
     status: text("status").$type<StorageMoveStatus>().notNull().default("copying"),
-    /** While `forgetting`: the last photo whose old files were deleted. */
+    /** Whether the old files stay where they are when they are forgotten. */
+    keepsFiles: boolean("keeps_files").notNull().default(false),
+    /** While `forgetting`: the last photo that was compared, and whose old files were deleted. */
     deletedUpTo: uuid("deleted_up_to"),
     /** What it waits for, or why the old copy was not deleted. */
     message: text("message"),

@@ -12,5 +12,5 @@ export type Command =
   | { verb: "storage-status" }
   | { verb: "storage-move"; target: "disk" | "s3" }
   | { verb: "storage-cancel" }
-  | { verb: "storage-forget-old" }
+  | { verb: "storage-forget-old"; keepsFiles: boolean }
   | { verb: "verify"; repairs: boolean; folder: string | null };

@@ -25,7 +25,7 @@ export async function runStorage(command: StorageCommand, deps: CommandDeps): Pr
     case "storage-cancel":
       return requestCancel(deps);
     case "storage-forget-old":
-      return requestForget(deps);
+      return requestForget(deps, command.keepsFiles);
   }
 }
 
@@ -81,7 +81,10 @@ async function requestCancel({ database: { db } }: CommandDeps): Promise<number>
   return 0;
 }
 
-async function requestForget({ config, database: { db } }: CommandDeps): Promise<number> {
+async function requestForget(
+  { config, database: { db } }: CommandDeps,
+  keepsFiles: boolean,
+): Promise<number> {
   const move = await findNewestMove(db);
   if (move?.status !== "completed") {
     throw conflict("There is no old copy: no move was completed since the last one was deleted.");
@@ -91,11 +94,14 @@ async function requestForget({ config, database: { db } }: CommandDeps): Promise
       `Set STORAGE=${move.target} and restart the gallery first: without the old copy it starts only with this setting.`,
     );
   }
-  if (!(await requestForgetting(db, move.id))) {
+  if (!(await requestForgetting(db, { id: move.id, keepsFiles }))) {
     throw conflict("The move has changed meanwhile; see ./gallery storage status.");
   }
+  const what = keepsFiles
+    ? "Every original is compared at the new place; then the old copy is used no more, and stays as it is."
+    : "The old copy is deleted photo by photo, each after its original was compared at the new place.";
   console.log(
-    "The old copy is deleted photo by photo, each after its original was compared at the new place. This begins within a minute, at the earliest an hour after the move. See ./gallery storage status.",
+    `${what} This begins within a minute, at the earliest an hour after the move. See ./gallery storage status.`,
   );
   return 0;
 }

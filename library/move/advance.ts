@@ -22,7 +22,7 @@ import { removePhotoFiles } from "#media/storage/photo-files";
 import { inTurn } from "../backup/in-turn";
 import type { StoragePlaces } from "../create-storage";
 import { open } from "../places";
-import { type Ends, settleOriginal } from "./settle-original";
+import { copyDerivatives, type Ends, settleOriginal } from "./settle-original";
 
 const pageSize = 200;
 
@@ -97,7 +97,7 @@ async function settlePage(
   const { db } = deps.database;
   const page = await listUnmoved(db, { afterId, limit: pageSize });
   if (page.length === 0) return afterId === null ? "done" : again;
-  await settle(deps, endsOf(deps, move), page);
+  await settle(deps, endsOf(deps, move), page, copyDerivatives);
   return { afterId: page.at(-1)!.id, next: "now" };
 }
 
@@ -111,6 +111,7 @@ async function settle(
   { database: { db }, onProgress, now, signal }: MoveDeps,
   ends: Ends,
   page: ExpectedOriginal[],
+  afterwards: (ends: Ends, photo: ExpectedOriginal) => Promise<void> = async () => {},
 ): Promise<ExpectedOriginal[]> {
   const pages = async function* () {
     yield* page;
@@ -119,6 +120,7 @@ async function settle(
     inTurn(pages(), async (photo) => {
       signal?.throwIfAborted();
       const fault = await settleOriginal(ends, photo, onProgress);
+      if (fault === null) await afterwards(ends, photo);
       onProgress();
       return { photo, fault };
     }),
@@ -161,7 +163,7 @@ async function deletePage(
   if (page.length === 0) return end(deps, id);
   const ends = endsOf(deps, move);
   const kept = await settle(deps, ends, page);
-  for (const photo of kept) {
+  for (const photo of move.keepsFiles ? [] : kept) {
     deps.signal?.throwIfAborted();
     await removePhotoFiles(ends.source, photo);
     deps.onProgress();

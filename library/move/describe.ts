@@ -6,7 +6,7 @@ type Counts = { originals: number; settled: number; missing: number; damaged: nu
 
 /** What a move has done and does, for its owner. */
 export function describeMove(
-  { source, target, status, message }: StorageMove,
+  { source, target, status, message, keepsFiles }: StorageMove,
   { originals, settled, missing, damaged }: Counts,
 ): string {
   const from = names[source];
@@ -17,8 +17,10 @@ export function describeMove(
     switching: `New photos go to ${to}; the last ones are copied: ${progress}.`,
     completed: `Moved from ${from} to ${to}: ${progress}. The old copy is kept. Set STORAGE=${target}, restart, then delete it: ./gallery storage forget-old`,
     cancelled: `The move to ${to} was cancelled; the photos are used from ${from}.`,
-    forgetting: `Comparing the photos in ${to} once more, and deleting them from ${from}.`,
-    forgotten: `Moved from ${from} to ${to}; the old copy was deleted.`,
+    forgetting: keepsFiles
+      ? `Comparing the photos in ${to} once more; those on ${from} stay there and are used no more.`
+      : `Comparing the photos in ${to} once more, and deleting them from ${from}.`,
+    forgotten: `Moved from ${from} to ${to}; the old copy ${keepsFiles ? "is used no more" : "was deleted"}.`,
   };
   const lost = missing + damaged;
   return [

@@ -10,7 +10,7 @@ export type Ends = Readonly<{ source: Storage; target: Storage }>;
 
 /**
  * Makes sure that an original is at the target with the bytes of its hash: compared there, copied if it is not, and read
- * back. Copies its thumbnail and preview, too. May run twice, also at the same time.
+ * back. May run twice, also at the same time.
  * @returns why it cannot be: the source does not have the right bytes either. null: it is there
  */
 export async function settleOriginal(
@@ -26,8 +26,6 @@ export async function settleOriginal(
     if (fault !== null) return fault;
     if ((await target.hash(key, onChunk)) !== photo.contentHash) throw notKept();
   }
-  for (const each of [previewKey(photo.id), thumbnailKey(photo.id)])
-    await copyDerivative(ends, each);
   return null;
 }
 
@@ -59,16 +57,21 @@ async function copy(
   return null;
 }
 
-/** One that is missing or damaged is made again when it is requested. */
-async function copyDerivative({ source, target }: Ends, key: string): Promise<void> {
-  if (await target.find(key)) return;
-  const bytes = await source
-    .withLocalFile(key, (path) => Bun.file(path).bytes())
-    .catch((error: unknown) => {
-      if (isDamage(error)) return undefined;
-      throw error;
-    });
-  if (bytes) await target.put(key, bytes);
+/** Copies thumbnail and preview; one that is missing or damaged is made again when it is requested. */
+export async function copyDerivatives(
+  { source, target }: Ends,
+  { id }: ExpectedOriginal,
+): Promise<void> {
+  for (const key of [previewKey(id), thumbnailKey(id)]) {
+    if (await target.find(key)) continue;
+    const bytes = await source
+      .withLocalFile(key, (path) => Bun.file(path).bytes())
+      .catch((error: unknown) => {
+        if (isDamage(error)) return undefined;
+        throw error;
+      });
+    if (bytes) await target.put(key, bytes);
+  }
 }
 
 const notKept = () =>

@@ -11,7 +11,7 @@ const usage = {
   restore:
     "usage: ./gallery restore DIR|s3://BUCKET/PREFIX [--backup NAME] [--check | --accept-losses] [--data DIR]",
   storage:
-    "usage: ./gallery storage status | move --to disk|s3 | cancel | forget-old   [--data DIR]",
+    "usage: ./gallery storage status | move --to disk|s3 | cancel | forget-old [--keep-files]   [--data DIR]",
   verify: "usage: ./gallery verify [--repair] [--from DIR|s3://BUCKET/PREFIX] [--data DIR]",
 };
 export type LibraryVerb = keyof typeof usage;
@@ -23,7 +23,7 @@ const options = {
     check: { type: "boolean" },
     "accept-losses": { type: "boolean" },
   },
-  storage: { to: { type: "string" } },
+  storage: { to: { type: "string" }, "keep-files": { type: "boolean" } },
   verify: { repair: { type: "boolean" }, from: { type: "string" } },
 } as const satisfies Record<LibraryVerb, ParseArgsConfig["options"]>;
 
@@ -46,7 +46,10 @@ export function parseLibraryOptions(
       ? resolve(root, env["DATA_DIR"]?.trim() || "data")
       : resolve(calledFrom, data);
   if (verb === "storage") {
-    return { command: storageCommandOf(positionals, text("to")), dataDir };
+    return {
+      command: storageCommandOf(positionals, text("to"), values["keep-files"] === true),
+      dataDir,
+    };
   }
   const named = verb === "verify" ? text("from") : positionals[0];
   const given = named ?? (env["BACKUP_TO"]?.trim() || undefined);
@@ -72,14 +75,24 @@ function commandOf(
   return { verb: "check", folder: there, backup };
 }
 
-function storageCommandOf(positionals: string[], to: string | undefined): Command {
-  const [verb, ...others] = positionals;
-  const isMove = verb === "move" && (to === "disk" || to === "s3");
-  if (isMove && others.length === 0) return { verb: "storage-move", target: to };
-  const isPlain = to === undefined && others.length === 0;
-  if (isPlain && verb === "status") return { verb: "storage-status" };
-  if (isPlain && verb === "cancel") return { verb: "storage-cancel" };
-  if (isPlain && verb === "forget-old") return { verb: "storage-forget-old" };
+function storageCommandOf(
+  [verb, ...others]: string[],
+  to: string | undefined,
+  keepsFiles: boolean,
+): Command {
+  const given = [verb, to !== undefined && "--to", keepsFiles && "--keep-files", ...others];
+  switch (given.filter(Boolean).join(" ")) {
+    case "status":
+      return { verb: "storage-status" };
+    case "move --to":
+      if (to === "disk" || to === "s3") return { verb: "storage-move", target: to };
+      break;
+    case "cancel":
+      return { verb: "storage-cancel" };
+    case "forget-old":
+    case "forget-old --keep-files":
+      return { verb: "storage-forget-old", keepsFiles };
+  }
   throw new Refusal(usage.storage);
 }
 
@@ -87,7 +100,8 @@ function storageCommandOf(positionals: string[], to: string | undefined): Comman
 function placeOf(given: string, calledFrom: string): string {
   if (!/^s3:/i.test(given)) return resolve(calledFrom, given);
   const place = given.replace(/\/+$/, "");
-  if (/^s3:\/\/[a-z0-9][a-z0-9.-]+[a-z0-9](\/[A-Za-z0-9_.-]+)*$/.test(place)) return place;
+  if (/^s3:\/\/[a-z0-9][a-z0-9.-]+[a-z0-9](\/(?!\.\.?(\/|$))[A-Za-z0-9_.-]+)*$/.test(place))
+    return place;
   throw new Refusal(
     "A bucket of backups is s3://bucket or s3://bucket/prefix; the store's address and the keys are BACKUP_S3_… in .env.",
   );

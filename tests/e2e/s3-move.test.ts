@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { asc, isNull } from "drizzle-orm";
+import { asc, eq, isNull } from "drizzle-orm";
 import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
 import { events } from "#db/schema/events";
 import { type Photo, photos } from "#db/schema/photos";
@@ -184,7 +184,7 @@ test("the old copy is deleted only on request, once STORAGE names the new place;
     dataDir: stack.dataDir,
     env: { ...settings, STORAGE: "s3" },
   };
-  const tooEarly = await commands.run({ verb: "storage-forget-old" });
+  const tooEarly = await commands.run({ verb: "storage-forget-old", keepsFiles: false });
   expect(tooEarly.code).toBe(1);
   expect(tooEarly.output).toContain("Set STORAGE=s3");
 
@@ -192,7 +192,9 @@ test("the old copy is deleted only on request, once STORAGE names the new place;
   // A copy that was lost since the move is found, and copied again, before the old one is deleted.
   await store.remove(keyOf(all[0]!));
   await bucket.damage(keyOf(all[1]!), crypto.getRandomValues(new Uint8Array(2_000)));
-  expect(await commands.run({ verb: "storage-forget-old" }, inS3)).toMatchObject({ code: 0 });
+  expect(await commands.run({ verb: "storage-forget-old", keepsFiles: false }, inS3)).toMatchObject(
+    { code: 0 },
+  );
   await until("a first deletion", async () => !existsSync(onDisk(all[0]!)), 60_000, undefined, 5);
   await started.worker.kill();
   started.worker = await stack.startWorker();
@@ -232,7 +234,9 @@ test("it moves back; an original that is damaged is named, and what the old plac
     expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   expect((await commands.run({ verb: "storage-status" }, place)).output).toContain("1 damaged");
-  expect(await commands.run({ verb: "storage-forget-old" })).toMatchObject({ code: 0 });
+  expect(await commands.run({ verb: "storage-forget-old", keepsFiles: false })).toMatchObject({
+    code: 0,
+  });
   const kept = await until("an end of the deletion", async () => {
     const move = await findNewestMove(stack.database.db);
     return move?.status === "completed" && move.message !== null ? move : undefined;
@@ -241,6 +245,22 @@ test("it moves back; an original that is damaged is named, and what the old plac
   expect(await store.head(keyOf(all[2]!))).toBeDefined();
   expect(await store.head(keyOf(all[3]!))).toBeUndefined();
 }, 180_000);
+
+test("an old copy whose store is gone for good is given up without it: every original is compared, nothing is deleted", async () => {
+  const { database } = started.stack;
+  const [, , damaged, ...others] = (await allPhotos()) as [Photo, Photo, Photo, ...Photo[]];
+  // Its owner gives up the damaged photo.
+  await database.db.delete(photos).where(eq(photos.id, damaged.id));
+  line.refuse();
+  const forget = { verb: "storage-forget-old", keepsFiles: true } as const;
+  expect(await commands.run(forget)).toMatchObject({ code: 0 });
+  await moveIs("forgotten");
+  line.heal();
+  for (const photo of others) {
+    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+  }
+  expect(await store.head(keyOf(damaged))).toBeDefined();
+}, 120_000);
 
 test("a target that holds other files, and one of another gallery, are refused before anything is changed", async () => {
   const { stack } = started;

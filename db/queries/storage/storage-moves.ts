@@ -92,12 +92,16 @@ export const cancelMove = (db: Db, params: { id: string; now: Date }) =>
     },
   );
 
-/** Asks for the old copy to be deleted. */
-export const requestForgetting = (db: Db, id: string) =>
+/** Asks for the old copy to be deleted, or with `keepsFiles` only to be used no more. */
+export const requestForgetting = (
+  db: Db,
+  { id, keepsFiles }: { id: string; keepsFiles: boolean },
+) =>
   advance(
     db,
     { id, from: "completed", to: "forgetting" },
     {
+      keepsFiles,
       deletedUpTo: null,
       message: null,
     },
