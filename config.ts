@@ -19,7 +19,7 @@ type Variable = {
 };
 
 /** Stands for the value of a secret that a program may not know. */
-const unknownValue = "set";
+export const unknownValue = "set";
 
 const minutes = (fallback: number) =>
   Type.Integer({ minimum: 1, maximum: 10_080, default: fallback });
