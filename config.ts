@@ -145,6 +145,10 @@ export const variables = {
     ),
     allowed: "fatal, error, warn, info, debug or silent",
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: Type.Optional(Type.String({ pattern: "^https?://[^\\s/@]+(/[^\\s@]*)?$" })),
+    allowed: "an http:// or https:// URL without a password",
+  },
   TEMPORAL_ADDRESS: {
     schema: Type.String({ pattern: "^[^\\s/]+:\\d+$", default: "127.0.0.1:7233" }),
     allowed: "host:port",
@@ -338,6 +342,8 @@ export type Config = Readonly<{
     /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` headers are trusted. */
     trustedProxies: readonly string[];
   }>;
+  /** Where traces are sent, by OTLP over HTTP; null: nowhere. */
+  tracesUrl: string | null;
   temporal: Readonly<{
     address: string;
     /** null: `gallery-<installation id>`. */
@@ -495,6 +501,7 @@ function assemble(values: Values): Config {
       corsOrigins: entriesOf(values.CORS_ORIGINS).map((entry) => new URL(entry).origin),
       trustedProxies: entriesOf(values.TRUSTED_PROXIES),
     },
+    tracesUrl: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     temporal: {
       address: values.TEMPORAL_ADDRESS,
       namespace: values.TEMPORAL_NAMESPACE ?? null,

@@ -3,6 +3,7 @@ import { openDatabase } from "#db/client";
 import { openLibrary } from "#library/open";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import { createOutput, ignoreStreamFaults } from "#output";
+import { startTracing } from "#tracing/spans";
 import { configuredTimings, type Timings } from "#workflows/timings";
 import { createApp } from "./app";
 import { watchBackups } from "./backup-metrics";
@@ -54,6 +55,7 @@ export async function serve(
     watchPods(metrics, database.db, config);
     watchBackups(metrics, database.db);
     const closing = new AbortController();
+    const tracer = await startTracing(config.tracesUrl, "gallery-api");
     const deps: ApiDeps = {
       config,
       installation,
@@ -65,6 +67,7 @@ export async function serve(
       passwordCost,
       log,
       metrics,
+      tracer,
       now: () => new Date(),
       newId: () => crypto.randomUUID(),
       closing: closing.signal,
@@ -78,7 +81,12 @@ export async function serve(
       closing.abort();
       await Promise.race([server.stop(), Bun.sleep(drainMs)]);
       await server.stop(true);
-      await Promise.allSettled([temporal.close(), probe.close(), database.close()]);
+      await Promise.allSettled([
+        temporal.close(),
+        probe.close(),
+        database.close(),
+        tracer?.close(),
+      ]);
       log.info("stopped");
     };
     return { url, stop };

@@ -107,6 +107,7 @@ export const sources = [
   "db",
   "library",
   "media",
+  "tracing",
   "workflows",
   "config.ts",
   "errors.ts",

@@ -66,6 +66,7 @@ const forbidden: [string, string][] = [
   ["stack/doctor/b.ts", 'import "#activities/worker/run-worker"'],
   ["stack/doctor/c.ts", 'import "#library/keep"'],
   ["stack/doctor/d.ts", 'import "#workflows/generation-step/workflow"'],
+  ["tracing/a.ts", 'import "#config"'],
   ["simulators/a.ts", 'import "#tests/support/database"'],
   ["dev/a.ts", 'import "#tests/support/database"'],
   ["dev/b.ts", 'import "#bench/run"'],
