@@ -12,6 +12,7 @@ import { type ApiDeps, passwordCost } from "./deps";
 import { edgeLimits, type EdgeLimits } from "./http/edge-limits";
 import { createLog, inBatches } from "./log";
 import { countFailedCalls, createMetrics, watchDatabase, watchLog, watchProcess } from "./metrics";
+import { watchParts } from "./part-metrics";
 import { watchPods } from "./pod-metrics";
 import { withRawPaths } from "./http/request-path";
 import { createWorkflowClient } from "./temporal/workflow-client";
@@ -54,6 +55,7 @@ export async function serve(
     watchDatabase(metrics, database.db);
     watchPods(metrics, database.db, config);
     watchBackups(metrics, database.db);
+    watchParts(metrics, storage, temporal);
     const closing = new AbortController();
     const tracer = await startTracing(config.tracesUrl, "gallery-api");
     const deps: ApiDeps = {
