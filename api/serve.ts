@@ -3,6 +3,7 @@ import { openDatabase } from "#db/client";
 import { openLibrary } from "#library/open";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import { createOutput, ignoreStreamFaults } from "#output";
+import { startTracing } from "#tracing/spans";
 import { configuredTimings, type Timings } from "#workflows/timings";
 import { createApp } from "./app";
 import { watchBackups } from "./backup-metrics";
@@ -11,6 +12,7 @@ import { type ApiDeps, passwordCost } from "./deps";
 import { edgeLimits, type EdgeLimits } from "./http/edge-limits";
 import { createLog, inBatches } from "./log";
 import { countFailedCalls, createMetrics, watchDatabase, watchLog, watchProcess } from "./metrics";
+import { watchParts } from "./part-metrics";
 import { watchPods } from "./pod-metrics";
 import { withRawPaths } from "./http/request-path";
 import { createWorkflowClient } from "./temporal/workflow-client";
@@ -53,7 +55,9 @@ export async function serve(
     watchDatabase(metrics, database.db);
     watchPods(metrics, database.db, config);
     watchBackups(metrics, database.db);
+    watchParts(metrics, storage, temporal);
     const closing = new AbortController();
+    const tracer = await startTracing(config.tracesUrl, "gallery-api");
     const deps: ApiDeps = {
       config,
       installation,
@@ -65,6 +69,7 @@ export async function serve(
       passwordCost,
       log,
       metrics,
+      tracer,
       now: () => new Date(),
       newId: () => crypto.randomUUID(),
       closing: closing.signal,
@@ -78,7 +83,12 @@ export async function serve(
       closing.abort();
       await Promise.race([server.stop(), Bun.sleep(drainMs)]);
       await server.stop(true);
-      await Promise.allSettled([temporal.close(), probe.close(), database.close()]);
+      await Promise.allSettled([
+        temporal.close(),
+        probe.close(),
+        database.close(),
+        tracer?.close(),
+      ]);
       log.info("stopped");
     };
     return { url, stop };

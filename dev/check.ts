@@ -41,6 +41,10 @@ const steps: CheckStep[] = [
     name: "Dockerfile and docker-compose.yml pass public linters",
     run: async ({ root }) => (await import("./container-lint")).lintContainerFiles(root),
   },
+  {
+    name: "ops/prometheus/alerts.yml passes promtool, where it is installed",
+    run: async ({ root }) => (await import("./alert-lint")).lintAlerts(root),
+  },
 ];
 
 /**

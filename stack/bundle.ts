@@ -9,6 +9,9 @@ const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error("usage: bun stack/bundle.ts FILE");
 const { code } = await bundleWorkflowCode({
   workflowsPath: new URL("../workflows/index.ts", import.meta.url).pathname,
+  workflowInterceptorModules: [
+    new URL("../workflows/trace/interceptors.ts", import.meta.url).pathname,
+  ],
   logger: new DefaultLogger("WARN"),
 });
 const partial = `${target}.${process.pid}`;

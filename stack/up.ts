@@ -17,6 +17,7 @@ import {
   startTemporal,
 } from "./stack";
 import type { UpOptions } from "./up-options";
+import { writeRunning } from "./running";
 import { watchSources } from "./watch";
 import { ensureWorkflowBundle } from "./workflow-bundle";
 
@@ -126,6 +127,7 @@ async function startEverything(
   say("Starting worker and API …");
   const isAnyAddress = host === "0.0.0.0" || host === "::";
   const baseUrl = `http://${isAnyAddress ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`;
+  await writeRunning(deps.folder.stackDir, { baseUrl, temporalAddress: temporal.address });
   const app = await startApp(deps, env, baseUrl);
   if (watch) restartOnChange(deps, bundlePath, app.restart);
 

@@ -1,4 +1,5 @@
 import type { Provider, ProviderError } from "#errors";
+import { inSpan } from "#tracing/spans";
 import { broken, parseRetryAfter, refused, timedOut, unreachable } from "./http-failures";
 
 export type HttpOptions = {
@@ -56,6 +57,10 @@ export type Sink = { write(chunk: Uint8Array): Promise<void> };
 
 export type Http = ReturnType<typeof createHttp>;
 
+/** The path without its variable parts, which may name what the owner made. */
+const templateOf = (path: string) =>
+  path.replaceAll(/[^/]*[^a-z_/][^/]*/g, (part) => (/^v\d$/.test(part) ? part : "{}"));
+
 const defaultMaxBytes = 8 * 1024 * 1024;
 const maxRefusalBytes = 1024 * 1024;
 const slowestUploadBytesPerMs = 64;
@@ -108,22 +113,34 @@ export function createHttp(options: HttpOptions) {
     ).toString();
     const uploadMs = (request.formBytes ?? 0) / slowestUploadBytesPerMs;
     watchdog.expectWithin((request.answerWithinMs ?? bothTimeoutsMs) + uploadMs);
-    return watchdog.guard(() =>
-      fetch(`${baseUrl}${request.path}${query === "" ? "" : `?${query}`}`, {
-        method: request.method ?? "GET",
-        headers: {
-          ...options.headers,
-          ...headers,
-          ...(request.json === undefined ? {} : { "Content-Type": "application/json" }),
-        },
-        body: request.json === undefined ? request.form : JSON.stringify(request.json),
-        redirect: "manual",
-        keepalive: request.isSentOnce !== true,
-        signal: watchdog.signal,
-        // Only the watchdog's time-outs apply: Bun's own limit of five idle minutes may be shorter.
-        timeout: false,
-      }),
+    return traced(request, () =>
+      watchdog.guard(() =>
+        fetch(`${baseUrl}${request.path}${query === "" ? "" : `?${query}`}`, {
+          method: request.method ?? "GET",
+          headers: {
+            ...options.headers,
+            ...headers,
+            ...(request.json === undefined ? {} : { "Content-Type": "application/json" }),
+          },
+          body: request.json === undefined ? request.form : JSON.stringify(request.json),
+          redirect: "manual",
+          keepalive: request.isSentOnce !== true,
+          signal: watchdog.signal,
+          // Only the watchdog's time-outs apply: Bun's own limit of five idle minutes may be shorter.
+          timeout: false,
+        }),
+      ),
     );
+  }
+
+  function traced(request: HttpRequest, call: () => Promise<Response>): Promise<Response> {
+    const { method = "GET", path } = request;
+    const facts = { "http.request.method": method, "url.template": templateOf(path) };
+    return inSpan({ name: `${provider} ${method}`, kind: "client", facts }, async (set) => {
+      const response = await call();
+      set({ "http.response.status_code": response.status });
+      return response;
+    });
   }
 
   async function sendOk(request: HttpRequest, watchdog: Watchdog, headers: Record<string, string>) {

@@ -14,6 +14,8 @@ import { settingSchemas } from "#db/settings";
 import { openLibrary } from "#library/open";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import { createOutput, ignoreStreamFaults, type Output } from "#output";
+import { traceRuns } from "#tracing/client-interceptor";
+import { startTracing, type Tracer } from "#tracing/spans";
 import { housekeepingRun } from "#workflows/housekeeping/contract";
 import { queues } from "#workflows/task-queues";
 import { configuredTimings, type Timings } from "#workflows/timings";
@@ -28,6 +30,7 @@ import { createFindPodAddress } from "../pods/place";
 import { openPodSecret } from "../pods/secret";
 import { ensureNamespace, keepNamespace, retryUntilReady } from "./namespace";
 import { sendNotices } from "./notices";
+import { createTraceActivities, createTraceSinks } from "./tracing";
 import { ensureSchedules } from "./schedules";
 import { serveHealth } from "./health";
 import { whenOneFails } from "./worker-failure";
@@ -67,7 +70,8 @@ export async function runWorker(
   const connection = await Connection.connect({ address });
   await ensureNamespace(connection, namespace);
   logger.info("namespace ready", { namespace });
-  const temporal = new Client({ connection, namespace });
+  const tracer = await startTracing(config.tracesUrl, "gallery-worker");
+  const temporal = new Client({ connection, namespace, interceptors: { workflow: [traceRuns] } });
   const native = await NativeConnection.connect({ address });
   const deps = createDeps(config, {
     pods: await createPodDeps(config, installation.id),
@@ -77,7 +81,7 @@ export async function runWorker(
     temporal,
     timings: { ...configuredTimings(config), ...options.timings },
   });
-  const workers = await createWorkers(config, deps, native, namespace);
+  const workers = await createWorkers(config, deps, { connection: native, namespace, tracer });
   const { port } = config.worker;
   const health = port === null ? undefined : serveHealth(port, workers);
   const stopping = new AbortController();
@@ -124,6 +128,7 @@ export async function runWorker(
   await native.close().catch(() => {});
   await connection.close().catch(() => {});
   await database.close().catch(() => {});
+  await tracer?.close();
   return code;
 }
 
@@ -176,15 +181,22 @@ async function createPodDeps(config: Config, installationId: string): Promise<Po
 async function createWorkers(
   config: Config,
   deps: ActivityDeps,
-  connection: NativeConnection,
-  namespace: string,
+  service: { connection: NativeConnection; namespace: string; tracer: Tracer | null },
 ): Promise<Worker[]> {
+  const { connection, namespace, tracer } = service;
   const activities = createActivities(deps);
   const shared: Omit<WorkerOptions, "taskQueue"> = {
     connection,
     namespace,
     activities,
-    interceptors: { activity: [createEndOverdue(), mapFailures] },
+    interceptors: {
+      activity: [
+        ...(tracer ? [createTraceActivities(tracer)] : []),
+        createEndOverdue(),
+        mapFailures,
+      ],
+    },
+    ...(tracer && { sinks: createTraceSinks(tracer) }),
     identity: `gallery@${hostname()}:${process.pid}`,
     // A cancel arrives with a heartbeat's answer, and an outage shorter than the heartbeat time-out goes unnoticed.
     maxHeartbeatThrottleInterval: "500ms",
@@ -198,7 +210,13 @@ async function createWorkers(
     taskQueue: queues.main,
     ...(workflowBundlePath
       ? { workflowBundle: { codePath: workflowBundlePath } }
-      : { workflowsPath: new URL("../../workflows/index.ts", import.meta.url).pathname }),
+      : {
+          workflowsPath: fileOf("../../workflows/index.ts"),
+          interceptors: {
+            ...shared.interceptors,
+            workflowModules: [fileOf("../../workflows/trace/interceptors.ts")],
+          },
+        }),
     // The default is derived from figures of another runtime and differs from start to start.
     maxCachedWorkflows: 100,
     maxConcurrentActivityTaskExecutions: 16,
@@ -212,6 +230,8 @@ async function createWorkers(
   });
   return [main, images];
 }
+
+const fileOf = (path: string) => new URL(path, import.meta.url).pathname;
 
 /** Writes directly: the logger buffers its entries for a moment. */
 function exitOnUncaught(output: Output): void {

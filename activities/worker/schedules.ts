@@ -33,6 +33,11 @@ const schedulesFor = ({ reconcileEveryMs, reapEveryMs }: Timings): Schedule[] =>
   { task: "verify-originals", at: { hour: 4, minute: 40 } },
 ];
 
+/** The tasks that have a schedule; `back-up` only where there is a folder for backups. */
+export const scheduledTasks: readonly HousekeepingTask[] = schedulesFor(
+  timingsOf({ timings: {} }),
+).map(({ task }) => task);
+
 /** Creates or updates the schedules; idempotent. Without a folder for backups there is none for them. */
 export async function ensureSchedules(
   client: Client,

@@ -1,3 +1,4 @@
+import { inSpanOf, type Tracer } from "#tracing/spans";
 import { AppError, invalid, notFound } from "#errors";
 import { createLengthCheck } from "./bodies/content-length";
 import { checkHost, checkOrigin, checkOwner } from "./auth";
@@ -37,7 +38,7 @@ export function createPipeline(
   findRoute: ReturnType<typeof createRouter>,
   limits: EdgeLimits,
 ): (request: Request, connection?: Connection) => Promise<Response> {
-  const { config, databaseIsAway, log, metrics, ownerSessions } = deps;
+  const { config, databaseIsAway, log, metrics, ownerSessions, tracer } = deps;
   const readClient = createClientReader(config.http.trustedProxies);
   const cors = createCors(config);
   const admitVisitor = createVisitorLimit(limits.requestsPerVisitor);
@@ -52,7 +53,9 @@ export function createPipeline(
     const segments = segmentsOf(path);
     const isAmbiguous = isAmbiguousPath(path, segments, connection?.sentSegments);
     const match = isAmbiguous ? noRoute : findRoute(request.method, path, segments);
-    const response = await answer(incoming, match);
+    const response = await (tracer
+      ? answerTraced(tracer, incoming, match)
+      : answer(incoming, match));
     const { headers } = response;
     addDefaultHeaders(headers);
     headers.set("x-request-id", incoming.id);
@@ -66,6 +69,19 @@ export function createPipeline(
     logRequest({ method, route, status, ms: Math.round(ms), id: incoming.id });
     return response;
   };
+
+  /** A trace begins here: one that a client names is not continued. */
+  function answerTraced(tracer: Tracer, incoming: IncomingRequest, match: RouteMatch) {
+    const { method } = incoming.request;
+    const route = match.route?.path ?? "no route";
+    const facts = { "http.request.method": method, "http.route": route, "request.id": incoming.id };
+    const start = { name: `${method} ${route}`, kind: "server", facts } as const;
+    return inSpanOf(tracer, start, undefined, async (set) => {
+      const response = await answer(incoming, match);
+      set({ "http.response.status_code": response.status });
+      return response;
+    });
+  }
 
   async function answer(incoming: IncomingRequest, match: RouteMatch): Promise<Response> {
     try {

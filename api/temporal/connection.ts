@@ -1,4 +1,5 @@
 import { Client, Connection } from "@temporalio/client";
+import { traceRuns } from "#tracing/client-interceptor";
 
 export type Temporal = ReturnType<typeof openTemporal>;
 
@@ -20,7 +21,7 @@ export function openTemporal({ address, namespace }: { address: string; namespac
   return {
     namespace,
     connection,
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, interceptors: { workflow: [traceRuns] } }),
     /** @throws Error when the call takes longer */
     within: <T>(ms: number, call: () => Promise<T>): Promise<T> => {
       // A timer besides the deadline: the deadline does not apply while the channel is still connecting.

@@ -18,6 +18,7 @@ import { photoRetrievalRun, retryNow } from "#workflows/photo-retrieval/contract
 import type { RunStart } from "#workflows/run-start";
 import type { Timings } from "#workflows/timings";
 import type { Logger } from "pino";
+import { inSpan } from "#tracing/spans";
 import { reasonOf, serviceTimeoutMs, type Temporal } from "./connection";
 
 /**
@@ -58,7 +59,8 @@ export function createNotifications(
     timeoutMs = serviceTimeoutMs,
   ): Promise<boolean> {
     try {
-      await within(timeoutMs, call);
+      const start = { name: `notify ${what}`, kind: "client", facts: {} } as const;
+      await inSpan(start, () => within(timeoutMs, call));
       return true;
     } catch (error) {
       log.warn({ what, reason: reasonOf(error) }, "workflow service not notified");

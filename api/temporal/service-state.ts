@@ -1,8 +1,8 @@
 import { queues } from "#workflows/task-queues";
 import { serviceTimeoutMs, type Temporal } from "./connection";
 
-/** TASK_QUEUE_TYPE_WORKFLOW of temporal.api.enums.v1. */
-const workflowTasks = 1;
+/** TaskQueueType of temporal.api.enums.v1. */
+export const taskTypes = { workflow: 1, activity: 2 } as const;
 /** The service lists a poller for minutes after its last poll; a running worker polls again within a minute. */
 const pollerAliveMs = 75_000;
 
@@ -18,14 +18,22 @@ export async function isReachable({ connection, namespace, within }: Temporal): 
   }
 }
 
-/** Whether a worker polls the task queue. */
-export async function hasWorker({ connection, namespace, within }: Temporal): Promise<boolean> {
+/** Whether a worker polls the task queue of workflows. */
+export const hasWorker = (temporal: Temporal): Promise<boolean> =>
+  hasPoller(temporal, queues.main, taskTypes.workflow);
+
+/** Whether a worker polls a task queue for tasks of a type. */
+export async function hasPoller(
+  { connection, namespace, within }: Temporal,
+  name: string,
+  taskQueueType: (typeof taskTypes)[keyof typeof taskTypes],
+): Promise<boolean> {
   try {
     const { pollers } = await within(serviceTimeoutMs, () =>
       connection.workflowService.describeTaskQueue({
         namespace,
-        taskQueue: { name: queues.main },
-        taskQueueType: workflowTasks,
+        taskQueue: { name },
+        taskQueueType,
       }),
     );
     return (pollers ?? []).some(

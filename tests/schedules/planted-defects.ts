@@ -116,6 +116,7 @@ export const sources = [
   "db",
   "library",
   "media",
+  "tracing",
   "workflows",
   "config.ts",
   "errors.ts",

@@ -78,6 +78,7 @@ export async function createTestApi(env: Record<string, string> = {}) {
     passwordCost: { memoryCost: 8, timeCost: 1 },
     log: createLog("info", { write: (line) => void lines.push(JSON.parse(line)) }),
     metrics: createMetrics(),
+    tracer: null,
     now: () => new Date(),
     newId: () => crypto.randomUUID(),
     closing: new AbortController().signal,
