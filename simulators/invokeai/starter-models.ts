@@ -1,5 +1,4 @@
-import type { ModelRecord } from "./models.ts";
-import { main, record } from "./models.ts";
+import { main, type ModelRecord, record } from "./model-records.ts";
 
 /** A model that the real server offers to a new owner; `source` is what its installer takes. */
 export type StarterModel = {
