@@ -17,7 +17,7 @@ import { faults } from "../../http/error-body";
 import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { modelSchema, modelToWire, vaeBasesOf } from "./model";
-import { readUsability } from "./read-usability";
+import { readUsability } from "../generation/read-usability";
 import { refreshedSchema, refreshedToWire } from "./refreshed";
 
 const byKey = t.Object({ key: t.String({ minLength: 1, maxLength: 200 }) });

@@ -1,13 +1,13 @@
-import type { Db } from "#db/client";
+import type { Db, Tx } from "#db/client";
 import { getPlaceInForce } from "#db/queries/backends/in-force";
 import { listModelsOf } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
-import { neededKinds } from "../generation/named-models";
-import { type Usability, usabilityOf } from "../generation/usability";
+import { neededKinds } from "./named-models";
+import { type Usability, usabilityOf } from "./usability";
 
 /** Reads what the usability of these models depends on. A model that is no main model is not usable by itself. */
 export async function readUsability(
-  db: Db,
+  db: Db | Tx,
   models: readonly Model[],
 ): Promise<(model: Model) => Usability> {
   const { apiVersion } = await getPlaceInForce(db);
