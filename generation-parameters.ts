@@ -1,9 +1,13 @@
 /**
- * The generation parameters that only some bases take, in one table from which request bodies, rows, responses and recall
- * derive. Imports nothing, so that every folder may import it. Names in `snake_case` are those of the wire.
+ * The generation parameters that only some bases take, and the models that only some bases need, in tables from which request
+ * bodies, rows, responses and recall derive. Imports nothing, so that every folder may import it. Names in `snake_case` are
+ * those of the wire.
  */
 
-/** Every scheduler of any base, in InvokeAI's spelling. A model's `accepts` lists those that it takes. */
+/**
+ * Every scheduler of any base, in InvokeAI's spelling; the last three are the sampler presets of Ideogram 4. A model's
+ * `accepts` lists those that it takes.
+ */
 export const schedulers = [
   "ddim",
   "ddpm",
@@ -36,6 +40,9 @@ export const schedulers = [
   "unipc_k",
   "lcm",
   "tcd",
+  "V4_QUALITY_48",
+  "V4_DEFAULT_20",
+  "V4_TURBO_12",
 ] as const;
 
 type Bounds = { min: number; max: number };
@@ -44,7 +51,8 @@ type Bounds = { min: number; max: number };
 export type AcceptedOptions = {
   /** The highest number of skipped layers; 0: none may be skipped. */
   maxClipSkip: number;
-  guidance: boolean;
+  /** `optional`: without a value, the model's scheduler determines it. */
+  guidance: boolean | "optional";
 };
 
 type Option = {
@@ -53,8 +61,8 @@ type Option = {
   isWhole: boolean;
   /** The bounds for a model with this `accepts`; null when the model does not take the option. */
   bounds: (accepts: AcceptedOptions) => Bounds | null;
-  /** Whether a model that takes it requires a value. */
-  isNeeded: boolean;
+  /** Whether a model with this `accepts`, which takes it, requires a value. */
+  isNeeded: (accepts: AcceptedOptions) => boolean;
   /** The value that an absent field is equal to, if there is one. */
   absent?: number;
   /** The bounds for values read from files, which are wider: other programs allow more than InvokeAI. */
@@ -68,16 +76,16 @@ const table = {
     wire: "clip_skip",
     isWhole: true,
     bounds: ({ maxClipSkip: max }) => (max > 0 ? { min: 0, max } : null),
-    isNeeded: false,
+    isNeeded: () => false,
     absent: 0,
     recorded: { min: 0, max: 24 },
   },
-  /** FLUX dev only. */
+  /** What FLUX dev and FLUX.2 dev were distilled with; for Ideogram 4 the weight that replaces the preset's. */
   guidance: {
     wire: "guidance",
     isWhole: false,
-    bounds: ({ guidance }) => (guidance ? { min: 1, max: 20 } : null),
-    isNeeded: true,
+    bounds: ({ guidance }) => (guidance === false ? null : { min: 1, max: 20 }),
+    isNeeded: ({ guidance }) => guidance === true,
     recorded: { min: 0, max: 100 },
   },
 } as const satisfies Record<string, Option>;
@@ -120,4 +128,88 @@ export function eachOptionOnWire<Value>(
 /** Picks the options from other fields. */
 export function optionsOf(fields: { [Name in OptionName]?: number | undefined }): Options {
   return eachOption((name) => fields[name]);
+}
+
+type Companion = {
+  /** The field with its key on the wire. */
+  wire: string;
+  /** Its names in InvokeAI's metadata of an image. */
+  recorded: readonly string[];
+};
+
+/** Models beside the main one that the server chooses: text encoders, and a folder that another model's parts are taken from. */
+const companionTable = {
+  t5Encoder: { wire: "t5_encoder_key", recorded: ["t5_encoder"] },
+  clipEmbed: { wire: "clip_embed_key", recorded: ["clip_embed_model"] },
+  qwen3Encoder: { wire: "qwen3_encoder_key", recorded: ["qwen3_encoder"] },
+  qwenVlEncoder: { wire: "qwen_vl_encoder_key", recorded: ["qwen_image_qwen_vl_encoder"] },
+  qwen3VlEncoder: { wire: "qwen3_vl_encoder_key", recorded: ["qwen3_vl_encoder"] },
+  mistralEncoder: { wire: "mistral_encoder_key", recorded: ["mistral_encoder"] },
+  componentSource: {
+    wire: "component_source_key",
+    recorded: ["qwen3_source", "qwen_image_component_source", "mistral_source"],
+  },
+} as const satisfies Record<string, Companion>;
+
+export type CompanionName = keyof typeof companionTable;
+export type CompanionKeys = { [Name in CompanionName as `${Name}Key`]?: string };
+export type CompanionOnWire = (typeof companionTable)[CompanionName]["wire"];
+
+/** The companions with their names and the names of the fields with their keys, in the order of responses. */
+export const companions = Object.entries(companionTable).map(([name, companion]) => ({
+  name: name as CompanionName,
+  field: `${name}Key` as keyof CompanionKeys,
+  wire: companion.wire as CompanionOnWire,
+  recorded: companion.recorded as readonly string[],
+}));
+
+/** A kind of model that a main model needs beside it. */
+export type NeededModel = {
+  part: CompanionName | "vae";
+  /** InvokeAI's type, and the bases of which it may be, best first. */
+  type: string;
+  bases: string[];
+  /** The variants that fit, best first; a model that has none recorded comes last. Absent: any. */
+  variants?: string[];
+  /** The formats that fit, best first. Absent: any. */
+  formats?: string[];
+  /** For people: "a VAE for flux". */
+  title: string;
+  /** What InvokeAI's installer takes for one. */
+  source: string;
+};
+
+/** A model, as far as it matters for what it can be beside another. */
+type ModelKind = { type: string; base: string; variant: string | null; format: string };
+
+/**
+ * How well a model fits a need: a lower number is better; undefined: not at all. Earlier versions of InvokeAI record no
+ * variant, so such a model fits least.
+ */
+export function fitOf(need: NeededModel, model: ModelKind): number | undefined {
+  const { type, bases, variants, formats } = need;
+  const variantAt =
+    variants === undefined
+      ? 0
+      : model.variant === null
+        ? variants.length
+        : variants.indexOf(model.variant);
+  const ranks = [
+    bases.indexOf(model.base),
+    variantAt,
+    formats === undefined ? 0 : formats.indexOf(model.format),
+  ];
+  if (model.type !== type || ranks.includes(-1)) return undefined;
+  return ranks.reduce((sum, rank) => sum * 100 + rank, 0);
+}
+
+/** Picks the companions' keys from other fields. */
+export function companionKeysOf(fields: {
+  [Name in keyof CompanionKeys]?: string | undefined;
+}): CompanionKeys {
+  return Object.fromEntries(
+    companions.flatMap(({ field }) =>
+      fields[field] === undefined ? [] : [[field, fields[field]]],
+    ),
+  );
 }

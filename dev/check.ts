@@ -30,6 +30,10 @@ const steps: CheckStep[] = [
     run: async ({ root }) => (await import("./database-doc")).checkDatabaseDoc(root),
   },
   {
+    name: "docs/generation/bases.md in step with the bases",
+    run: async ({ root }) => (await import("./bases-doc")).checkBasesDoc(root),
+  },
+  {
     name: "docs/openapi.json in step with the routes",
     run: async ({ root }) => (await import("./openapi")).checkOpenApiDoc(root),
   },

@@ -1,5 +1,5 @@
 import type { NewPhoto } from "#db/schema/photos";
-import { optionsOf } from "#generation-parameters";
+import { companionKeysOf, optionsOf } from "#generation-parameters";
 import type { Attempt, Slot, Step } from "#db/schema/steps";
 
 /** The row of an image that InvokeAI has generated and that is not fetched yet. */
@@ -37,8 +37,7 @@ export function generatedPhoto(made: {
       height: parameters.height,
       strength: step.sourceImageId === null ? undefined : parameters.strength,
       vaeKey: parameters.vaeKey,
-      t5EncoderKey: parameters.t5EncoderKey,
-      clipEmbedKey: parameters.clipEmbedKey,
+      ...companionKeysOf(parameters),
       ...optionsOf(parameters),
       loras: parameters.loras ?? [],
     },

@@ -2,7 +2,7 @@ import type { Db } from "#db/client";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import type { Step } from "#db/schema/steps";
-import { optionsOf } from "#generation-parameters";
+import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
 import { buildGraph, type Graph } from "../adapters/invokeai/graphs/index";
 import { permanentFailure } from "../failures";
@@ -12,8 +12,12 @@ const defaultStrength = 0.75;
 
 /** All models of a step, as requested. */
 export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
-  const { modelKey, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
-  const others = [vaeKey, t5EncoderKey, clipEmbedKey, ...loras.map((lora) => lora.modelKey)];
+  const { modelKey, vaeKey, loras = [] } = parameters;
+  const others = [
+    vaeKey,
+    ...Object.values(companionKeysOf(parameters)),
+    ...loras.map((lora) => lora.modelKey),
+  ];
   return [
     { key: modelKey, hash: modelHash },
     ...others.filter((key) => key !== undefined).map((key) => ({ key })),
@@ -36,7 +40,7 @@ export async function stepGraph(
     if (!model?.isAvailable) throw permanentFailure(describeFailure("model_missing"));
     return model;
   };
-  const { width, height, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
+  const { width, height, vaeKey, loras = [] } = parameters;
   return buildGraph({
     prompt: step.prompt,
     negativePrompt: step.negativePrompt ?? "",
@@ -48,10 +52,12 @@ export async function stepGraph(
     ...optionsOf(parameters),
     model: find(parameters.modelKey),
     vae: vaeKey === undefined ? null : find(vaeKey),
-    encoders:
-      t5EncoderKey === undefined || clipEmbedKey === undefined
-        ? null
-        : { t5: find(t5EncoderKey), clip: find(clipEmbedKey) },
+    companions: Object.fromEntries(
+      companions.flatMap(({ name, field }) => {
+        const key = parameters[field];
+        return key === undefined ? [] : [[name, find(key)]];
+      }),
+    ),
     loras: loras.map((lora) => ({ model: find(lora.modelKey), weight: lora.weight })),
     source:
       sourceImageName === null

@@ -1,5 +1,5 @@
 import { boolean, index, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
-import type { AcceptedOptions } from "#generation-parameters";
+import type { AcceptedOptions, NeededModel } from "#generation-parameters";
 import { backends } from "./backends";
 import { moment } from "./columns";
 
@@ -29,17 +29,22 @@ export type ModelAccepts = AcceptedOptions & {
   negativePrompt: boolean;
   /** The negative prompt has no effect while cfg_scale is 1. */
   negativeNeedsCfg?: true;
+  /** The highest number of steps, where it is below 500. */
+  maxSteps?: number;
+  /** The number of steps that belongs to a scheduler, for a request that names a scheduler but no steps. */
+  usualSteps?: Record<string, number>;
+  /** Whether a picture can be its source. Older rows lack it, which means true. */
+  imageToImage?: boolean;
   /** Older rows lack it, which means true. */
   loras?: boolean;
-  /** Other models that it requires. Older rows lack it, which means none. */
-  needs?: NeededModel[];
-};
-
-export type NeededModel = {
-  type: "vae" | "t5_encoder" | "clip_embed";
-  base: string;
-  /** The required variant, for types that have variants in InvokeAI. */
-  variant?: string;
+  /** The variants of the LoRAs that fit. Absent: any. */
+  loraVariants?: string[];
+  /** The bases of the VAEs that it takes. Older rows lack it, which means its own. */
+  vaeBases?: string[];
+  /** Alternatives of other models that it requires, best first. Older rows lack it, which means none. */
+  companions?: NeededModel[][];
+  /** The first version of InvokeAI that knows it, where not all supported ones do. */
+  since?: string;
 };
 
 /** All models that any InvokeAI of this gallery has or had. `model_places` has a row for each place where one is now. */

@@ -17,7 +17,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { Options } from "#generation-parameters";
+import type { CompanionKeys, Options } from "#generation-parameters";
 import { among, moment } from "./columns";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
@@ -37,25 +37,24 @@ export const retrievalStatuses = ["pending", "processing", "completed", "failed"
 export type RetrievalStatus = (typeof retrievalStatuses)[number];
 
 /** The parameters of a generated picture. An absent field is unknown, not default. */
-export type GenerationMetadata = Options & {
-  prompt?: string;
-  negativePrompt?: string;
-  modelKey?: string;
-  modelHash?: string;
-  modelName?: string;
-  seed?: number;
-  steps?: number;
-  cfgScale?: number;
-  scheduler?: string;
-  width?: number;
-  height?: number;
-  strength?: number;
-  vaeKey?: string;
-  t5EncoderKey?: string;
-  clipEmbedKey?: string;
-  /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
-  loras?: { modelKey?: string; name?: string; weight: number }[];
-};
+export type GenerationMetadata = Options &
+  CompanionKeys & {
+    prompt?: string;
+    negativePrompt?: string;
+    modelKey?: string;
+    modelHash?: string;
+    modelName?: string;
+    seed?: number;
+    steps?: number;
+    cfgScale?: number;
+    scheduler?: string;
+    width?: number;
+    height?: number;
+    strength?: number;
+    vaeKey?: string;
+    /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
+    loras?: { modelKey?: string; name?: string; weight: number }[];
+  };
 
 /** What the sidecars of a picture record. An absent field is unknown. */
 export type SidecarRecord = {

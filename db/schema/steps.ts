@@ -16,7 +16,7 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import type { Options } from "#generation-parameters";
+import type { CompanionKeys, Options } from "#generation-parameters";
 import { among, moment } from "./columns";
 import { photos } from "./photos";
 import { sessions } from "./sessions";
@@ -27,24 +27,22 @@ export const stepStatuses = [...liveStatuses, ...endStatuses] as const;
 export type StepStatus = (typeof stepStatuses)[number];
 
 /** Everything that a graph is built from. Complete: defaults are filled in before the row is written. */
-export type StepParameters = Options & {
-  modelKey: string;
-  modelHash: string;
-  width: number;
-  height: number;
-  steps: number;
-  cfgScale: number;
-  scheduler: string;
-  batchSize: number;
-  seed: number;
-  /** Image to image only, 0–1. */
-  strength?: number;
-  vaeKey?: string;
-  /** For models without built-in text encoders. */
-  t5EncoderKey?: string;
-  clipEmbedKey?: string;
-  loras?: { modelKey: string; weight: number }[];
-};
+export type StepParameters = Options &
+  CompanionKeys & {
+    modelKey: string;
+    modelHash: string;
+    width: number;
+    height: number;
+    steps: number;
+    cfgScale: number;
+    scheduler: string;
+    batchSize: number;
+    seed: number;
+    /** Image to image only, 0–1. */
+    strength?: number;
+    vaeKey?: string;
+    loras?: { modelKey: string; weight: number }[];
+  };
 
 /** A failure as text for the user; `details`: InvokeAI's own message when the failure has no specific code. */
 export type StepError = { code: string; message: string; suggestion: string; details?: string };

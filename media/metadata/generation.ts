@@ -1,4 +1,4 @@
-import { eachOption } from "#generation-parameters";
+import { companions, type CompanionKeys, eachOption } from "#generation-parameters";
 import { isObject } from "./json-object";
 import { plainText } from "./plain-text";
 
@@ -25,8 +25,9 @@ const fields = {
   /** How far from its source a picture was to go, 0 to 1. */
   strength: amount(0, 1),
   vaeKey: text(maxNameLength),
-  t5EncoderKey: text(maxNameLength),
-  clipEmbedKey: text(maxNameLength),
+  ...(Object.fromEntries(companions.map(({ field }) => [field, text(maxNameLength)])) as {
+    [Name in keyof CompanionKeys]: ReturnType<typeof text>;
+  }),
   loras: boundLoras,
   ...eachOption((_name, { isWhole, recorded: { min, max } }) =>
     (isWhole ? whole : amount)(min, max),

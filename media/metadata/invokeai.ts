@@ -1,4 +1,4 @@
-import { eachOption } from "#generation-parameters";
+import { companions, eachOption } from "#generation-parameters";
 import { isObject, type JsonObject } from "./json-object";
 import type { UncheckedGeneration } from "./generation";
 
@@ -19,8 +19,12 @@ export function fromInvokeMetadata(record: JsonObject): UncheckedGeneration {
     height: record["height"],
     strength: record["strength"],
     vaeKey: objectOr(record["vae"])["key"],
-    t5EncoderKey: objectOr(record["t5_encoder"])["key"],
-    clipEmbedKey: objectOr(record["clip_embed_model"])["key"],
+    ...Object.fromEntries(
+      companions.map(({ field, recorded }) => [
+        field,
+        recorded.map((name) => objectOr(record[name])["key"]).find((key) => key !== undefined),
+      ]),
+    ),
     ...eachOption((_name, { wire }) => record[wire]),
     loras: listOr(record["loras"]).map((entry) => {
       const said = objectOr(entry);

@@ -3,6 +3,7 @@ import { parseGraph } from "./graph-validation.ts";
 import { fieldsOf, findNodeDefinition } from "./nodes/index.ts";
 import type { FieldValue, NewItem } from "./queue.ts";
 import { newSession } from "./session.ts";
+import type { Traits } from "./versions.ts";
 import { missingField, requireObject, ruleBroken, ValidationFailure } from "./validation.ts";
 
 type Datum = { node_path: string; field_name: string; items: unknown[] };
@@ -20,14 +21,14 @@ export type Batch = {
 const loc = ["body", "batch"];
 
 /** Parses the body of an enqueue; throws `ValidationFailure` where the real server answers 422. */
-export function parseEnqueue(body: unknown): { batch: Batch; prepend: boolean } {
+export function parseEnqueue(body: unknown, traits: Traits): { batch: Batch; prepend: boolean } {
   const outer = requireObject(body, ["body"]);
   if (outer.batch === undefined) throw new ValidationFailure([missingField(loc, body)]);
   const raw = requireObject(outer.batch, loc);
   if (raw.graph === undefined) {
     throw new ValidationFailure([missingField([...loc, "graph"], raw)]);
   }
-  const graph = parseGraph(raw.graph, [...loc, "graph"]);
+  const graph = parseGraph(raw.graph, [...loc, "graph"], traits);
   const runs = raw.runs ?? 1;
   if (typeof runs !== "number" || !Number.isInteger(runs) || runs < 1) {
     throw new ValidationFailure([

@@ -1,6 +1,9 @@
 import { sortNodes, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
 import { fieldsOf, findNodeDefinition, nodeTypes } from "./nodes/index.ts";
-import type { FieldType } from "./nodes/fields.ts";
+import { newModes } from "./nodes/metadata.ts";
+import type { FieldType, ValueFault } from "./nodes/fields.ts";
+import { newNodeTypes } from "./nodes/transformers.ts";
+import type { Traits } from "./versions.ts";
 import {
   missingField,
   requireObject,
@@ -12,13 +15,13 @@ import {
 type Location = (string | number)[];
 
 /** Parses a graph like the real server: unknown fields dropped, defaults filled, edges checked. */
-export function parseGraph(input: unknown, loc: Location): Graph {
+export function parseGraph(input: unknown, loc: Location, traits: Traits): Graph {
   const raw = requireObject(input, loc);
   const rawNodes = requireObject(raw.nodes ?? {}, [...loc, "nodes"]);
   const problems: Problem[] = [];
   const nodes: Record<string, GraphNode> = {};
   for (const [key, value] of Object.entries(rawNodes)) {
-    const node = parseNode(value, [...loc, "nodes", key], problems);
+    const node = parseNode(value, [...loc, "nodes", key], problems, traits);
     if (node !== undefined) nodes[key] = node;
   }
   if (problems.length > 0) throw new ValidationFailure(problems);
@@ -28,16 +31,25 @@ export function parseGraph(input: unknown, loc: Location): Graph {
     nodes,
     edges: parseEdges(raw.edges ?? [], [...loc, "edges"]),
   };
-  const broken = findBrokenRule(graph);
+  const broken = findBrokenRule(graph, traits);
   if (broken !== undefined) throw new ValidationFailure([ruleBroken(loc, broken, input)]);
   return graph;
 }
 
-function parseNode(value: unknown, loc: Location, problems: Problem[]): GraphNode | undefined {
+function parseNode(
+  value: unknown,
+  loc: Location,
+  problems: Problem[],
+  traits: Traits,
+): GraphNode | undefined {
   const raw = requireObject(value, loc);
-  const definition = findNodeDefinition(raw.type);
+  const isKnown = (type: string) => traits.hasNewBases || !newNodeTypes.has(type);
+  const definition = isKnown(String(raw.type)) ? findNodeDefinition(raw.type) : undefined;
   if (definition === undefined) {
-    const expected = nodeTypes.map((type) => `'${type}'`).join(", ");
+    const expected = nodeTypes
+      .filter(isKnown)
+      .map((type) => `'${type}'`)
+      .join(", ");
     problems.push({
       type: "union_tag_invalid",
       loc,
@@ -56,7 +68,7 @@ function parseNode(value: unknown, loc: Location, problems: Problem[]): GraphNod
       if (field.default !== undefined) node[name] = field.default;
       continue;
     }
-    const fault = field.check?.(given);
+    const fault = field.check?.(given) ?? newModeFault(name, given, traits);
     if (fault !== undefined) {
       const { at, ...words } = fault;
       const where = [...loc, type, name, ...(at === undefined ? [] : [at])];
@@ -65,6 +77,13 @@ function parseNode(value: unknown, loc: Location, problems: Problem[]): GraphNod
     node[name] = given;
   }
   return node;
+}
+
+/** A mode of a base that this version does not know is like any other unknown word. */
+function newModeFault(name: string, value: unknown, traits: Traits): ValueFault | undefined {
+  if (name !== "generation_mode" || traits.hasNewBases) return undefined;
+  if (!newModes.includes(String(value))) return undefined;
+  return { type: "literal_error", msg: "Input should be 'txt2img', 'img2img', …" };
 }
 
 function parseEdges(input: unknown, loc: Location): GraphEdge[] {
@@ -93,18 +112,22 @@ function parseEnd(input: unknown, loc: Location): { node_id: string; field: stri
 }
 
 /** The message for the first rule that the whole graph violates. */
-function findBrokenRule(graph: Graph): string | undefined {
+function findBrokenRule(graph: Graph, traits: Traits): string | undefined {
   for (const [key, node] of Object.entries(graph.nodes)) {
     if (key !== node.id) return `Node ids must match, got ${key} and ${node.id}`;
   }
   for (const edge of graph.edges) {
-    const words = findEdgeFault(graph, edge);
+    const words = findEdgeFault(graph, edge, traits);
     if (words !== undefined) return words;
   }
   return sortNodes(graph) === undefined ? "Graph contains cycles" : undefined;
 }
 
-function findEdgeFault(graph: Graph, { source, destination }: GraphEdge): string | undefined {
+function findEdgeFault(
+  graph: Graph,
+  { source, destination }: GraphEdge,
+  traits: Traits,
+): string | undefined {
   const from = graph.nodes[source.node_id];
   const to = graph.nodes[destination.node_id];
   if (from === undefined) return `Edge source node ${source.node_id} does not exist in the graph`;
@@ -121,7 +144,9 @@ function findEdgeFault(graph: Graph, { source, destination }: GraphEdge): string
     if (definition?.open === true) return undefined;
     return `Edge destination field ${destination.field} does not exist in node ${destination.node_id}`;
   }
-  if (fits(output, input.type)) return undefined;
+  const isNewList =
+    output === "collection" && to.type === "flux2_denoise" && input.type === "flux_conditioning";
+  if (fits(output, input.type) && (traits.hasNewBases || !isNewList)) return undefined;
   return `Edge source and target types do not match (${source.node_id}.${source.field} -> ${destination.node_id}.${destination.field})`;
 }
 
@@ -137,5 +162,7 @@ const listInputs: ReadonlySet<FieldType> = new Set([
   "conditioning",
   "flux_conditioning",
   "z_image_conditioning",
+  "anima_conditioning",
+  "krea2_conditioning",
   "collection",
 ]);

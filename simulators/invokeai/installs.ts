@@ -2,7 +2,8 @@ import type { Database } from "bun:sqlite";
 import type { Broadcast } from "./events.ts";
 import type { Faults } from "./faults.ts";
 import type { createHolds } from "./holds.ts";
-import type { ModelCatalogue, ModelRecord } from "./models.ts";
+import type { ModelRecord } from "./model-records.ts";
+import type { ModelCatalogue } from "./models.ts";
 import { allStarters, installedRecord, type StarterModel } from "./starter-models.ts";
 
 type InstallStatus =

@@ -1,5 +1,4 @@
-import type { ModelRecord } from "./models.ts";
-import { main, record } from "./models.ts";
+import { main, type ModelRecord, record } from "./model-records.ts";
 
 /** A model that the real server offers to a new owner; `source` is what its installer takes. */
 export type StarterModel = {
@@ -45,6 +44,28 @@ const fluxParts: StarterModel[] = [
   },
 ];
 
+const kleinParts: StarterModel[] = [
+  {
+    name: "FLUX.2 VAE",
+    source: "black-forest-labs/FLUX.2-klein-4B::vae",
+    base: "flux2",
+    type: "vae",
+    format: "diffusers",
+    fileSize: 336_213_556,
+    description: "VAE of FLUX.2.",
+  },
+  {
+    name: "FLUX.2 Klein Qwen3 4B Encoder",
+    source: "black-forest-labs/FLUX.2-klein-4B::text_encoder+tokenizer",
+    base: "any",
+    type: "qwen3_encoder",
+    format: "qwen3_encoder",
+    fileSize: 8_045_000_000,
+    variant: "qwen3_4b",
+    description: "Text encoder of FLUX.2 Klein 4B and Z-Image.",
+  },
+];
+
 export const starterModels: readonly StarterModel[] = [
   {
     name: "Dreamshaper 8",
@@ -75,6 +96,18 @@ export const starterModels: readonly StarterModel[] = [
     description: "FLUX in few steps, quantized.",
     dependencies: fluxParts,
   },
+  {
+    name: "FLUX.2 Klein 4B (GGUF Q4)",
+    source:
+      "https://huggingface.co/unsloth/FLUX.2-klein-4B-GGUF/resolve/main/flux-2-klein-4b-Q4_K_M.gguf",
+    base: "flux2",
+    type: "main",
+    format: "gguf_quantized",
+    fileSize: 2_604_000_000,
+    variant: "klein_4b",
+    description: "FLUX.2 in four steps, quantized.",
+    dependencies: kleinParts,
+  },
 ];
 
 /** Starter models by set. */
@@ -82,9 +115,10 @@ export const starterBundles: Readonly<Record<string, readonly string[]>> = {
   "sd-1": ["Dreamshaper 8"],
   sdxl: ["Juggernaut XL v9"],
   flux: ["FLUX.1 schnell (quantized)", ...fluxParts.map(({ name }) => name)],
+  flux2: ["FLUX.2 Klein 4B (GGUF Q4)", ...kleinParts.map(({ name }) => name)],
 };
 
-export const allStarters: readonly StarterModel[] = [...starterModels, ...fluxParts];
+export const allStarters: readonly StarterModel[] = [...starterModels, ...fluxParts, ...kleinParts];
 
 /** The record of an installed starter model: another key on each server, the same hash on all. */
 export function installedRecord({ source, ...starter }: StarterModel): ModelRecord {
@@ -92,7 +126,7 @@ export function installedRecord({ source, ...starter }: StarterModel): ModelReco
   const variant = starter.variant === undefined ? {} : { variant: starter.variant };
   const more = { description, format, source, ...variant };
   const made =
-    type === "main" && base !== "flux"
+    type === "main" && !base.startsWith("flux")
       ? main(name, base, fileSize, more)
       : record(name, type, base, format, fileSize, { default_settings: null, ...more });
   return { ...made, key: crypto.randomUUID() };

@@ -16,6 +16,8 @@ export type Traits = {
   hasStrictImages: boolean;
   /** With accounts, the bytes of a picture require a token like all other requests. */
   protectsPictures: boolean;
+  /** FLUX.2 dev, Krea 2, ERNIE, Ideogram 4 and Wan are known, and FLUX.2's sampler takes lists of prompts. */
+  hasNewBases: boolean;
 };
 
 const old: Traits = {
@@ -26,6 +28,7 @@ const old: Traits = {
   isSocketOld: true,
   hasStrictImages: false,
   protectsPictures: false,
+  hasNewBases: false,
 };
 
 const current: Traits = {
@@ -36,6 +39,7 @@ const current: Traits = {
   isSocketOld: false,
   hasStrictImages: true,
   protectsPictures: true,
+  hasNewBases: true,
 };
 
 export const traitsOf: Readonly<Record<ApiVersion, Traits>> = { "6.13": old, "6.14": current };

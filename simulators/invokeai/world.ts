@@ -54,7 +54,7 @@ export function createWorld(
   return {
     traits,
     accounts: createAccounts(database, accounts, traits),
-    models: createModelCatalogue(models === "standard" ? undefined : database),
+    models: createModelCatalogue(models === "standard" ? undefined : database, traits.hasNewBases),
     queue: createQueue(database),
     images: createImageStore(database, dataDir),
     nodeCache: createNodeCache(),

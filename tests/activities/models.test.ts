@@ -29,7 +29,7 @@ test("models have their hash, base, format, variant, defaults and accepted param
     format: "diffusers",
     variant: "normal",
     defaults: { width: 512, steps: 24, own: expect.arrayContaining(["steps", "scheduler"]) },
-    accepts: { maxClipSkip: 12, guidance: false, needs: [] },
+    accepts: { maxClipSkip: 12, guidance: false, vaeBases: ["sd-1"], companions: [] },
   });
   expect(await named("Tidewater v2")).toMatchObject({ defaults: { width: 768 } });
   expect(await named("Harbour Quick")).toMatchObject({
@@ -37,7 +37,12 @@ test("models have their hash, base, format, variant, defaults and accepted param
     defaults: { steps: 4, cfgScale: 1 },
     accepts: { guidance: false, cfgScale: false },
   });
-  expect(await named("Far Sails 14B")).toMatchObject({ defaults: null, accepts: null });
+  const klein = await named("Klein Harbour 9B GGUF");
+  expect(klein.accepts?.companions?.[0]).toMatchObject([
+    { part: "vae", bases: ["flux2"] },
+    { part: "qwen3Encoder", variants: ["qwen3_8b"] },
+  ]);
+  expect(await named("Refined XL")).toMatchObject({ defaults: null, accepts: null });
 });
 
 test("an unchanged list writes nothing but the time of the refresh", async () => {

@@ -89,9 +89,11 @@ test("the bases of available models list the parameters that a step accepts", as
       cfg_scale: true,
       negative_prompt: true,
       negative_prompt_needs_cfg: false,
+      image_to_image: true,
       loras: true,
       max_clip_skip: 24,
       guidance: false,
+      max_steps: 500,
     },
   ]);
   expect([...ofBase("sd-3"), ...ofBase("wan")]).toEqual([]);

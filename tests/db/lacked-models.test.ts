@@ -9,6 +9,7 @@ import { type GenerationMetadata, photos } from "#db/schema/photos";
 import type { StepParameters } from "#db/schema/steps";
 import { createTestDatabase } from "#tests/support/database";
 import { insertStep } from "#tests/support/pod-rows";
+import { companions } from "#generation-parameters";
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 beforeAll(async () => (database = await createTestDatabase()));
@@ -113,7 +114,7 @@ test("VAE, encoders and LoRAs count as well as the model", async () => {
   await putReady(volume);
   const loras = [{ modelKey: lora.key, weight: 1 }];
   expect(await ask(harbour, { loras })).toMatchObject({ place: null, lacks: "Ink" });
-  for (const name of ["vaeKey", "t5EncoderKey", "clipEmbedKey"] as const) {
+  for (const name of ["vaeKey", ...companions.map(({ field }) => field)] as const) {
     expect(await ask(harbour, { [name]: "unseen" })).toMatchObject({ lacks: "unseen" });
   }
 });

@@ -28,16 +28,35 @@ test("each base generates from text and from an image, and the photo records all
     ["Lantern Turbo Z", { scheduler: "heun", lora: "Linocut for z-image" }],
     ["Garden Q", { lora: "Linocut for qwen-image" }],
     ["Klein Harbour", { lora: "Linocut for flux2" }],
+    ["Klein Harbour 9B GGUF", { needs: ["vae_key", "qwen3_encoder_key"] }],
+    ["Klein Harbour Dev", { guidance: 3 }],
+    ["Klein Harbour Dev GGUF", { needs: ["vae_key", "mistral_encoder_key"] }],
+    ["Lantern Z GGUF", { needs: ["component_source_key"] }],
+    ["Garden Q GGUF", { needs: ["component_source_key"] }],
+    ["Garden Q Edit", {}],
+    [
+      "Paper Doll Anima",
+      { scheduler: "er_sde", lora: "Linocut for anima", needs: ["qwen3_encoder_key"] },
+    ],
+    ["Quick Chalk", { lora: "Linocut for krea-2" }],
+    ["Quick Chalk GGUF", { needs: ["vae_key", "qwen3_vl_encoder_key"] }],
+    ["Far Sails 14B", { lora: "Linocut for wan" }],
+    ["Harbour Kontext", { fromText: true }],
+    ["Clay Turbo", { fromText: true }],
+    ["Poster Press", { scheduler: "V4_TURBO_12", fromText: true }],
   ];
   const session = await gallery.createSession();
   const steps: [Body, string][] = [];
-  for (const [name, { vae, lora, ...more }] of cases as [string, Body][]) {
+  for (const [name, { vae, lora, needs = [], fromText, ...more }] of cases as [string, Body][]) {
     const { key } = await named(name);
     const vae_key = vae && (await named(vae, "vae")).key;
     const loras = lora && [{ model_key: (await named(lora, "lora")).key, weight: 0.6 }];
     const parameters = { model_key: key, batch_size: 1, vae_key, loras, ...more };
-    for (const source_image_id of [undefined, source.id]) {
-      steps.push([await gallery.requestStep(session.id, { parameters, source_image_id }), name]);
+    for (const source_image_id of fromText ? [undefined] : [undefined, source.id]) {
+      const step = await gallery.requestStep(session.id, { parameters, source_image_id });
+      for (const need of needs)
+        expect([name, step.parameters[need]]).toEqual([name, expect.any(String)]);
+      steps.push([step, name]);
     }
   }
   for (const [{ id, parameters, source_image_id }, name] of steps) {
@@ -47,6 +66,9 @@ test("each base generates from text and from an image, and the photo records all
     const [{ photo }] = (await gallery.photosOf(id)) as [Body];
     const { model_hash, seed, width, height, steps: count, cfg_scale, scheduler } = parameters;
     const { strength, vae_key, clip_skip, guidance, loras = [] } = parameters;
+    const chosen = Object.fromEntries(
+      Object.entries(parameters).filter(([field]) => /_(encoder|embed|source)_key$/.test(field)),
+    );
     expect(photo.generation_metadata).toMatchObject({
       model_hash,
       seed,
@@ -58,6 +80,7 @@ test("each base generates from text and from an image, and the photo records all
       ...Object.fromEntries(
         Object.entries({ strength, vae_key, clip_skip, guidance }).filter(([, value]) => value),
       ),
+      ...chosen,
       loras,
       model_name: name,
     });
@@ -69,8 +92,8 @@ test("each base generates from text and from an image, and the photo records all
 }, 180_000);
 
 test("a model of a base without graphs is listed as unsupported, and refused", async () => {
-  const other = await named("Far Sails 14B");
-  expect([other.supported, other.default_params]).toEqual([false, null]);
+  const other = await named("Refined XL");
+  expect([other.supported, other.usable, other.default_params]).toEqual([false, false, null]);
   const session = await gallery.createSession();
   const refusal = await gallery
     .requestStep(session.id, { parameters: { model_key: other.key } })

@@ -197,3 +197,22 @@ function payloadsOf({ events }: History): { input?: Uint8Array; result?: Uint8Ar
     })),
   ]);
 }
+
+test("what a model lacks is installed from the source that is named with it, and then the model is usable", async () => {
+  const refreshed = async () => {
+    const { usable, unusable } = await gallery.post("/models/refresh");
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
+    const find = (list: any[]) => list.find(({ name }) => name === "Klein Harbour 9B GGUF");
+    return { usable: find(usable), unusable: find(unusable) };
+  };
+  expect(await refreshed()).toMatchObject({ usable: { base: "flux2" } });
+  const [vae] = (await gallery.get("/models?type=vae&q=klein")).items;
+  await control.removeModel(vae.key);
+  const { unusable } = await refreshed();
+  expect(unusable.unusable_reason).toStartWith("Install a VAE for flux2, or FLUX.2 Klein 9B");
+  for (const { source } of unusable.lacks) {
+    const { id } = await install(source);
+    await installIs(id, ["completed"]);
+  }
+  expect(await refreshed()).toMatchObject({ usable: { key: unusable.key }, unusable: undefined });
+});

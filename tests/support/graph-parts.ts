@@ -1,4 +1,11 @@
-import type { Graph, GraphRequest } from "#activities/adapters/invokeai/graphs/index";
+import { factsOf } from "#activities/adapters/invokeai/bases";
+import {
+  type Graph,
+  type GraphRequest,
+  supportedBases,
+} from "#activities/adapters/invokeai/graphs/index";
+import type { MainModel } from "#activities/adapters/invokeai/types";
+import type { NeededModel } from "#generation-parameters";
 import { graphRequest } from "./graph-request";
 
 /** The five fields of a model that a graph contains. */
@@ -10,69 +17,109 @@ export const partOf = (base: string, type: string, name: string) => ({
   type,
 });
 
-export const mainOf = (base: string, variant: string | null = "normal") => ({
+/** A main model as its base usually has it: FLUX and Anima as a single file, the others as a folder. */
+export const mainOf = (
+  base: string,
+  variant: string | null = variantOf(base),
+  format = { flux: "gguf_quantized", anima: "checkpoint" }[base] ?? "diffusers",
+): MainModel => ({
   ...partOf(base, "main", `Main of ${base}`),
-  format: base === "flux" ? "gguf_quantized" : "diffusers",
+  format,
   variant,
 });
 
 /** Bases with a noise node, compel prompts and a VAE of their own nodes. */
 export const isUnet = (base: string): boolean => ["sd-1", "sd-2", "sdxl"].includes(base);
-export const takesNegative = (base: string): boolean => !base.startsWith("flux");
-/** Of the folders that hold every part, these take another VAE; the others take none. */
-export const takesVae = (base: string): boolean => !["cogview4", "z-image"].includes(base);
-export const takesLoras = (base: string): boolean => !["cogview4", "sd-3"].includes(base);
+
+const factsOfMain = (model: MainModel) => {
+  const facts = factsOf(model);
+  if (!facts) throw new Error(`nothing is known of ${model.base}`);
+  return facts;
+};
+const acceptsOf = (base: string) => factsOfMain(mainOf(base)).accepts;
+export const takesNegative = (base: string): boolean => acceptsOf(base).negativePrompt;
+export const takesVae = (base: string): boolean => acceptsOf(base).vaeBases.length > 0;
+export const takesLoras = (base: string): boolean => acceptsOf(base).loras;
+export const takesSource = (model: MainModel): boolean => factsOfMain(model).accepts.imageToImage;
 
 const variants: Record<string, string | null> = {
   flux: "dev",
   flux2: "klein_4b",
   "z-image": "turbo",
   "qwen-image": "generate",
-  "sd-3": null,
-  cogview4: null,
+  "krea-2": "krea2_turbo",
+  wan: "t2v_a14b",
 };
-export const variantOf = (base: string): string | null => variants[base] ?? null;
+export const variantOf = (base: string): string | null =>
+  isUnet(base) ? "normal" : (variants[base] ?? null);
 
-const sizes: Record<string, number> = { "sd-1": 512, "sd-2": 768 };
+/** A model of each kind that graphs differ for, by a title. */
+export const everyMain: readonly [title: string, model: MainModel][] = [
+  ...supportedBases.map((base): [string, MainModel] => [base, mainOf(base)]),
+  ["flux schnell", mainOf("flux", "schnell")],
+  ["flux kontext", { ...mainOf("flux"), name: "Kontext dev" }],
+  ["flux2 klein_9b in a single file", mainOf("flux2", "klein_9b", "gguf_quantized")],
+  ["flux2 dev", mainOf("flux2", "dev")],
+  ["flux2 dev in a single file", mainOf("flux2", "dev", "gguf_quantized")],
+  ["z-image in a single file", mainOf("z-image", "turbo", "gguf_quantized")],
+  ["qwen-image edit", mainOf("qwen-image", "edit")],
+  ["qwen-image in a single file", mainOf("qwen-image", "generate", "gguf_quantized")],
+  ["krea-2 in a single file", mainOf("krea-2", "krea2_base", "gguf_quantized")],
+];
 
-/** A complete text-to-image request for a base. */
-export function requestFor(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
-  const side = sizes[base] ?? 1024;
-  const flux: Partial<GraphRequest> = {
-    cfgScale: 1,
-    guidance: 3.5,
-    vae: partOf("flux", "vae", "flux VAE"),
-    encoders: {
-      t5: partOf("any", "t5_encoder", "T5"),
-      clip: partOf("any", "clip_embed", "CLIP-L"),
-    },
+/** A model that meets a need. */
+export const companionFor = (need: NeededModel): GraphRequest["model"] => ({
+  ...partOf(need.bases[0]!, need.type, need.title),
+  format: need.formats?.[0] ?? "checkpoint",
+  variant: need.variants?.[0] ?? null,
+});
+
+/** The VAE and the companions of one alternative. */
+export function partsFor(needed: readonly NeededModel[]) {
+  const companions = needed
+    .filter(({ part }) => part !== "vae")
+    .map((need) => [need.part, companionFor(need)]);
+  const vae = needed.find(({ part }) => part === "vae");
+  return {
+    vae: vae ? companionFor(vae) : null,
+    companions: Object.fromEntries(companions) as GraphRequest["companions"],
   };
-  const variant = isUnet(base) ? "normal" : variantOf(base);
-  return graphRequest(mainOf(base, variant), {
-    width: side,
-    height: side,
+}
+
+/** A complete text-to-image request for a base, or for the model in `overrides`, with its usual size. */
+export function requestFor(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
+  const { model = mainOf(base) } = overrides;
+  const { accepts, defaults } = factsOf(model) ?? factsOfMain(mainOf(base));
+  return graphRequest(model, {
+    width: defaults.width,
+    height: defaults.height,
     steps: 20,
-    ...(base === "flux" ? flux : {}),
-    ...(base === "flux2" && { cfgScale: 1 }),
+    cfgScale: accepts.cfgScale ? 7 : 1,
+    scheduler: accepts.schedulers.includes("euler") ? "euler" : defaults.scheduler,
+    guidance: accepts.guidance === true ? 3.5 : null,
+    ...partsFor(accepts.companions[0] ?? []),
     ...overrides,
   });
 }
 
-/** A request with everything that the base supports: a source to resize, another VAE, two LoRAs, skipped layers. */
-export function fullRequestFor(base: string): GraphRequest {
+/** A request with everything that the model supports: a source to resize, another VAE, two LoRAs, skipped layers. */
+export function fullRequestFor(base: string, model = mainOf(base)): GraphRequest {
   const source = { imageName: "src.png", width: 600, height: 512, strength: 0.75 };
-  const hasClipSkip = base === "sd-1" || base === "sd-2";
+  const { accepts } = factsOfMain(model);
+  const [vaeBase] = accepts.vaeBases;
   return requestFor(base, {
-    source,
-    ...(takesVae(base) && { vae: partOf(base, "vae", "clear") }),
-    ...(takesLoras(base) && {
+    model,
+    ...(accepts.imageToImage && { source }),
+    ...(vaeBase !== undefined && { vae: partOf(vaeBase, "vae", "clear") }),
+    ...(accepts.loras && {
       loras: [
         { model: partOf(base, "lora", "ink"), weight: 0.5 },
         { model: partOf(base, "lora", "grain"), weight: -1 },
       ],
     }),
-    ...(hasClipSkip && { clipSkip: 2 }),
-    ...(takesNegative(base) && { negativePrompt: "blurred" }),
+    ...(accepts.maxClipSkip > 0 && { clipSkip: 2 }),
+    ...(accepts.guidance === "optional" && { guidance: 5 }),
+    ...(accepts.negativePrompt && { negativePrompt: "blurred" }),
   });
 }
 

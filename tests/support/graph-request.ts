@@ -17,7 +17,7 @@ export function graphRequest(
     guidance: null,
     model,
     vae: null,
-    encoders: null,
+    companions: {},
     loras: [],
     source: null,
     ...overrides,

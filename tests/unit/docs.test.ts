@@ -4,6 +4,7 @@ import { dirname, join, normalize, relative } from "node:path";
 import { eventKinds } from "#api/modules/events/kinds";
 import { variables } from "#config";
 import { timingsOf } from "#workflows/timings";
+import { schedulers } from "#generation-parameters";
 
 const root = join(import.meta.dir, "../..");
 
@@ -121,7 +122,13 @@ test("every variable that a document names is read", async () => {
   const ofCompose = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name = ""]) => name);
   // Compose reads it itself.
   ofCompose.push("COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME");
-  const known = new Set([...Object.keys(variables), ...ofCompose, ...otherVariables]);
+  const known = new Set([
+    ...Object.keys(variables),
+    ...ofCompose,
+    ...otherVariables,
+    // Presets of Ideogram 4 are in capitals, too.
+    ...schedulers,
+  ]);
   expect(findIn(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g, (name) => !known.has(name))).toEqual([]);
 });
 

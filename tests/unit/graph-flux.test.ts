@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import { arrowsOf, fullRequestFor, mainOf, partOf, requestFor } from "#tests/support/graph-parts";
 
-const t5 = partOf("any", "t5_encoder", "T5");
-const clip = partOf("any", "clip_embed", "CLIP-L");
+const t5 = partOf("any", "t5_encoder", "a T5 text encoder");
+const clip = partOf("any", "clip_embed", "a CLIP text encoder (CLIP-L)");
 
 test("flux: text to image has the nodes and edges of InvokeAI's own UI", () => {
   const graph = buildGraph(requestFor("flux"));
@@ -30,7 +30,7 @@ test("flux: text to image has the nodes and edges of InvokeAI's own UI", () => {
       model: partOf("flux", "main", "Main of flux"),
       t5_encoder_model: t5,
       clip_embed_model: clip,
-      vae_model: partOf("flux", "vae", "flux VAE"),
+      vae_model: partOf("flux", "vae", "a VAE for flux"),
     },
     denoise: {
       type: "flux_denoise",
@@ -89,12 +89,14 @@ test("flux: schnell has no guidance", () => {
   const { nodes } = buildGraph(requestFor("flux", { model, guidance: null, steps: 4 }));
   expect(nodes.denoise).not.toHaveProperty("guidance");
   expect(nodes.meta).not.toHaveProperty("guidance");
-  expect(() => buildGraph(requestFor("flux", { model }))).toThrow("guidance");
+  expect(() => buildGraph(requestFor("flux", { model, guidance: 4 }))).toThrow("guidance");
 });
 
-test("flux: without encoders or VAE the request is refused, with the missing models", () => {
-  for (const overrides of [{ encoders: null }, { vae: null }]) {
-    expect(() => buildGraph(requestFor("flux", overrides))).toThrow("Install a T5 encoder");
+test("flux: without encoders or VAE the request is refused, with the needed models", () => {
+  for (const overrides of [{ companions: {} }, { vae: null }]) {
+    expect(() => buildGraph(requestFor("flux", overrides))).toThrow(
+      "Choose beside the model a T5 text encoder and a CLIP text encoder (CLIP-L) and a VAE for flux",
+    );
   }
 });
 
@@ -105,7 +107,7 @@ test("flux: the metadata contains what InvokeAI's own UI recalls", () => {
     steps: 20,
     scheduler: "euler",
     model: partOf("flux", "main", "Main of flux"),
-    vae: partOf("flux", "vae", "flux VAE"),
+    vae: partOf("flux", "vae", "a VAE for flux"),
     t5_encoder: t5,
     clip_embed_model: clip,
   });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { baseFacts } from "#activities/adapters/invokeai/bases";
+import { baseFacts, factsOf } from "#activities/adapters/invokeai/bases";
 import {
   buildGraph,
   defaultsOf,
@@ -10,7 +10,15 @@ import {
 import type { InvokeAiModel } from "#activities/adapters/invokeai/types";
 import { schedulers } from "#generation-parameters";
 import { AppError } from "#errors";
-import { partOf, requestFor, variantOf } from "#tests/support/graph-parts";
+import {
+  companionFor,
+  everyMain,
+  mainOf,
+  partOf,
+  partsFor,
+  requestFor,
+  variantOf,
+} from "#tests/support/graph-parts";
 
 const noSettings: InvokeAiModel["settings"] = {
   width: null,
@@ -47,26 +55,36 @@ function refusalOf(request: GraphRequest): AppError {
 test("exactly the bases with graphs have facts", () => {
   expect(Object.keys(baseFacts).toSorted()).toEqual([...supportedBases].toSorted());
   expect(supportedBases.toSorted()).toEqual([
+    "anima",
     "cogview4",
+    "ernie-image",
     "flux",
     "flux2",
+    "ideogram-4",
+    "krea-2",
     "qwen-image",
     "sd-1",
     "sd-2",
     "sd-3",
     "sdxl",
+    "wan",
     "z-image",
   ]);
 });
 
 test("a base's own defaults are values that it accepts", () => {
-  for (const { defaults, accepts } of Object.values(baseFacts)) {
+  for (const [, model] of everyMain) {
+    const { defaults, accepts } = factsOf(model)!;
     for (const side of [defaults.width, defaults.height]) {
       expect(side % accepts.sizeMultiple).toBe(0);
       expect(side).toBeWithin(accepts.minSize, accepts.maxSize + 1);
     }
     expect(accepts.schedulers).toContain(defaults.scheduler);
-    expect(defaults.guidance !== undefined).toBe(accepts.guidance);
+    expect(defaults.guidance !== undefined).toBe(accepts.guidance === true);
+    expect(defaults.steps).toBeWithin(
+      accepts.minSteps?.[defaults.scheduler] ?? 1,
+      (accepts.maxSteps ?? 500) + 1,
+    );
     expect(accepts.cfgScale || defaults.cfgScale === 1).toBe(true);
   }
 });
@@ -78,7 +96,7 @@ test("the schedulers that settings take are those that some base accepts", () =>
 
 test("a model of a base without graphs, or of another kind, is refused with invokeai_model_error", () => {
   for (const other of [
-    model({ base: "anima" }),
+    model({ base: "external" }),
     model({ base: "sdxl-refiner" }),
     model({ type: "vae" }),
     model({ base: "toString" }),
@@ -97,31 +115,70 @@ test("LoRAs, or a VAE, for a base that takes none are refused", () => {
     const loras = [{ model: partOf(base, "lora", "Ink"), weight: 1 }];
     expect(refusalOf(requestFor(base, { loras })).message).toMatch(/without LoRAs/);
   }
-  for (const base of ["cogview4", "z-image"]) {
+  for (const base of ["cogview4", "ernie-image", "ideogram-4", "wan"]) {
     const vae = partOf(base, "vae", "Clear");
-    expect(refusalOf(requestFor(base, { vae })).code).toBe("invokeai_model_error");
+    expect(refusalOf(requestFor(base, { vae })).message).toMatch(/only the model's own/);
   }
 });
 
 test("a VAE and LoRAs of another base or kind are refused before anything is queued", () => {
   for (const base of supportedBases) {
     const foreign = base === "sdxl" ? "sd-1" : "sdxl";
+    const parts = partsFor(factsOf(mainOf(base))!.accepts.companions[0] ?? []);
     for (const overrides of [
       { vae: partOf(foreign, "vae", "Clear") },
       { vae: partOf(base, "lora", "Ink") },
       { loras: [{ model: partOf(foreign, "lora", "Ink"), weight: 1 }] },
       { loras: [{ model: partOf(base, "vae", "Clear"), weight: 1 }] },
     ]) {
-      expect(refusalOf(requestFor(base, overrides)).code).toBe("invokeai_model_error");
+      const request = requestFor(base, { ...parts, ...overrides });
+      expect(refusalOf(request).code).toBe("invokeai_model_error");
     }
   }
 });
 
-test("text encoders of another kind, or for a base that has its own, are refused", () => {
-  const { encoders } = requestFor("flux");
-  const swapped = encoders && { t5: encoders.clip, clip: encoders.t5 };
-  expect(refusalOf(requestFor("flux", { encoders: swapped })).code).toBe("invokeai_model_error");
-  expect(refusalOf(requestFor("sdxl", { encoders })).code).toBe("invokeai_model_error");
+test("text encoders of another kind or size, or for a model that has its own, are refused", () => {
+  const { t5Encoder, clipEmbed } = requestFor("flux").companions;
+  const swapped = { t5Encoder: clipEmbed!, clipEmbed: t5Encoder! };
+  const foreign = { t5Encoder: t5Encoder!, clipEmbed: clipEmbed! };
+  expect(refusalOf(requestFor("flux", { companions: swapped })).code).toBe("invokeai_model_error");
+  expect(refusalOf(requestFor("sdxl", { companions: foreign })).code).toBe("invokeai_model_error");
+
+  const klein = mainOf("flux2", "klein_9b", "gguf_quantized");
+  const { companions } = requestFor("flux2", { model: klein });
+  const encoder = { ...companions.qwen3Encoder!, variant: "qwen3_4b" };
+  const small = { model: klein, companions: { qwen3Encoder: encoder } };
+  expect(refusalOf(requestFor("flux2", small)).message).toMatch(
+    /a VAE for flux2 and a Qwen3 8B text encoder, or FLUX.2 Klein 9B as a folder of diffusers/,
+  );
+  const unnamed = { ...encoder, variant: null };
+  buildGraph(requestFor("flux2", { ...small, companions: { qwen3Encoder: unnamed } }));
+});
+
+test("each alternative of what a model needs beside it is wired to the loader, and recorded", () => {
+  for (const [title, main] of everyMain) {
+    for (const needed of factsOf(main)!.accepts.companions) {
+      const { nodes } = buildGraph(requestFor(main.base, { model: main, ...partsFor(needed) }));
+      for (const need of needed) {
+        const { key } = companionFor(need);
+        const holders = [nodes.model, nodes.meta].map((node) => JSON.stringify(node));
+        expect([title, need.title, holders.map((text) => text.includes(key))]).toEqual([
+          title,
+          need.title,
+          [true, true],
+        ]);
+      }
+    }
+  }
+});
+
+test("a model that generates from text alone takes no source", () => {
+  const kontext = { ...mainOf("flux"), name: "FLUX.1 Kontext dev" };
+  const picture = { imageName: "a.png", width: 64, height: 64, strength: 0.5 };
+  for (const main of [mainOf("ernie-image"), mainOf("ideogram-4"), kontext]) {
+    const request = requestFor(main.base, { model: main, source: picture });
+    expect(refusalOf(request).message).toBe(`Choose no source image for "${main.name}".`);
+  }
 });
 
 const source = { imageName: "a.png", width: 512, height: 512, strength: 0.5 };
@@ -173,6 +230,34 @@ const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
     [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
     [{ width: 1032 }, /multiples of 16/],
   ],
+  anima: [
+    ...withoutClipSkipAndGuidance("anima"),
+    [{ scheduler: "dpmpp_3m" }, /scheduler/],
+    [{ width: 1028 }, /multiples of 8/],
+  ],
+  "krea-2": [
+    ...withoutClipSkipAndGuidance("krea-2"),
+    [{ scheduler: "heun" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
+  "ernie-image": [
+    ...withoutClipSkipAndGuidance("ernie-image"),
+    [{ scheduler: "dpmpp_2m_k" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
+  "ideogram-4": [
+    [{ clipSkip: 1 }, /clip_skip to none, as it is not supported by ideogram-4/],
+    [{ cfgScale: 7 }, /cfg_scale to 1/],
+    [{ negativePrompt: "blurred" }, /negative_prompt to none/],
+    [{ scheduler: "euler" }, /scheduler/],
+    [{ steps: 101 }, /steps to a whole number from 1 to 100/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
+  wan: [
+    ...withoutClipSkipAndGuidance("wan"),
+    [{ scheduler: "heun" }, /scheduler/],
+    [{ width: 1032 }, /multiples of 16/],
+  ],
   "sd-1": [
     [{ clipSkip: 13 }, /clip_skip to a whole number from 0 to 12/],
     [{ guidance: 4 }, /guidance to none, as it is not supported by sd-1/],
@@ -197,9 +282,15 @@ const refused: Record<string, [Partial<GraphRequest>, RegExp][]> = {
   ],
 };
 
+test("every base has its own refusals", () => {
+  expect(Object.keys(refused).toSorted()).toEqual(supportedBases.toSorted());
+});
+
 for (const [base, own] of Object.entries(refused)) {
   test(`${base}: parameters that the server would refuse, fail on or drop are refused, all in one error`, () => {
+    const { imageToImage } = factsOf(mainOf(base))!.accepts;
     for (const [wrong, words] of [...everywhere, ...own]) {
+      if (wrong.source && !imageToImage) continue;
       const error = refusalOf(requestFor(base, wrong));
       expect(error.code).toBe("invokeai_graph_error");
       expect(error.message).toMatch(words);
@@ -217,28 +308,34 @@ test("only plain main models of known bases are supported", () => {
     expect(isSupported(model({ base, variant: "depth" }))).toBe(false);
     expect(isSupported(model({ base, type: "lora" }))).toBe(false);
   }
-  for (const base of ["sdxl-refiner", "anima", "wan", "krea-2", "unknown"]) {
+  for (const base of ["sdxl-refiner", "external", "unknown"]) {
     expect(isSupported(model({ base }))).toBe(false);
   }
 });
 
-test("of FLUX, dev and schnell in a single file are supported; folders, edit and fill models are not", () => {
+test("of FLUX, dev, schnell and Kontext in a single file are supported; folders and fill models are not", () => {
   expect(isSupported(flux())).toBe(true);
   expect(isSupported(flux({ variant: "schnell", format: "checkpoint" }))).toBe(true);
   expect(isSupported(flux({ format: "diffusers" }))).toBe(false);
   expect(isSupported(flux({ variant: "dev_fill" }))).toBe(false);
-  expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(false);
+  expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(true);
 });
 
-test("of the bases in folders, those that hold every part are supported; single files and edit models are not", () => {
-  for (const base of ["sd-3", "cogview4", "z-image", "qwen-image", "flux2"]) {
-    const whole = { base, variant: variantOf(base) };
-    expect(isSupported(model(whole))).toBe(true);
-    expect(isSupported(model({ ...whole, format: "checkpoint" }))).toBe(false);
-    expect(isSupported(model({ ...whole, format: "gguf_quantized" }))).toBe(false);
+test("single files are supported of the bases whose loader takes the parts one by one", () => {
+  const formatsOf = (base: string) =>
+    ["diffusers", "checkpoint", "gguf_quantized"].filter((format) =>
+      isSupported(model({ base, variant: variantOf(base), format })),
+    );
+  for (const base of ["sd-3", "cogview4", "ernie-image", "ideogram-4", "wan"]) {
+    expect([base, formatsOf(base)]).toEqual([base, ["diffusers"]]);
   }
-  expect(isSupported(model({ base: "qwen-image", variant: "edit" }))).toBe(false);
-  expect(isSupported(model({ base: "flux2", variant: "dev" }))).toBe(false);
+  for (const base of ["z-image", "qwen-image", "flux2", "krea-2"]) {
+    expect([base, formatsOf(base).length]).toEqual([base, 3]);
+  }
+  expect(formatsOf("anima")).toEqual(["checkpoint", "gguf_quantized"]);
+  expect(isSupported(model({ base: "qwen-image", variant: "edit" }))).toBe(true);
+  expect(isSupported(model({ base: "flux2", variant: "dev" }))).toBe(true);
+  expect(isSupported(model({ base: "wan", variant: "i2v_a14b" }))).toBe(false);
 });
 
 test("models that are not distilled take more steps, and Z-Image's base model has guidance", () => {
@@ -247,10 +344,16 @@ test("models that are not distilled take more steps, and Z-Image's base model ha
   expect(of("z-image", "zbase")).toMatchObject({ steps: 50, cfgScale: 4 });
   expect(of("flux2", "klein_9b")).toMatchObject({ steps: 4, cfgScale: 1 });
   expect(of("flux2", "klein_9b_base")).toMatchObject({ steps: 28, cfgScale: 1 });
+  expect(of("flux2", "dev")).toMatchObject({ steps: 28, cfgScale: 1, guidance: 3.5 });
+  expect(of("krea-2", "krea2_base")).toMatchObject({ steps: 28, cfgScale: 5.5 });
+  expect(of("wan", "ti2v_5b")).toMatchObject({ steps: 30, cfgScale: 5 });
+  const ernie = (name: string) => defaultsOf(model({ base: "ernie-image", variant: null, name }));
+  expect(ernie("ERNIE-Image")).toMatchObject({ steps: 50, cfgScale: 4 });
+  expect(ernie("ERNIE-Image Turbo")).toMatchObject({ steps: 8, cfgScale: 1 });
 });
 
 test("a negative prompt that would have no effect is refused", () => {
-  for (const base of ["z-image", "qwen-image"]) {
+  for (const base of ["z-image", "qwen-image", "anima", "krea-2", "ernie-image", "wan"]) {
     const error = refusalOf(requestFor(base, { negativePrompt: "blurred", cfgScale: 1 }));
     expect(error.message).toMatch(/cfg_scale to a number above 1/);
   }
@@ -286,7 +389,7 @@ test("a model's settings are its defaults where its base accepts them", () => {
     scheduler: "unheard",
   };
   expect(defaultsOf(model({ settings: odd }))).toEqual(ofBase);
-  expect(defaultsOf(model({ base: "anima" }))).toBeUndefined();
+  expect(defaultsOf(model({ base: "external" }))).toBeUndefined();
 });
 
 test("FLUX dev has a guidance; schnell has four steps and no guidance", () => {

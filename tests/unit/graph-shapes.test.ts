@@ -1,16 +1,14 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import {
-  buildGraph,
-  type GraphRequest,
-  supportedBases,
-} from "#activities/adapters/invokeai/graphs/index";
+import { buildGraph, type GraphRequest } from "#activities/adapters/invokeai/graphs/index";
 import {
   arrowsOf,
+  everyMain,
   fullRequestFor,
   isUnet,
   requestFor,
   takesNegative,
+  takesSource,
 } from "#tests/support/graph-parts";
 
 const decoders: Record<string, string> = {
@@ -23,19 +21,33 @@ const decoders: Record<string, string> = {
   "z-image": "z_image_l2i",
   "qwen-image": "qwen_image_l2i",
   flux2: "flux2_vae_decode",
+  anima: "anima_l2i",
+  "krea-2": "qwen_image_l2i",
+  "ernie-image": "ernie_image_vae_decode",
+  "ideogram-4": "ideogram4_l2i",
+  wan: "wan_l2i",
 };
 
-for (const base of supportedBases) {
+for (const [title, model] of everyMain) {
+  const { base } = model;
+  const ask = (overrides: Partial<GraphRequest> = {}) => requestFor(base, { model, ...overrides });
   const source = { imageName: "src.png", width: 512, height: 512, strength: 0.75 };
-  const { width, height } = requestFor(base);
+  const { width, height } = ask();
   const variants: [string, GraphRequest][] = [
-    ["text to image", requestFor(base)],
-    ["image to image", requestFor(base, { source: { ...source, width, height } })],
-    ["image to image with everything", fullRequestFor(base)],
+    ["text to image", ask()],
+    ...(takesSource(model)
+      ? [
+          ["image to image", ask({ source: { ...source, width, height } })] as [
+            string,
+            GraphRequest,
+          ],
+        ]
+      : []),
+    ["with everything", fullRequestFor(base, model)],
   ];
 
   for (const [name, request] of variants) {
-    test(`${base}, ${name}: each edge joins two nodes, and each input that is not a collection has at most one edge`, () => {
+    test(`${title}, ${name}: each edge joins two nodes, and each input that is not a collection has at most one edge`, () => {
       const graph = buildGraph(request);
       for (const [key, node] of Object.entries(graph.nodes)) expect(node.id).toBe(key);
       for (const edge of graph.edges) {
@@ -48,7 +60,7 @@ for (const base of supportedBases) {
       expect(new Set(inputs).size).toBe(inputs.length);
     });
 
-    test(`${base}, ${name}: the server keeps only the output, and never takes it from its cache`, () => {
+    test(`${title}, ${name}: the server keeps only the output, and never takes it from its cache`, () => {
       const { nodes } = buildGraph(request);
       const kept = Object.values(nodes).filter((node) => !node.is_intermediate);
       expect(kept.map(({ id, type, use_cache }) => ({ id, type, use_cache }))).toEqual([
@@ -56,7 +68,7 @@ for (const base of supportedBases) {
       ]);
     });
 
-    test(`${base}, ${name}: one seed makes the noise and is in the metadata; the slot has no edges`, () => {
+    test(`${title}, ${name}: one seed makes the noise and is in the metadata; the slot has no edges`, () => {
       const graph = buildGraph(request);
       const seed = isUnet(base) ? "seed.value -> noise.seed" : "seed.value -> denoise.seed";
       expect(arrowsOf(graph)).toEqual(expect.arrayContaining([seed, "seed.value -> meta.seed"]));
@@ -65,47 +77,48 @@ for (const base of supportedBases) {
     });
   }
 
-  test(`${base}: prompts are passed on unchanged, whatever they contain`, () => {
+  test(`${title}: prompts are passed on unchanged, whatever they contain`, () => {
     const prompt = `a (red:1.3)++ boat, {calm|wild} sea, "quoted", <trigger>, 港の朝, שלום, 🚤 \\(a\\) ${"x".repeat(9_900)}`;
-    const { nodes } = buildGraph(requestFor(base, { prompt }));
+    const { nodes } = buildGraph(ask({ prompt }));
     expect(nodes.pos).toMatchObject({ type: "string", value: prompt });
     const texts = Object.values(nodes).filter(({ type }) => type === "string");
     expect(texts.map(({ id }) => id)).toEqual(takesNegative(base) ? ["pos", "neg"] : ["pos"]);
   });
 
-  test(`${base}: equal requests give equal graphs`, () => {
+  test(`${title}: equal requests give equal graphs`, () => {
     const digest = (request: GraphRequest) =>
       createHash("sha256")
         .update(JSON.stringify(buildGraph(request)))
         .digest("hex");
-    expect(digest(fullRequestFor(base))).toBe(digest(fullRequestFor(base)));
+    expect(digest(fullRequestFor(base, model))).toBe(digest(fullRequestFor(base, model)));
   });
 
-  test(`${base}: a source of the exact size is not resized`, () => {
-    const request = requestFor(base, { source: { ...source, width, height } });
-    const graph = buildGraph(request);
-    expect(graph.nodes.rin).toBeUndefined();
-    expect(graph.nodes.i2l).toMatchObject({ image: { image_name: "src.png" } });
-    expect(arrowsOf(graph)).toContain("i2l.latents -> denoise.latents");
-  });
-
-  test(`${base}: a source of another size is resized to the exact size`, () => {
-    const graph = buildGraph(fullRequestFor(base));
-    expect(graph.nodes.rin).toMatchObject({
-      type: "img_resize",
-      image: { image_name: "src.png" },
-      width,
-      height,
-      resample_mode: "lanczos",
+  if (takesSource(model)) {
+    test(`${title}: a source of the exact size is not resized`, () => {
+      const request = ask({ source: { ...source, width, height } });
+      const graph = buildGraph(request);
+      expect(graph.nodes.rin).toBeUndefined();
+      expect(graph.nodes.i2l).toMatchObject({ image: { image_name: "src.png" } });
+      expect(arrowsOf(graph)).toContain("i2l.latents -> denoise.latents");
     });
-    expect(graph.nodes.i2l).not.toHaveProperty("image");
-    expect(arrowsOf(graph)).toContain("rin.image -> i2l.image");
-  });
 
-  test(`${base}: the graph contains only the five fields of a model`, () => {
-    const { model } = requestFor(base);
+    test(`${title}: a source of another size is resized to the exact size`, () => {
+      const graph = buildGraph(fullRequestFor(base, model));
+      expect(graph.nodes.rin).toMatchObject({
+        type: "img_resize",
+        image: { image_name: "src.png" },
+        width,
+        height,
+        resample_mode: "lanczos",
+      });
+      expect(graph.nodes.i2l).not.toHaveProperty("image");
+      expect(arrowsOf(graph)).toContain("rin.image -> i2l.image");
+    });
+  }
+
+  test(`${title}: the graph contains only the five fields of a model`, () => {
     const record = { ...model, description: "private", isFavorite: true };
-    const { nodes } = buildGraph(requestFor(base, { model: record }));
+    const { nodes } = buildGraph(ask({ model: record }));
     for (const holder of [nodes.model, nodes.meta]) {
       expect(Object.keys(holder?.model ?? {}).toSorted()).toEqual(
         ["key", "hash", "name", "base", "type"].toSorted(),

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { isOnHuggingFace, isSameSource, type ModelSource, parseModelSource } from "#model-sources";
+import { factsOf } from "#activities/adapters/invokeai/bases";
+import { everyMain } from "#tests/support/graph-parts";
 
 const parse = (text: string): ModelSource => {
   const source = parseModelSource(text);
@@ -60,4 +62,12 @@ test("a source without a variant is the same as one with the variant that Invoke
   expect(isSame("owner/name", "owner/name::vae")).toBe(false);
   expect(isSame("https://example.org/a", "https://example.org/a")).toBe(true);
   expect(isSame("https://example.org/a", "owner/name")).toBe(false);
+});
+
+test("what a model needs beside it can be installed from its named source", () => {
+  const needed = everyMain.flatMap(([, main]) => factsOf(main)!.accepts.companions.flat());
+  expect(needed.length).toBeGreaterThan(10);
+  for (const { title, source } of needed) {
+    expect([title, parseModelSource(source)]).toEqual([title, expect.anything()]);
+  }
 });

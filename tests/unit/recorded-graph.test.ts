@@ -6,7 +6,13 @@ import {
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
 import { verdictOn } from "#activities/reproduction/verdict";
-import { fullRequestFor, mainOf, takesLoras, takesVae } from "#tests/support/graph-parts";
+import {
+  fullRequestFor,
+  mainOf,
+  takesLoras,
+  takesSource,
+  takesVae,
+} from "#tests/support/graph-parts";
 
 /** A graph as InvokeAI records it: unset fields are null, and the batch's data are in their nodes. */
 function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json {
@@ -32,10 +38,11 @@ describe("a recorded graph", () => {
         ...(takesLoras(base) ? ["ink", "grain"] : []),
       ];
       expect(names).toEqual(expect.arrayContaining([mainOf(base).name, ...parts]));
-      expect(found?.imageNames).toEqual(["src.png"]);
+      const hasSource = takesSource(mainOf(base));
+      expect(found?.imageNames).toEqual(hasSource ? ["src.png"] : []);
       // The encoders of these have a seed, or add no noise.
-      const isExact = ["flux", "flux2", "qwen-image"].includes(base);
-      if (isExact) expect(found?.noisyStrength).toBeUndefined();
+      const isExact = ["flux", "flux2", "qwen-image", "krea-2"].includes(base);
+      if (isExact || !hasSource) expect(found?.noisyStrength).toBeUndefined();
       else expect(found?.noisyStrength).toBeGreaterThan(0.7);
     },
   );

@@ -1,13 +1,6 @@
-import { type AcceptedOptions, schedulers } from "#generation-parameters";
+import { type AcceptedOptions, type NeededModel, schedulers } from "#generation-parameters";
+import { companionsOf } from "./companions";
 import type { MainModel } from "./types";
-
-/** A model that a base needs in addition to the main model. */
-type NeededModel = {
-  type: "vae" | "t5_encoder" | "clip_embed";
-  base: string;
-  /** For a type with several variants: the one required. */
-  variant?: string;
-};
 
 /** Which parameters a base accepts, and its defaults. */
 export type BaseFacts = {
@@ -29,15 +22,27 @@ export type BaseFacts = {
     schedulers: string[];
     /** The minimum number of steps of a scheduler, where it is above one. */
     minSteps?: Record<string, number>;
+    /** The maximum, where it is below 500. */
+    maxSteps?: number;
+    /** The number of steps that belongs to a scheduler, where schedulers have one. */
+    usualSteps?: Record<string, number>;
     /** Whether `cfg_scale` can be chosen; otherwise it is 1. */
     cfgScale: boolean;
     negativePrompt: boolean;
     /** The negative prompt has no effect while `cfg_scale` is 1. */
     negativeNeedsCfg?: true;
+    /** Whether a picture can be its source. */
+    imageToImage: boolean;
     /** Whether LoRAs are supported. */
     loras: boolean;
-    /** Models that the main model does not include. */
-    needs: NeededModel[];
+    /** The variants of the LoRAs that fit. Absent: any. */
+    loraVariants?: string[];
+    /** The bases of the VAEs that it takes; none: only the model's own. */
+    vaeBases: string[];
+    /** Alternatives of models that the main model needs beside it, best first. */
+    companions: NeededModel[][];
+    /** The first version of InvokeAI that knows it, where not all supported ones do. */
+    since?: string;
   };
 };
 
@@ -46,23 +51,30 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   minSize: 64,
   maxSize: 2048,
   // SD-1, SD-2 and SDXL accept them all in InvokeAI 6.13–6.14.
-  schedulers: [...schedulers],
+  schedulers: schedulers.filter((name) => !name.startsWith("V4_")),
   minSteps: { pndm: 4 },
   cfgScale: true,
   negativePrompt: true,
+  imageToImage: true,
   loras: true,
   maxClipSkip: 0,
   guidance: false,
-  needs: [],
+  vaeBases: [],
+  companions: [],
 };
 
-/** Models that hold all their parts; `euler` stands for the only way in which those without a choice are sampled. */
+/** `euler` stands for the only way in which those without a choice are sampled. */
 const transformerAccepts: BaseFacts["accepts"] = {
   ...diffusionAccepts,
   sizeMultiple: 16,
   schedulers: ["euler"],
   minSteps: {},
 };
+
+const flowSchedulers = ["euler", "heun", "lcm"];
+
+/** The presets of Ideogram 4's sampler, with their numbers of steps. */
+const presets = { V4_QUALITY_48: 48, V4_DEFAULT_20: 20, V4_TURBO_12: 12 };
 
 /**
  * The bases that graphs are built for. Defaults are those of InvokeAI's own UI or, where its UI has none, of its nodes.
@@ -72,40 +84,33 @@ const transformerAccepts: BaseFacts["accepts"] = {
 export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   "sd-1": {
     defaults: { ...square(512), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxClipSkip: 12 },
+    accepts: { ...diffusionAccepts, maxClipSkip: 12, vaeBases: ["sd-1"] },
   },
   "sd-2": {
     defaults: { ...square(768), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxClipSkip: 24 },
+    accepts: { ...diffusionAccepts, maxClipSkip: 24, vaeBases: ["sd-2"] },
   },
   sdxl: {
     defaults: { ...square(1024), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxSize: 4096 },
+    accepts: { ...diffusionAccepts, maxSize: 4096, vaeBases: ["sdxl"] },
   },
   flux: {
     defaults: { ...square(1024), steps: 30, cfgScale: 1, scheduler: "euler", guidance: 4 },
     own: ["cfgScale"],
     accepts: {
-      sizeMultiple: 16,
-      minSize: 64,
+      ...transformerAccepts,
       maxSize: 4096,
-      schedulers: ["euler", "heun", "lcm"],
+      schedulers: flowSchedulers,
       cfgScale: false,
       negativePrompt: false,
-      loras: true,
-      maxClipSkip: 0,
       guidance: true,
-      needs: [
-        { type: "t5_encoder", base: "any" },
-        { type: "clip_embed", base: "any", variant: "large" },
-        { type: "vae", base: "flux" },
-      ],
+      vaeBases: ["flux"],
     },
   },
   "sd-3": {
     defaults: { ...square(1024), steps: 30, cfgScale: 3.5, scheduler: "euler" },
     own: ["cfgScale"],
-    accepts: { ...transformerAccepts, loras: false },
+    accepts: { ...transformerAccepts, loras: false, vaeBases: ["sd-3"] },
   },
   cogview4: {
     defaults: { ...square(1024), steps: 25, cfgScale: 3.5, scheduler: "euler" },
@@ -117,52 +122,152 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
     own: ["steps", "cfgScale"],
     accepts: {
       ...transformerAccepts,
-      schedulers: ["euler", "heun", "lcm"],
+      schedulers: flowSchedulers,
       negativeNeedsCfg: true,
+      vaeBases: ["flux"],
     },
   },
   "qwen-image": {
     defaults: { ...square(1024), steps: 40, cfgScale: 4, scheduler: "euler" },
     own: ["cfgScale"],
-    accepts: { ...transformerAccepts, negativeNeedsCfg: true },
+    accepts: { ...transformerAccepts, negativeNeedsCfg: true, vaeBases: ["qwen-image"] },
   },
   flux2: {
     defaults: { ...square(1024), steps: 4, cfgScale: 1, scheduler: "euler" },
     own: ["steps", "cfgScale"],
     accepts: {
       ...transformerAccepts,
-      schedulers: ["euler", "heun", "lcm"],
+      schedulers: flowSchedulers,
       cfgScale: false,
       negativePrompt: false,
+      vaeBases: ["flux2"],
     },
+  },
+  anima: {
+    defaults: { ...square(1024), steps: 35, cfgScale: 4.5, scheduler: "euler" },
+    own: ["cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      sizeMultiple: 8,
+      schedulers: ["euler", "heun", "dpmpp_2m", "dpmpp_2m_sde", "er_sde", "lcm"],
+      negativeNeedsCfg: true,
+      vaeBases: ["anima", "qwen-image", "flux"],
+    },
+  },
+  "krea-2": {
+    defaults: { ...square(1024), steps: 8, cfgScale: 1, scheduler: "euler" },
+    own: ["steps", "cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      negativeNeedsCfg: true,
+      vaeBases: ["qwen-image", "anima"],
+      since: "6.14",
+    },
+  },
+  "ernie-image": {
+    defaults: { ...square(1024), steps: 50, cfgScale: 4, scheduler: "euler" },
+    own: ["steps", "cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      schedulers: flowSchedulers,
+      negativeNeedsCfg: true,
+      imageToImage: false,
+      loras: false,
+      since: "6.14",
+    },
+  },
+  "ideogram-4": {
+    defaults: {
+      ...square(1024),
+      steps: presets.V4_QUALITY_48,
+      cfgScale: 1,
+      scheduler: "V4_QUALITY_48",
+    },
+    own: ["steps", "cfgScale"],
+    accepts: {
+      ...transformerAccepts,
+      schedulers: Object.keys(presets),
+      usualSteps: presets,
+      // Its last steps have a weight of their own, and one more is needed.
+      minSteps: { V4_QUALITY_48: 2, V4_DEFAULT_20: 2, V4_TURBO_12: 2 },
+      maxSteps: 100,
+      cfgScale: false,
+      negativePrompt: false,
+      guidance: "optional",
+      imageToImage: false,
+      loras: false,
+      since: "6.14",
+    },
+  },
+  wan: {
+    defaults: { ...square(1024), steps: 40, cfgScale: 4, scheduler: "euler" },
+    own: ["steps", "cfgScale"],
+    accepts: { ...transformerAccepts, negativeNeedsCfg: true, since: "6.14" },
   },
 };
 
-/** The facts about a model by its base and variant; undefined for an unknown base. */
-export function factsOf({ base, variant }: Pick<MainModel, "base" | "variant">) {
-  const facts = Object.hasOwn(baseFacts, base) ? baseFacts[base] : undefined;
-  if (!facts) return undefined;
-  if (base === "flux" && variant === "schnell") return schnell(facts);
-  const { steps, cfgScale } = variantDefaults[`${base} ${variant}`] ?? facts.defaults;
-  return { ...facts, defaults: { ...facts.defaults, steps, cfgScale } };
-}
-
-/** Of models that are not distilled to few steps. */
-const variantDefaults: Readonly<Record<string, { steps: number; cfgScale: number }>> = {
-  "z-image zbase": { steps: 50, cfgScale: 4 },
-  "flux2 klein_4b_base": { steps: 28, cfgScale: 1 },
-  "flux2 klein_9b_base": { steps: 28, cfgScale: 1 },
+type Differences = {
+  defaults?: Partial<BaseFacts["defaults"]>;
+  own?: BaseFacts["own"];
+  accepts?: Partial<BaseFacts["accepts"]>;
 };
 
-/** FLUX schnell is made for four steps and ignores guidance. */
-function schnell({ defaults, accepts }: BaseFacts): BaseFacts {
-  const { width, height, cfgScale, scheduler } = defaults;
-  return {
-    defaults: { width, height, steps: 4, cfgScale, scheduler },
+const klein4b = ["klein_4b", "klein_4b_base"];
+const klein9b = ["klein_9b", "klein_9b_base"];
+
+/** How variants differ from their base, under `base variant`; `kontext` and ERNIE's `turbo` are known by the model's name. */
+const variantFacts: Readonly<Record<string, Differences>> = {
+  // It is made for four steps and ignores guidance.
+  "flux schnell": {
+    defaults: { steps: 4 },
     own: ["cfgScale", "steps"],
-    accepts: { ...accepts, guidance: false },
+    accepts: { guidance: false },
+  },
+  // It edits reference images; its own latents as a start would be ignored.
+  "flux kontext": { accepts: { imageToImage: false } },
+  "flux2 klein_4b": { accepts: { loraVariants: klein4b } },
+  "flux2 klein_9b": { accepts: { loraVariants: klein9b } },
+  "flux2 klein_4b_base": { defaults: { steps: 28 }, accepts: { loraVariants: klein4b } },
+  "flux2 klein_9b_base": { defaults: { steps: 28 }, accepts: { loraVariants: klein9b } },
+  "flux2 dev": {
+    defaults: { steps: 28, guidance: 3.5 },
+    accepts: { guidance: true, loraVariants: ["dev"], since: "6.14" },
+  },
+  "z-image zbase": { defaults: { steps: 50, cfgScale: 4 } },
+  "krea-2 krea2_base": { defaults: { steps: 28, cfgScale: 5.5 } },
+  "ernie-image turbo": { defaults: { steps: 8, cfgScale: 1 } },
+  "wan t2v_a14b": { accepts: { loraVariants: ["a14b"] } },
+  "wan ti2v_5b": { defaults: { steps: 30, cfgScale: 5 }, accepts: { loraVariants: ["5b"] } },
+};
+
+/** What a model's facts depend on. */
+export type ModelKind = Pick<MainModel, "base" | "variant" | "format" | "name">;
+
+/** The facts about a model; undefined for an unknown base. */
+export function factsOf(model: ModelKind): BaseFacts | undefined {
+  const { base } = model;
+  const facts = Object.hasOwn(baseFacts, base) ? baseFacts[base] : undefined;
+  if (!facts) return undefined;
+  const different = variantFacts[`${base} ${kindOf(model)}`];
+  const defaults = { ...facts.defaults, ...different?.defaults };
+  const own = different?.own ?? facts.own;
+  const accepts = {
+    ...facts.accepts,
+    ...different?.accepts,
+    companions: companionsOf(model),
   };
+  if (accepts.guidance === false) delete defaults.guidance;
+  return { defaults, accepts, ...(own && { own }) };
 }
+
+/** The model's variant, where InvokeAI records it or, as its page does, by the name. */
+function kindOf({ base, variant, name }: ModelKind): string | null {
+  if (base === "flux" && variant === "dev" && isKontext(name)) return "kontext";
+  if (base === "ernie-image" && /turbo/i.test(name)) return "turbo";
+  return variant;
+}
+
+const isKontext = (name: string): boolean => /kontext/i.test(name);
 
 function square(side: number): { width: number; height: number } {
   return { width: side, height: side };

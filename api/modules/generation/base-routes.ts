@@ -3,6 +3,7 @@ import { type GenerationBase, listGenerationBases } from "#db/queries/generation
 import type { ApiDeps } from "../../deps";
 import { answerJson } from "../../lists/lists";
 import { createModule } from "../../http/module";
+import { maxSteps } from "./parameters";
 
 const baseSchema = t.Object(
   {
@@ -12,6 +13,9 @@ const baseSchema = t.Object(
       t.Object({
         name: t.String(),
         min_steps: t.Integer({ description: "Minimum number of steps" }),
+        steps: t.Optional(
+          t.Integer({ description: "The number of steps that belongs to it, where it has one" }),
+        ),
       }),
     ),
     size: t.Object(
@@ -23,9 +27,11 @@ const baseSchema = t.Object(
     negative_prompt_needs_cfg: t.Boolean({
       description: "It is refused while `cfg_scale` is 1, as it would have no effect",
     }),
+    image_to_image: t.Boolean({ description: "Whether a picture can be the source" }),
     loras: t.Boolean(),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
+    max_steps: t.Integer(),
   },
   { title: "GenerationBase" },
 );
@@ -51,16 +57,22 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
   return {
     base,
     ...(variant !== null && { variant }),
-    schedulers: accepts.schedulers.map((name) => ({
-      name,
-      min_steps: accepts.minSteps?.[name] ?? 1,
-    })),
+    schedulers: accepts.schedulers.map((name) => {
+      const steps = accepts.usualSteps?.[name];
+      return {
+        name,
+        min_steps: accepts.minSteps?.[name] ?? 1,
+        ...(steps !== undefined && { steps }),
+      };
+    }),
     size: { multiple_of: accepts.sizeMultiple, min: accepts.minSize, max: accepts.maxSize },
     cfg_scale: accepts.cfgScale !== false,
     negative_prompt: accepts.negativePrompt,
     negative_prompt_needs_cfg: accepts.negativeNeedsCfg ?? false,
+    image_to_image: accepts.imageToImage !== false,
     loras: accepts.loras !== false,
     max_clip_skip: accepts.maxClipSkip,
-    guidance: accepts.guidance,
+    guidance: accepts.guidance !== false,
+    max_steps: accepts.maxSteps ?? maxSteps,
   };
 }

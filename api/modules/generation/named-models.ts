@@ -1,16 +1,19 @@
 import type { Tx } from "#db/client";
+import { getPlaceInForce } from "#db/queries/backends/in-force";
 import { listModelsOf, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import type { RequestedParameters } from "./parameters";
 
 /** Known models, and a function that replaces outdated model keys with InvokeAI's current ones. */
 type NamedModels = {
+  /** Of the InvokeAI in force; null: unknown. */
+  apiVersion: string | null;
   models: Model[];
   withCurrentKeys: <Fields extends Partial<RequestedParameters>>(parameters: Fields) => Fields;
 };
 
 /**
- * The models that a request names, the main model's default VAE, and candidates for the components it needs. The
+ * The models that a request names, the main model's default VAE, and candidates for the models it needs beside it. The
  * request's keys may come from another server or an earlier installation.
  */
 export async function readNamedModels(
@@ -31,10 +34,11 @@ export async function readNamedModels(
     defaultVae === undefined ? [] : [{ key: defaultVae }],
   );
   return {
+    apiVersion: (await getPlaceInForce(tx)).apiVersion,
     models: [
       ...found.values(),
       ...defaultVaes.values(),
-      ...(await listModelsOf(tx, main?.accepts?.needs ?? [])),
+      ...(await listModelsOf(tx, neededKinds(main ? [main] : []))),
     ],
     withCurrentKeys: (parameters) => ({
       ...parameters,
@@ -45,4 +49,13 @@ export async function readNamedModels(
       }),
     }),
   };
+}
+
+/** Types and bases of the models that main models may need beside them. */
+export function neededKinds(mains: readonly Model[]): { type: string; base: string }[] {
+  const kinds = mains
+    .flatMap(({ accepts }) => accepts?.companions ?? [])
+    .flat()
+    .flatMap(({ type, bases }) => bases.map((base) => ({ type, base })));
+  return [...new Map(kinds.map((kind) => [`${kind.type} ${kind.base}`, kind])).values()];
 }

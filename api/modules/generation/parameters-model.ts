@@ -1,6 +1,7 @@
 import { type Static, t } from "elysia";
 import type { StepParameters } from "#db/schema/steps";
 import { schedulers } from "#generation-parameters";
+import { companionFields, companionsToWire } from "../../fields/companions";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
 import type { RequestedParameters } from "./parameters";
 
@@ -66,8 +67,9 @@ export const parametersSchema = t.Object(
     batch_size: t.Integer(),
     seed: t.Integer({ description: "Seed of the first image; see `seeds`" }),
     vae_key: t.Optional(t.String()),
-    t5_encoder_key: t.Optional(t.String({ description: "FLUX only. Chosen by the server." })),
-    clip_embed_key: t.Optional(t.String({ description: "FLUX only. Chosen by the server." })),
+    ...companionFields(
+      t.Optional(t.String({ description: "Chosen by the server for models that need one" })),
+    ),
     strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
     ...optionFields(() => t.Optional(t.Number())),
@@ -104,7 +106,7 @@ export function toOverrides(body: Static<typeof overridesBody>) {
 }
 
 export function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
-  const { vaeKey, t5EncoderKey, clipEmbedKey, strength, loras } = parameters;
+  const { vaeKey, strength, loras } = parameters;
   return {
     model_key: parameters.modelKey,
     model_hash: parameters.modelHash,
@@ -116,8 +118,7 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
     batch_size: parameters.batchSize,
     seed: parameters.seed,
     ...(vaeKey !== undefined && { vae_key: vaeKey }),
-    ...(t5EncoderKey !== undefined && { t5_encoder_key: t5EncoderKey }),
-    ...(clipEmbedKey !== undefined && { clip_embed_key: clipEmbedKey }),
+    ...companionsToWire(parameters),
     ...(strength !== undefined && { strength }),
     ...(loras && {
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),

@@ -3,7 +3,8 @@ import type { StepParameters } from "#db/schema/steps";
 import type { SettingValues } from "#db/settings";
 import { AppError, type FieldFault } from "#errors";
 import { eachOption, type OptionName, type Options, options } from "#generation-parameters";
-import { pickCompanions } from "./companions";
+import { describeMissing, pickCompanions, pickedKeys } from "./companions";
+import { versionFault } from "./usability";
 
 /** The parameters of a request, before defaults are filled in. */
 export type RequestedParameters = { [Name in OptionName]?: number | undefined } & {
@@ -23,8 +24,10 @@ export type RequestedParameters = { [Name in OptionName]?: number | undefined } 
 
 /** What a request is checked against: rows and limits that the caller has read. */
 export type ParameterContext = {
-  /** Those that the request names, the main model's default VAE, and candidates for the components it needs. */
+  /** Those that the request names, the main model's default VAE, and candidates for the models it needs beside it. */
   models: Model[];
+  /** Of the InvokeAI in force; null: unknown. */
+  apiVersion: string | null;
   hasSource: boolean;
   maxBatchSize: number;
   /** Used if the request has no seed; 0 to 2³² − 1. */
@@ -36,7 +39,7 @@ export type ParameterContext = {
 export const seedCount = 2 ** 32;
 const maxLoras = 20;
 const maxLoraWeight = 10;
-const maxSteps = 500;
+export const maxSteps = 500;
 const cfgScaleBounds = { min: 1, max: 200 };
 /** Denoising strength of image to image if the request has none. */
 const defaultStrength = 0.75;
@@ -44,15 +47,16 @@ const defaultStrength = 0.75;
 /**
  * Fills in omitted parameters and collects every fault. `parameters` are valid only if `faults` is empty.
  * @throws AppError invokeai_model_error when the model is unknown, no longer available or not supported, or when InvokeAI
- * lacks a component that it needs
+ * is too old for it or lacks a model that it needs beside it
  */
 export function completeParameters(
   requested: RequestedParameters,
   context: ParameterContext,
 ): { parameters: StepParameters; model: Model; faults: FieldFault[] } {
-  const model = usableModel(requested.modelKey, context.models);
+  const model = usableModel(requested.modelKey, context);
   const { accepts } = model;
   const defaults = defaultsOf(model, context.settings);
+  const notSupported = `not supported by ${model.base}`;
   const faults: FieldFault[] = [];
   const refuse = (name: string, message: string) =>
     void faults.push({ path: `parameters.${name}`, message });
@@ -76,18 +80,21 @@ export function completeParameters(
       refuse(name, `a multiple of ${sizeMultiple} from ${minSize} to ${maxSize} for ${model.base}`);
     }
   }
-  const steps = requested.steps ?? defaults.steps;
-  within("steps", steps, 1, maxSteps);
+  const scheduler = requested.scheduler ?? defaults.scheduler;
+  const steps =
+    requested.steps ??
+    (requested.scheduler === undefined ? undefined : accepts.usualSteps?.[scheduler]) ??
+    defaults.steps;
+  within("steps", steps, 1, accepts.maxSteps ?? maxSteps);
   const cfgScale = requested.cfgScale ?? defaults.cfgScale;
   if (accepts.cfgScale !== false) {
     within("cfg_scale", cfgScale, cfgScaleBounds.min, cfgScaleBounds.max, false);
   } else if (cfgScale !== 1) {
-    refuse("cfg_scale", `not supported by ${model.base}; leave it out or set it to 1`);
+    refuse("cfg_scale", `${notSupported}; leave it out or set it to 1`);
   }
   if (requested.scheduler !== undefined && !accepts.schedulers.includes(requested.scheduler)) {
     refuse("scheduler", `one of ${accepts.schedulers.join(", ") || "none"} for ${model.base}`);
   }
-  const scheduler = requested.scheduler ?? defaults.scheduler;
   const minSteps = accepts.minSteps?.[scheduler];
   if (minSteps !== undefined && steps >= 1 && steps < minSteps) {
     refuse("steps", `at least ${minSteps} with the scheduler ${scheduler}`);
@@ -97,39 +104,47 @@ export function completeParameters(
   const seed = requested.seed ?? context.randomSeed;
   within("seed", seed, 0, seedCount - 1);
   if (requested.strength !== undefined) {
-    if (!context.hasSource) refuse("strength", "only with a source image");
+    if (accepts.imageToImage === false) refuse("strength", notSupported);
+    else if (!context.hasSource) refuse("strength", "only with a source image");
     within("strength", requested.strength, 0, 1, false);
   }
   for (const [name, { wire, isWhole, bounds }] of options) {
     const value = requested[name];
     if (value === undefined) continue;
     const allowed = bounds(accepts);
-    if (allowed === null) refuse(wire, `not supported by ${model.base}`);
+    if (allowed === null) refuse(wire, notSupported);
     else within(wire, value, allowed.min, allowed.max, isWhole);
   }
+  const { vaeBases = [model.base] } = accepts;
   const isPart = (key: string, type: "vae" | "lora") => {
     const part = context.models.find((candidate) => candidate.key === key);
-    return part?.isAvailable === true && part.type === type && part.base === model.base;
+    if (part?.isAvailable !== true || part.type !== type) return false;
+    if (type === "vae") return vaeBases.includes(part.base);
+    return part.base === model.base && isLoraVariant(part.variant, accepts);
   };
-  if (requested.vaeKey !== undefined && !isPart(requested.vaeKey, "vae")) {
+  if (requested.vaeKey !== undefined && vaeBases.length === 0) {
+    refuse("vae_key", notSupported);
+  } else if (requested.vaeKey !== undefined && !isPart(requested.vaeKey, "vae")) {
     refuse("vae_key", `the key of an available VAE for ${model.base}`);
   }
   // A default VAE that is no longer available, or of another base, is ignored.
   const defaultVae =
     defaults.vaeKey !== undefined && isPart(defaults.vaeKey, "vae") ? defaults.vaeKey : undefined;
-  const { picked, missing } = pickCompanions(accepts.needs ?? [], context.models);
-  const vaeKey = requested.vaeKey ?? defaultVae ?? picked.vae;
+  const chosenVae = requested.vaeKey ?? defaultVae;
+  const { companions: needed = [] } = accepts;
+  const { picked, missing } = pickCompanions(needed, context.models, {
+    hasVae: chosenVae !== undefined,
+  });
+  const vaeKey = chosenVae ?? picked.vae;
   if (missing.length > 0) {
-    throw modelFault(
-      `Install ${missing.join(", and ")} in InvokeAI; the model "${model.name}" needs it.`,
-    );
+    const words = describeMissing(missing, needed);
+    throw modelFault(`Install ${words} in InvokeAI; the model "${model.name}" needs it.`);
   }
   const loras = requested.loras ?? [];
   if (accepts.loras === false && loras.length > 0) {
-    refuse("loras", `not supported by ${model.base}`);
-  }
-  if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
-  for (const [at, lora] of loras.entries()) {
+    refuse("loras", notSupported);
+  } else if (loras.length > maxLoras) refuse("loras", `at most ${maxLoras}`);
+  for (const [at, lora] of (accepts.loras === false ? [] : loras).entries()) {
     if (!isPart(lora.modelKey, "lora")) {
       refuse(`loras.${at}.model_key`, `the key of an available LoRA for ${model.base}`);
     } else if (loras.findIndex((other) => other.modelKey === lora.modelKey) !== at) {
@@ -151,8 +166,7 @@ export function completeParameters(
     seed,
     ...(context.hasSource && { strength: requested.strength ?? defaultStrength }),
     ...(vaeKey !== undefined && { vaeKey }),
-    ...(picked.t5_encoder !== undefined && { t5EncoderKey: picked.t5_encoder }),
-    ...(picked.clip_embed !== undefined && { clipEmbedKey: picked.clip_embed }),
+    ...pickedKeys(picked),
     ...(loras.length > 0 && { loras }),
     ...eachOption((name, { bounds }) =>
       bounds(accepts) === null ? undefined : (requested[name] ?? defaultOptions[name]),
@@ -198,7 +212,7 @@ type UsableModel = Model & {
   defaults: NonNullable<Model["defaults"]>;
 };
 
-function usableModel(key: string, models: Model[]): UsableModel {
+function usableModel(key: string, { models, apiVersion }: ParameterContext): UsableModel {
   const model = models.find((candidate) => candidate.key === key);
   if (!model || model.type !== "main") {
     throw modelFault("There is no such model; GET /api/v1/models lists the known ones.");
@@ -210,7 +224,14 @@ function usableModel(key: string, models: Model[]): UsableModel {
   if (accepts === null || defaults === null) {
     throw modelFault("This server cannot generate images with this model; choose a supported one.");
   }
+  const tooOld = versionFault(model, apiVersion);
+  if (tooOld !== undefined) throw modelFault(tooOld);
   return { ...model, accepts, defaults };
+}
+
+/** Of a LoRA: families of a base are sometimes of different sizes. One without a recorded variant may fit. */
+function isLoraVariant(variant: string | null, { loraVariants }: UsableModel["accepts"]): boolean {
+  return variant === null || loraVariants === undefined || loraVariants.includes(variant);
 }
 
 function modelFault(message: string): AppError {

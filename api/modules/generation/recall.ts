@@ -37,7 +37,10 @@ export function recall(
     scheduler: made.scheduler,
     ...optionsOf(made),
   };
-  const vae = ofBase.find((part) => part.type === "vae" && part.key === made.vaeKey);
+  const vaeBases = model.accepts?.vaeBases ?? [model.base];
+  const vae = available.find(
+    ({ type, key, base }) => type === "vae" && key === made.vaeKey && vaeBases.includes(base),
+  );
   return {
     prompt: made.prompt === undefined ? null : withoutTags(made.prompt, loras.names),
     negativePrompt: made.negativePrompt ?? null,

@@ -79,6 +79,7 @@ export async function writeStep(
   const named = await readNamedModels(tx, { ...recalled, ...omitUndefined(requested.parameters) });
   const context = {
     models: named.models,
+    apiVersion: named.apiVersion,
     hasSource: source !== null,
     maxBatchSize: deps.config.limits.maxBatchSize,
     settings: await findChangedSettings(tx),
@@ -93,6 +94,10 @@ export async function writeStep(
     context,
   );
   faults.unshift(...promptFaults(requested, model, parameters));
+  if (source !== null && model.accepts?.imageToImage === false) {
+    const message = `not supported by ${model.base}, which generates from text alone`;
+    faults.push({ path: "source_image_id", message });
+  }
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
   const step = await insertStep(tx, {

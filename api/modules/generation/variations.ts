@@ -1,6 +1,6 @@
 import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
-import { findDefaultModel, listAvailableModels } from "#db/queries/models/available-models";
+import { listAvailableModels, listDefaultModels } from "#db/queries/models/available-models";
 import { insertEvents } from "#db/queries/events/events";
 import { lockSession } from "#db/queries/generation/session-requests";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
@@ -9,6 +9,7 @@ import type { Photo } from "#db/schema/photos";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import { type RequestedParameters, seedCount } from "./parameters";
 import { type NoModel, type Recalled, recall, recallModel, recallSeed } from "./recall";
+import { readUsability } from "./read-usability";
 import { writeSession } from "./sessions";
 import { matchingSize } from "./matching-size";
 import { checkPicture } from "./source";
@@ -135,6 +136,13 @@ async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
         photo.kind === "generated" && { strength: made.strength }),
     },
   };
+}
+
+/** The model for requests that name none; undefined when none can be used. */
+async function findDefaultModel(tx: Tx): Promise<Model | undefined> {
+  const models = await listDefaultModels(tx);
+  const usabilityOf = await readUsability(tx, models);
+  return models.find((model) => usabilityOf(model).usable);
 }
 
 /** The model to use, and the photo's recorded model if InvokeAI still has it. */

@@ -8,6 +8,7 @@ import {
   listVaes,
   setModelFavorite,
 } from "#db/queries/models/models";
+import { listAvailableModels } from "#db/queries/models/available-models";
 import type { Model } from "#db/schema/models";
 import { AppError, conflict, notFound } from "#errors";
 import { textKey } from "../../lists/cursor";
@@ -15,7 +16,9 @@ import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists/lists";
 import { createModule } from "../../http/module";
-import { modelSchema, modelToWire } from "./model";
+import { modelSchema, modelToWire, vaeBasesOf } from "./model";
+import { readUsability } from "../generation/read-usability";
+import { refreshedSchema, refreshedToWire } from "./refreshed";
 
 const byKey = t.Object({ key: t.String({ minLength: 1, maxLength: 200 }) });
 const lastUpdated = t.Nullable(t.String({ format: "date-time" }));
@@ -26,8 +29,9 @@ export function createModelRoutes(deps: ApiDeps) {
   const { db } = deps.database;
 
   async function show(models: Model[]) {
-    const vaes = await listVaes(db, [...new Set(models.map((model) => model.base))]);
-    return models.map((model) => modelToWire(model, vaes));
+    const vaes = await listVaes(db, [...new Set(models.flatMap(vaeBasesOf))]);
+    const usabilityOf = await readUsability(db, models);
+    return models.map((model) => modelToWire(model, vaes, usabilityOf(model)));
   }
 
   async function showOne(model: Model | undefined) {
@@ -106,9 +110,11 @@ export function createModelRoutes(deps: ApiDeps) {
         const read = await deps.temporal.refreshModels();
         if ("away" in read) throw notRunning(read.away);
         const syncedAt = await findModelsSyncedAt(db);
+        const mains = await listAvailableModels(db, ["main"]);
         return {
           success: true,
           models_count: read.modelsCount,
+          ...refreshedToWire(mains, await readUsability(db, mains)),
           last_updated: syncedAt?.toISOString() ?? null,
         };
       },
@@ -117,13 +123,15 @@ export function createModelRoutes(deps: ApiDeps) {
           200: t.Object({
             success: t.Boolean(),
             models_count: t.Integer(),
+            ...refreshedSchema.properties,
             last_updated: lastUpdated,
           }),
           ...faults(409, 502, 503),
         },
         detail: {
           summary: "Read the models from InvokeAI now",
-          description: "It never rents a GPU: 409 `pod_error` while none runs that is needed.",
+          description:
+            "The answer lists the main models that images can be generated with, and what each other one lacks. It never rents a GPU: 409 `pod_error` while none runs that is needed.",
         },
       },
     )

@@ -1,5 +1,29 @@
 import { type Static, t } from "elysia";
 import type { Model } from "#db/schema/models";
+import type { Usability } from "../generation/usability";
+
+const lackedSchema = t.Object(
+  {
+    type: t.String({ description: "InvokeAI's type of such a model" }),
+    base: t.String(),
+    variant: t.Optional(t.String()),
+    title: t.String({ description: "For people, such as `a Qwen3 4B text encoder`" }),
+    source: t.String({ description: "One that fits, for `POST /models/install`" }),
+  },
+  { title: "LackedModel" },
+);
+
+/** Fields about whether images can be generated with a main model. */
+export const usabilityFields = {
+  usable: t.Boolean({
+    description:
+      "Whether images can be generated with it now: it is supported and available, and all that it needs is, too",
+  }),
+  unusable_reason: t.Optional(t.String({ description: "Why not, and what to do" })),
+  lacks: t.Array(lackedSchema, {
+    description: "Models that it needs beside it and that InvokeAI does not have",
+  }),
+};
 
 export const modelSchema = t.Object(
   {
@@ -20,7 +44,7 @@ export const modelSchema = t.Object(
         steps: t.Integer(),
         cfg_scale: t.Number(),
         scheduler: t.String(),
-        guidance: t.Optional(t.Number({ description: "FLUX dev only" })),
+        guidance: t.Optional(t.Number({ description: "For models that have it" })),
       }),
       { description: "null for models that do not generate images" },
     ),
@@ -28,12 +52,17 @@ export const modelSchema = t.Object(
       t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
     ),
     supported: t.Boolean({ description: "Whether this server can generate images with it" }),
+    ...usabilityFields,
   },
   { title: "Model" },
 );
 
-/** @param vaes all that InvokeAI has now; those of the model's base are listed with it */
-export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSchema> {
+/** @param vaes all that InvokeAI has now; those that the model takes are listed with it */
+export function modelToWire(
+  model: Model,
+  vaes: Model[],
+  usability: Usability,
+): Static<typeof modelSchema> {
   const { defaults } = model;
   return {
     key: model.key,
@@ -57,7 +86,7 @@ export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSch
     compatible_vae:
       model.type === "main"
         ? vaes
-            .filter((vae) => vae.base === model.base)
+            .filter((vae) => vaeBasesOf(model).includes(vae.base))
             // If none is the default, the model uses its built-in VAE.
             .map(({ key, hash, name }) => ({
               key,
@@ -67,5 +96,25 @@ export function modelToWire(model: Model, vaes: Model[]): Static<typeof modelSch
             }))
         : [],
     supported: model.accepts !== null && model.defaults !== null,
+    ...usabilityToWire(usability),
+  };
+}
+
+/** The bases of the VAEs that a main model takes. */
+export function vaeBasesOf({ accepts, base }: Model): string[] {
+  return accepts?.vaeBases ?? [base];
+}
+
+export function usabilityToWire({ usable, reason, missing }: Usability) {
+  return {
+    usable,
+    ...(reason !== undefined && { unusable_reason: reason }),
+    lacks: missing.map(({ type, bases, variants, title, source }) => ({
+      type,
+      base: bases[0]!,
+      ...(variants?.[0] !== undefined && { variant: variants[0] }),
+      title,
+      source,
+    })),
   };
 }

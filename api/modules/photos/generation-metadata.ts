@@ -1,5 +1,6 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
+import { companionFields, companionsToWire } from "../../fields/companions";
 import { optionFields, optionsToWire } from "../../fields/options";
 
 export const generationMetadata = t.Object(
@@ -17,8 +18,7 @@ export const generationMetadata = t.Object(
     height: t.Optional(t.Integer()),
     strength: t.Optional(t.Number()),
     vae_key: t.Optional(t.String()),
-    t5_encoder_key: t.Optional(t.String()),
-    clip_embed_key: t.Optional(t.String()),
+    ...companionFields(t.Optional(t.String())),
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     loras: t.Array(
       t.Object({
@@ -52,8 +52,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     height: made.height,
     strength: made.strength,
     vae_key: made.vaeKey,
-    t5_encoder_key: made.t5EncoderKey,
-    clip_embed_key: made.clipEmbedKey,
+    ...companionsToWire(made),
     ...optionsToWire(made),
     loras:
       made.loras?.map((lora) => ({

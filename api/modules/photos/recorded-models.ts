@@ -2,6 +2,7 @@ import type { Db } from "#db/client";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import type { GenerationMetadata } from "#db/schema/photos";
+import { companionKeysOf } from "#generation-parameters";
 
 /** The known models that photos name, and the default VAEs of those models, by recorded key. */
 export async function findRecordedModels(
@@ -14,7 +15,7 @@ export async function findRecordedModels(
     if (one.modelKey !== undefined) {
       named.set(one.modelKey, { key: one.modelKey, hash: one.modelHash });
     }
-    const parts = [one.vaeKey, one.t5EncoderKey, one.clipEmbedKey];
+    const parts = [one.vaeKey, ...Object.values(companionKeysOf(one))];
     for (const key of [...parts, ...(one.loras ?? []).map(({ modelKey }) => modelKey)]) {
       if (key !== undefined) named.set(key, { key });
     }

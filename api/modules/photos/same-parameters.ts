@@ -1,6 +1,7 @@
 import type { Model } from "#db/schema/models";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { eachOptionOnWire, type Options } from "#generation-parameters";
+import { companionsToWire } from "../../fields/companions";
 import { generationToWire } from "./generation-metadata";
 
 type Models = ReadonlyMap<string, Model>;
@@ -35,8 +36,7 @@ export function normalizedValues(
     // Text to image and a strength of 1 both use nothing of a source.
     strength: numberOf(made.strength ?? 1),
     vae_key: defaultVaes.includes(vae) ? undefined : vae,
-    t5_encoder_key: weightsOf(made.t5EncoderKey),
-    clip_embed_key: weightsOf(made.clipEmbedKey),
+    ...companionsToWire(made, (key) => weightsOf(key) ?? key),
     ...eachOptionOnWire((name, { absent }) =>
       numberOf(made[name] ?? defaultOptions[name] ?? absent),
     ),

@@ -4,6 +4,7 @@ import { type ModelRow, models } from "../../schema/models";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Session, sessions } from "../../schema/sessions";
 import { type Slot, slots, type Step, steps } from "../../schema/steps";
+import { companionKeysOf } from "#generation-parameters";
 
 export type SessionRows = {
   session: Session;
@@ -62,12 +63,11 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 }
 
 function keysOf({ modelKey, parameters }: Step): string[] {
-  const { vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
+  const { vaeKey, loras = [] } = parameters;
   const keys = [
     modelKey,
     vaeKey,
-    t5EncoderKey,
-    clipEmbedKey,
+    ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
   ];
   return keys.filter((key) => key !== undefined);

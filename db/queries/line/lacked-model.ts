@@ -1,4 +1,12 @@
 import { type SQL, sql } from "drizzle-orm";
+import { companions } from "#generation-parameters";
+
+const keyFields = sql.join(
+  ["vaeKey", ...companions.map(({ field }) => field)].map(
+    (field) => sql`steps.parameters ->> ${sql.raw(`'${field}'`)}`,
+  ),
+  sql`, `,
+);
 
 /**
  * The name of a model that the waiting run of a row of `waitingTurns` needs and that a place lacks, as its models were last
@@ -12,8 +20,7 @@ export function lackedModel(list: SQL | string): SQL<string | null> {
     from (
       select steps.model_key as key, steps.model_hash as hash, steps.model_name as name
       union all select named.key, null, null
-      from unnest(array[steps.parameters ->> 'vaeKey', steps.parameters ->> 't5EncoderKey',
-        steps.parameters ->> 'clipEmbedKey']) as named(key)
+      from unnest(array[${keyFields}]) as named(key)
       union all select lora ->> 'modelKey', null, null
       from jsonb_array_elements(coalesce(steps.parameters -> 'loras', '[]')) as lora
       union all select photos.generation ->> 'modelKey', photos.generation ->> 'modelHash', photos.generation ->> 'modelName'

@@ -16,9 +16,9 @@ export async function listAvailableModels(
     .orderBy(models.name, models.key);
 }
 
-/** The model for requests that name none: the one used last, else a favourite, else the first by name. */
-export async function findDefaultModel(db: Db | Tx): Promise<Model | undefined> {
-  const [model] = await db
+/** Supported models for requests that name none, best first: the one used last, else a favourite, else the first by name. */
+export async function listDefaultModels(db: Db | Tx): Promise<Model[]> {
+  return db
     .select(modelColumns())
     .from(models)
     .where(and(eq(models.type, "main"), isAvailableAt(), isNotNull(models.accepts)))
@@ -27,7 +27,5 @@ export async function findDefaultModel(db: Db | Tx): Promise<Model | undefined> 
       desc(models.isFavorite),
       models.name,
       models.key,
-    )
-    .limit(1);
-  return model;
+    );
 }

@@ -12,9 +12,17 @@ const prefixes = [
   "qwen_image_",
   "anima_",
 ];
-const generationModes = prefixes.flatMap((prefix) =>
-  ["txt2img", "img2img", "inpaint", "outpaint"].map((mode) => prefix + mode),
-);
+const modesOf = (prefix: string) =>
+  ["txt2img", "img2img", "inpaint", "outpaint"].map((mode) => prefix + mode);
+
+/** Those that only version 6.14 of the API knows. */
+export const newModes: readonly string[] = [
+  ...["krea2_", "wan_"].flatMap(modesOf),
+  "wan_i2v",
+  "ernie_image_txt2img",
+  "ideogram4_txt2img",
+];
+const generationModes = [...prefixes.flatMap(modesOf), ...newModes];
 
 const optional = (field: Field): Field => ({
   ...field,

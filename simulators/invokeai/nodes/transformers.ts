@@ -1,6 +1,6 @@
-import type { NodeDefinition, RunContext } from "./definition.ts";
+import type { Inputs, NodeDefinition, RunContext } from "./definition.ts";
 import { NodeError } from "./endings.ts";
-import { connection, float, integer, modelField, text } from "./fields.ts";
+import { connection, type FieldType, float, integer, modelField, text } from "./fields.ts";
 import { vaeDecoder, vaeEncoder } from "./latents.ts";
 import {
   addLoras,
@@ -18,30 +18,107 @@ import { type Family, families } from "./transformer-families.ts";
 type PartValue = { model: ModelIdentifier; loras: LoraUse[] };
 
 function loaderOf(family: Family): NodeDefinition {
-  const { vae, needed } = family.extraModels;
+  const { vae, encoder, source, areRequired } = family.extraModels;
+  const need = areRequired ? "required" : "optional";
   return {
     fields: {
       model: modelField(),
-      ...(vae && { vae_model: modelField("optional") }),
-      ...(needed !== undefined && { [needed]: modelField("optional") }),
+      ...(vae && { vae_model: modelField(need) }),
+      ...(encoder && { [encoder.input]: modelField(need) }),
+      ...(source !== undefined && { [source]: modelField("optional") }),
+      ...family.loaderFields,
     },
-    outputs: { transformer: "transformer", ...family.parts, vae: "vae" },
+    outputs: { transformer: transformerType(family), ...family.parts, vae: "vae" },
     outputType: `${family.prefix}_model_loader_output`,
-    run(inputs, context) {
-      const main = loadModel(context, inputs.model, "main", unknownPart);
-      if (needed !== undefined && inputs[needed] == null) {
-        throw new NodeError("ValueError", "No VAE source provided.");
-      }
-      const other =
-        inputs.vae_model == null ? main : loadModel(context, inputs.vae_model, "vae", unknownPart);
-      const part = (): PartValue => ({ model: main, loras: [] });
-      const parts = Object.entries(family.parts).map(([name, type]) => [
-        name,
-        type === "integer" ? 512 : part(),
-      ]);
-      return { transformer: part(), ...Object.fromEntries(parts), vae: vaeOf(other) };
-    },
+    run: (inputs, context) => load(family, inputs, context),
   };
+}
+
+const transformerType = (family: Family): FieldType => family.transformer ?? "transformer";
+
+/** Finds the parts where the real loaders look for them: a model of its own, the main model, the source. */
+function load(family: Family, inputs: Inputs, context: RunContext): Record<string, unknown> {
+  const { vae, encoder, source, ignoresMain } = family.extraModels;
+  const main = loadModel(context, inputs.model, "main", unknownPart);
+  const record = context.models.find(main.key);
+  const variant = typeof record?.variant === "string" ? record.variant : undefined;
+  if (main.base !== family.base || isForeign(family.variants, variant)) {
+    throw new NodeError("ValueError", `'${String(main.name)}' is not a model for this loader.`);
+  }
+  const isWhole = record?.format === "diffusers" && ignoresMain === undefined;
+  const folder =
+    source === undefined || inputs[source] == null
+      ? undefined
+      : loadFolder(family, variant, inputs[source], context);
+  const parts = (isWhole ? main : folder) ?? folder;
+  const other =
+    vae === undefined || inputs.vae_model == null
+      ? parts
+      : loadModel(context, inputs.vae_model, "vae", unknownPart);
+  if (other === undefined) throw new NodeError("ValueError", "No VAE source provided.");
+  if (other.type === "vae" && !vae!.includes(other.base)) {
+    throw new NodeError("ValueError", `VAE '${String(other.name)}' is not compatible.`);
+  }
+  const text =
+    encoder === undefined || inputs[encoder.input] == null
+      ? parts
+      : loadEncoder(family, variant, inputs[encoder.input], context);
+  if (text === undefined) throw new NodeError("ValueError", "No text encoder source provided.");
+  const outputs = Object.entries(family.parts).map(([name, type]) => [
+    name,
+    type === "integer" ? 512 : partOf(text),
+  ]);
+  return { transformer: partOf(main), ...Object.fromEntries(outputs), vae: vaeOf(other) };
+}
+
+const partOf = (model: ModelIdentifier): PartValue => ({ model, loras: [] });
+
+const isForeign = (fit: readonly string[] | undefined, variant: string | undefined): boolean =>
+  fit !== undefined && variant !== undefined && !fit.includes(variant);
+
+/** A folder of the same family, whose parts another main model uses. */
+function loadFolder(
+  family: Family,
+  mainVariant: string | undefined,
+  identifier: unknown,
+  context: RunContext,
+): ModelIdentifier {
+  const folder = loadModel(context, identifier, "main", unknownPart);
+  const record = context.models.find(folder.key);
+  const variant = typeof record?.variant === "string" ? record.variant : undefined;
+  const { encoderVariant, variants } = family;
+  const isOtherSize =
+    encoderVariant !== undefined && encoderVariant(variant) !== encoderVariant(mainVariant);
+  if (
+    record?.format !== "diffusers" ||
+    folder.base !== family.base ||
+    isForeign(variants, variant) ||
+    isOtherSize
+  ) {
+    throw new NodeError(
+      "ValueError",
+      `'${String(folder.name)}' cannot be the source of the parts.`,
+    );
+  }
+  return folder;
+}
+
+function loadEncoder(
+  { extraModels, encoderVariant }: Family,
+  mainVariant: string | undefined,
+  identifier: unknown,
+  context: RunContext,
+): ModelIdentifier {
+  const encoder = loadModel(context, identifier, extraModels.encoder!.type, unknownPart);
+  const needed = encoderVariant?.(mainVariant);
+  const variant = context.models.find(encoder.key)?.variant;
+  if (needed !== undefined && typeof variant === "string" && variant !== needed) {
+    throw new NodeError(
+      "ValueError",
+      `Encoder variant mismatch: ${needed} is required, but ${variant} was selected.`,
+    );
+  }
+  return encoder;
 }
 
 function encoderOf({ parts, conditioning, base, prefix }: Family): NodeDefinition {
@@ -72,10 +149,23 @@ function encoderOf({ parts, conditioning, base, prefix }: Family): NodeDefinitio
   };
 }
 
+/** Makes a structured caption of a prompt. */
+const captionBuilder: NodeDefinition = {
+  fields: {
+    prompt: text(""),
+    regions: { type: "collection", input: "either", default: [] },
+    color_palette: { type: "collection", input: "either", default: [] },
+  },
+  outputs: { value: "string" },
+  outputType: "string_output",
+  run: ({ prompt }) => ({ value: JSON.stringify({ description: prompt }) }),
+};
+
 function loraLoaderOf(family: Family): [string, NodeDefinition][] {
   if (!family.loraLoader) return [];
   const { type, parts } = family.loraLoader;
-  const typeOf = (part: string) => (part === "transformer" ? "transformer" : family.parts[part]!);
+  const typeOf = (part: string) =>
+    part === "transformer" ? transformerType(family) : family.parts[part]!;
   return [
     [
       type,
@@ -104,12 +194,16 @@ function samplerOf(family: Family): NodeDefinition {
   const { type, positive, negative, negativeIsNeeded } = family.conditioning;
   return {
     fields: {
-      latents: connection("latents", "optional"),
-      denoising_start: float(0, { ge: 0, le: 1 }),
-      denoising_end: float(1, { ge: 0, le: 1 }),
-      transformer: connection("transformer"),
+      ...(family.vaeEncoder !== null && {
+        latents: connection("latents", "optional"),
+        denoising_start: float(0, { ge: 0, le: 1 }),
+        denoising_end: float(1, { ge: 0, le: 1 }),
+      }),
+      transformer: connection(transformerType(family)),
       [positive]: connection(type),
-      [negative]: connection(type, negativeIsNeeded ? "required" : "optional"),
+      ...(negative !== undefined && {
+        [negative]: connection(type, negativeIsNeeded ? "required" : "optional"),
+      }),
       width: integer(1024, { multipleOf: family.sizeMultiple }),
       height: integer(1024, { multipleOf: family.sizeMultiple }),
       seed: integer(0),
@@ -130,8 +224,10 @@ async function sample(
   const { positive, negative } = family.conditioning;
   const conditioning = readConditioning(context, inputs[positive]);
   const unwanted =
-    inputs[negative] == null ? undefined : readConditioning(context, inputs[negative]);
-  const cfg = Number(inputs[family.cfg]);
+    negative === undefined || inputs[negative] == null
+      ? undefined
+      : readConditioning(context, inputs[negative]);
+  const cfg = family.cfg === null ? 1 : Number(inputs[family.cfg]);
   if (family.base === "flux2" && cfg !== 1 && unwanted === undefined) {
     throw new NodeError(
       "ValueError",
@@ -143,9 +239,11 @@ async function sample(
   }
   const transformer = inputs.transformer as PartValue;
   const settings = Object.keys(family.samplerFields).map((name) => inputs[name]);
-  return runSampler(inputs, context, {
+  const range = family.vaeEncoder === null ? { denoising_start: 0, denoising_end: 1 } : {};
+  return runSampler({ ...inputs, ...range }, context, {
     prompt: conditioning.prompt,
-    steps: inputs[family.steps],
+    // A preset without a number of steps of its own.
+    steps: inputs[family.steps] ?? 12,
     variant: [
       transformer.model.hash,
       loraIdentity(transformer.loras),
@@ -157,14 +255,31 @@ async function sample(
   });
 }
 
-/** The nodes of each family: no noise node, the size on the sampler. */
-export const transformerNodes: Record<string, NodeDefinition> = Object.fromEntries(
-  families.flatMap((family): [string, NodeDefinition][] => [
+function nodesOf(family: Family): [string, NodeDefinition][] {
+  const { vaeEncoder: encoder, captioner } = family;
+  return [
     [family.loader, loaderOf(family)],
     [family.encoder, encoderOf(family)],
     ...loraLoaderOf(family),
     [family.sampler, samplerOf(family)],
     [family.decoder, vaeDecoder],
-    [family.vaeEncoder, vaeEncoder],
-  ]),
+    ...(encoder === null ? [] : [[encoder, vaeEncoder] satisfies [string, NodeDefinition]]),
+    ...(captioner === undefined
+      ? []
+      : [[captioner, captionBuilder] satisfies [string, NodeDefinition]]),
+  ];
+}
+
+/** The nodes of each family: no noise node, the size on the sampler. */
+export const transformerNodes: Record<string, NodeDefinition> = Object.fromEntries(
+  families.flatMap(nodesOf),
+);
+
+const older = new Set(
+  families.filter(({ since }) => !since).flatMap((family) => nodesOf(family).map(([type]) => type)),
+);
+
+/** The types of the nodes that version 6.13 of the API does not know. */
+export const newNodeTypes: ReadonlySet<string> = new Set(
+  Object.keys(transformerNodes).filter((type) => !older.has(type)),
 );

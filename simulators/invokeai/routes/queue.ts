@@ -58,7 +58,7 @@ export function createQueueHandlers(
 
   return {
     enqueueBatch(request) {
-      const { batch, prepend } = parseEnqueue(readJson(request));
+      const { batch, prepend } = parseEnqueue(readJson(request), world.traits);
       const items = expandBatch(batch);
       const limit = faults.find("queue_full")?.maxQueueSize ?? settings.maxQueueSize;
       const room = Math.max(0, limit - queue.counts().pending);

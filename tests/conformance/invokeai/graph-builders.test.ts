@@ -1,27 +1,21 @@
 import { beforeAll, expect } from "bun:test";
 import sharp from "sharp";
-import { baseFacts } from "#activities/adapters/invokeai/bases";
+import { factsOf } from "#activities/adapters/invokeai/bases";
 import {
   buildGraph,
   type Graph,
   type GraphRequest,
-  supportedBases,
+  identify,
 } from "#activities/adapters/invokeai/graphs/index";
-import {
-  fullRequestFor,
-  isUnet,
-  requestFor,
-  takesLoras,
-  takesNegative,
-  takesVae,
-} from "#tests/support/graph-parts";
+import type { MainModel } from "#activities/adapters/invokeai/types";
+import { fitOf, type NeededModel } from "#generation-parameters";
+import { everyMain, fullRequestFor, requestFor, takesNegative } from "#tests/support/graph-parts";
 import { examine } from "./examine.ts";
 import { dataOf } from "./graphs.ts";
+import { asMain, capabilityOf } from "./servers.ts";
 import { type Item, type Model, newBatchId, outputImage } from "./target.ts";
 
 // Runs the graphs of our builders on every server that has the models; on others they are validated and cancelled.
-
-type Part = "vae" | "lora";
 
 const side = 64;
 const small = { width: side, height: side, steps: 8 };
@@ -29,40 +23,48 @@ const small = { width: side, height: side, steps: 8 };
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
 await examine((target, promised) => {
-  let models: Model[] = [];
+  let models: MainModel[] = [];
   beforeAll(async () => {
-    models = (await target.call("GET", "/api/v2/models/")).json.models as Model[];
+    models = ((await target.call("GET", "/api/v2/models/")).json.models as Model[]).map(asMain);
   });
 
-  function find(base: string, type: string, variant?: string): GraphRequest["model"] {
-    const model = models.find(
-      (each) =>
-        each.base === base && each.type === type && (variant ?? each.variant) === each.variant,
-    );
+  function find(base: string, type: string): MainModel {
+    const model = models.find((each) => each.base === base && each.type === type);
     if (!model) throw new Error(`The server has no ${type} of base ${base}`);
-    const { key, hash, name, format } = model;
-    const kind = (model.variant ?? null) as string | null;
-    return { key, hash, name, base, type, format: String(format), variant: kind };
+    return model;
+  }
+
+  /** The server's own model of a kind. */
+  function mainLike(kind: MainModel): MainModel {
+    const model = models.find((each) => capabilityOf(each) === capabilityOf(kind));
+    if (!model) throw new Error(`The server has no ${capabilityOf(kind)}`);
+    return model;
   }
 
   /** A small picture, with the server's own models. */
-  function requestOf(base: string, overrides: Partial<GraphRequest> = {}): GraphRequest {
-    const parts: Partial<GraphRequest> = {};
-    if (base === "flux") {
-      parts.vae = find("flux", "vae");
-      parts.encoders = {
-        t5: find("any", "t5_encoder"),
-        clip: find("any", "clip_embed", "large"),
-      };
-    }
-    const model = find(base, "main", base === "flux" ? "dev" : isUnet(base) ? "normal" : undefined);
-    return requestFor(base, { ...small, model, ...parts, ...overrides });
+  function requestOf(kind: MainModel, overrides: Partial<GraphRequest> = {}): GraphRequest {
+    const model = mainLike(kind);
+    const { companions } = factsOf(model)!.accepts;
+    const parts = companions.length === 0 ? {} : findParts(companions);
+    return requestFor(model.base, { ...small, model, ...parts, ...overrides });
   }
 
-  const withPart = (base: string, type: Part): Partial<GraphRequest> =>
-    type === "vae"
-      ? { vae: find(base, "vae") }
-      : { loras: [{ model: find(base, "lora"), weight: 0.8 }] };
+  /** The first alternative that the server has as a whole. */
+  function findParts(alternatives: readonly (readonly NeededModel[])[]): Partial<GraphRequest> {
+    for (const needed of alternatives) {
+      const found = needed.map((need) => [need.part, fitting(need)] as const);
+      if (found.some(([, model]) => model === undefined)) continue;
+      const { vae = null, ...companions } = Object.fromEntries(found);
+      return { vae, companions };
+    }
+    throw new Error("The server lacks what the model needs beside it.");
+  }
+
+  function fitting(need: NeededModel): MainModel | undefined {
+    return models
+      .filter((model) => fitOf(need, model) !== undefined)
+      .toSorted((a, b) => fitOf(need, a)! - fitOf(need, b)!)[0];
+  }
 
   async function upload(colour: string): Promise<NonNullable<GraphRequest["source"]>> {
     const create = { width: 96, height: side, channels: 3 as const, background: colour };
@@ -100,14 +102,16 @@ await examine((target, promised) => {
     return (await target.call("GET", `/api/v1/images/i/${name}/metadata`)).json as unknown;
   }
 
-  for (const base of supportedBases) {
-    const needs = [`${base}/main`];
+  for (const [title, kind] of everyMain) {
+    const { base } = kind;
+    const { accepts } = factsOf(kind)!;
+    const needs = [capabilityOf(kind)];
 
     promised(
-      `${base}: the same seed gives the same picture, another seed does not`,
+      `${title}: the same seed gives the same picture, another seed does not`,
       needs,
       async () => {
-        const items = await run(requestOf(base), [7, 7, 8]);
+        const items = await run(requestOf(kind), [7, 7, 8]);
         const [first, again, other] = await Promise.all(items.map(pixelsOf));
         expect(again).toBe(first!);
         expect(other).not.toBe(first);
@@ -118,22 +122,28 @@ await examine((target, promised) => {
       },
     );
 
-    promised(`${base}: image to image depends on the source and on strength`, needs, async () => {
-      const [red, blue] = [await upload("#c22"), await upload("#22c")];
-      const fromRed = await pixels(requestOf(base, { source: red }));
-      expect(await pixels(requestOf(base, { source: blue }))).not.toBe(fromRed);
-      expect(await pixels(requestOf(base, { source: { ...red, strength: 0.3 } }))).not.toBe(
-        fromRed,
+    if (accepts.imageToImage) {
+      promised(
+        `${title}: image to image depends on the source and on strength`,
+        needs,
+        async () => {
+          const [red, blue] = [await upload("#c22"), await upload("#22c")];
+          const fromRed = await pixels(requestOf(kind, { source: red }));
+          expect(await pixels(requestOf(kind, { source: blue }))).not.toBe(fromRed);
+          expect(await pixels(requestOf(kind, { source: { ...red, strength: 0.3 } }))).not.toBe(
+            fromRed,
+          );
+          for (const strength of [0, 1]) {
+            const [item] = await run(requestOf(kind, { source: { ...red, strength } }));
+            expect(item).toMatchObject({ status: "completed" });
+          }
+        },
       );
-      for (const strength of [0, 1]) {
-        const [item] = await run(requestOf(base, { source: { ...red, strength } }));
-        expect(item).toMatchObject({ status: "completed" });
-      }
-    });
+    }
 
-    promised(`${base}: a prompt arrives unchanged, and its weights count`, needs, async () => {
+    promised(`${title}: a prompt arrives unchanged, and its weights count`, needs, async () => {
       const negativePrompt = takesNegative(base) ? "(blurred)1.4, {one|two}" : "";
-      const [item] = await run(requestOf(base, { prompt: longPrompt, negativePrompt }));
+      const [item] = await run(requestOf(kind, { prompt: longPrompt, negativePrompt }));
       expect(await metadataOf(item)).toMatchObject({
         positive_prompt: longPrompt,
         seed: 7,
@@ -141,64 +151,110 @@ await examine((target, promised) => {
       });
     });
 
-    for (const part of ["vae", "lora"] as const) {
-      // FLUX makes no picture without a VAE, so there is none to compare with.
-      if (base === "flux" && part === "vae") continue;
-      if (part === "vae" ? !takesVae(base) : !takesLoras(base)) continue;
+    // Without a VAE some models make no picture, so there is none to compare with.
+    const needsVae = accepts.companions.flat().some(({ part }) => part === "vae");
+    const [vaeBase] = accepts.vaeBases;
+    if (vaeBase !== undefined && !needsVae) {
       promised(
-        `${base}: a chosen ${part} changes the picture and is in the metadata`,
-        [...needs, `${base}/${part}`],
+        `${title}: a chosen VAE changes the picture and is in the metadata`,
+        [...needs, `${vaeBase}/vae`],
         async () => {
-          const plain = await pixels(requestOf(base));
-          const [item] = await run(requestOf(base, withPart(base, part)));
+          const plain = await pixels(requestOf(kind));
+          const vae = find(vaeBase, "vae");
+          const [item] = await run(requestOf(kind, { vae }));
           expect(await pixelsOf(item)).not.toBe(plain);
-          const { key } = find(base, part);
-          expect(await metadataOf(item)).toMatchObject(
-            part === "vae" ? { vae: { key } } : { loras: [{ model: { key }, weight: 0.8 }] },
+          expect(await metadataOf(item)).toMatchObject({ vae: { key: vae.key } });
+        },
+      );
+    }
+
+    if (accepts.loras) {
+      promised(
+        `${title}: a LoRA changes the picture, by its weight, and is in the metadata`,
+        [...needs, `${base}/lora`],
+        async () => {
+          const model = find(base, "lora");
+          const plain = await pixels(requestOf(kind));
+          const [item] = await run(requestOf(kind, { loras: [{ model, weight: 0.8 }] }));
+          const drawn = await pixelsOf(item);
+          expect(drawn).not.toBe(plain);
+          expect(await metadataOf(item)).toMatchObject({
+            loras: [{ model: { key: model.key }, weight: 0.8 }],
+          });
+          expect(await pixels(requestOf(kind, { loras: [{ model, weight: -0.8 }] }))).not.toBe(
+            drawn,
           );
         },
       );
     }
 
-    promised(`${base}: no field of a graph is dropped`, [], async () => {
-      const { batchId, answer } = await enqueue(buildGraph(fullRequestFor(base)), [1]);
+    if (accepts.maxClipSkip > 0) {
+      promised(`${title}: skipped layers change the picture`, needs, async () => {
+        const plain = await pixels(requestOf(kind));
+        const [item] = await run(requestOf(kind, { clipSkip: 1 }));
+        expect(await pixelsOf(item)).not.toBe(plain);
+        expect(await metadataOf(item)).toMatchObject({ clip_skip: 1 });
+      });
+    }
+
+    promised(`${title}: each parameter that it takes changes the picture`, needs, async () => {
+      const plain = await pixels(requestOf(kind));
+      const { schedulers, cfgScale, guidance } = accepts;
+      const other = schedulers.includes("ddim") ? "ddim" : schedulers[1];
+      for (const overrides of [
+        { steps: 4 },
+        ...(takesNegative(base) ? [{ negativePrompt: "blurred" }] : []),
+        ...(cfgScale ? [{ cfgScale: 3 }] : []),
+        ...(guidance === false ? [] : [{ guidance: 2 }]),
+        ...(other === undefined ? [] : [{ scheduler: other }]),
+      ]) {
+        expect([overrides, (await pixels(requestOf(kind, overrides))) === plain]).toEqual([
+          overrides,
+          false,
+        ]);
+      }
+    });
+
+    const known = accepts.since === undefined ? [] : [accepts.since];
+    promised(`${title}: no field of a graph is dropped`, known, async () => {
+      const graph = buildGraph(fullRequestFor(base, kind));
+      const { batchId, answer } = await enqueue(graph, [1]);
       // Its models do not exist, so no picture is made, before or after the cancel.
       await target.call("PUT", `${target.queue}/cancel_by_batch_ids`, { batch_ids: [batchId] });
       expect(answer.status).toBe(200);
-      const understood = answer.json.batch.graph as Graph;
-      expect(understood).toMatchObject(buildGraph(fullRequestFor(base)));
+      expect(answer.json.batch.graph as Graph).toMatchObject(graph);
       const [item] = await target.finishedItems(batchId);
       expect(item?.status).toMatch(/^(canceled|failed)$/);
     });
+
+    if (accepts.since !== undefined) {
+      promised(`${title}: an older server refuses its graph`, ["6.13"], async () => {
+        const { answer } = await enqueue(buildGraph(requestFor(base, { model: kind })), [1]);
+        expect([answer.status, answer.json.detail[0].type]).toEqual([422, "union_tag_invalid"]);
+      });
+    }
   }
 
-  for (const base of ["sd-1", "sd-2"]) {
-    promised(`${base}: skipped layers change the picture`, [`${base}/main`], async () => {
-      const plain = await pixels(requestOf(base));
-      const [item] = await run(requestOf(base, { clipSkip: 1 }));
-      expect(await pixelsOf(item)).not.toBe(plain);
-      expect(await metadataOf(item)).toMatchObject({ clip_skip: 1 });
+  for (const [title, base, capability, input, wrong] of [
+    ["a CLIP encoder in place of T5", "flux", "flux/main", "t5_encoder_model", "clip_embed"],
+    ["an encoder of another size", "flux2", "flux2/single", "qwen3_encoder_model", "qwen3_encoder"],
+  ] as const) {
+    promised(`${base}: ${title} is accepted, and fails while it runs`, [capability], async () => {
+      const kind = everyMain.find(
+        ([, main]) => main.base === base && main.format === "gguf_quantized",
+      )![1];
+      const graph = buildGraph(requestOf(kind));
+      const right = graph.nodes["model"]?.[input] as { key: string };
+      const other = models.find(({ type, key }) => type === wrong && key !== right.key);
+      graph.nodes["model"] = { ...graph.nodes["model"]!, [input]: identify(other!) };
+      const { batchId, answer } = await enqueue(graph, [1]);
+      expect(answer.status).toBe(200);
+      const [item] = await target.finishedItems(batchId);
+      expect([item?.status, item?.error_type]).toEqual([
+        "failed",
+        expect.stringMatching(/TypeError|ValueError|AssertionError|Exception/),
+      ]);
     });
-  }
-
-  for (const base of supportedBases) {
-    promised(
-      `${base}: each parameter that it takes changes the picture`,
-      [`${base}/main`],
-      async () => {
-        const plain = await pixels(requestOf(base));
-        const { schedulers, cfgScale } = baseFacts[base]!.accepts;
-        const other = schedulers.includes("ddim") ? "ddim" : schedulers[1];
-        for (const overrides of [
-          { steps: 4 },
-          ...(takesNegative(base) ? [{ negativePrompt: "blurred" }] : []),
-          ...(cfgScale ? [{ cfgScale: 3 }] : []),
-          ...(other === undefined ? [] : [{ scheduler: other }]),
-        ]) {
-          expect(await pixels(requestOf(base, overrides))).not.toBe(plain);
-        }
-      },
-    );
   }
 });
 

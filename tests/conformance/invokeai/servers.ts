@@ -1,4 +1,7 @@
 import { appendFileSync } from "node:fs";
+import type { MainModel } from "#activities/adapters/invokeai/types";
+import type { ModelRecord } from "#simulators/invokeai/model-records";
+import { standardModels } from "#simulators/invokeai/standard-models";
 import { type Simulator, startSimulator } from "#simulators/invokeai/start";
 import type { ApiVersion } from "#simulators/invokeai/versions";
 
@@ -6,7 +9,7 @@ import type { ApiVersion } from "#simulators/invokeai/versions";
 export type TestedServer = {
   name: string;
   api: ApiVersion;
-  /** `alone`, `accounts`, `open`, `small_queue`, `6.13`, `6.14`, and each `base/type` of its models. */
+  /** `alone`, `accounts`, `open`, `small_queue`, `6.13`, `6.14`, each `base/type` of its models, and each kind of main model. */
   capabilities: ReadonlySet<string>;
   /** The maximum number of pending items. */
   queueSize: number;
@@ -41,16 +44,30 @@ export async function listServers(): Promise<TestedServer[]> {
   return [simulated("6.13", {}), simulated("6.14", {}), newest];
 }
 
+/** The five fields of a model that a graph contains, with what its kind depends on. */
+export function asMain(model: ModelRecord): MainModel {
+  const { key, hash, name, base, type, format } = model;
+  const variant = (model.variant ?? null) as string | null;
+  return { key, hash, name, base, type, format: String(format), variant };
+}
+
+/** The kind of a main model: graphs differ between kinds. A variant that differs only in size is the same kind. */
+export function capabilityOf({ base, variant, format, name }: MainModel): string {
+  const isKontext = base === "flux" && /kontext/i.test(name);
+  const sized = /^(klein_\d+b|krea2_turbo|krea2_base)/.exec(variant ?? "")?.[0];
+  const kind = sized === undefined ? variant : sized.split("_")[0];
+  const form = format === "diffusers" ? "folder" : "single file";
+  return `${base} ${isKontext ? "kontext" : kind} ${form}`;
+}
+
+const capabilitiesOf = (model: ModelRecord): string[] => [
+  `${model.base}/${model.type}`,
+  ...(model.type === "main" ? [capabilityOf(asMain(model))] : []),
+  ...(model.type === "main" && model.format !== "diffusers" ? [`${model.base}/single`] : []),
+];
+
 function simulated(api: ApiVersion, account: Account): TestedServer {
-  const parts: Record<string, string[]> = {
-    "sd-1": ["main", "vae", "lora"],
-    "sd-2": ["main"],
-    sdxl: ["main", "vae", "lora"],
-    flux: ["main", "vae", "lora"],
-  };
-  const models = Object.entries(parts).flatMap(([base, types]) =>
-    types.map((type) => `${base}/${type}`),
-  );
+  const models = standardModels(api === "6.14").flatMap(capabilitiesOf);
   const hasAccounts = account.user !== undefined;
   const { user = "", password = "" } = account;
   return {
@@ -93,7 +110,7 @@ async function realServer(url: string): Promise<TestedServer> {
   const token = multiuser_enabled ? await logIn(url, account) : undefined;
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
   const { models } = (await read("/api/v2/models/", headers)) as {
-    models: { base: string; type: string }[];
+    models: ModelRecord[];
   };
   const settings = (await read("/api/v1/app/runtime_config", headers)) as {
     config?: { max_queue_size?: number };
@@ -104,7 +121,7 @@ async function realServer(url: string): Promise<TestedServer> {
   const capabilities = new Set([
     api,
     multiuser_enabled ? "accounts" : "open",
-    ...models.map(({ base, type }) => `${base}/${type}`),
+    ...models.flatMap(capabilitiesOf),
   ]);
   if (isAlone) capabilities.add("alone");
   if (isAlone && queueSize <= fillableQueueSize) capabilities.add("small_queue");

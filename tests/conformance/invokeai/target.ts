@@ -9,6 +9,7 @@ export type Model = {
   name: string;
   base: string;
   type: string;
+  format: string;
   [field: string]: unknown;
 };
 

@@ -1,10 +1,11 @@
 import { AppError } from "#errors";
-import { type OptionName, optionNamed, options } from "#generation-parameters";
+import { fitOf, type OptionName, optionNamed, options } from "#generation-parameters";
 import type { BaseFacts } from "../bases";
-import type { ModelIdentifier } from "../types";
 import type { GraphRequest } from "./request";
 
 type Accepts = BaseFacts["accepts"];
+
+const highestSteps = 500;
 
 /**
  * Finds faults that InvokeAI would report too late or never: it accepts parts of another base and fails while running, and
@@ -16,24 +17,48 @@ export function checkRequest(request: GraphRequest, accepts: Accepts): void {
   checkValues(request, accepts);
 }
 
-function checkParts(
-  { model, vae, encoders, loras }: GraphRequest,
-  { needs, loras: takesLoras }: Accepts,
-): void {
+function checkParts(request: GraphRequest, accepts: Accepts): void {
+  const { model, vae, loras, source } = request;
   const { base } = model;
-  const isFit = (part: ModelIdentifier, type: string) => part.base === base && part.type === type;
+  const { vaeBases, loras: takesLoras } = accepts;
   const rules: [boolean, string][] = [
-    [!vae || isFit(vae, "vae"), `a VAE of base ${base} in place of "${vae?.name}"`],
+    [
+      !vae || (vae.type === "vae" && vaeBases.includes(vae.base)),
+      vaeBases.length === 0
+        ? `no VAE for ${base}, which takes only the model's own`
+        : `a VAE of base ${vaeBases.join(" or ")} in place of "${vae?.name}"`,
+    ],
     [takesLoras || loras.length === 0, `${base} without LoRAs, which it does not support`],
     ...loras.map((lora): [boolean, string] => [
-      isFit(lora.model, "lora"),
+      lora.model.base === base && lora.model.type === "lora",
       `a LoRA of base ${base} in place of "${lora.model.name}"`,
     ]),
-    [!encoders || encoders.t5.type === "t5_encoder", "a T5 encoder as such"],
-    [!encoders || encoders.clip.type === "clip_embed", "a CLIP text encoder as such"],
-    [!encoders || needs.length > 0, `${base} without text encoders of its own`],
+    [hasCompanions(request, accepts), companionWords(accepts)],
+    [!source || accepts.imageToImage, `no source image for "${model.name}"`],
   ];
   refuse("invokeai_model_error", "Choose", rules);
+}
+
+/** Whether the companions, and the VAE, are those of one alternative. */
+function hasCompanions({ companions, vae }: GraphRequest, accepts: Accepts): boolean {
+  const given = Object.entries(companions);
+  if (accepts.companions.length === 0) return given.length === 0;
+  return accepts.companions.some(
+    (alternative) =>
+      given.every(([name]) => alternative.some(({ part }) => part === name)) &&
+      alternative.every((need) => {
+        if (need.part === "vae") return vae !== null;
+        const companion = companions[need.part];
+        return companion !== undefined && fitOf(need, companion) !== undefined;
+      }),
+  );
+}
+
+function companionWords({ companions }: Accepts): string {
+  const alternatives = companions.map((needed) => needed.map(({ title }) => title).join(" and "));
+  return alternatives.length === 0
+    ? "no text encoders or component source for a model that holds all its parts"
+    : `beside the model ${alternatives.join(", or ")}`;
 }
 
 function checkValues(request: GraphRequest, accepts: Accepts): void {
@@ -44,7 +69,10 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
       isSize(width, accepts) && isSize(height, accepts),
       `width and height to multiples of ${sizeMultiple} from ${minSize} to ${maxSize}`,
     ],
-    [isSteps(request.steps), "steps to a whole number from 1 to 500"],
+    [
+      isSteps(request.steps, accepts),
+      `steps to a whole number from 1 to ${accepts.maxSteps ?? highestSteps}`,
+    ],
     [
       isCfgScale(request.cfgScale, accepts),
       accepts.cfgScale
@@ -91,8 +119,9 @@ export function isSize(value: number | null, accepts: Accepts): value is number 
   return value % sizeMultiple === 0 && value >= minSize && value <= maxSize;
 }
 
-export function isSteps(value: number | null): value is number {
-  return value !== null && Number.isInteger(value) && value >= 1 && value <= 500;
+export function isSteps(value: number | null, accepts: Accepts): value is number {
+  const max = accepts.maxSteps ?? highestSteps;
+  return value !== null && Number.isInteger(value) && value >= 1 && value <= max;
 }
 
 export function isCfgScale(value: number | null, accepts: Accepts): value is number {
@@ -111,7 +140,7 @@ export function isOption(
 ): boolean {
   const { bounds, isWhole, isNeeded } = optionNamed(name);
   const allowed = bounds(accepts);
-  if (value == null) return allowed === null || !isNeeded;
+  if (value == null) return allowed === null || !isNeeded(accepts);
   if (allowed === null) return false;
   return value >= allowed.min && value <= allowed.max && (!isWhole || Number.isInteger(value));
 }

@@ -1,4 +1,3 @@
-import { AppError } from "#errors";
 import { createGraph, type Graph, identify, outputNode, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
@@ -9,16 +8,20 @@ import { addSource } from "./source";
 /**
  * Text to image and image to image for FLUX dev and schnell, node by node as InvokeAI's own UI builds it: four models, one
  * prompt, and noise that the sampler generates itself.
- * @throws AppError `invokeai_model_error` without text encoders or VAE
  */
 export function buildFluxGraph(request: GraphRequest): Graph {
   const { source, steps, scheduler, width, height, guidance } = request;
-  const { vae, encoders } = modelsOf(request);
+  // `checkRequest` has refused a request without them.
+  const [vae, t5Encoder, clipEmbed] = [
+    request.vae!,
+    request.companions.t5Encoder!,
+    request.companions.clipEmbed!,
+  ];
   const graph = createGraph(source ? "flux-image-to-image" : "flux-text-to-image");
   graph.node("model", "flux_model_loader", {
     model: identify(request.model),
-    t5_encoder_model: identify(encoders.t5),
-    clip_embed_model: identify(encoders.clip),
+    t5_encoder_model: identify(t5Encoder),
+    clip_embed_model: identify(clipEmbed),
     vae_model: identify(vae),
   });
   const { transformer, clip, t5_encoder } = addLoras(graph, request.loras, {
@@ -58,8 +61,8 @@ export function buildFluxGraph(request: GraphRequest): Graph {
     modePrefix: "flux_",
     more: {
       ...(guidance == null ? {} : { guidance }),
-      t5_encoder: identify(encoders.t5),
-      clip_embed_model: identify(encoders.clip),
+      t5_encoder: identify(t5Encoder),
+      clip_embed_model: identify(clipEmbed),
     },
   });
   return graph.build();
@@ -68,13 +71,4 @@ export function buildFluxGraph(request: GraphRequest): Graph {
 /** InvokeAI's "optimized denoising": FLUX determines the composition in its very first steps. */
 function startOf(strength: number): number {
   return 1 - strength ** 0.2;
-}
-
-function modelsOf({ vae, encoders }: GraphRequest) {
-  if (vae && encoders) return { vae, encoders };
-  throw new AppError({
-    kind: "invalid",
-    code: "invokeai_model_error",
-    message: "Install a T5 encoder, a CLIP text encoder and a VAE for FLUX in InvokeAI.",
-  });
 }

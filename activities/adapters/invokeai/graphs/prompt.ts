@@ -13,6 +13,8 @@ export function addPrompt(
     inputs: Readonly<Record<string, string>>;
     texts: readonly string[];
     into: string;
+    /** A node that makes the encoder's text of the prompt. */
+    captioner?: string;
     /** Through a `collect` node, where the input takes a list. */
     isCollected?: boolean;
   },
@@ -23,7 +25,13 @@ export function addPrompt(
   for (const [input, from] of Object.entries(prompt.inputs)) {
     graph.connect(from, `${name}c.${input}`);
   }
-  for (const input of prompt.texts) graph.connect(`${name}.value`, `${name}c.${input}`);
+  const { captioner } = prompt;
+  const text = captioner === undefined ? `${name}.value` : `${name}cap.value`;
+  if (captioner !== undefined) {
+    graph.node(`${name}cap`, captioner);
+    graph.connect(`${name}.value`, `${name}cap.prompt`);
+  }
+  for (const input of prompt.texts) graph.connect(text, `${name}c.${input}`);
   if (!prompt.isCollected) {
     graph.connect(`${name}c.conditioning`, `denoise.${prompt.into}`);
     return;

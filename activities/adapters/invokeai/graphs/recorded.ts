@@ -1,7 +1,7 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
-import { transformerBases } from "./transformer-bases";
+import { transformerNodeTypes } from "./transformer-bases";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**
@@ -33,14 +33,7 @@ const knownTypes: ReadonlySet<string> = new Set([
   "sdxl_model_loader",
   "string",
   "vae_loader",
-  ...Object.values(transformerBases).flatMap((base) => [
-    base.loader,
-    base.encoder,
-    base.sampler,
-    base.decoder,
-    base.vaeEncoder,
-    ...(base.loras ? [base.loras.loader] : []),
-  ]),
+  ...transformerNodeTypes,
 ]);
 
 const maxNodes = 200;
@@ -72,6 +65,8 @@ const noisyEncoders: ReadonlySet<string> = new Set([
   "sd3_i2l",
   "cogview4_i2l",
   "z_image_i2l",
+  "anima_i2l",
+  "wan_i2l",
 ]);
 const DenoiseNode = Type.Object({
   type: Type.String({ pattern: "denoise" }),

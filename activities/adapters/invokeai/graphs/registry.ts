@@ -1,5 +1,6 @@
 import { AppError } from "#errors";
 import { type BaseFacts, factsOf } from "../bases";
+import { isLoadable } from "../companions";
 import type { InvokeAiModel, MainModel } from "../types";
 import { checkRequest, isCfgScale, isOption, isScheduler, isSize, isSteps } from "./check-request";
 import { buildFluxGraph } from "./flux";
@@ -13,7 +14,7 @@ import { buildTransformerGraph } from "./transformers";
 
 // A Map: the base is a string of the server, and a plain object has inherited keys.
 const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map([
-  ...Object.keys(transformerBases).map((base) => [base, buildTransformerGraph] as const),
+  ...transformerBases.map((base) => [base, buildTransformerGraph] as const),
   ["sd-1", buildSd1Graph],
   ["sd-2", buildSd2Graph],
   ["sdxl", buildSdxlGraph],
@@ -25,24 +26,19 @@ export const supportedBases: readonly string[] = [...builders.keys()];
 /** Variants that use their base's graph; others, for example for inpainting, need more than a prompt. */
 const plainVariants: Readonly<Record<string, readonly string[]>> = {
   flux: ["dev", "schnell"],
-  flux2: ["klein_4b", "klein_9b", "klein_4b_base", "klein_9b_base"],
+  flux2: ["klein_4b", "klein_9b", "klein_4b_base", "klein_9b_base", "dev"],
   "z-image": ["turbo", "zbase"],
-  "qwen-image": ["generate"],
+  "qwen-image": ["generate", "edit"],
+  "krea-2": ["krea2_turbo", "krea2_base"],
+  wan: ["t2v_a14b", "ti2v_5b"],
 };
 
 /** Whether images can be generated with this model. */
 export function isSupported(model: MainModel): boolean {
-  const { base, type, variant, format } = model;
+  const { base, type, variant } = model;
   if (type !== "main" || !supportedBases.includes(base)) return false;
   if (variant !== null && !(plainVariants[base] ?? ["normal"]).includes(variant)) return false;
-  if (base === "flux") return isFlux(model);
-  // The parts of a single file of these bases would have to be installed and named one by one.
-  return !Object.hasOwn(transformerBases, base) || format === "diffusers";
-}
-
-/** InvokeAI's loader accepts FLUX only as a single file, and Kontext models, which edit images, need reference images. */
-function isFlux({ format, name }: MainModel): boolean {
-  return format !== "diffusers" && !/kontext/i.test(name);
+  return isLoadable(model);
 }
 
 type Defaults = BaseFacts["defaults"];
@@ -60,7 +56,7 @@ export function defaultsOf(
   const { accepts, defaults } = facts;
   const set = {
     ...(isSize(width, accepts) && isSize(height, accepts) && { width, height }),
-    ...(isSteps(steps) && { steps }),
+    ...(isSteps(steps, accepts) && { steps }),
     ...(isCfgScale(cfgScale, accepts) && { cfgScale }),
     ...(isScheduler(scheduler, accepts) && { scheduler }),
     ...(guidance !== null && isOption("guidance", guidance, accepts) && { guidance }),

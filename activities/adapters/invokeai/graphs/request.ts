@@ -1,4 +1,4 @@
-import type { OptionName } from "#generation-parameters";
+import type { CompanionName, OptionName } from "#generation-parameters";
 import type { MainModel, ModelIdentifier } from "../types";
 
 /** The complete input of a graph, with models as the server has them now. */
@@ -13,10 +13,10 @@ export type GraphRequest = RequestedOptions & {
   cfgScale: number;
   scheduler: string;
   model: MainModel;
-  /** null: the one included in the model; FLUX models include none. */
+  /** null: the one included in the model or in its component source. */
   vae: ModelIdentifier | null;
-  /** FLUX only, else null. */
-  encoders: TextEncoders | null;
+  /** What the model needs beside it, as one of the alternatives of `companions.ts`. */
+  companions: { [Name in CompanionName]?: Companion };
   loras: readonly WeighedLora[];
   /** null: text to image. */
   source: GraphSource | null;
@@ -25,7 +25,7 @@ export type GraphRequest = RequestedOptions & {
 /** null or absent: not specified. */
 type RequestedOptions = { [Name in OptionName]?: number | null };
 
-type TextEncoders = { t5: ModelIdentifier; clip: ModelIdentifier };
+type Companion = ModelIdentifier & Pick<MainModel, "format" | "variant">;
 
 export type WeighedLora = { model: ModelIdentifier; weight: number };
 

@@ -1,18 +1,14 @@
-import { AppError } from "#errors";
 import { createGraph, type Graph, identify, type Literal, outputNode, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
 import { addSource } from "./source";
-import { type TransformerBase, transformerBases } from "./transformer-bases";
+import { type TransformerBase, transformerBaseOf } from "./transformer-bases";
 
-/**
- * Text to image and image to image for a base of the table.
- * @throws AppError `invokeai_model_error` for a VAE that its loader does not take
- */
+/** Text to image and image to image for a base of the table. */
 export function buildTransformerGraph(request: GraphRequest): Graph {
-  const base = transformerBases[request.model.base]!;
+  const base = transformerBaseOf(request.model);
   const name = base.prefix.replaceAll("_", "-");
   const graph = createGraph(`${name}${request.source ? "image" : "text"}-to-image`);
   graph.node("model", base.loader, loaderInputs(request, base));
@@ -30,34 +26,44 @@ export function buildTransformerGraph(request: GraphRequest): Graph {
   graph.connect(parts["transformer"]!, "denoise.transformer");
   graph.connect(`${seedNode}.value`, "denoise.seed");
   if (base.samplerTakesVae) graph.connect("model.vae", "denoise.vae");
-  addSource(graph, request, { type: base.vaeEncoder, vae: "model.vae" });
+  if (base.source) addSource(graph, request, { type: base.source.encoder, vae: "model.vae" });
   graph.output(base.decoder);
   graph.connect("denoise.latents", `${outputNode}.latents`);
   graph.connect("model.vae", `${outputNode}.vae`);
-  addMetadata(graph, request, {
-    modePrefix: base.prefix,
-    more: base.cfgInput === null ? {} : { cfg_scale: request.cfgScale },
-  });
+  addMetadata(graph, request, { modePrefix: base.prefix, more: recordedInputs(request, base) });
   if (hasNegative) graph.connect("neg.value", "meta.negative_prompt");
   return graph.build();
 }
 
-function loaderInputs(
-  { model, vae }: GraphRequest,
-  { partsFrom, vaeInput }: TransformerBase,
-): Record<string, Literal> {
-  if (vae && vaeInput === undefined) {
-    throw new AppError({
-      kind: "invalid",
-      code: "invokeai_model_error",
-      message: `Leave out vae_key: models of base ${model.base} use their own VAE.`,
-    });
-  }
+function loaderInputs(request: GraphRequest, base: TransformerBase): Record<string, Literal> {
+  const { model, vae } = request;
+  const { partsFrom, vaeInput } = base;
+  const isWhole = model.format === "diffusers";
   return {
     model: identify(model),
-    ...(partsFrom !== undefined && { [partsFrom]: identify(model) }),
+    ...base.loaderLiterals,
+    ...(isWhole && partsFrom !== undefined && { [partsFrom]: identify(model) }),
     ...(vae && vaeInput !== undefined && { [vaeInput]: identify(vae) }),
+    ...companionLiterals(request, base, "input"),
   };
+}
+
+/** The companions, by the loader's inputs or by their names in the metadata. */
+function companionLiterals(
+  { companions }: GraphRequest,
+  base: TransformerBase,
+  field: "input" | "recorded",
+): Record<string, Literal> {
+  const taken = Object.entries(base.companions ?? {}) as [
+    keyof typeof companions,
+    { input: string; recorded: string },
+  ][];
+  return Object.fromEntries(
+    taken.flatMap(([name, names]) => {
+      const companion = companions[name];
+      return companion === undefined ? [] : [[names[field], identify(companion)]];
+    }),
+  );
 }
 
 /** Returns whether there is a negative prompt. */
@@ -72,6 +78,7 @@ function addPrompts(
     inputs: Object.fromEntries(base.encoderInputs.map((input) => [input, parts[input]!])),
     texts: ["prompt"],
     isCollected: base.collectsPrompts ?? false,
+    ...(base.captioner !== undefined && { captioner: base.captioner }),
   };
   addPrompt(graph, { name: "pos", text: request.prompt, into: base.positive, ...shared });
   const { negative } = base;
@@ -82,14 +89,28 @@ function addPrompts(
 }
 
 function samplerInputs(request: GraphRequest, base: TransformerBase): Record<string, Literal> {
-  const { source, width, height, steps, cfgScale, scheduler } = request;
+  const { source, width, height, steps, cfgScale, scheduler, guidance } = request;
   return {
     [base.stepsInput]: steps,
     ...(base.cfgInput !== null && { [base.cfgInput]: cfgScale }),
-    ...(base.takesScheduler && { scheduler }),
+    ...(base.guidanceInput !== undefined && guidance != null && { [base.guidanceInput]: guidance }),
+    ...(base.schedulerInput !== null && { [base.schedulerInput]: scheduler }),
     width,
     height,
-    denoising_start: source ? base.start(source.strength) : 0,
-    denoising_end: 1,
+    ...(base.source !== null && {
+      denoising_start: source ? base.source.start(source.strength) : 0,
+      denoising_end: 1,
+    }),
+  };
+}
+
+function recordedInputs(request: GraphRequest, base: TransformerBase): Record<string, Literal> {
+  const { cfgScale, guidance, scheduler } = request;
+  return {
+    ...(base.cfgInput !== null && { cfg_scale: cfgScale }),
+    ...(base.guidanceInput !== undefined && guidance != null && { guidance }),
+    // As InvokeAI's page names it, beside the scheduler.
+    ...(base.schedulerInput === "sampler_preset" && { ideogram4_sampler_preset: scheduler }),
+    ...companionLiterals(request, base, "recorded"),
   };
 }
