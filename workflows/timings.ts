@@ -54,6 +54,10 @@ export type Timings = {
   podBillMs: number;
   /** The longest pause between two checks of a model's install; three times that while its place does not answer. */
   installCheckMs: number;
+  /** Between two looks at the newest pictures of a mirrored InvokeAI, while no event announces one. */
+  mirrorCheckMs: number;
+  /** Between two comparisons of all its pictures, stars and boards. */
+  mirrorCompareMs: number;
   /** How often open runs are compared with the rows that ask for them. */
   reconcileEveryMs: number;
   /** How often pods are looked for that no session owns: as long one may run on unseen. */
@@ -86,6 +90,8 @@ const defaultTimings: Timings = {
   podUnconfirmedMs: 10 * minute,
   podBillMs: 120 * minute,
   installCheckMs: 5 * second,
+  mirrorCheckMs: 30 * second,
+  mirrorCompareMs: 5 * minute,
   reconcileEveryMs: 60 * second,
   reapEveryMs: 60 * second,
 };

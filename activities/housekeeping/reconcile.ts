@@ -1,5 +1,6 @@
 import { Context } from "@temporalio/activity";
 import type { Db } from "#db/client";
+import { getSettings } from "#db/queries/installation/settings";
 import { listOpenInstalls } from "#db/queries/models/installs";
 import { listLiveImports } from "#db/queries/imports/imports";
 import {
@@ -24,6 +25,7 @@ import {
   invokeaiBackendId,
   invokeaiBackendRun,
 } from "#workflows/invokeai-backend/contract";
+import { invokeaiMirrorId, invokeaiMirrorRun } from "#workflows/invokeai-mirror/contract";
 import { modelInstallRun } from "#workflows/model-install/contract";
 import { photoImportRun } from "#workflows/photo-import/contract";
 import { photoReproductionRun } from "#workflows/photo-reproduction/contract";
@@ -43,6 +45,7 @@ const types: WorkflowType[] = [
   "photoImport",
   "photoReproduction",
   "modelInstall",
+  "invokeaiMirror",
 ];
 
 /**
@@ -82,6 +85,10 @@ export async function reconcile(
   }
 
   await faults.collect(invokeaiBackendId, () => ensure(invokeaiBackendRun({ timings })));
+  await faults.collect(invokeaiMirrorId, async () => {
+    const { "backend.mirror": mirrored } = await getSettings(db, deps.config);
+    if (mirrored !== "off") await ensure(invokeaiMirrorRun({ timings }));
+  });
   const sessions = await healEach("session", eachRow(db, listLiveSessions), (session) =>
     healSession(deps, open, session),
   );
