@@ -8,6 +8,7 @@ import { createReaperActivities } from "./pods/reaper";
 import { createInstallActivities } from "./models/installs";
 import { createOfferActivities } from "./pods/offers";
 import { createPodActivities } from "./pods/tend";
+import { createMirrorActivities } from "./mirror/follow";
 import { createPurgeActivities } from "./housekeeping/purge";
 import { createReproductionActivities } from "./reproduction/reproductions";
 import { createRetrievalActivities } from "./retrieval/retrievals";
@@ -32,6 +33,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createBackupActivities(deps),
     ...createHousekeepingActivities(deps),
     ...createImportActivities(deps),
+    ...createMirrorActivities(deps),
     ...createPurgeActivities(deps),
     ...createInstallActivities(deps),
     ...createOfferActivities(deps),

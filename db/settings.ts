@@ -39,6 +39,25 @@ export const settingSchemas = {
     description:
       "Board of InvokeAI's gallery that generated images go on, made when missing; null: none",
   }),
+  "backend.mirror": Type.Union(
+    [
+      Type.Literal("off"),
+      Type.Literal("all"),
+      Type.Object(
+        {
+          boards: Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
+            minItems: 1,
+            maxItems: 100,
+          }),
+        },
+        { additionalProperties: false, description: "The names of boards" },
+      ),
+    ],
+    {
+      description:
+        "Pictures made in InvokeAI's own page that come into this gallery by themselves: none, all, or those on some boards",
+    },
+  ),
   "backend.idle_timeout_minutes": Type.Integer({ minimum: 1, maximum: 10_080 }),
   "backend.max_session_hours": Type.Number({ exclusiveMinimum: 0, maximum: 168 }),
   "backend.max_session_cost_usd": money,
@@ -106,6 +125,7 @@ export function defaultSettings(config: SettingDefaults): SettingValues {
     "backend.mode": "local",
     "backend.local_url": config.invokeai.localUrl,
     "backend.board_name": null,
+    "backend.mirror": "off",
     "backend.idle_timeout_minutes": config.pods.idleMinutes,
     "backend.max_session_hours": 8,
     "backend.max_session_cost_usd": 5,

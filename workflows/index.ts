@@ -12,6 +12,7 @@ export {
   verifyOriginals,
 } from "./housekeeping/workflow";
 export { invokeaiBackend } from "./invokeai-backend/workflow";
+export { invokeaiMirror } from "./invokeai-mirror/workflow";
 export { modelInstall } from "./model-install/workflow";
 export { photoImport } from "./photo-import/workflow";
 export { photoReproduction } from "./photo-reproduction/workflow";

@@ -61,6 +61,10 @@ export type Timings = {
   storageSettleMs: number;
   /** The old copy is deleted at the earliest so long after the change: longer than an upload that began before it. */
   storageLateMs: number;
+  /** Between two looks at the newest pictures of a mirrored InvokeAI, while no event announces one. */
+  mirrorCheckMs: number;
+  /** Between two comparisons of all its pictures, stars and boards. */
+  mirrorCompareMs: number;
   /** How often open runs are compared with the rows that ask for them. */
   reconcileEveryMs: number;
   /** How often pods are looked for that no session owns: as long one may run on unseen. */
@@ -95,6 +99,8 @@ const defaultTimings: Timings = {
   installCheckMs: 5 * second,
   storageSettleMs: 10 * second,
   storageLateMs: 60 * minute,
+  mirrorCheckMs: 30 * second,
+  mirrorCompareMs: 5 * minute,
   reconcileEveryMs: 60 * second,
   reapEveryMs: 60 * second,
 };

@@ -1,5 +1,6 @@
 import { Context } from "@temporalio/activity";
 import type { Db } from "#db/client";
+import { getSettings } from "#db/queries/installation/settings";
 import { listOpenInstalls } from "#db/queries/models/installs";
 import { listLiveImports } from "#db/queries/imports/imports";
 import {
@@ -25,6 +26,7 @@ import {
   invokeaiBackendId,
   invokeaiBackendRun,
 } from "#workflows/invokeai-backend/contract";
+import { invokeaiMirrorId, invokeaiMirrorRun } from "#workflows/invokeai-mirror/contract";
 import { modelInstallRun } from "#workflows/model-install/contract";
 import { photoImportRun } from "#workflows/photo-import/contract";
 import { photoReproductionRun } from "#workflows/photo-reproduction/contract";
@@ -46,6 +48,7 @@ const types: WorkflowType[] = [
   "photoReproduction",
   "modelInstall",
   "storageMove",
+  "invokeaiMirror",
 ];
 
 /**
@@ -85,6 +88,10 @@ export async function reconcile(
   }
 
   await faults.collect(invokeaiBackendId, () => ensure(invokeaiBackendRun({ timings })));
+  await faults.collect(invokeaiMirrorId, async () => {
+    const { "backend.mirror": mirrored } = await getSettings(db, deps.config);
+    if (mirrored !== "off") await ensure(invokeaiMirrorRun({ timings }));
+  });
   const sessions = await healEach("session", eachRow(db, listLiveSessions), (session) =>
     healSession(deps, open, session),
   );

@@ -8,6 +8,7 @@ import {
 } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { invokeaiBackendRun, lookAgain } from "#workflows/invokeai-backend/contract";
+import { invokeaiMirrorRun, mirrorWanted } from "#workflows/invokeai-mirror/contract";
 import { installChanged, modelInstallRun } from "#workflows/model-install/contract";
 import { photoImportRun } from "#workflows/photo-import/contract";
 import {
@@ -42,6 +43,8 @@ export interface Notifications {
   importRequested(importId: string): Promise<boolean>;
   /** A model install's row was written, or carries a request to cancel. */
   installChanged(installId: string): Promise<boolean>;
+  /** Pictures of InvokeAI's own page are to be mirrored. Takes at most half a second, as the next. */
+  mirrorWanted(): Promise<boolean>;
   /** Settings of the backend, or a request for a pod, were written. Takes at most half a second: owners wait for it. */
   backendChanged(): Promise<boolean>;
 }
@@ -118,6 +121,9 @@ export function createNotifications(
         // With a signal: a run that pauses between two looks reads its row at once.
         signal(modelInstallRun({ installId, timings }), installChanged),
       ),
+
+    mirrorWanted: () =>
+      notify("mirrorWanted", () => signal(invokeaiMirrorRun({ timings }), mirrorWanted), 500),
 
     backendChanged: () =>
       notify("backendChanged", () => signal(invokeaiBackendRun({ timings }), lookAgain), 500),

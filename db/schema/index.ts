@@ -8,6 +8,7 @@ export * from "./idempotency-keys";
 export * from "./imports";
 export * from "./installation";
 export * from "./model-installs";
+export * from "./mirror";
 export * from "./models";
 export * from "./original-checks";
 export * from "./photos";

@@ -36,6 +36,8 @@ export const routes = {
   uploadImage: "POST /api/v1/images/upload",
   listImages: "GET /api/v1/images/",
   imageNames: "GET /api/v1/images/names",
+  imagesByNames: "POST /api/v1/images/images_by_names",
+  changeImage: "PATCH /api/v1/images/i/{name}",
   deleteImages: "POST /api/v1/images/delete",
   getImage: "GET /api/v1/images/i/{name}",
   deleteImage: "DELETE /api/v1/images/i/{name}",
@@ -45,7 +47,11 @@ export const routes = {
   imageMetadata: "GET /api/v1/images/i/{name}/metadata",
   listBoards: "GET /api/v1/boards/",
   createBoard: "POST /api/v1/boards/",
+  changeBoard: "PATCH /api/v1/boards/{board}",
   deleteBoard: "DELETE /api/v1/boards/{board}",
+  boardImages: "GET /api/v1/boards/{board}/image_names",
+  addToBoard: "POST /api/v1/board_images/",
+  removeFromBoard: "DELETE /api/v1/board_images/",
   socket: "GET /ws/socket.io",
 } as const;
 

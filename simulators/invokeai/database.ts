@@ -44,6 +44,7 @@ export function openDatabase(dataDir: string | undefined): Database {
     metadata text,
     graph text,
     board_id text,
+    starred integer not null default 0,
     created_at text not null
   )`);
   database.run(`create table if not exists users (

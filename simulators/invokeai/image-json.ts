@@ -16,7 +16,7 @@ export function imageToJson(row: ImageRow): Record<string, unknown> {
     is_intermediate: row.is_intermediate === 1,
     session_id: row.session_id,
     node_id: row.node_id,
-    starred: false,
+    starred: row.starred === 1,
     has_workflow: row.graph !== null,
     image_subfolder: "",
     board_id: row.board_id,

@@ -17,10 +17,11 @@ export type ImageRow = {
   metadata: string | null;
   graph: string | null;
   board_id: string | null;
+  starred: number;
   created_at: string;
 };
 
-export type NewImage = Omit<ImageRow, "image_name" | "created_at">;
+export type NewImage = Omit<ImageRow, "image_name" | "starred" | "created_at">;
 
 export type ImageFilter = {
   origin?: string;
@@ -29,6 +30,7 @@ export type ImageFilter = {
   boardId?: string;
   searchTerm?: string;
   ascending: boolean;
+  starredFirst: boolean;
   offset: number;
   limit: number;
 };
@@ -43,7 +45,7 @@ export function createImageStore(database: Database, dataDir: string | undefined
   const boards = new Map<string, string>();
   if (folder !== undefined) mkdirSync(folder, { recursive: true });
 
-  const insert = database.query<ImageRow, ImageRow>(
+  const insert = database.query<ImageRow, Omit<ImageRow, "starred">>(
     `insert into images (image_name, image_origin, image_category, width, height, is_intermediate,
        session_id, node_id, metadata, graph, board_id, created_at)
      values ($image_name, $image_origin, $image_category, $width, $height, $is_intermediate,
@@ -75,7 +77,7 @@ export function createImageStore(database: Database, dataDir: string | undefined
       image: NewImage,
       reached: (step: "recorded" | "half_written") => Promise<void> = async () => {},
     ): Promise<ImageRow> {
-      const row: ImageRow = {
+      const row = {
         ...image,
         // A missing board is only a warning in the log.
         board_id: boards.has(image.board_id ?? "") ? image.board_id : null,
@@ -87,7 +89,7 @@ export function createImageStore(database: Database, dataDir: string | undefined
       await write(row.image_name, png.subarray(0, png.length / 2));
       await reached("half_written");
       await write(row.image_name, png);
-      return row;
+      return { ...row, starred: 0 };
     },
 
     async readBytes(name: string): Promise<Buffer> {
@@ -107,26 +109,35 @@ export function createImageStore(database: Database, dataDir: string | undefined
       return true;
     },
 
+    /** Sets the star of a picture, and the board it is on. */
+    change(name: string, change: Partial<Pick<ImageRow, "starred" | "board_id">>): void {
+      const { starred, board_id } = { ...find(name), ...change };
+      database
+        .query("update images set starred = ?, board_id = ? where image_name = ?")
+        .run(starred ?? 0, board_id ?? null, name);
+    },
+
     /** Its pictures stay, without a board. */
     deleteBoard(boardId: string): void {
       database.query("update images set board_id = null where board_id = ?").run(boardId);
       boards.delete(boardId);
     },
 
-    list(filter: ImageFilter): { rows: ImageRow[]; total: number } {
+    list(filter: ImageFilter): { rows: ImageRow[]; total: number; starred: number } {
       const { where, values } = whereClause(filter);
       const order = filter.ascending ? "asc" : "desc";
+      const stars = filter.starredFirst ? "starred desc," : "";
       const rows = database
         .query<ImageRow, (string | number)[]>(
-          `select * from images ${where} order by created_at ${order}, position ${order} limit ? offset ?`,
+          `select * from images ${where} order by ${stars} created_at ${order}, position ${order} limit ? offset ?`,
         )
         .all(...values, filter.limit, filter.offset);
       const count = database
-        .query<{ total: number }, (string | number)[]>(
-          `select count(*) as total from images ${where}`,
+        .query<{ total: number; starred: number }, (string | number)[]>(
+          `select count(*) as total, coalesce(sum(starred), 0) as starred from images ${where}`,
         )
         .get(...values);
-      return { rows, total: count?.total ?? 0 };
+      return { rows, total: count?.total ?? 0, starred: count?.starred ?? 0 };
     },
 
     wipe(): void {

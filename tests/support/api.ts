@@ -41,6 +41,7 @@ function createRecordingClient(): WorkflowClient & { calls: WorkflowCall[]; isAw
     reproductionRequested: record("reproductionRequested"),
     importRequested: record("importRequested"),
     installChanged: record("installChanged"),
+    mirrorWanted: record("mirrorWanted"),
     backendChanged: record("backendChanged"),
     refreshModels: async (): Promise<RefreshModelsResult> => ({ modelsCount: 0 }),
     readOffers: record("readOffers"),

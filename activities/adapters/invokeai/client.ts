@@ -1,6 +1,7 @@
 import { createHttp } from "../http";
 import { createBoardCalls } from "./boards";
 import { createImageCalls } from "./images";
+import { type ImageSubscription, subscribeSavedImages } from "./image-events";
 import { createInstallCalls } from "./installs";
 import { createLogin, type Credentials } from "./login";
 import { type ModelSubscription, subscribeModelChanges } from "./model-events";
@@ -35,6 +36,9 @@ export function createInvokeAiClient(options: {
     /** Listens for installed models until its signal aborts; see subscribeModelChanges. */
     subscribeModelChanges: (subscription: ModelSubscription): void =>
       subscribeModelChanges({ ...subscription, baseUrl, login }),
+    /** Listens for images of InvokeAI's gallery until its signal aborts; see subscribeSavedImages. */
+    subscribeSavedImages: (subscription: ImageSubscription): void =>
+      subscribeSavedImages({ ...subscription, baseUrl, login }),
     // A running server returns its version at once, and this call is frequent: a short time-out.
     ...createModelCalls(http, options.connectionTimeoutMs),
     ...createImageCalls(http),

@@ -3,8 +3,18 @@ import { Value } from "@sinclair/typebox/value";
 import { ProviderError } from "#errors";
 import type { Http, Sink } from "../http";
 import { markKey, markOf } from "./graphs/placement";
-import type { BatchImage, StoredImage } from "./types";
-import { Image, ImageList, Metadata, parseAnswer, parseMoment } from "./wire";
+import type { BatchImage, GalleryImage, StoredImage } from "./types";
+import {
+  type GalleryImage as GalleryImageOnWire,
+  GalleryImages,
+  GalleryPage,
+  Image,
+  ImageList,
+  ImageNames,
+  Metadata,
+  parseAnswer,
+  parseMoment,
+} from "./wire";
 
 /** The server's page limit; a batch is far smaller. */
 const maxImages = 1000;
@@ -66,6 +76,31 @@ export function createImageCalls(http: Http) {
       return images;
     },
 
+    /** The images that InvokeAI's gallery shows, starred ones first, then newest first. Intermediate ones are left out. */
+    async listGallery(
+      signal?: AbortSignal,
+    ): Promise<{ imageNames: string[]; starred: ReadonlySet<string> }> {
+      const query = { is_intermediate: false, starred_first: true, order_dir: "DESC" };
+      const answer = await http.readJson({ path: "/api/v1/images/names", query }, signal);
+      const { image_names: imageNames, starred_count } = parseAnswer(ImageNames, answer);
+      return { imageNames, starred: new Set(imageNames.slice(0, starred_count)) };
+    },
+
+    /** The newest images of InvokeAI's gallery, newest first. */
+    async listNewest(limit: number, signal?: AbortSignal): Promise<GalleryImage[]> {
+      const query = { is_intermediate: false, starred_first: false, order_dir: "DESC", limit };
+      const answer = await http.readJson({ path: "/api/v1/images/", query }, signal);
+      return parseAnswer(GalleryPage, answer).items.map(toGalleryImage);
+    },
+
+    /** These images; one that no longer exists is missing. */
+    async getGalleryImages(imageNames: string[], signal?: AbortSignal): Promise<GalleryImage[]> {
+      const path = "/api/v1/images/images_by_names";
+      const json = { image_names: imageNames };
+      const answer = await http.readJson({ method: "POST", path, json }, signal);
+      return parseAnswer(GalleryImages, answer).map(toGalleryImage);
+    },
+
     /** Deletes an image permanently; succeeds if it does not exist. */
     async deleteImage(imageName: string, signal?: AbortSignal): Promise<void> {
       const path = `/api/v1/images/i/${encodeURIComponent(imageName)}`;
@@ -89,6 +124,15 @@ export function createImageCalls(http: Http) {
       const path = `/api/v1/images/i/${encodeURIComponent(imageName)}/full`;
       return http.download({ path, accept: "image/png", maxBytes }, sink, signal);
     },
+  };
+}
+
+function toGalleryImage(image: Static<typeof GalleryImageOnWire>): GalleryImage {
+  return {
+    imageName: image.image_name,
+    createdAt: parseMoment(image.created_at),
+    isStarred: image.starred,
+    boardId: image.board_id ?? null,
   };
 }
 

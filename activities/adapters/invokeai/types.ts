@@ -85,6 +85,15 @@ export type StoredImage = {
   createdAt: Date;
 };
 
+/** An image as InvokeAI's gallery shows it. */
+export type GalleryImage = {
+  imageName: string;
+  createdAt: Date;
+  isStarred: boolean;
+  /** null: on no board. */
+  boardId: string | null;
+};
+
 /** An image of a batch, according to its metadata. */
 export type BatchImage = { imageName: string; seed: number };
 

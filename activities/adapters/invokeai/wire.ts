@@ -91,6 +91,20 @@ export const Image = Type.Object({
   created_at: moment,
 });
 
+/** An image as InvokeAI's gallery shows it. */
+export const GalleryImage = Type.Object({
+  image_name: imageName,
+  created_at: moment,
+  starred: Type.Boolean(),
+  board_id: maybe(Type.String()),
+});
+export const GalleryImages = Type.Array(GalleryImage);
+export const GalleryPage = Type.Object({ items: GalleryImages });
+
+/** With the starred ones first. */
+export const ImageNames = Type.Object({ image_names: Type.Array(imageName), starred_count: count });
+export const BoardImages = Type.Array(imageName);
+
 export const ImageList = Type.Object({ items: Type.Array(Image) });
 
 /** The metadata of our images; those of other clients may hold anything. */

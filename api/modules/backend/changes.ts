@@ -26,6 +26,7 @@ export async function applySettings(deps: Deps, change: Partial<SettingValues>):
   if (Object.keys(change).some((name) => name.startsWith("backend."))) {
     await deps.temporal.backendChanged();
   }
+  if ((change["backend.mirror"] ?? "off") !== "off") await deps.temporal.mirrorWanted();
 }
 
 /** @throws AppError pod_error */

@@ -1,5 +1,6 @@
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
+import { createMirrorRoute } from "./mirror-route";
 import { createModeRoutes } from "./mode-routes";
 import { createOfferRoutes } from "./offer-routes";
 import { createPodRoutes } from "./pod-routes";
@@ -10,6 +11,7 @@ import { showStatus, statusSchema } from "./status";
 export function createBackendModule(deps: ApiDeps) {
   return createModule({ name: "backend" })
     .use(createModeRoutes(deps))
+    .use(createMirrorRoute(deps))
     .use(createOfferRoutes(deps))
     .use(createPodRoutes(deps))
     .use(createPodSessionRoutes(deps))

@@ -69,14 +69,26 @@ export function createImageHandlers(world: World): Handlers {
     },
 
     imageNames({ url }) {
-      const { rows, total } = images.list({
-        ...readFilter(url.searchParams),
-        limit: -1,
-        offset: 0,
-      });
+      const filter = readFilter(url.searchParams);
+      const { rows, total, starred } = images.list({ ...filter, limit: -1, offset: 0 });
       const image_names = rows.map(({ image_name }) => image_name);
-      return json({ image_names, starred_count: 0, total_count: total });
+      // Counted by the real server only if it sorts by them.
+      const starred_count = filter.starredFirst ? starred : 0;
+      return json({ image_names, starred_count, total_count: total });
     },
+
+    imagesByNames(request) {
+      const names = requireList(readJson(request), "image_names").map(String);
+      const found = names.flatMap((name) => images.find(name) ?? []);
+      return json(found.map(imageToJson));
+    },
+
+    changeImage: (request) =>
+      withImage(request.params.name, ({ image_name }) => {
+        const { starred } = readJson(request) as { starred?: boolean };
+        if (starred !== undefined) images.change(image_name, { starred: Number(starred) });
+        return json(imageToJson(images.find(image_name)!));
+      }),
 
     deleteImage({ params }) {
       const name = params.name ?? "";
@@ -111,6 +123,7 @@ function readFilter(query: URLSearchParams): ImageFilter {
     boardId: query.get("board_id") ?? undefined,
     searchTerm: query.get("search_term") ?? undefined,
     ascending: query.get("order_dir") === "ASC",
+    starredFirst: query.get("starred_first") !== "false",
     offset: Number(query.get("offset") ?? 0),
     limit: Number(query.get("limit") ?? 10),
   };

@@ -1,0 +1,162 @@
+import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
+import { listMirroredBoards, noteBoard } from "#db/queries/mirror/boards";
+import { noteMirrorState } from "#db/queries/mirror/states";
+import type { SettingValues } from "#db/settings";
+import type { InvokeAiClient } from "../adapters/invokeai/client";
+import type { GalleryImage } from "../adapters/invokeai/types";
+import type { ActivityDeps } from "../deps";
+import { noteProgress } from "../heartbeat";
+import { settleImage, settleMove } from "./settle";
+import { takeImage } from "./take-image";
+
+type Mirrored = Exclude<SettingValues["backend.mirror"], "off">;
+
+export type Look = {
+  deps: ActivityDeps;
+  backend: string;
+  client: InvokeAiClient;
+  mirrored: Mirrored;
+  signal: AbortSignal;
+};
+
+/** So many of the newest are asked for at a hint: more than InvokeAI makes between two hints. */
+const newest = 100;
+/** Between two checks for a hint while many are taken: a new picture is there within seconds. */
+const perSlice = 10;
+/** As many as a retrieval: one is fetched while the other is decoded. */
+const atOnce = 2;
+const movesAtOnce = 500;
+const maxAlbumName = 200;
+
+/** Takes the newest images. False when there may be more behind them. */
+export async function takeNewest(look: Look): Promise<boolean> {
+  const images = await look.client.listNewest(newest, look.signal);
+  const boards = await chosenBoards(look, images);
+  const chosen = images.filter((image) => isChosen(look.mirrored, boards, image.boardId));
+  const unseen = await unseenOf(look, chosen);
+  await takeEach(look, unseen);
+  return images.length < newest || unseen.length < chosen.length || chosen.length === 0;
+}
+
+/**
+ * Compares all images, stars and boards with what was seen before, and takes what is missing, newest first.
+ * @param between called between slices: looks at what was made meanwhile, and says whether to go on
+ */
+export async function compareAll(
+  look: Look,
+  between: () => Promise<boolean>,
+): Promise<{ isComplete: boolean }> {
+  const { deps, backend, client, mirrored, signal } = look;
+  const { db } = deps.database;
+  const { imageNames, starred } = await client.listGallery(signal);
+  const boards = await noteBoards(look);
+  const boardOf = new Map<string, string>();
+  for (const boardId of boards.all) {
+    noteProgress();
+    for (const name of await client.listBoardImages(boardId, signal)) boardOf.set(name, boardId);
+  }
+  const listed = imageNames.map((imageName) => ({
+    imageName,
+    isStarred: starred.has(imageName),
+    boardId: boardOf.get(imageName) ?? null,
+  }));
+  const names = listed
+    .filter(({ boardId }) => isChosen(mirrored, boards.chosen, boardId))
+    .map(({ imageName }) => imageName);
+  const unseen = await findUnseenImages(db, { backend, names });
+  await noteMirrorState(db, { backend, now: deps.now(), waiting: unseen.length, fault: null });
+  for (let at = 0; at < unseen.length; at += perSlice) {
+    const slice = unseen.slice(at, at + perSlice);
+    await takeEach(look, await client.getGalleryImages(slice, signal));
+    const waiting = Math.max(0, unseen.length - at - perSlice);
+    await noteMirrorState(db, { backend, now: deps.now(), waiting });
+    if (waiting > 0 && !(await between())) return { isComplete: false };
+  }
+  await settleMoves(look, listed, boards.all);
+  await noteMirrorState(db, { backend, now: deps.now(), comparedAt: deps.now() });
+  return { isComplete: true };
+}
+
+async function settleMoves(
+  { deps, backend }: Look,
+  listed: { imageName: string; isStarred: boolean; boardId: string | null }[],
+  boards: ReadonlySet<string>,
+): Promise<void> {
+  const params = { backend, listed, limit: movesAtOnce };
+  for (;;) {
+    const moves = await findMovedImages(deps.database.db, params);
+    for (const moved of moves) {
+      noteProgress();
+      // A board that was deleted there takes nothing out of its album here.
+      const wasOn = moved.wasOn !== null && boards.has(moved.wasOn) ? moved.wasOn : null;
+      await settleMove(deps, backend, { ...moved, wasOn });
+    }
+    if (moves.length < movesAtOnce) return;
+  }
+}
+
+async function unseenOf({ deps, backend }: Look, images: GalleryImage[]): Promise<GalleryImage[]> {
+  const names = images.map(({ imageName }) => imageName);
+  const unseen = new Set(await findUnseenImages(deps.database.db, { backend, names }));
+  return images.filter(({ imageName }) => unseen.has(imageName));
+}
+
+async function takeEach(look: Look, images: GalleryImage[]): Promise<void> {
+  const { deps, backend, signal } = look;
+  const queue = [...images];
+  const work = async () => {
+    for (let image = queue.shift(); image !== undefined; image = queue.shift()) {
+      signal.throwIfAborted();
+      noteProgress();
+      const taken = await takeImage(deps, backend, image, signal);
+      if (taken) await settleImage(deps, backend, image, taken);
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: atOnce }, work));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+type Boards = { all: ReadonlySet<string>; chosen: ReadonlySet<string> };
+
+const isChosen = (
+  mirrored: Mirrored,
+  chosen: ReadonlySet<string>,
+  boardId: string | null,
+): boolean => mirrored === "all" || (boardId !== null && chosen.has(boardId));
+
+/** The chosen boards as noted; they are noted again when an image is on one that is not. */
+async function chosenBoards(look: Look, images: GalleryImage[]): Promise<ReadonlySet<string>> {
+  const noted = await listMirroredBoards(look.deps.database.db, look.backend);
+  const known = new Set(noted.map(({ boardId }) => boardId));
+  const areKnown = images.every(({ boardId }) => boardId === null || known.has(boardId));
+  if (!areKnown) return (await noteBoards(look)).chosen;
+  return new Set(noted.filter((board) => board.chosenAs !== null).map(({ boardId }) => boardId));
+}
+
+/** Notes the boards that InvokeAI has. A board stays chosen when it is renamed there. */
+async function noteBoards({ deps, backend, client, mirrored, signal }: Look): Promise<Boards> {
+  const { db } = deps.database;
+  const boards = await client.listBoards(signal);
+  const noted = new Map(
+    (await listMirroredBoards(db, backend)).map((board) => [board.boardId, board]),
+  );
+  const names = mirrored === "all" ? [] : mirrored.boards;
+  const chosen = new Set<string>();
+  for (const { boardId, name } of boards) {
+    const before = noted.get(boardId)?.chosenAs ?? null;
+    const stays = before !== null && names.includes(before) ? before : null;
+    const chosenAs = stays ?? (names.includes(name) ? name : null);
+    if (chosenAs !== null) chosen.add(boardId);
+    await noteBoard(db, { backend, boardId, name: albumName(name), chosenAs });
+  }
+  return { all: new Set(boards.map(({ boardId }) => boardId)), chosen };
+}
+
+/** Must not end in half a surrogate pair. */
+function albumName(name: string): string {
+  const short = name
+    .trim()
+    .slice(0, maxAlbumName)
+    .replace(/[\uD800-\uDBFF]$/, "");
+  return short === "" ? "Board" : short;
+}

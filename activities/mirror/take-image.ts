@@ -1,0 +1,84 @@
+import { v5 } from "uuid";
+import { AppError, ProviderError } from "#errors";
+import { findPhotoByHash } from "#db/queries/photos/duplicates";
+import type { MirrorOutcome } from "#db/schema/mirror";
+import type { NewPhoto } from "#db/schema/photos";
+import { keepUpload } from "#library/keep";
+import { readInvokeMetadata } from "#media/metadata/invoke-metadata";
+import { fileMoment } from "#media/metadata/taken-at";
+import { markKey } from "../adapters/invokeai/graphs/placement";
+import type { GalleryImage } from "../adapters/invokeai/types";
+import type { ActivityDeps } from "../deps";
+import { receiveImage } from "../retrieval/receive-image";
+
+/** Any UUID that never changes: it makes the photo of an image the same in each attempt. */
+const photoNamespace = "6a1f0c5e-2b9d-4d38-9a0b-5d2f4c1e7b90";
+
+/** InvokeAI lists an image before its file is complete; a younger one that cannot be read is looked at again. */
+const writtenWithinMs = 60_000;
+
+/** What became of an image. */
+export type Taken = {
+  outcome: MirrorOutcome;
+  photoId: string | null;
+  reason: string | null;
+};
+
+/**
+ * Fetches an image of InvokeAI's gallery and makes it a photo with its original bytes, unless its bytes are known here or
+ * carry our mark. Repeated, the same image is the same photo.
+ * @returns undefined when it is gone, or not written completely yet
+ */
+export async function takeImage(
+  deps: ActivityDeps,
+  backend: string,
+  image: GalleryImage,
+  signal: AbortSignal,
+): Promise<Taken | undefined> {
+  const { storage, now } = deps;
+  const { db } = deps.database;
+  const { imageName } = image;
+  const id = v5(`${backend}/${imageName}`, photoNamespace);
+  // Left by an attempt that was killed.
+  await storage.removeStaged("uploaded", id);
+  await using staged = await storage.stage("uploaded", id);
+  const end = (outcome: MirrorOutcome, photoId: string | null, reason: string | null = null) => ({
+    outcome,
+    photoId,
+    reason,
+  });
+  try {
+    const received = await receiveImage(deps, { backend, imageName, staged }, signal);
+    const metadata = await readInvokeMetadata(staged.path);
+    if (typeof metadata?.[markKey] === "string") return end("own", null);
+    const known = await findPhotoByHash(db, received.contentHash);
+    if (known) return end(known.id === id ? "taken" : "known", known.id);
+    const { photo } = await keepUpload(deps, {
+      staged,
+      received,
+      id,
+      filename: imageName,
+      title: null,
+      tags: [],
+      complete: async (taken) => ({
+        ...taken,
+        ...madeAt(deps, image),
+        isFavorite: image.isStarred,
+      }),
+    });
+    return end(photo.id === id ? "taken" : "known", photo.id);
+  } catch (error) {
+    if (error instanceof ProviderError && error.fault === "missing") return undefined;
+    const isRejected =
+      error instanceof AppError && ["unsupported_type", "unprocessable"].includes(error.kind);
+    if (!isRejected) throw error;
+    if (now().getTime() - image.createdAt.getTime() < writtenWithinMs) return undefined;
+    return end("refused", null, error.message);
+  }
+}
+
+/** On the timeline it stands where it was made. */
+function madeAt({ config }: ActivityDeps, { createdAt }: GalleryImage): Partial<NewPhoto> {
+  const found = fileMoment(createdAt, config.timeZone);
+  return found ? { takenAt: found.wallClock, takenAtSource: "file" } : {};
+}
