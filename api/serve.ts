@@ -55,7 +55,7 @@ export async function serve(
     watchDatabase(metrics, database.db);
     watchPods(metrics, database.db, config);
     watchBackups(metrics, database.db);
-    watchParts(metrics, storage, temporal);
+    watchParts(metrics, storage, temporal, database.db);
     const closing = new AbortController();
     const tracer = await startTracing(config.tracesUrl, "gallery-api");
     const deps: ApiDeps = {

@@ -1,4 +1,3 @@
-import { queues } from "#workflows/task-queues";
 import { serviceTimeoutMs, type Temporal } from "./connection";
 
 /** TaskQueueType of temporal.api.enums.v1. */
@@ -17,10 +16,6 @@ export async function isReachable({ connection, namespace, within }: Temporal): 
     return false;
   }
 }
-
-/** Whether a worker polls the task queue of workflows. */
-export const hasWorker = (temporal: Temporal): Promise<boolean> =>
-  hasPoller(temporal, queues.main, taskTypes.workflow);
 
 /** Whether a worker polls a task queue for tasks of a type. */
 export async function hasPoller(

@@ -23,3 +23,4 @@ export * from "./storage-moves";
 export * from "./templates";
 export * from "./turns";
 export * from "./uploaded-sources";
+export * from "./workers";

@@ -72,6 +72,7 @@ export function createTwoPlaceStorage(places: ReadPlaces): Storage {
     writeMarker: async (id, area) => (await writing()).writeMarker(id, area),
     areasAreMarked: async () => (await writing()).areasAreMarked(),
     recordAreasMarked: async (id) => (await writing()).recordAreasMarked(id),
+    agreeOn: async (name, text) => (await writing()).agreeOn(name, text),
     requireMarkers: () => {},
   };
 }

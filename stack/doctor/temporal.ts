@@ -43,7 +43,9 @@ export function checkWorkers(temporal: Temporal): Check {
       const wanted = [
         [queues.main, "workflows", taskTypes.workflow],
         [queues.main, "activities", taskTypes.activity],
+        [queues.generation, "activities", taskTypes.activity],
         [queues.images, "activities", taskTypes.activity],
+        [queues.housekeeping, "activities", taskTypes.activity],
       ] as const;
       const polled = await Promise.all(
         wanted.map(([queue, , type]) => hasPoller(temporal, queue, type)),
@@ -52,7 +54,7 @@ export function checkWorkers(temporal: Temporal): Check {
       for (const [queue, what] of missing) {
         fault(`none polls ${queue} for ${what}`, "Start the worker, or read worker.log.");
       }
-      if (missing.length === 0) ok(`poll ${queues.main} and ${queues.images}`);
+      if (missing.length === 0) ok(`poll ${Object.values(queues).join(", ")}`);
     },
   };
 }

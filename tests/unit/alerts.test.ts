@@ -30,13 +30,13 @@ function registeredNames(): string[] {
   const metrics = createMetrics();
   const config = loadConfig({ DATABASE_URL: "postgres://nowhere" });
   const { db } = openDatabase("postgres://nowhere", { maxConnections: 1, applicationName: "test" });
-  const temporal = { isReachable: async () => true, hasWorker: async () => true };
+  const temporal = { isReachable: async () => true };
   watchProcess(metrics);
   watchLog(metrics, { write: () => {}, lostLines: () => 0 });
   watchDatabase(metrics, db);
   watchPods(metrics, db, config);
   watchBackups(metrics, db);
-  watchParts(metrics, createDiskStorage({ dataDir: "/nowhere" }), temporal);
+  watchParts(metrics, createDiskStorage({ dataDir: "/nowhere" }), temporal, db);
   return metrics.registry.getMetricsAsArray().map(({ name }) => name);
 }
 

@@ -1,6 +1,7 @@
 import { continueAsNew, proxyActivities, sleep, workflowInfo } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
 import { showStatus } from "../lib/run-status";
+import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
 import type { StorageMoveInput } from "./contract";
 import { maxPagesPerRun } from "./policy";
@@ -14,6 +15,7 @@ export async function storageMove(input: StorageMoveInput): Promise<void> {
   const timings = timingsOf(input);
   // A store that is away, a full disk, an unmounted volume: retried until the owner has repaired it.
   const { advanceStorageMove } = proxyActivities<Activities>({
+    taskQueue: queues.housekeeping,
     startToCloseTimeout: "24 hours",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
