@@ -30,12 +30,14 @@ export function placesOf(
 export function createPlaceReader(db: Db, places: StoragePlaces, initial: Places): ReadPlaces {
   let known = initial;
   let readAt = performance.now();
+  let triedAt = readAt;
   let reading: Promise<Places> | undefined;
-  const isFresh = () => performance.now() - readAt < knownMs;
+  const isRecent = (at: number) => performance.now() - at < knownMs;
 
   function read(): Promise<Places> {
     reading ??= (async () => {
-      const startedAt = performance.now();
+      triedAt = performance.now();
+      const startedAt = triedAt;
       try {
         const names = placesOf(await findNewestMove(db), places.configured);
         known = open(places, names);
@@ -49,11 +51,13 @@ export function createPlaceReader(db: Db, places: StoragePlaces, initial: Places
   }
 
   return {
-    forWriting: () => (isFresh() ? known : read()),
+    forWriting: () => (isRecent(readAt) ? known : read()),
     forReading() {
-      if (isFresh()) return known;
+      if (isRecent(readAt)) return known;
+      // One request waits for a database that is away, the next ones do not.
+      const isTried = isRecent(triedAt) && reading === undefined;
+      if (isTried) return known;
       const late = Bun.sleep(longestWaitMs).then(() => known);
-      // Moves do not proceed without the database either.
       return Promise.race([read().catch(() => known), late]);
     },
   };

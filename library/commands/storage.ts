@@ -62,7 +62,7 @@ async function requestMove(
     );
   }
   await claimTarget(storage, installation.id);
-  const isBegun = await beginMove(db, { id: randomUUID(), source, target, now: new Date() });
+  const isBegun = await beginMove(db, { id: randomUUID(), source, target });
   if (!isBegun) throw conflict("Another move is not over yet; see ./gallery storage status.");
   console.log(
     "The move begins within a minute, while the gallery is used as before. See ./gallery storage status.",

@@ -58,15 +58,15 @@ export async function advanceMove(
   if (!move) return over;
   const { now, settleMs, lateMs } = deps;
   if (move.status === "copying") {
-    const waitMs = until(move.startedAt, settleMs, now());
+    const waitMs = settleMs - move.sinceStartMs;
     if (waitMs > 0) return wait(waitMs);
     const page = await settlePage(deps, move, afterId);
     if (page !== "done") return page;
-    await switchMove(db, { id, now: now() });
+    await switchMove(db, id);
     return again;
   }
   if (move.status === "switching") {
-    const waitMs = until(move.switchedAt, settleMs, now());
+    const waitMs = settleMs - move.sinceSwitchMs;
     if (waitMs > 0) return wait(waitMs);
     const page = await settlePage(deps, move, afterId);
     if (page !== "done") return page;
@@ -74,7 +74,7 @@ export async function advanceMove(
     return over;
   }
   if (move.status === "forgetting") {
-    const waitMs = until(move.switchedAt, lateMs, now());
+    const waitMs = lateMs - move.sinceSwitchMs;
     if (waitMs > 0) return wait(waitMs);
     return deletePage(deps, move, afterId);
   }
@@ -83,10 +83,10 @@ export async function advanceMove(
 
 const over: MoveProgress = { afterId: null, next: "over" };
 const again: MoveProgress = { afterId: null, next: "now" };
-const wait = (waitMs: number): MoveProgress => ({ afterId: null, next: { waitMs } });
-
-const until = (since: Date | null, ms: number, now: Date) =>
-  (since?.getTime() ?? 0) + ms - now.getTime();
+const wait = (ms: number): MoveProgress => ({
+  afterId: null,
+  next: { waitMs: Math.ceil(ms) },
+});
 
 /** Settles the next photos that are not; `done` when there were none in a whole pass. */
 async function settlePage(

@@ -1,4 +1,17 @@
-import { and, asc, desc, eq, gt, inArray, isNull, sql } from "drizzle-orm";
+import {
+  and,
+  type AnyColumn,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  isNull,
+  max,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import type { OriginalFault } from "../../schema/original-checks";
 import { photos } from "../../schema/photos";
@@ -24,8 +37,19 @@ export async function findNewestMove(db: Db | Tx): Promise<StorageMove | undefin
   return row;
 }
 
-export async function findMove(db: Db, id: string): Promise<StorageMove | undefined> {
-  const [row] = await db.select().from(storageMoves).where(eq(storageMoves.id, id));
+const ageOf = (column: AnyColumn) =>
+  sql<number>`extract(epoch from clock_timestamp() - ${column}) * 1000`.mapWith(Number);
+
+/** With the times since its beginning and its switch, by the database's clock: it is the same for all machines. */
+export async function findMove(db: Db, id: string) {
+  const [row] = await db
+    .select({
+      ...getTableColumns(storageMoves),
+      sinceStartMs: ageOf(storageMoves.startedAt),
+      sinceSwitchMs: ageOf(storageMoves.switchedAt),
+    })
+    .from(storageMoves)
+    .where(eq(storageMoves.id, id));
   return row;
 }
 
@@ -46,13 +70,15 @@ export function listOpenMoves(
 /** Begins a move; false while another one is open. */
 export async function beginMove(
   db: Db,
-  move: { id: string; source: StoragePlace; target: StoragePlace; now: Date },
+  move: { id: string; source: StoragePlace; target: StoragePlace },
 ): Promise<boolean> {
-  const { now, ...places } = move;
+  // The newest one counts, also after the clock was set back.
+  const last = db.select({ at: max(storageMoves.startedAt) }).from(storageMoves);
+  const startedAt = sql`greatest(now(), (${last}) + interval '1 millisecond')`;
   return db.transaction(async (tx) => {
     const [row] = await tx
       .insert(storageMoves)
-      .values({ ...places, startedAt: now })
+      .values({ ...move, startedAt })
       .onConflictDoNothing()
       .returning();
     if (!row) return false;
@@ -63,13 +89,11 @@ export async function beginMove(
 }
 
 /** From now on new files go to the target. */
-export const switchMove = (db: Db, params: { id: string; now: Date }) =>
+export const switchMove = (db: Db, id: string) =>
   advance(
     db,
-    { id: params.id, from: "copying", to: "switching", event: "switched" },
-    {
-      switchedAt: params.now,
-    },
+    { id, from: "copying", to: "switching", event: "switched" },
+    { switchedAt: sql`now()` },
   );
 
 /** The source is only kept. */
@@ -121,7 +145,7 @@ export const endForgetting = (db: Db, params: { id: string; now: Date }) =>
 export const stopForgetting = (db: Db, params: { id: string; message: string }) =>
   advance(db, { id: params.id, from: "forgetting", to: "completed" }, { message: params.message });
 
-type Change = Partial<Omit<StorageMove, "id" | "status">>;
+type Change = Partial<Omit<StorageMove, "id" | "status" | "switchedAt">> & { switchedAt?: SQL };
 type Ending = "started" | "switched" | "completed" | "cancelled" | "forgotten";
 
 /** False when the move has another status by now. */

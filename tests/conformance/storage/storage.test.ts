@@ -8,6 +8,7 @@ import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
 import { createObjectStore } from "#media/storage/s3/object-store";
 import { createS3Storage } from "#media/storage/s3/storage";
 import type { Storage } from "#media/storage/storage";
+import { createTwoPlaceStorage } from "#media/storage/two-places";
 import { startObjectStore } from "#tests/support/object-store";
 
 let dataDir: string;
@@ -37,14 +38,23 @@ async function keysBelow(storage: Storage, prefix: string): Promise<string[]> {
   return found.toSorted();
 }
 
+const onDisk = (folder: string) => createDiskStorage({ dataDir: join(dataDir, folder) });
+const inBucket = (folder: string) =>
+  createS3Storage({
+    store: createObjectStore({ ...bucket.access, prefix: `${bucket.access.prefix}${folder}/` }),
+    dataDir: join(dataDir, `bucket-${folder}`),
+    cacheBytes: 64 * 1024 ** 2,
+  });
+const moving = (first: Storage, other: Storage) =>
+  createTwoPlaceStorage({
+    forReading: () => ({ first, other }),
+    forWriting: () => ({ first, other }),
+  });
+
 const drivers: Record<string, (folder: string) => Storage> = {
-  "on a disk": (folder) => createDiskStorage({ dataDir: join(dataDir, folder) }),
-  "in a bucket": (folder) =>
-    createS3Storage({
-      store: createObjectStore({ ...bucket.access, prefix: `${bucket.access.prefix}${folder}/` }),
-      dataDir: join(dataDir, `bucket-${folder}`),
-      cacheBytes: 64 * 1024 ** 2,
-    }),
+  "on a disk": onDisk,
+  "in a bucket": inBucket,
+  "on its way to a bucket": (folder) => moving(inBucket(`to-${folder}`), onDisk(`from-${folder}`)),
 };
 
 describe.each(Object.entries(drivers))("the library %s", (_, open) => {
@@ -188,6 +198,50 @@ describe.each(Object.entries(drivers))("the library %s", (_, open) => {
         () => "refused",
       );
       expect(outcome).toBe("refused");
+    }
+  });
+});
+
+describe("a library on its way", () => {
+  const bytes = new Uint8Array(randomBytes(1_000));
+
+  test("is read where a file is, and its files are deleted in both places, also when one fails", async () => {
+    const [first, other] = [inBucket("way"), onDisk("way")];
+    const storage = moving(first, other);
+    const key = newOriginal();
+    await other.put(key, bytes);
+    expect((await storage.find(key))?.bytes).toBe(1_000);
+    expect(await storage.hash(key)).toBe(hashOf(bytes));
+    expect(await storage.withLocalFile(key, (path) => Bun.file(path).bytes())).toEqual(bytes);
+    await first.put(key, bytes);
+    await storage.remove(key);
+    expect([await first.find(key), await other.find(key)]).toEqual([undefined, undefined]);
+
+    await other.put(key, bytes);
+    const broken = moving({ ...first, remove: () => Promise.reject(new Error("away")) }, other);
+    expect(broken.remove(key)).rejects.toThrow("away");
+    await broken.remove(key).catch(() => {});
+    expect(await other.find(key)).toBeUndefined();
+  });
+
+  test("takes what was staged before the switch", async () => {
+    const folder = join(dataDir, "switch");
+    const before = createDiskStorage({ dataDir: folder });
+    const after = createS3Storage({
+      store: createObjectStore({ ...bucket.access, prefix: `${bucket.access.prefix}switch/` }),
+      dataDir: folder,
+      cacheBytes: 64 * 1024 ** 2,
+    });
+    for (const [from, to] of [
+      [before, after],
+      [after, before],
+    ] as const) {
+      const key = newOriginal();
+      await using staged = await from.stage("uploaded");
+      await staged.receive(chunksOf(bytes), 2_000);
+      await to.commit(staged, key);
+      expect(await to.hash(key)).toBe(hashOf(bytes));
+      expect(await from.hash(key)).toBeUndefined();
     }
   });
 });
