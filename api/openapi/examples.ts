@@ -44,4 +44,6 @@ export const bodyExamples: Record<string, Json> = {
   "post /api/v1/share/{key}/unlock": { password: "the password of the link" },
   "post /api/v1/templates": { name: "Dusk", prompt_text: "a lighthouse at dusk" },
   "patch /api/v1/templates/{id}": { name: "Dusk by the sea" },
+  "post /api/v1/wordlists": { name: "weather", entries: ["fog", "{light|heavy} rain"] },
+  "patch /api/v1/wordlists/{id}": { entries: ["fog", "snow"] },
 };

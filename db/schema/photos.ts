@@ -40,6 +40,9 @@ export type RetrievalStatus = (typeof retrievalStatuses)[number];
 export type GenerationMetadata = Options & {
   prompt?: string;
   negativePrompt?: string;
+  /** What the prompts were expanded from. */
+  promptTemplate?: string;
+  negativeTemplate?: string;
   modelKey?: string;
   modelHash?: string;
   modelName?: string;

@@ -16,6 +16,12 @@ export const stepBody = t.Object(
   {
     prompt: t.String({ description: "1 to 10000 characters" }),
     negative_prompt: t.Optional(t.Nullable(t.String())),
+    expand: t.Optional(
+      t.Boolean({
+        description:
+          "Choose one of {a|b|c} and an entry for each __list__ in both prompts, for each image by its seed. A backslash before {, }, | or _ keeps it.",
+      }),
+    ),
     parameters: parametersBody,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
@@ -34,6 +40,12 @@ export const stepSchema = t.Object(
     source_image_id: t.Optional(uuid),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
+    expanded_prompts: t.Optional(
+      t.Array(
+        t.Object({ seed: count, prompt: t.String(), negative_prompt: t.Optional(t.String()) }),
+        { description: "Only with `expand`: the final prompts of each image" },
+      ),
+    ),
     parameters: parametersSchema,
     model_key: t.String(),
     model_hash: t.String(),
@@ -106,6 +118,13 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
+    ...(view.expand && {
+      expanded_prompts: view.expandedPrompts.map(({ seed, prompt, negativePrompt }) => ({
+        seed,
+        prompt,
+        ...(negativePrompt !== null && { negative_prompt: negativePrompt }),
+      })),
+    }),
     parameters: parametersToWire(view.parameters),
     model_key: view.modelKey,
     model_hash: view.modelHash,

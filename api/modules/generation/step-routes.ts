@@ -55,6 +55,7 @@ export function createStepRoutes(deps: ApiDeps) {
             sessionId: params.id,
             prompt: body.prompt,
             negativePrompt: body.negative_prompt ?? null,
+            expand: body.expand ?? false,
             parentId: body.parent_id ?? null,
             sourceImageId: body.source_image_id ?? null,
             parameters: toRequestedParameters(body.parameters),
