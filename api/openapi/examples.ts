@@ -19,6 +19,13 @@ export const bodyExamples: Record<string, Json> = {
   "patch /api/v1/albums/{id}/photos/{photo_id}": { after_photo_id: null },
   "post /api/v1/auth/session": { token: "the value of API_TOKEN" },
   "post /api/v1/backend/mode": { mode: "local" },
+  "post /api/v1/generation/grids": {
+    axes: [{ field: "parameters.cfg_scale", values: [5, 7, 9] }],
+    step: {
+      prompt: "a lighthouse at dusk",
+      parameters: { model_key: "a key of GET /api/v1/models" },
+    },
+  },
   "post /api/v1/generation/sessions": { entry_type: "scratch", title: "Lighthouses" },
   "patch /api/v1/generation/sessions/{id}": { status: "completed" },
   "post /api/v1/generation/sessions/{id}/steps": {

@@ -4,6 +4,7 @@ export * from "./backends";
 export * from "./backups";
 export * from "./copy-faults";
 export * from "./events";
+export * from "./grids";
 export * from "./idempotency-keys";
 export * from "./imports";
 export * from "./installation";

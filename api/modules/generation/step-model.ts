@@ -4,8 +4,14 @@ import type { Photo } from "#db/schema/photos";
 import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
-import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
+import {
+  parametersBody,
+  parametersSchema,
+  parametersToWire,
+  toRequestedParameters,
+} from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
+import type { StepRequest } from "./steps";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -28,6 +34,20 @@ export const stepBody = t.Object(
   },
   strict,
 );
+
+/** What a body asks for. */
+export function toStepRequest(
+  body: Static<typeof stepBody>,
+): Omit<StepRequest, "id" | "sessionId"> {
+  return {
+    prompt: body.prompt,
+    negativePrompt: body.negative_prompt ?? null,
+    expand: body.expand ?? false,
+    parentId: body.parent_id ?? null,
+    sourceImageId: body.source_image_id ?? null,
+    parameters: toRequestedParameters(body.parameters),
+  };
+}
 
 export const selectBody = t.Object({ image_id: uuid }, strict);
 export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
