@@ -311,6 +311,10 @@ export const variables = {
     schema: Type.Integer({ minimum: 1, maximum: 100, default: 10 }),
     allowed: "a whole number from 1 to 100",
   },
+  MAX_GRID_CELLS: {
+    schema: Type.Integer({ minimum: 1, maximum: 250, default: 100 }),
+    allowed: "a whole number from 1 to 250",
+  },
   RETRIEVAL_MAX_ATTEMPTS: {
     schema: Type.Integer({ minimum: 1, maximum: 100, default: 5 }),
     allowed: "a whole number from 1 to 100",
@@ -416,6 +420,7 @@ export type Config = Readonly<{
     /** For the import of a session archive: both the archive and its unpacked pictures. */
     maxArchiveBytes: number;
     maxBatchSize: number;
+    maxGridCells: number;
     retrievalMaxAttempts: number;
     sessionIdleDays: number;
   }>;
@@ -595,6 +600,7 @@ function assemble(values: Values): Config {
       maxUploadBytes: values.MAX_UPLOAD_SIZE,
       maxArchiveBytes: values.MAX_SESSION_ARCHIVE_SIZE,
       maxBatchSize: values.MAX_BATCH_SIZE,
+      maxGridCells: values.MAX_GRID_CELLS,
       retrievalMaxAttempts: values.RETRIEVAL_MAX_ATTEMPTS,
       sessionIdleDays: values.SESSION_IDLE_DAYS,
     },

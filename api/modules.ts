@@ -17,6 +17,7 @@ import { createSettingsModule } from "./modules/settings/index";
 import { createSessionArchiveModule } from "./modules/session-archive/index";
 import { createSharesModule } from "./modules/shares/index";
 import { createTemplatesModule } from "./modules/templates/index";
+import { createWordlistsModule } from "./modules/wordlists/index";
 
 /** All features of the api, except the page that shows the OpenAPI document. */
 export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) {
@@ -36,5 +37,6 @@ export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) 
     .use(createSettingsModule(deps))
     .use(createTimelineModule(deps))
     .use(createSharesModule(deps))
-    .use(createTemplatesModule(deps));
+    .use(createTemplatesModule(deps))
+    .use(createWordlistsModule(deps));
 }

@@ -58,9 +58,9 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
-    const graph = await stepGraph(db, { step, backend, sourceImageName });
+    const { graph, texts } = await stepGraph(db, { step, slots, backend, sourceImageName });
     const boardId = await findBoard(backend, signal);
-    return { batchId, slots, graph: placePictures(graph, { batchId, boardId }) };
+    return { batchId, slots, texts, graph: placePictures(graph, { batchId, boardId }) };
   }
 
   /** The configured board. If InvokeAI cannot provide it, the images go on no board. */

@@ -1,6 +1,7 @@
 import type { NewPhoto } from "#db/schema/photos";
 import { companionKeysOf, optionsOf } from "#generation-parameters";
 import type { Attempt, Slot, Step } from "#db/schema/steps";
+import { promptsOf } from "./step-graph";
 
 /** The row of an image that InvokeAI has generated and that is not fetched yet. */
 export function generatedPhoto(made: {
@@ -12,6 +13,7 @@ export function generatedPhoto(made: {
 }): NewPhoto & { sessionId: string } {
   const { id, step, slot, attempt, imageName } = made;
   const { parameters } = step;
+  const { prompt, negativePrompt } = promptsOf(step, slot);
   return {
     id,
     kind: "generated",
@@ -24,8 +26,12 @@ export function generatedPhoto(made: {
     slotIndex: slot.index,
     sourceImageId: step.sourceImageId,
     generation: {
-      prompt: step.prompt,
-      negativePrompt: step.negativePrompt ?? undefined,
+      prompt,
+      negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,
+      ...(step.expand && {
+        promptTemplate: step.prompt,
+        negativeTemplate: step.negativePrompt ?? undefined,
+      }),
       modelKey: step.modelKey,
       modelHash: step.modelHash,
       modelName: step.modelName,

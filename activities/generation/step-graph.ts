@@ -1,10 +1,11 @@
 import type { Db } from "#db/client";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
-import type { Step } from "#db/schema/steps";
+import type { Slot, Step } from "#db/schema/steps";
 import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
-import { buildGraph, type Graph } from "../adapters/invokeai/graphs/index";
+import { buildGraph, type Graph, promptNodes } from "../adapters/invokeai/graphs/index";
+import type { BatchTexts } from "../adapters/invokeai/types";
 import { permanentFailure } from "../failures";
 
 /** InvokeAI's own default; the source remains recognizable. */
@@ -25,14 +26,15 @@ export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
 }
 
 /**
- * The graph of a step, from its row and the models of the backend as last read. A model whose key has changed is found by its hash.
+ * The graph of a step's slots, from rows and the models of the backend as last read, and the prompts that differ between the
+ * slots. A model whose key has changed is found by its hash.
  * @throws ApplicationFailure when a model is gone or was never seen; AppError of the graph builder
  */
 export async function stepGraph(
   db: Db,
-  params: { step: Step; backend: string; sourceImageName: string | null },
-): Promise<Graph> {
-  const { step, backend, sourceImageName } = params;
+  params: { step: Step; slots: Slot[]; backend: string; sourceImageName: string | null },
+): Promise<{ graph: Graph; texts: BatchTexts[] }> {
+  const { step, slots, backend, sourceImageName } = params;
   const { parameters } = step;
   const models = await resolveModels(db, modelsOfStep(step), backend);
   const find = (key: string): Model => {
@@ -41,9 +43,7 @@ export async function stepGraph(
     return model;
   };
   const { width, height, vaeKey, loras = [] } = parameters;
-  return buildGraph({
-    prompt: step.prompt,
-    negativePrompt: step.negativePrompt ?? "",
+  const request = {
     width,
     height,
     steps: parameters.steps,
@@ -68,5 +68,32 @@ export async function stepGraph(
             height,
             strength: parameters.strength ?? defaultStrength,
           },
-  });
+  };
+  const graphs = (step.expand ? slots : slots.slice(0, 1)).map((slot) =>
+    buildGraph({ ...request, ...promptsOf(step, slot) }),
+  );
+  // A builder may leave the node of an empty negative prompt out.
+  const sized = graphs.toSorted((a, b) => nodesIn(b) - nodesIn(a));
+  const graph = sized[0]!;
+  if (!step.expand) return { graph, texts: [] };
+  const texts = promptNodes
+    .filter((node) => graph.nodes[node])
+    .map((node) => ({ node, values: graphs.map((made) => textIn(made, node)) }));
+  return { graph, texts };
+}
+
+function textIn({ nodes }: Graph, node: string): string {
+  const value = nodes[node]?.["value"];
+  return typeof value === "string" ? value : "";
+}
+
+const nodesIn = ({ nodes }: Graph) => Object.keys(nodes).length;
+
+/** The final prompts of a slot. */
+export function promptsOf(
+  step: Pick<Step, "prompt" | "negativePrompt" | "expand">,
+  slot: Pick<Slot, "prompt" | "negativePrompt">,
+): { prompt: string; negativePrompt: string } {
+  const { prompt, negativePrompt } = step.expand ? slot : step;
+  return { prompt: prompt ?? step.prompt, negativePrompt: negativePrompt ?? "" };
 }

@@ -19,6 +19,13 @@ export const bodyExamples: Record<string, Json> = {
   "patch /api/v1/albums/{id}/photos/{photo_id}": { after_photo_id: null },
   "post /api/v1/auth/session": { token: "the value of API_TOKEN" },
   "post /api/v1/backend/mode": { mode: "local" },
+  "post /api/v1/generation/grids": {
+    axes: [{ field: "parameters.cfg_scale", values: [5, 7, 9] }],
+    step: {
+      prompt: "a lighthouse at dusk",
+      parameters: { model_key: "a key of GET /api/v1/models" },
+    },
+  },
   "post /api/v1/generation/sessions": { entry_type: "scratch", title: "Lighthouses" },
   "patch /api/v1/generation/sessions/{id}": { status: "completed" },
   "post /api/v1/generation/sessions/{id}/steps": {
@@ -44,4 +51,6 @@ export const bodyExamples: Record<string, Json> = {
   "post /api/v1/share/{key}/unlock": { password: "the password of the link" },
   "post /api/v1/templates": { name: "Dusk", prompt_text: "a lighthouse at dusk" },
   "patch /api/v1/templates/{id}": { name: "Dusk by the sea" },
+  "post /api/v1/wordlists": { name: "weather", entries: ["fog", "{light|heavy} rain"] },
+  "patch /api/v1/wordlists/{id}": { entries: ["fog", "snow"] },
 };

@@ -79,6 +79,7 @@ export const tags = [
   { name: "events", description: "Events, as they happen" },
   { name: "models", description: "The models of InvokeAI" },
   { name: "templates", description: "Saved prompts" },
+  { name: "wordlists", description: "Lists of words for expanded prompts" },
   { name: "settings", description: "Settings that can be changed at run time" },
   { name: "backend", description: "Where InvokeAI runs" },
   { name: "service", description: "The server itself" },

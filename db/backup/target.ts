@@ -13,6 +13,7 @@ const owned = [
   "sessions",
   "albums",
   "templates",
+  "wordlists",
   "share_links",
   "photo_imports",
   "settings",

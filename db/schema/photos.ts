@@ -41,6 +41,9 @@ export type GenerationMetadata = Options &
   CompanionKeys & {
     prompt?: string;
     negativePrompt?: string;
+    /** What the prompts were expanded from. */
+    promptTemplate?: string;
+    negativeTemplate?: string;
     modelKey?: string;
     modelHash?: string;
     modelName?: string;

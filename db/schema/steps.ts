@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
+  boolean,
   check,
   foreignKey,
   index,
@@ -62,6 +63,8 @@ export const steps = pgTable(
     }),
     prompt: text("prompt").notNull(),
     negativePrompt: text("negative_prompt"),
+    /** Both prompts are templates; each slot holds its own final prompts. */
+    expand: boolean("expand").notNull().default(false),
     parameters: jsonb("parameters").$type<StepParameters>().notNull(),
     modelKey: text("model_key").notNull(),
     modelHash: text("model_hash").notNull(),
@@ -116,6 +119,9 @@ export const slots = pgTable(
       .references(() => steps.id, { onDelete: "cascade" }),
     index: smallint("slot_index").notNull(),
     seed: bigint("seed", { mode: "number" }).notNull(),
+    /** The final prompts of an expanded step; null: the step's own. */
+    prompt: text("prompt"),
+    negativePrompt: text("negative_prompt"),
     status: text("status").$type<SlotStatus>().notNull().default("open"),
     photoId: uuid("photo_id").references((): AnyPgColumn => photos.id, { onDelete: "set null" }),
     error: jsonb("error").$type<StepError>(),

@@ -55,6 +55,50 @@ test("a batch is sent once, however often the activity runs", async () => {
   expect((await findAttempt(bench.db, attempt.batchId))?.acceptedAt).not.toBeNull();
 });
 
+test("each image of an expanded step is sent with its own prompt, and its photo keeps it beside the template", async () => {
+  const { stepId } = await bench.createStep([12, 13, 14], {
+    prompt: "a {red|blue} boat",
+    slotPrompts: ["a red boat", "a blue boat", 'a "red" __boat__ {é🚤}'],
+  });
+  const attempt = await bench.createAttemptOf(stepId);
+  await enqueue(attempt);
+  const { items } = await bench.invokeai.listBatchItems(attempt.batchId);
+  expect(items.map(({ slotIndex, seed }) => [slotIndex, seed])).toEqual([
+    [0, 12],
+    [1, 13],
+    [2, 14],
+  ]);
+  await bench.simulator.control.until(({ queue }) => queue.completed >= 3);
+  while (!(await bench.run("watchBatch", { batchId: attempt.batchId })).ended);
+  const made = await bench.sql`
+    select generation from photos where step_id = ${stepId} order by slot_index`;
+  expect(made.map(({ generation }) => [generation.seed, generation.prompt])).toEqual([
+    [12, "a red boat"],
+    [13, "a blue boat"],
+    [14, 'a "red" __boat__ {é🚤}'],
+  ]);
+  for (const { generation } of made) expect(generation.promptTemplate).toBe("a {red|blue} boat");
+  // What InvokeAI recorded is what was generated.
+  const recorded = await Promise.all(
+    (await bench.invokeai.findBatchImages(attempt.batchId)).map(
+      async ({ imageName, seed }): Promise<[number | null, unknown]> => [
+        seed,
+        (await fetchMetadata(imageName))["positive_prompt"],
+      ],
+    ),
+  );
+  expect(recorded.toSorted(([a], [b]) => (a ?? 0) - (b ?? 0))).toEqual([
+    [12, "a red boat"],
+    [13, "a blue boat"],
+    [14, 'a "red" __boat__ {é🚤}'],
+  ]);
+});
+
+async function fetchMetadata(imageName: string): Promise<Record<string, unknown>> {
+  const path = `/api/v1/images/i/${imageName}/metadata`;
+  return (await fetch(new URL(path, bench.simulator.url))).json() as never;
+}
+
 test("two workers that send the same batch at once make one POST", async () => {
   const { control } = bench.simulator;
   const attempt = await bench.createAttempt([20]);

@@ -126,7 +126,7 @@ export async function createActivityBench(
   /** Creates a step in a new session, with one open slot per seed. */
   async function createStep(
     seeds: number[],
-    overrides: { prompt?: string; sourceImageId?: string } = {},
+    overrides: { prompt?: string; sourceImageId?: string; slotPrompts?: string[] } = {},
   ): Promise<{ stepId: string; sessionId: string }> {
     const rows = await db.select().from(models);
     const model = rows.find((row) => row.accepts !== null && row.base === "sd-1");
@@ -143,6 +143,7 @@ export async function createActivityBench(
           sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,
+          expand: overrides.slotPrompts !== undefined,
           parameters: {
             modelKey: model.key,
             modelHash: model.hash,
@@ -160,7 +161,7 @@ export async function createActivityBench(
           correlationId: crypto.randomUUID(),
           batchSize: seeds.length,
         },
-        seeds,
+        slots: seeds.map((seed, at) => ({ seed, prompt: overrides.slotPrompts?.[at] ?? null })),
       });
     });
     return ids;

@@ -36,6 +36,7 @@ export function createGalleryClient(url: string) {
       if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);
       return response.json() as Promise<Json>;
     },
+    firstModel,
     createSession: () => call("POST", "/generation/sessions", { entry_type: "scratch" }),
     /** Requests a small step, which generates quickly. */
     async requestStep(sessionId: string, more: Json = {}, headers = {}): Promise<Json> {

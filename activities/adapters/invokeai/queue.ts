@@ -8,6 +8,7 @@ import type {
   BatchItems,
   BatchSlot,
   BatchStatus,
+  BatchTexts,
   EnqueueAnswer,
   QueueStatus,
 } from "./types";
@@ -32,6 +33,7 @@ type WireBatch = {
   batchId: string;
   graph: Graph | RecordedGraph["graph"];
   slots: readonly BatchSlot[];
+  texts?: readonly BatchTexts[];
 };
 
 /** Calls about batches and their items. */
@@ -154,11 +156,18 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * Seed and slot are the only data that differ between items. Both are checked to be integers: the server accepts values
- * that it cannot load later, and such an item blocks its queue for all clients.
+ * Seed, slot and prompts are the only data that differ between items. They are checked to be integers and texts: the server
+ * accepts values that it cannot load later, and such an item blocks its queue for all clients.
  */
 function toWireBatch(batch: WireBatch) {
-  const { batchId, graph, slots } = batch;
+  const { batchId, graph, slots, texts = [] } = batch;
+  const isWhole = texts.every(
+    ({ node, values }) =>
+      graph.nodes[node]?.["type"] === "string" &&
+      values.length === slots.length &&
+      values.every((value) => typeof value === "string"),
+  );
+  if (!isWhole) throw new Error("the texts of a batch are not one for each slot");
   const numbers = slots.flatMap(({ index, seed }) => [index, seed]);
   if (slots.length === 0 || !numbers.every(isUint32)) {
     throw new AppError({
@@ -167,7 +176,7 @@ function toWireBatch(batch: WireBatch) {
       message: `Request at least one image, each with a seed from 0 to ${maxSeed}.`,
     });
   }
-  const datum = (node: string, items: number[]) => ({
+  const datum = (node: string, items: number[] | string[]) => ({
     node_path: node,
     field_name: "value",
     items,
@@ -177,7 +186,7 @@ function toWireBatch(batch: WireBatch) {
     origin: "photo-gallery",
     destination: batchId,
     runs: 1,
-    // One group: the two lists are zipped, not combined as a product.
+    // One group: the lists are zipped, not combined as a product.
     data: [
       [
         datum(
@@ -188,6 +197,7 @@ function toWireBatch(batch: WireBatch) {
           slotNode,
           slots.map(({ index }) => index),
         ),
+        ...texts.map(({ node, values }) => datum(node, values)),
       ],
     ],
     graph,

@@ -1,6 +1,7 @@
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
 import { createBaseRoutes } from "./base-routes";
+import { createGridRoutes } from "./grids/routes";
 import { createImageRoutes } from "./image-routes";
 import { createSessionRoutes } from "./session-routes";
 import { createStepRoutes } from "./step-routes";
@@ -11,6 +12,7 @@ export function createGenerationModule(deps: ApiDeps) {
   return createModule({ name: "generation" })
     .use(createSessionRoutes(deps))
     .use(createStepRoutes(deps))
+    .use(createGridRoutes(deps))
     .use(createImageRoutes(deps))
     .use(createVariationRoutes(deps))
     .use(createBaseRoutes(deps));

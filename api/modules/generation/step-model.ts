@@ -4,8 +4,14 @@ import type { Photo } from "#db/schema/photos";
 import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
-import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
+import {
+  parametersBody,
+  parametersSchema,
+  parametersToWire,
+  toRequestedParameters,
+} from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
+import type { StepRequest } from "./steps";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -16,12 +22,32 @@ export const stepBody = t.Object(
   {
     prompt: t.String({ description: "1 to 10000 characters" }),
     negative_prompt: t.Optional(t.Nullable(t.String())),
+    expand: t.Optional(
+      t.Boolean({
+        description:
+          "Choose one of {a|b|c} and an entry for each __list__ in both prompts, for each image by its seed. A backslash before {, }, | or _ keeps it.",
+      }),
+    ),
     parameters: parametersBody,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
   },
   strict,
 );
+
+/** What a body asks for. */
+export function toStepRequest(
+  body: Static<typeof stepBody>,
+): Omit<StepRequest, "id" | "sessionId"> {
+  return {
+    prompt: body.prompt,
+    negativePrompt: body.negative_prompt ?? null,
+    expand: body.expand ?? false,
+    parentId: body.parent_id ?? null,
+    sourceImageId: body.source_image_id ?? null,
+    parameters: toRequestedParameters(body.parameters),
+  };
+}
 
 export const selectBody = t.Object({ image_id: uuid }, strict);
 export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
@@ -34,6 +60,12 @@ export const stepSchema = t.Object(
     source_image_id: t.Optional(uuid),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
+    expanded_prompts: t.Optional(
+      t.Array(
+        t.Object({ seed: count, prompt: t.String(), negative_prompt: t.Optional(t.String()) }),
+        { description: "Only with `expand`: the final prompts of each image" },
+      ),
+    ),
     parameters: parametersSchema,
     model_key: t.String(),
     model_hash: t.String(),
@@ -106,6 +138,13 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
+    ...(view.expand && {
+      expanded_prompts: view.expandedPrompts.map(({ seed, prompt, negativePrompt }) => ({
+        seed,
+        prompt,
+        ...(negativePrompt !== null && { negative_prompt: negativePrompt }),
+      })),
+    }),
     parameters: parametersToWire(view.parameters),
     model_key: view.modelKey,
     model_hash: view.modelHash,

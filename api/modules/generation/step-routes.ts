@@ -14,7 +14,6 @@ import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
-import { toRequestedParameters } from "./parameters-model";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -26,6 +25,7 @@ import {
   stepStatusSchema,
   stepStatusToWire,
   stepToWire,
+  toStepRequest,
 } from "./step-model";
 import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
 
@@ -50,15 +50,7 @@ export function createStepRoutes(deps: ApiDeps) {
       "/sessions/:id/steps",
       async ({ params, body, once, status }) => {
         const answer = await once.answer({ session: params.id, body }, async (id) => {
-          await requestStep(deps, {
-            id,
-            sessionId: params.id,
-            prompt: body.prompt,
-            negativePrompt: body.negative_prompt ?? null,
-            parentId: body.parent_id ?? null,
-            sourceImageId: body.source_image_id ?? null,
-            parameters: toRequestedParameters(body.parameters),
-          });
+          await requestStep(deps, { id, sessionId: params.id, ...toStepRequest(body) });
           return { status: 202, body: stepToWire(await getStep(id)) };
         });
         return status(202, answer.body);

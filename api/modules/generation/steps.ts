@@ -14,11 +14,11 @@ import { touchModel } from "#db/queries/models/models";
 import { findChangedSettings } from "#db/queries/installation/settings";
 import type { NewEvent } from "#db/schema/events";
 import type { Session } from "#db/schema/sessions";
-import type { Model } from "#db/schema/models";
-import type { Step, StepParameters } from "#db/schema/steps";
-import { conflict, type FieldFault, invalid, notFound } from "#errors";
+import type { Step } from "#db/schema/steps";
+import { conflict, invalid, notFound } from "#errors";
 import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
+import { planSlots } from "./prompts";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
 import { checkPicture, findParent, resolveSource } from "./source";
 
@@ -29,6 +29,8 @@ export type StepRequest = {
   sessionId: string;
   prompt: string;
   negativePrompt: string | null;
+  /** The prompts are templates. */
+  expand?: boolean;
   parentId: string | null;
   sourceImageId: string | null;
   /** Text to image, even if the session has a source image. */
@@ -37,8 +39,6 @@ export type StepRequest = {
   /** Used for omitted parameters, where the model accepts them. */
   recalled?: RecalledParameters;
 };
-
-const maxPromptLength = 10_000;
 
 /** The progress message of a step whose workflow could not be notified. */
 const waitingMessage = "Waiting for the workflow service.";
@@ -93,7 +93,13 @@ export async function writeStep(
     ),
     context,
   );
-  faults.unshift(...promptFaults(requested, model, parameters));
+  const { slots, faults: promptFaults } = await planSlots(tx, {
+    texts: { ...requested, expand: requested.expand ?? false },
+    seeds: seedsOf(parameters),
+    model,
+    parameters,
+  });
+  faults.unshift(...promptFaults);
   if (source !== null && model.accepts?.imageToImage === false) {
     const message = `not supported by ${model.base}, which generates from text alone`;
     faults.push({ path: "source_image_id", message });
@@ -108,6 +114,7 @@ export async function writeStep(
       sourceImageId: source,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
+      expand: requested.expand ?? false,
       parameters,
       modelKey: model.key,
       modelHash: model.hash,
@@ -115,7 +122,7 @@ export async function writeStep(
       correlationId: deps.newId(),
       batchSize: parameters.batchSize,
     },
-    seeds: seedsOf(parameters),
+    slots,
   });
   await touchModel(tx, { key: model.key, now: deps.now() });
   return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };
@@ -225,26 +232,4 @@ async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: 
   const found = await lockStepWithSession(tx, stepId);
   if (!found) throw notFound("step");
   return found;
-}
-
-function promptFaults(
-  { prompt, negativePrompt }: StepRequest,
-  { accepts, base }: Model,
-  { cfgScale }: StepParameters,
-): FieldFault[] {
-  const faults: FieldFault[] = [];
-  const isTooLong = (text: string) => Array.from(text).length > maxPromptLength;
-  if (prompt.trim() === "" || isTooLong(prompt)) {
-    faults.push({ path: "prompt", message: `1 to ${maxPromptLength} characters` });
-  }
-  if (negativePrompt !== null && isTooLong(negativePrompt)) {
-    faults.push({ path: "negative_prompt", message: `at most ${maxPromptLength} characters` });
-  }
-  if (negativePrompt && !accepts?.negativePrompt) {
-    faults.push({ path: "negative_prompt", message: "not supported by this model" });
-  } else if (negativePrompt && accepts?.negativeNeedsCfg && cfgScale <= 1) {
-    const message = `without effect for ${base} unless cfg_scale is above 1`;
-    faults.push({ path: "negative_prompt", message });
-  }
-  return faults;
 }

@@ -7,6 +7,8 @@ export const generationMetadata = t.Object(
   {
     prompt: t.Optional(t.String()),
     negative_prompt: t.Optional(t.String()),
+    prompt_template: t.Optional(t.String({ description: "What the prompt was expanded from" })),
+    negative_template: t.Optional(t.String()),
     model_key: t.Optional(t.String()),
     model_hash: t.Optional(t.String()),
     model_name: t.Optional(t.String()),
@@ -41,6 +43,8 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
   return {
     prompt: made.prompt,
     negative_prompt: made.negativePrompt,
+    prompt_template: made.promptTemplate,
+    negative_template: made.negativeTemplate,
     model_key: made.modelKey,
     model_hash: made.modelHash,
     model_name: made.modelName,

@@ -102,7 +102,7 @@ export function photoToWire(photo: ListedPhoto): PhotoBody {
     title: photo.title ?? undefined,
     tags: photo.tags,
     thumbhash: photo.thumbhash ?? undefined,
-    thumbnail_url: `${base}/thumbnail?v=${derivativeVersion}`,
+    thumbnail_url: thumbnailUrl(photo.id),
     preview_url: `${base}/preview?v=${derivativeVersion}`,
     full_url: `${base}?v=${versionOf(photo)}`,
     retrieval_status: photo.retrievalStatus,
@@ -118,6 +118,8 @@ export function photoToWire(photo: ListedPhoto): PhotoBody {
     generation_metadata: photo.generation ? generationToWire(photo.generation) : undefined,
   };
 }
+
+export const thumbnailUrl = (id: string) => `/api/v1/photos/${id}/thumbnail?v=${derivativeVersion}`;
 
 export function fileToWire(photo: ListedPhoto) {
   return {

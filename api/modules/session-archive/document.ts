@@ -51,6 +51,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
     prompt: step.prompt,
     ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
+    ...(step.expand && { expand: true }),
     parameters: parametersToWire(step.parameters),
     model_key: step.modelKey,
     model_hash: step.modelHash,
@@ -67,6 +68,8 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     slots: slots.map((slot) => ({
       index: slot.index,
       seed: slot.seed,
+      ...(slot.prompt !== null && { prompt: slot.prompt }),
+      ...(slot.negativePrompt !== null && { negative_prompt: slot.negativePrompt }),
       status: slot.status,
       ...(slot.photoId !== null && { photo_id: slot.photoId }),
       ...(slot.error && { error: slot.error }),
@@ -113,8 +116,11 @@ function isGone({ kind, deletedAt }: Photo): boolean {
 
 /** The prompt of the session's own images is stored once, in their step. */
 function madeWith(photo: Photo, sessionId: string) {
-  const { prompt, negative_prompt, ...rest } = generationToWire(photo.generation!);
-  return photo.sessionId === sessionId ? rest : { ...rest, prompt, negative_prompt };
+  const { prompt, negative_prompt, prompt_template, negative_template, ...rest } = generationToWire(
+    photo.generation!,
+  );
+  const prompts = { prompt, negative_prompt, prompt_template, negative_template };
+  return photo.sessionId === sessionId ? rest : { ...rest, ...prompts };
 }
 
 function listEdges({ session, steps, photos }: SessionRows): SessionDocument["lineage"] {

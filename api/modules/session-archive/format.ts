@@ -46,6 +46,9 @@ const slot = t.Object(
   {
     index: slotIndex,
     seed: t.Integer({ minimum: 0, maximum: 4_294_967_295 }),
+    /** Its final prompts, if its step is expanded. */
+    prompt: t.Optional(words),
+    negative_prompt: t.Optional(words),
     status: oneOf(slotStatuses),
     photo_id: t.Optional(id),
     error,
@@ -61,6 +64,8 @@ const step = t.Object(
     source_image_id: t.Optional(id),
     prompt: t.String({ minLength: 1, maxLength: 10_000 }),
     negative_prompt: t.Optional(words),
+    /** Both are templates; absent: they are not. */
+    expand: t.Optional(t.Boolean()),
     parameters: t.Object(parametersSchema.properties, strict),
     model_key: name,
     model_hash: name,

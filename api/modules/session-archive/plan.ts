@@ -5,7 +5,8 @@ import {
   type PhotoState,
 } from "#db/queries/archives/session-import";
 import { AppError, conflict } from "#errors";
-import type { DocumentPhoto, DocumentStep, SessionDocument } from "./format";
+import type { DocumentPhoto, SessionDocument } from "./format";
+import { type Maker, promptsOf } from "./maker";
 
 /** What an import does with the photos of an archive. */
 export type Plan = {
@@ -71,14 +72,12 @@ export async function planImport(
   return plan;
 }
 
-type Maker = { step: DocumentStep; seed: number };
-
-/** The step and seed of each image of the session. */
+/** The step and slot of each image of the session. */
 function makersOf({ steps }: SessionDocument): ReadonlyMap<string, Maker> {
   return new Map(
     steps.flatMap((step) =>
-      step.slots.flatMap(({ photo_id: id, seed }) =>
-        id === undefined ? [] : [[id, { step, seed }] as const],
+      step.slots.flatMap((slot) =>
+        slot.photo_id === undefined ? [] : [[slot.photo_id, { step, slot }] as const],
       ),
     ),
   );
@@ -88,14 +87,16 @@ function makersOf({ steps }: SessionDocument): ReadonlyMap<string, Maker> {
  * An existing photo with the id of an image of the session must be that image: it becomes part of the session, and is
  * trashed with it. The caller compares bytes. If the archive has none, prompt, model and seed are compared.
  */
-function checkOwn(photo: DocumentPhoto, found: PhotoState, { step, seed }: Maker, path: string) {
+function checkOwn(photo: DocumentPhoto, found: PhotoState, maker: Maker, path: string) {
   // The session does not exist here, so these ids are those of another one.
   if (found.stepId !== null || found.sessionId !== null) {
     throw idConflict(path, photo.id, "an image of another session");
   }
   if (photo.file !== undefined || found.purgedAt !== null) return;
   const { generation: made } = found;
-  if (made?.seed !== seed || made.prompt !== step.prompt || made.modelHash !== step.model_hash) {
+  const { step, slot } = maker;
+  const { prompt } = promptsOf(maker);
+  if (made?.seed !== slot.seed || made.prompt !== prompt || made.modelHash !== step.model_hash) {
     throw idConflict(path, photo.id, "another photo");
   }
 }

@@ -4,7 +4,8 @@ import type { StepParameters } from "#db/schema/steps";
 import { fileColumns, type PictureFacts, uploadedPhoto } from "#library/photo-row";
 import { displayName } from "#media/folders/filename";
 import { tidyTags, tidyTitle } from "../../fields/text";
-import type { DocumentPhoto, DocumentStep, SessionDocument } from "./format";
+import type { DocumentPhoto, SessionDocument } from "./format";
+import { type Maker, promptsOf } from "./maker";
 import type { Plan } from "./plan";
 
 /** The facts of an archive's pictures, by photo id. */
@@ -22,11 +23,13 @@ export function documentToRows(
   const { session, steps } = document;
   const idOf = (id: string) => plan.aliases.get(id) ?? id;
   const optionalId = (id: string | undefined) => (id === undefined ? null : idOf(id));
-  const stepOf = new Map(
-    steps.flatMap((step) => step.slots.map((slot) => [slot.photo_id, step] as const)),
+  const makers = new Map(
+    steps.flatMap((step) =>
+      step.slots.map((slot) => [slot.photo_id, { step, slot }] satisfies [unknown, Maker]),
+    ),
   );
   const rowOf = (photo: DocumentPhoto) =>
-    photoRow(photo, stepOf.get(photo.id), pictures.get(photo.id), now);
+    photoRow(photo, makers.get(photo.id), pictures.get(photo.id), now);
   const isActive = session.status === "active";
   return {
     session: {
@@ -46,6 +49,7 @@ export function documentToRows(
       sourceImageId: optionalId(step.source_image_id),
       prompt: step.prompt,
       negativePrompt: step.negative_prompt ?? null,
+      expand: step.expand ?? false,
       parameters: camelCased<StepParameters>(step.parameters),
       modelKey: step.model_key,
       modelHash: step.model_hash,
@@ -65,6 +69,8 @@ export function documentToRows(
         stepId: step.id,
         index: slot.index,
         seed: slot.seed,
+        prompt: slot.prompt ?? null,
+        negativePrompt: slot.negative_prompt ?? null,
         status: slot.status,
         photoId: slot.photo_id ?? null,
         error: slot.error ?? null,
@@ -109,7 +115,7 @@ function referencesOf(document: SessionDocument, plan: Plan, idOf: (id: string) 
 
 function photoRow(
   photo: DocumentPhoto,
-  step: DocumentStep | undefined,
+  maker: Maker | undefined,
   picture: PictureFacts | undefined,
   now: Date,
 ): NewPhoto {
@@ -133,7 +139,7 @@ function photoRow(
   const generated = {
     ...owners,
     kind,
-    generation: generationRow(photo, step),
+    generation: generationRow(photo, maker),
     costUsd: photo.cost_usd ?? null,
   };
   if (!picture) {
@@ -147,14 +153,13 @@ function photoRow(
   };
 }
 
-/** The prompt of the session's own images is stored in their step. */
+/** The prompts of the session's own images are stored in their step, and in its slots if it is expanded. */
 function generationRow(
   { generation_metadata: made }: DocumentPhoto,
-  step: DocumentStep | undefined,
+  maker: Maker | undefined,
 ): GenerationMetadata | null {
   if (!made) return null;
-  const prompts = step && { prompt: step.prompt, negativePrompt: step.negative_prompt };
-  return { ...camelCased<GenerationMetadata>(made), ...prompts };
+  return { ...camelCased<GenerationMetadata>(made), ...(maker && promptsOf(maker)) };
 }
 
 /**

@@ -60,12 +60,17 @@ export type NewStep = Omit<
   | "costUsd"
 > & { parameters: StepParameters };
 
-/** Appends a step to its session, with one open slot per seed. The caller holds the session's lock. */
+/** An image to request. The prompts are null unless the step is expanded. */
+export type NewSlot = Pick<typeof slots.$inferInsert, "prompt" | "negativePrompt"> & {
+  seed: number;
+};
+
+/** Appends a step to its session, with its open slots. The caller holds the session's lock. */
 export async function insertStep(
   tx: Tx,
-  params: { step: NewStep; seeds: number[] },
+  params: { step: NewStep; slots: NewSlot[] },
 ): Promise<Step> {
-  const { step, seeds } = params;
+  const { step } = params;
   const [last] = await tx
     .select({ position: max(steps.position) })
     .from(steps)
@@ -74,7 +79,9 @@ export async function insertStep(
     .insert(steps)
     .values({ ...step, position: (last?.position ?? 0) + 1 })
     .returning();
-  await tx.insert(slots).values(seeds.map((seed, index) => ({ stepId: step.id, index, seed })));
+  await tx
+    .insert(slots)
+    .values(params.slots.map((slot, index) => ({ stepId: step.id, index, ...slot })));
   return row!;
 }
 

@@ -17,6 +17,8 @@ type RetrievalCounts = { total: number; completed: number; pending: number; fail
 /** A step with values computed from its slots, attempts, images and progress row. */
 export type StepView = Step & {
   seeds: number[];
+  /** The final prompts by slot; empty unless the step was expanded. */
+  expandedPrompts: { seed: number; prompt: string; negativePrompt: string | null }[];
   /** Of the newest attempt; null before the first one. */
   batchId: string | null;
   retrieval: RetrievalCounts;
@@ -33,6 +35,11 @@ export type StepView = Step & {
 
 const seeds = sql<number[]>`(
   select coalesce(json_agg(seed order by slot_index), '[]') from slots where step_id = ${steps.id}
+)`;
+const expandedPrompts = sql<StepView["expandedPrompts"]>`(
+  select coalesce(json_agg(json_build_object(
+    'seed', seed, 'prompt', slots.prompt, 'negativePrompt', slots.negative_prompt) order by slot_index), '[]')
+  from slots where step_id = ${steps.id} and ${steps.expand}
 )`;
 const slotsFilled = sql<number>`(
   select count(*)::int from slots where step_id = ${steps.id} and status = 'filled'
@@ -67,6 +74,7 @@ async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Prom
     .select({
       step: steps,
       seeds,
+      expandedPrompts,
       slotsFilled,
       slotsFailed,
       missing,

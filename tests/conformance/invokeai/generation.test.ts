@@ -69,6 +69,38 @@ await examine((target, promised, server) => {
   );
 
   promised(
+    "prompts may differ by item, zipped with their seeds, whatever their characters",
+    ["sd-1/main"],
+    async () => {
+      const prompts = ["a blue boat", 'a {red|blue} "boat", __sky__ \\ é 🚤', "1", ""];
+      const negatives = ["blur", "", "0.5", "{}"];
+      const batchId = newBatchId();
+      const seeds = [21, 22, 23, 24];
+      await target.enqueue({
+        batch_id: batchId,
+        data: [
+          [
+            dataOf("seed", "value", seeds),
+            dataOf("pos", "value", prompts),
+            dataOf("neg", "value", negatives),
+          ],
+        ],
+        graph: sd1Graph(model),
+      });
+      const items = await target.finishedItems(batchId);
+      expect(items.map(({ status }) => status)).toEqual(items.map(() => "completed"));
+      for (const [at, item] of items.entries()) {
+        const { json } = await target.call("GET", `/api/v1/images/i/${outputImage(item)}/metadata`);
+        expect(json).toMatchObject({
+          seed: seeds[at],
+          positive_prompt: prompts[at],
+          negative_prompt: negatives[at],
+        });
+      }
+    },
+  );
+
+  promised(
     "same seed and graph give the same pixels, another seed or prompt does not",
     ["sd-1/main"],
     async () => {

@@ -5,6 +5,8 @@ export const outputNode = "out";
 /** Two integer nodes whose values differ per item; the second has no edges and only identifies the item. */
 export const seedNode = "seed";
 export const slotNode = "slot";
+/** The string nodes of the prompts; a graph without a negative prompt has only the first. */
+export const promptNodes = ["pos", "neg"] as const;
 /** The type of the node that describes the image; it does not affect the pixels. */
 export const metadataType = "core_metadata";
 

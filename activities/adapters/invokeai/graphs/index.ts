@@ -1,5 +1,5 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
 export { parseRecordedGraph, replayGraph } from "./recorded";
 export { placePictures } from "./placement";
-export { type Graph, identify } from "./graph";
+export { type Graph, identify, promptNodes } from "./graph";
 export type { GraphRequest } from "./request";

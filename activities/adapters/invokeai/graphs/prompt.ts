@@ -1,4 +1,4 @@
-import type { GraphBuilder } from "./graph";
+import type { GraphBuilder, promptNodes } from "./graph";
 
 /**
  * A prompt, verbatim, and its encoder: `inputs` maps the encoder's other inputs to their sources, `texts` are its inputs
@@ -7,7 +7,7 @@ import type { GraphBuilder } from "./graph";
 export function addPrompt(
   graph: GraphBuilder,
   prompt: {
-    name: "pos" | "neg";
+    name: (typeof promptNodes)[number];
     text: string;
     encoder: string;
     inputs: Readonly<Record<string, string>>;
