@@ -38,7 +38,7 @@ export type StepRequest = {
   recalled?: RecalledParameters;
 };
 
-const maxPromptLength = 10_000;
+export const maxPromptLength = 10_000;
 
 /** The progress message of a step whose workflow could not be notified. */
 const waitingMessage = "Waiting for the workflow service.";
@@ -101,6 +101,7 @@ export async function writeStep(
       sessionId,
       parentId: parent?.id ?? null,
       sourceImageId: source,
+      recipeId: null,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
       parameters,
@@ -207,7 +208,7 @@ export async function notifySession(
   }
 }
 
-async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {
+export async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {
   const session = await lockSession(tx, sessionId);
   if (!session) throw notFound("session");
   if (session.status !== "active") {
