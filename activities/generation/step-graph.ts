@@ -12,6 +12,7 @@ const defaultStrength = 0.75;
 
 /** All models of a step, as requested. */
 export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
+  if (parameters.recipe) return parameters.recipe.models;
   const { modelKey, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
   const others = [vaeKey, t5EncoderKey, clipEmbedKey, ...loras.map((lora) => lora.modelKey)];
   return [

@@ -8,6 +8,7 @@ import { createModelCalls } from "./models";
 import { type ProgressSubscription, subscribeProgress } from "./progress";
 import { createQueueCalls } from "./queue";
 import { readDetail } from "./wire";
+import { createWorkflowCalls } from "./workflows";
 
 export type InvokeAiClient = ReturnType<typeof createInvokeAiClient>;
 
@@ -41,5 +42,6 @@ export function createInvokeAiClient(options: {
     ...createInstallCalls(http),
     ...createQueueCalls(http),
     ...createBoardCalls(http),
+    ...createWorkflowCalls(http),
   };
 }

@@ -14,9 +14,29 @@ const count = t.Integer({ minimum: 0 });
 
 export const stepBody = t.Object(
   {
-    prompt: t.String({ description: "1 to 10000 characters" }),
+    prompt: t.Optional(
+      t.String({ description: "1 to 10000 characters; required without `recipe_id`" }),
+    ),
     negative_prompt: t.Optional(t.Nullable(t.String())),
-    parameters: parametersBody,
+    parameters: t.Optional(parametersBody),
+    recipe_id: t.Optional(
+      t.String({
+        format: "uuid",
+        description:
+          "Run a recipe. Then in place of `parameters`: `inputs`, and `prompt`, `negative_prompt`, `seed` and `source_image_id` for the inputs with these roles.",
+      }),
+    ),
+    inputs: t.Optional(
+      t.Record(t.String(), t.Any(), {
+        maxProperties: 500,
+        description:
+          "Only with `recipe_id`: values by the id of the input. A model is given by its key, an image by the id of its photo.",
+      }),
+    ),
+    seed: t.Optional(t.Number({ description: "Only with `recipe_id`: 0 to 4294967295" })),
+    batch_size: t.Optional(
+      t.Number({ description: "Only with `recipe_id`: how many seeds, 1 to MAX_BATCH_SIZE" }),
+    ),
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
   },
@@ -32,6 +52,7 @@ export const stepSchema = t.Object(
     session_id: uuid,
     parent_id: t.Optional(uuid),
     source_image_id: t.Optional(uuid),
+    recipe_id: t.Optional(uuid),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
     parameters: parametersSchema,
@@ -104,6 +125,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     session_id: view.sessionId,
     ...(view.parentId !== null && { parent_id: view.parentId }),
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
+    ...(view.recipeId !== null && { recipe_id: view.recipeId }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
     parameters: parametersToWire(view.parameters),

@@ -14,7 +14,8 @@ import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
-import { toRequestedParameters } from "./parameters-model";
+import { requestRecipeStep } from "./recipe-steps";
+import { readStepBody } from "./step-body";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -50,15 +51,10 @@ export function createStepRoutes(deps: ApiDeps) {
       "/sessions/:id/steps",
       async ({ params, body, once, status }) => {
         const answer = await once.answer({ session: params.id, body }, async (id) => {
-          await requestStep(deps, {
-            id,
-            sessionId: params.id,
-            prompt: body.prompt,
-            negativePrompt: body.negative_prompt ?? null,
-            parentId: body.parent_id ?? null,
-            sourceImageId: body.source_image_id ?? null,
-            parameters: toRequestedParameters(body.parameters),
-          });
+          const wanted = { id, sessionId: params.id, ...readStepBody(body) };
+          await (wanted.kind === "recipe"
+            ? requestRecipeStep(deps, wanted)
+            : requestStep(deps, wanted));
           return { status: 202, body: stepToWire(await getStep(id)) };
         });
         return status(202, answer.body);
