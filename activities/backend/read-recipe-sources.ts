@@ -9,6 +9,7 @@ import {
 } from "#db/queries/recipes/recipe-sources";
 import { ProviderError } from "#errors";
 import type { Json } from "#recipes/recipe";
+import { isStorableJson } from "#recipes/storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 
@@ -65,9 +66,7 @@ async function readLibrary(
   for (const entry of listed) {
     if (stored.get(entry.workflowId) === entry.version) continue;
     const workflow = (await invokeai.getWorkflow(entry.workflowId, signal)) as Json;
-    const text = JSON.stringify(workflow);
-    // A NUL is valid JSON, and cannot be stored.
-    if (text.length > maxWorkflowLength || text.includes("\\u0000")) continue;
+    if (JSON.stringify(workflow).length > maxWorkflowLength || !isStorableJson(workflow)) continue;
     await saveLibraryWorkflow(db, { place, ...entry, workflow });
   }
   await keepLibraryWorkflows(db, { place, ids: listed.map(({ workflowId }) => workflowId) });

@@ -197,6 +197,10 @@ describe("a workflow that may not run leaves no row", () => {
   test("a photo without a workflow is refused, and so is more than one source", async () => {
     const photo = await uploadedPhoto(api, 4_712);
     expect(await refusedBy({ photo_id: photo.id })).toContain("carries no workflow");
+    const unstorable = { ...workflow("soften"), name: "a\0b", description: "\ud800" };
+    const texts = { invokeai_workflow: JSON.stringify(unstorable) };
+    const damaged = await uploadBytes(addPngText(await pngOfShade(90_001), texts));
+    expect(await refusedBy({ photo_id: damaged.id })).toContain("carries no workflow");
     for (const body of [{}, { photo_id: photo.id, library_id: "x" }]) {
       expect((await post("/recipes", body)).body.error.code).toBe("validation_error");
     }
@@ -297,13 +301,18 @@ describe("a step of a recipe", () => {
 });
 
 test("an archive takes a recipe along, with the values of its step", async () => {
-  const recipe = await recipeOf("text-to-image");
+  const recipe = await recipeOf("soften");
+  const photo = await uploadedPhoto(api, 4_715);
+  // Not the source of the step: only its recipe knows it.
+  const source = idOf(recipe, "source");
+  await send("PATCH", `/recipes/${recipe.id}`, { inputs: { [source]: { role: null } } });
   const session = await post("/generation/sessions", { entry_type: "scratch" });
   const { body: step } = await post(`/generation/sessions/${session.body.id}/steps`, {
     recipe_id: recipe.id,
-    inputs: { [idOf(recipe, "model")]: model.key },
+    inputs: { [source]: photo.id },
     seed: 3,
   });
+  expect(step.source_image_id).toBeUndefined();
   const { db } = api.deps.database;
   const failed = { code: "invokeai_generation_error", message: "No.", suggestion: "Retry." };
   await db.update(slots).set({ status: "failed", error: failed }).where(eq(slots.stepId, step.id));
@@ -316,7 +325,9 @@ test("an archive takes a recipe along, with the values of its step", async () =>
     const [, shown] = await other.call("GET", `/generation/steps/${step.id}`);
     expect(shown.parameters).toEqual(step.parameters);
     const [status, there] = await other.call("GET", `/recipes/${recipe.id}`);
-    expect([status, there.inputs, there.origin]).toEqual([200, recipe.inputs, "import"]);
+    expect([status, there.origin, there.inputs.length]).toEqual([200, "import", 2]);
+    const [found, copy] = await other.call("GET", `/photos/${photo.id}`);
+    expect([found, copy.content_hash]).toEqual([200, photo.content_hash]);
   } finally {
     await other.close();
   }

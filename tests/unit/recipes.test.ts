@@ -7,6 +7,7 @@ import { completeInputs } from "#recipes/complete-inputs";
 import { convertWorkflow } from "#recipes/convert";
 import { ruleOf } from "#recipes/node-rules";
 import type { RecipeTemplate } from "#recipes/recipe";
+import { isStorableJson } from "#recipes/storable-text";
 import { describeNodes } from "#simulators/invokeai/node-schemas";
 import { libraryWorkflows } from "#simulators/invokeai/workflow-library";
 
@@ -301,6 +302,15 @@ test("a template from an archive is checked for its nodes and values before it r
     changed((copy) => (copy.nodes["n1"]!.literals["image"] = { image_name: "a.png" })),
   ).toContain("another server");
   expect(changed((copy) => (copy.outputs = ["out_3"]))).toContain("lacks the node");
+});
+
+test("text that Postgres cannot store is found, and an escaped backslash is not taken for it", () => {
+  for (const text of ["a\0", "\ud800", "x\udfff", "\\\0"]) {
+    expect([text, isStorableJson({ deep: [text] })]).toEqual([text, false]);
+  }
+  for (const text of ["\\u0000", "😀", "\\ud800", "u0000"]) {
+    expect([text, isStorableJson({ [text]: 1 })]).toEqual([text, true]);
+  }
 });
 
 test("values are checked against the ranges of their inputs, and every fault is named", () => {

@@ -8,6 +8,7 @@ import { originalOf, withOriginal } from "#library/original";
 import { readRecordedWorkflow } from "#media/metadata/recorded-graph";
 import { convertWorkflow } from "#recipes/convert";
 import type { RecipeTemplate } from "#recipes/recipe";
+import { isStorableJson } from "#recipes/storable-text";
 import { tidyTitle } from "../../fields/text";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "storage">;
@@ -80,7 +81,7 @@ async function readPhoto({ database, storage }: Deps, photoId: string): Promise<
   if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
   const original = originalOf(photo);
   const workflow = original && (await withOriginal(storage, original, readRecordedWorkflow));
-  if (workflow) return workflow;
+  if (workflow && isStorableJson(workflow)) return workflow;
   throw new AppError({
     kind: "invalid",
     code: "invokeai_graph_error",

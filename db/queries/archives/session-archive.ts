@@ -44,8 +44,10 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
-            union select given.id from steps, jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
-              join photos as given on given.id::text = input.value where steps.session_id = ${sessionId}
+            union select photos.id from steps
+              cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
+              join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
+              where steps.session_id = ${sessionId}
             union select source_image_id from sessions where id = ${sessionId})
           union
           select p.source_image_id from taken join photos p on p.id = taken.id
@@ -81,6 +83,9 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
     { isolationLevel: "repeatable read", accessMode: "read only" },
   );
 }
+
+/** An image among the inputs of a recipe is the id of a photo. */
+const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters }: Step): string[] {
   const { vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;

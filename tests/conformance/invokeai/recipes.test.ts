@@ -16,7 +16,7 @@ import { type Model, newBatchId } from "./target.ts";
 
 /** Needed by some of them; each fetches its weights where they are missing. */
 const allowed = ["ip_adapter", "esrgan"];
-const small: Record<string, number> = { width: 64, height: 64, steps: 2 };
+const small: Record<string, number> = { width: 64, height: 64, steps: 2, num_steps: 2 };
 
 /** What a refusal may say: a node that may not run, or that the server no longer has. */
 const reasons = /reads files|with video|no node type/;
@@ -41,17 +41,33 @@ await examine((target, promised) => {
 
   const convert = (workflow: unknown) => convertWorkflow(workflow, catalogue, allowed).template;
 
-  /** A model for an input, of the base that the workflow has there. */
-  function modelFor({ modelTypes, modelBases, default: own }: RecipeInput): Model | undefined {
+  /** The same with small pictures and few steps, also where no input sets them. */
+  function shrink(template: RecipeTemplate): RecipeTemplate {
+    for (const { literals } of Object.values(template.nodes)) {
+      for (const [name, value] of Object.entries(small)) {
+        if (typeof literals[name] === "number") literals[name] = value;
+      }
+    }
+    return template;
+  }
+
+  /** A model for an input, of the base that the workflow has there; undefined: the server has none. */
+  function modelFor(
+    { modelTypes, modelBases, label, default: own }: RecipeInput,
+    mainBase: string | undefined,
+  ): Model | undefined {
     const named = own as NamedModel | undefined;
-    const types = modelTypes ?? (named ? [named.type] : []);
-    const fitting = models.filter(
+    const wantedBase = named?.base ?? (modelTypes?.includes("vae") ? mainBase : undefined);
+    // A node for any model names no type.
+    const untyped = /controlnet/i.test(label) ? ["controlnet"] : [];
+    const types = modelTypes ?? (named ? [named.type] : untyped);
+    return models.find(
       ({ type, base, variant }) =>
         types.includes(type) &&
         (!modelBases || modelBases.includes(base) || base === "any") &&
+        (wantedBase === undefined || wantedBase === base) &&
         variant !== "inpaint",
     );
-    return fitting.find(({ base }) => base === named?.base) ?? fitting[0];
   }
 
   /** Small values for all inputs; undefined: the server lacks a model. */
@@ -67,7 +83,8 @@ await examine((target, promised) => {
       const field = input.id.split(".")[1]!;
       if (input.kind === "model") {
         const isNeeded = input.isRequired || input.default !== undefined;
-        const model = modelFor(input);
+        const [main] = [...used.values()].filter(({ type }) => type === "main");
+        const model = modelFor(input, main?.base);
         if (!model && isNeeded) return undefined;
         if (!model || (!isNeeded && input.modelTypes?.[0] === "main")) continue;
         used.set(model.key, model);
@@ -107,7 +124,7 @@ await examine((target, promised) => {
       for (const { name, workflow } of library) {
         let template: RecipeTemplate;
         try {
-          template = convert(workflow);
+          template = shrink(convert(workflow));
         } catch {
           continue;
         }
@@ -159,7 +176,8 @@ await examine((target, promised) => {
           }
         }
       }
-      console.log(results.join("\n"));
+      // The table in docs/generation/recipes.md is from here.
+      if (Bun.env.GALLERY_TEST_INVOKEAI_URL !== undefined) console.log(results.join("\n"));
     },
   );
 });
