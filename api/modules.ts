@@ -13,6 +13,7 @@ import { createImportsModule } from "./modules/imports/index";
 import { createModelsModule } from "./modules/models/index";
 import { createPhotosModule } from "./modules/photos/index";
 import { createTimelineModule } from "./modules/photos/timeline";
+import { createRecipesModule } from "./modules/recipes/index";
 import { createSettingsModule } from "./modules/settings/index";
 import { createSessionArchiveModule } from "./modules/session-archive/index";
 import { createSharesModule } from "./modules/shares/index";
@@ -33,6 +34,7 @@ export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) 
     .use(createImportsModule(deps))
     .use(createModelsModule(deps))
     .use(createPhotosModule(deps))
+    .use(createRecipesModule(deps))
     .use(createSessionArchiveModule(deps))
     .use(createSettingsModule(deps))
     .use(createTimelineModule(deps))

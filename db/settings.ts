@@ -29,6 +29,11 @@ export const settingSchemas = {
     ),
     { maxItems: 50, description: "Sizes that a front end offers" },
   ),
+  "generation.allowed_node_types": Type.Array(Type.String({ pattern: "^[A-Za-z0-9_.-]{1,100}$" }), {
+    maxItems: 200,
+    description:
+      "Node types of InvokeAI, beside the plain ones, that a recipe may hold: those of extensions, and those that fetch models from the internet",
+  }),
   "backend.mode": Type.Union([Type.Literal("local"), Type.Literal("remote")]),
   "backend.local_url": Type.String({
     pattern: "^https?://[^\\s/@?#]+(?:/[^\\s@?#]*)?$",
@@ -122,6 +127,7 @@ export function defaultSettings(config: SettingDefaults): SettingValues {
       { name: "16:9", width: 680, height: 384 },
       { name: "9:16", width: 384, height: 680 },
     ],
+    "generation.allowed_node_types": [],
     "backend.mode": "local",
     "backend.local_url": config.invokeai.localUrl,
     "backend.board_name": null,

@@ -12,6 +12,7 @@ import { defaultsOf, isSupported } from "../adapters/invokeai/graphs/index";
 import type { InvokeAiModel } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
 import { modelsOfStep } from "../generation/step-graph";
+import { readRecipeSources } from "./read-recipe-sources";
 
 type Deps = Pick<ActivityDeps, "database" | "invokeai" | "now">;
 
@@ -32,6 +33,7 @@ export async function readModels(
     const isWritten = await syncModels(db, { backend, seen, digest, found, now: deps.now() });
     if (!isWritten) continue;
     await readStarters(deps, backend, signal);
+    await readRecipeSources(deps, backend, signal);
     return { modelsCount: seen.length };
   }
 }

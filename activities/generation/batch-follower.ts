@@ -1,7 +1,10 @@
 import type { Attempt, Step } from "#db/schema/steps";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
+import type { ProgressSpans } from "../adapters/invokeai/progress";
 import type { BatchItem } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
+import { recipeOf } from "./recipe-graph";
+import { recipeSpans } from "./recipe-spans";
 import { createProgressWriter, type ProgressWriter } from "./progress-writer";
 
 /** A watch ends with each new image and starts again at once; the socket stays open for this long in between. */
@@ -23,7 +26,11 @@ type Followed = {
 export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" | "invokeai">) {
   const followed = new Map<string, Followed>();
 
-  function open(batch: { step: Step; attempt: Attempt }, invokeai: InvokeAiClient): Followed {
+  function open(
+    batch: { step: Step; attempt: Attempt },
+    invokeai: InvokeAiClient,
+    spans: ProgressSpans | undefined,
+  ): Followed {
     const { batchId } = batch.attempt;
     const entry: Followed = {
       progress: createProgressWriter(deps, batch),
@@ -33,6 +40,7 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
     };
     invokeai.subscribeProgress({
       batchId,
+      spans,
       onProgress: (seen) => entry.progress.itemProgress(seen),
       onChange: () => entry.onChange(),
       signal: entry.stop.signal,
@@ -45,7 +53,11 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
   return async (batch: { step: Step; attempt: Attempt }, onChange: () => void) => {
     const { batchId, backend } = batch.attempt;
     const invokeai = await deps.invokeai(backend);
-    const entry = followed.get(batchId) ?? open(batch, invokeai);
+    const spans =
+      batch.step.recipeId === null
+        ? undefined
+        : recipeSpans((await recipeOf(deps, batch.step)).template);
+    const entry = followed.get(batchId) ?? open(batch, invokeai, spans);
     clearTimeout(entry.end);
     entry.watchers += 1;
     entry.onChange = onChange;

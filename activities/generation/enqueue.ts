@@ -12,6 +12,8 @@ import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
 import { ensureModelsOf } from "../backend/models";
 import { inDoubtUntil, pollEveryMs, sendOnce, type SendingLedger } from "./send-once";
+import { itemOf } from "./item-slots";
+import { prepareRecipe, recipeGraph } from "./recipe-graph";
 import { stepGraph } from "./step-graph";
 import { withWaitMessage } from "./wait-message";
 
@@ -26,7 +28,12 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     if (!attempt || attempt.settledAt || attempt.acceptedAt) return;
     await ensureModels(attempt, signal);
-    const batch = prepare(attempt, signal);
+    const images = prepareImages(attempt, signal);
+    await images.catch((error: unknown) => {
+      // Once sending is in doubt, only a lost connection may end this try: the batch may be there.
+      if (attempt.postedAt === null || error instanceof ProviderError) throw error;
+    });
+    const batch = prepare(attempt, images, signal);
     // Prepare before claiming: the in-doubt period starts at the claim. A failure is thrown in `send`, as a refusal.
     await Promise.allSettled([batch]);
     const sent = { ledger: "attempts", batchId } as const;
@@ -50,17 +57,38 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     if (step) await ensureModelsOf(deps, { step, backend: attempt.backend }, signal);
   }
 
+  /** The images of a step that runs a recipe. */
+  async function prepareImages({ stepId, backend }: Attempt, signal: AbortSignal) {
+    const step = await findStep(db, stepId);
+    if (!step || step.recipeId === null) return new Map<string, string>();
+    return prepareRecipe(deps, { step, backend }, signal);
+  }
+
   /** The batch to send; undefined when the step is gone. */
-  async function prepare(attempt: Attempt, signal: AbortSignal) {
+  async function prepare(
+    attempt: Attempt,
+    images: Promise<ReadonlyMap<string, string>>,
+    signal: AbortSignal,
+  ) {
     const { batchId, backend, sourceImageName } = attempt;
     const step = await findStep(db, attempt.stepId);
     if (!step) return undefined;
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
-    const { graph, texts } = await stepGraph(db, { step, slots, backend, sourceImageName });
+    if (step.recipeId === null) {
+      const { graph, texts } = await stepGraph(db, { step, slots, backend, sourceImageName });
+      const boardId = await findBoard(backend, signal);
+      return { batchId, slots, texts, graph: placePictures(graph, { batchId, boardId }) };
+    }
     const boardId = await findBoard(backend, signal);
-    return { batchId, slots, texts, graph: placePictures(graph, { batchId, boardId }) };
+    const parts = slots.map(({ index, seed }) => ({ ...itemOf(step, index), seed }));
+    const outputs = [...new Set(parts.map(({ output }) => output))].toSorted((a, b) => a - b);
+    const placed = { step, backend, images: await images, outputs, batchId, boardId };
+    const graph = await recipeGraph(deps, placed);
+    // One item makes all pictures of a seed.
+    const items = new Map(parts.map(({ item, seed }) => [item, { index: item, seed }]));
+    return { batchId, slots: [...items.values()], texts: [], graph };
   }
 
   /** The configured board. If InvokeAI cannot provide it, the images go on no board. */

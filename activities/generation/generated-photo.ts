@@ -1,6 +1,7 @@
-import type { NewPhoto } from "#db/schema/photos";
+import type { GenerationMetadata, NewPhoto } from "#db/schema/photos";
 import { companionKeysOf, optionsOf } from "#generation-parameters";
-import type { Attempt, Slot, Step } from "#db/schema/steps";
+import type { Attempt, Slot, Step, StepRecipe } from "#db/schema/steps";
+import { itemOf } from "./item-slots";
 import { promptsOf } from "./step-graph";
 
 /** The row of an image that InvokeAI has generated and that is not fetched yet. */
@@ -25,27 +26,54 @@ export function generatedPhoto(made: {
     stepId: step.id,
     slotIndex: slot.index,
     sourceImageId: step.sourceImageId,
-    generation: {
-      prompt,
-      negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,
-      ...(step.expand && {
-        promptTemplate: step.prompt,
-        negativeTemplate: step.negativePrompt ?? undefined,
-      }),
-      modelKey: step.modelKey,
-      modelHash: step.modelHash,
-      modelName: step.modelName,
-      seed: slot.seed,
-      steps: parameters.steps,
-      cfgScale: parameters.cfgScale,
-      scheduler: parameters.scheduler,
-      width: parameters.width,
-      height: parameters.height,
-      strength: step.sourceImageId === null ? undefined : parameters.strength,
-      vaeKey: parameters.vaeKey,
-      ...companionKeysOf(parameters),
-      ...optionsOf(parameters),
-      loras: parameters.loras ?? [],
-    },
+    generation: parameters.recipe
+      ? madeByRecipe(step, slot, parameters.recipe)
+      : madeByModel(step, slot),
+  };
+}
+
+function madeByModel(step: Step, slot: Slot): GenerationMetadata {
+  const { parameters } = step;
+  const { prompt, negativePrompt } = promptsOf(step, slot);
+  return {
+    prompt,
+    negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,
+    ...(step.expand && {
+      promptTemplate: step.prompt,
+      negativeTemplate: step.negativePrompt ?? undefined,
+    }),
+    modelKey: step.modelKey,
+    modelHash: step.modelHash,
+    modelName: step.modelName,
+    seed: slot.seed,
+    steps: parameters.steps,
+    cfgScale: parameters.cfgScale,
+    scheduler: parameters.scheduler,
+    width: parameters.width,
+    height: parameters.height,
+    strength: step.sourceImageId === null ? undefined : parameters.strength,
+    vaeKey: parameters.vaeKey,
+    ...companionKeysOf(parameters),
+    ...optionsOf(parameters),
+    loras: parameters.loras ?? [],
+  };
+}
+
+/** 0 and "" stand for what is not known of the workflow. */
+function madeByRecipe(step: Step, slot: Slot, { name, inputs }: StepRecipe): GenerationMetadata {
+  const { parameters } = step;
+  return {
+    prompt: step.prompt || undefined,
+    negativePrompt: step.negativePrompt ?? undefined,
+    modelKey: step.modelKey || undefined,
+    modelHash: step.modelHash || undefined,
+    modelName: step.modelName || undefined,
+    seed: slot.seed,
+    steps: parameters.steps || undefined,
+    cfgScale: parameters.cfgScale || undefined,
+    scheduler: parameters.scheduler || undefined,
+    width: parameters.width || undefined,
+    height: parameters.height || undefined,
+    recipe: { id: step.recipeId!, name, output: itemOf(step, slot.index).output, inputs },
   };
 }

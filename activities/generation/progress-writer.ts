@@ -4,6 +4,7 @@ import type { Attempt, Step } from "#db/schema/steps";
 import type { BatchItem } from "../adapters/invokeai/types";
 import type { ItemProgress } from "../adapters/invokeai/progress";
 import type { ActivityDeps } from "../deps";
+import { itemOf } from "./item-slots";
 import { createProgressTracker, estimateCompletion } from "./progress-tracker";
 
 /** Minimum time between two writes; a change after a longer pause is written at once. */
@@ -20,7 +21,8 @@ export function createProgressWriter(
 ) {
   const images = attempt.slotIndexes.length;
   const total = step.batchSize;
-  const tracker = createProgressTracker({ images, total });
+  const items = new Set(attempt.slotIndexes.map((index) => itemOf(step, index).item)).size;
+  const tracker = createProgressTracker({ images, total, perItem: images / items });
   /** When InvokeAI started, moved forward by the time it was held up. */
   let since = (attempt.acceptedAt ?? now()).getTime();
   let heldSince: number | undefined;
@@ -49,7 +51,10 @@ export function createProgressWriter(
   }
 
   async function write(): Promise<void> {
-    secondsPerImage ??= findSecondsPerImage(db, step, attempt.backend).catch(() => null);
+    secondsPerImage ??=
+      step.recipeId === null
+        ? findSecondsPerImage(db, step, attempt.backend).catch(() => null)
+        : Promise.resolve(null);
     const known = await secondsPerImage;
     dirty = false;
     // In this order the stored times are never closer together than the writes.

@@ -17,11 +17,13 @@ import {
   type FailureReason,
   type GenerationFailure,
 } from "../adapters/invokeai/errors";
-import type { BatchItems } from "../adapters/invokeai/types";
+import type { BatchItem, BatchItems } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
 import { readModels } from "../backend/models";
 import { hasEnded } from "../backend/places";
+import { itemOf } from "./item-slots";
+import { recipeOf } from "./recipe-graph";
 import { isOver, recordImage, recordImages } from "./record-images";
 import { tallyOf } from "./tally";
 import { withWaitMessage } from "./wait-message";
@@ -56,7 +58,7 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (attempt.postedAt && !isGone) await adoptOrphans(step, attempt, signal);
     const missing = await listMissing(attempt);
     const failures = missing.flatMap((slot) => {
-      const failure = failureOf(slot, seen);
+      const failure = failureOf(step, slot, seen);
       return failure ? [{ slot, failure }] : [];
     });
     for (const { slot, failure } of failures) {
@@ -78,7 +80,10 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (outcome !== "interrupted") return undefined;
     const finalIndexes = new Set(isFinal.map(({ slot }) => slot.index));
     const again = missing.filter((slot) => !finalIndexes.has(slot.index));
-    return interruptionMessage(again, isGone ? "The rented GPU has ended." : causeOf(again, seen));
+    return interruptionMessage(
+      again,
+      isGone ? "The rented GPU has ended." : causeOf(step, again, seen),
+    );
   }
 
   async function loseImages({ stepId, backend }: Attempt): Promise<void> {
@@ -115,9 +120,14 @@ export function createSettleActivities(deps: ActivityDeps) {
     if (missing.length === 0) return;
     const invokeai = await deps.invokeai(attempt.backend);
     await waitForRemovedItem(invokeai, signal);
+    // How many of them an item has made cannot be known: it runs again.
+    if (step.recipeId !== null && (await recipeOf(deps, step)).template.isOpenEnded) return;
     const known = new Set(await listImageNames(db, step.id));
-    for (const { imageName, seed } of await invokeai.findBatchImages(attempt.batchId, signal)) {
-      const at = missing.findIndex((slot) => slot.seed === seed);
+    const found = await invokeai.findBatchImages(attempt.batchId, signal);
+    for (const { imageName, seed, output } of found) {
+      const at = missing.findIndex(
+        (slot) => slot.seed === seed && itemOf(step, slot.index).output === output,
+      );
       if (known.has(imageName) || at === -1) continue;
       // An image with an incomplete file is skipped: its slot stays open and is requested again.
       if (!(await hasWholeImage(invokeai, imageName, signal))) continue;
@@ -175,9 +185,11 @@ function interruptionMessage({ length }: Slot[], cause: string): string {
 }
 
 /** Why these slots are requested again. */
-function causeOf(slots: Slot[], seen: BatchItems): string {
-  const failure = slots.map((slot) => failureOf(slot, seen)).find((found) => found !== undefined);
-  const isCut = slots.some((slot) => seen.items.some((item) => item.slotIndex === slot.index));
+function causeOf(step: Step, slots: Slot[], seen: BatchItems): string {
+  const failure = slots
+    .map((slot) => failureOf(step, slot, seen))
+    .find((found) => found !== undefined);
+  const isCut = slots.some((slot) => itemsOf(step, slot, seen).length > 0);
   return (
     failure?.message ??
     (isCut ? "InvokeAI was interrupted." : "Items are missing in InvokeAI's queue.")
@@ -185,11 +197,20 @@ function causeOf(slots: Slot[], seen: BatchItems): string {
 }
 
 /** Why a slot has no image; undefined when its item was interrupted, never sent, or is gone. */
-function failureOf(slot: Slot, { items, unreadable }: BatchItems): GenerationFailure | undefined {
-  const own = items.filter((item) => item.slotIndex === slot.index);
-  const isUnreadable = unreadable > 0 && own.length === 0;
+function failureOf(step: Step, slot: Slot, seen: BatchItems): GenerationFailure | undefined {
+  const own = itemsOf(step, slot, seen);
+  const isUnreadable = seen.unreadable > 0 && own.length === 0;
   if (isUnreadable) return describeFailure("item_unreadable");
-  return own.find((item) => item.failure !== null)?.failure ?? undefined;
+  const failure = own.find((item) => item.failure !== null)?.failure;
+  // The item has made its other pictures.
+  const isWithoutIt = own.some(({ status }) => status === "completed");
+  return failure ?? (isWithoutIt ? describeFailure("image_missing") : undefined);
+}
+
+/** The items that should have made the picture of a slot. */
+function itemsOf(step: Step, slot: Slot, { items }: BatchItems): BatchItem[] {
+  const { item } = itemOf(step, slot.index);
+  return items.filter(({ slotIndex }) => slotIndex === item);
 }
 
 function toSlotFailure(slot: Slot, failure: GenerationFailure): SlotFailure {

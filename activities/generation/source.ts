@@ -15,6 +15,8 @@ export function createSourceActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
     if (!attempt || !step?.sourceImageId || attempt.sourceImageName || attempt.postedAt) return;
+    // Its images are uploaded with its graph.
+    if (step.recipeId !== null) return;
     const { sourceImageId: photoId, parameters: size } = step;
     const imageName = await ensureUploadedSource(
       deps,

@@ -13,6 +13,7 @@ const defaultStrength = 0.75;
 
 /** All models of a step, as requested. */
 export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
+  if (parameters.recipe) return parameters.recipe.models;
   const { modelKey, vaeKey, loras = [] } = parameters;
   const others = [
     vaeKey,

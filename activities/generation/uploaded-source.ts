@@ -2,7 +2,7 @@ import { ProviderError } from "#errors";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { findUploadedSource, noteUploadedSource } from "#db/queries/steps/uploaded-sources";
 import { originalKey } from "#media/storage/keys";
-import { prepareSource } from "#media/pictures/source";
+import { preparePicture, prepareSource } from "#media/pictures/source";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 
@@ -17,16 +17,33 @@ export async function ensureUploadedSource(
   source: { photoId: string; size: { width: number; height: number }; backend: string },
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const prepare = (path: string) => prepareSource(path, source.size, deps.decodeLimits);
+  return ensureUploaded(deps, { ...source, prepare }, signal);
+}
+
+/** The same for a whole photo in its own size, within limits. */
+export async function ensureUploadedPicture(
+  deps: Deps,
+  picture: { photoId: string; backend: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const prepare = (path: string) => preparePicture(path, deps.decodeLimits);
+  return ensureUploaded(deps, { ...picture, prepare }, signal);
+}
+
+async function ensureUploaded(
+  deps: Deps,
+  picture: { photoId: string; backend: string; prepare: (path: string) => Promise<Uint8Array> },
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { db } = deps.database;
-  const photo = await findPhotoById(db, source.photoId);
+  const photo = await findPhotoById(db, picture.photoId);
   if (!photo?.mimeType) return undefined;
   const key = originalKey({ kind: photo.kind, id: photo.id, mimeType: photo.mimeType });
-  const png = await deps.storage.withLocalFile(key, (path) =>
-    prepareSource(path, source.size, deps.decodeLimits),
-  );
+  const png = await deps.storage.withLocalFile(key, picture.prepare);
   if (!png) return undefined;
   const bytes = new Uint8Array(png);
-  const { backend } = source;
+  const { backend } = picture;
   const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
   const invokeai = await deps.invokeai(backend);
   const known = await findUploadedSource(db, { backend, contentHash });

@@ -1,7 +1,7 @@
 import { ProviderError } from "#errors";
 import { findAttempt } from "#db/queries/steps/attempts";
 import { findBackend } from "#db/queries/backends/backends";
-import { countFilledSlots } from "#db/queries/steps/slots";
+import { countSlots } from "#db/queries/steps/slots";
 import { findStep } from "#db/queries/steps/steps";
 import type { Backend } from "#db/schema/backends";
 import { refreshBackend } from "../backend/backend-probe";
@@ -61,14 +61,14 @@ export function createWatchActivities(deps: ActivityDeps) {
           await waiting.show(reason);
           misses = items.length === 0 ? misses + 1 : 0;
           const photoIds = await recordImages(deps, { step, attempt, items });
-          const filled = await countFilledSlots(db, step.id);
+          const { filled, open } = await countSlots(db, step.id);
           progress.itemsSeen(items, filled);
           // An item that InvokeAI cannot load never ends and blocks all items behind it.
           const isStuck = unreadable > 0;
           const ended =
             isStuck || (items.length === 0 ? misses >= missesUntilGone : items.every(isOver));
           const areOver = unreadable === 0 && items.every(isOver);
-          const isWhole = areOver && filled === step.batchSize;
+          const isWhole = areOver && open === 0;
           if (photoIds.length > 0 || ended) return { photoIds, ended, isWhole };
         }
         await Promise.race([moved, pause(pollEveryMs, signal)]);

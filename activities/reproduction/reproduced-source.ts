@@ -1,6 +1,10 @@
 import type { Photo } from "#db/schema/photos";
 import type { ActivityDeps } from "../deps";
-import { hasImage, ensureUploadedSource } from "../generation/uploaded-source";
+import {
+  ensureUploadedPicture,
+  ensureUploadedSource,
+  hasImage,
+} from "../generation/uploaded-source";
 
 /**
  * InvokeAI's name of the source image of a photo: the recorded one, or a new one if it has to be uploaded again, cropped in
@@ -15,6 +19,9 @@ export async function ensureReproductionSource(
   if (await hasImage(await deps.invokeai(backend), known, signal)) return known;
   const { sourceImageId: photoId, generation } = params.photo;
   const { width, height } = generation ?? {};
+  if (photoId !== null && generation?.recipe) {
+    return ensureUploadedPicture(deps, { photoId, backend }, signal);
+  }
   if (photoId === null || width === undefined || height === undefined) return undefined;
   return ensureUploadedSource(deps, { photoId, size: { width, height }, backend }, signal);
 }

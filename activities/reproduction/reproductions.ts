@@ -1,5 +1,6 @@
 import { AppError, ProviderError } from "#errors";
 import { findBackend } from "#db/queries/backends/backends";
+import { getSettings } from "#db/queries/installation/settings";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import {
   closeReproductionBatch,
@@ -63,8 +64,11 @@ export function createReproductionActivities(deps: ActivityDeps) {
     const photo = await findPhotoById(db, photoId);
     const record = await withOriginalOf(photo, readRecordedGraph);
     if (!photo || !record?.graph) return "no_recorded_graph";
-    const recorded = parseRecordedGraph(record.graph);
-    // Our graphs have at most one source image.
+    const recorded = parseRecordedGraph(record.graph, {
+      output: photo.generation?.recipe?.output ?? 0,
+      allowed: (await getSettings(db, deps.config))["generation.allowed_node_types"],
+    });
+    // More than one source image cannot be told apart.
     if (!recorded || recorded.imageNames.length > 1) return "graph_unknown";
     return { photo, recorded };
   }

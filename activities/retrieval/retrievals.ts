@@ -218,8 +218,9 @@ async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promis
 }
 
 function expectedOf(photo: Photo) {
-  const { width, height } = photo.generation ?? {};
-  if (width === undefined || height === undefined) return undefined;
+  const { width, height, recipe } = photo.generation ?? {};
+  // A workflow may make pictures of any size.
+  if (recipe || width === undefined || height === undefined) return undefined;
   return { mimeType: "image/png", width, height } as const;
 }
 

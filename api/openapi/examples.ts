@@ -45,6 +45,8 @@ export const bodyExamples: Record<string, Json> = {
   "patch /api/v1/photos/{id}": { title: "Harbour at dusk", tags: ["sea"], rating: 5 },
   "post /api/v1/photos/{id}/variations": { count: 2 },
   "patch /api/v1/settings": { generation: { default_steps: 30, default_scheduler: "euler" } },
+  "post /api/v1/recipes": { library_id: "an id of GET /api/v1/recipes/library" },
+  "patch /api/v1/recipes/{id}": { name: "Harbours" },
   "post /api/v1/share": link,
   "post /api/v1/share/create": link,
   "patch /api/v1/share/links/{id}": { allow_download: true },

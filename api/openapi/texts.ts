@@ -78,6 +78,7 @@ export const tags = [
   { name: "generation", description: "Sessions, steps, choices" },
   { name: "events", description: "Events, as they happen" },
   { name: "models", description: "The models of InvokeAI" },
+  { name: "recipes", description: "Workflows of InvokeAI that steps can run" },
   { name: "templates", description: "Saved prompts" },
   { name: "wordlists", description: "Lists of words for expanded prompts" },
   { name: "settings", description: "Settings that can be changed at run time" },

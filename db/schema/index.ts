@@ -15,6 +15,7 @@ export * from "./original-checks";
 export * from "./photos";
 export * from "./pod-offers";
 export * from "./pod-sessions";
+export * from "./recipes";
 export * from "./sessions";
 export * from "./reproductions";
 export * from "./settings";

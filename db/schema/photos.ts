@@ -18,6 +18,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 import type { CompanionKeys, Options } from "#generation-parameters";
+import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
@@ -57,6 +58,8 @@ export type GenerationMetadata = Options &
     vaeKey?: string;
     /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
     loras?: { modelKey?: string; name?: string; weight: number }[];
+    /** The recipe that made it, which of its outputs it is, counted from 0, and its inputs by id. */
+    recipe?: { id: string; name: string; output: number; inputs: Record<string, Json> };
   };
 
 /** What the sidecars of a picture record. An absent field is unknown. */

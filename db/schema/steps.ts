@@ -18,8 +18,10 @@ import {
   bigint,
 } from "drizzle-orm/pg-core";
 import type { CompanionKeys, Options } from "#generation-parameters";
+import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
 import { photos } from "./photos";
+import { recipes } from "./recipes";
 import { sessions } from "./sessions";
 
 export const liveStatuses = ["pending", "processing"] as const;
@@ -43,7 +45,22 @@ export type StepParameters = Options &
     strength?: number;
     vaeKey?: string;
     loras?: { modelKey: string; weight: number }[];
+    /** The step runs a recipe; the fields above say what is known of its workflow, 0 or "" where nothing is. */
+    recipe?: StepRecipe;
   };
+
+/** What a step sets in the template of its recipe. */
+export type StepRecipe = {
+  name: string;
+  /** By the id of the input, complete: defaults are filled in. Models are keys, images are ids of photos. */
+  inputs: Record<string, Json>;
+  /** The models among the inputs. */
+  models: { key: string; hash: string }[];
+  /** The inputs that the seed of an image sets. */
+  seeds: string[];
+  /** How many pictures one seed makes, as far as that is known before. */
+  outputs: number;
+};
 
 /** A failure as text for the user; `details`: InvokeAI's own message when the failure has no specific code. */
 export type StepError = { code: string; message: string; suggestion: string; details?: string };
@@ -74,6 +91,8 @@ export const steps = pgTable(
     status: text("status").$type<StepStatus>().notNull().default("pending"),
     progressMessage: text("progress_message"),
     error: jsonb("error").$type<StepError>(),
+    /** The recipe that it runs, also once that was deleted. */
+    recipeId: uuid("recipe_id").references((): AnyPgColumn => recipes.id),
     selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
@@ -103,6 +122,7 @@ export const steps = pgTable(
     index("steps_parent").on(table.parentId),
     index("steps_source").on(table.sourceImageId),
     index("steps_selected").on(table.selectedImageId),
+    index("steps_recipe").on(table.recipeId),
   ],
 );
 

@@ -2,6 +2,17 @@ import { type JsonObject, maxTextLength, parseObject } from "./json-object";
 import { readPngTexts } from "../pictures/png-text";
 
 /**
+ * The workflow that InvokeAI's editor wrote into a PNG, else the graph; undefined without either. Untrusted: anybody may
+ * have written it.
+ */
+export async function readRecordedWorkflow(path: string): Promise<JsonObject | undefined> {
+  const texts = await readPngTexts(path, ["invokeai_workflow", "invokeai_graph"], maxTextLength);
+  const { invokeai_workflow: workflow, invokeai_graph: graph } = texts;
+  const edited = workflow === undefined ? undefined : parseObject(workflow);
+  return edited ?? (graph === undefined ? undefined : parseObject(graph));
+}
+
+/**
  * The graph that InvokeAI wrote into a PNG, and the version in its metadata. Untrusted: anybody may have written it.
  */
 export async function readRecordedGraph(

@@ -16,6 +16,29 @@ export async function prepareSource(
   size: { width: number; height: number },
   decodeLimits: DecodeLimits,
 ): Promise<Uint8Array> {
+  return toPng(path, { ...size, fit: "cover" }, decodeLimits);
+}
+
+/** The longest side of a picture that a workflow uses; a workflow works on all its pixels. */
+const longestSide = 4_096;
+
+/**
+ * The same for a picture that a workflow uses as it is: whole, in its own size, at most 4 096 pixels a side.
+ * @throws AppError image_rejected when it cannot be decoded
+ */
+export async function preparePicture(
+  path: string,
+  decodeLimits: DecodeLimits,
+): Promise<Uint8Array> {
+  const box = { width: longestSide, height: longestSide };
+  return toPng(path, { ...box, fit: "inside", withoutEnlargement: true }, decodeLimits);
+}
+
+async function toPng(
+  path: string,
+  resize: { width: number; height: number; fit: "cover" | "inside"; withoutEnlargement?: boolean },
+  decodeLimits: DecodeLimits,
+): Promise<Uint8Array> {
   const mimeType = await sniffFile(path);
   if (!mimeType) throw unsupportedType("The stored picture has an unknown type.");
   const image = await inspectImage(path, mimeType);
@@ -23,7 +46,7 @@ export async function prepareSource(
     try {
       return await usePicture(path, image, decodeLimits, (picture) =>
         picture
-          .resize({ ...size, fit: "cover" })
+          .resize(resize)
           .toColourspace("srgb")
           .removeAlpha()
           .png({ compressionLevel: 3 })

@@ -5,6 +5,8 @@ export const routes = {
   login: "POST /api/v1/auth/login",
   setup: "POST /api/v1/auth/setup",
   openapi: "GET /openapi.json",
+  listWorkflows: "GET /api/v1/workflows/",
+  getWorkflow: "GET /api/v1/workflows/i/{workflow}",
   listModels: "GET /api/v2/models/",
   missingModels: "GET /api/v2/models/missing",
   getModel: "GET /api/v2/models/i/{key}",

@@ -151,7 +151,8 @@ function findEdgeFault(
 }
 
 function fits(output: FieldType, input: FieldType): boolean {
-  if (output === input || input === "any") return true;
+  // The type of an iterated element is known only at run time.
+  if (output === input || input === "any" || output === "any") return true;
   if (output === "integer" && input === "float") return true;
   // The element type of a collection is known only at run time.
   return output === "collection" && listInputs.has(input);

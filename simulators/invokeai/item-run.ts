@@ -8,7 +8,7 @@ import { NodeError, Stopped } from "./nodes/endings.ts";
 import { paintPreview, type Painting } from "./paint.ts";
 import type { ItemError, ItemRow } from "./queue.ts";
 import { saveNodeImage } from "./save-image.ts";
-import { fillInputs, prepareNode, recordResult, type Session } from "./session.ts";
+import { fillInputs, type Iterations, prepareNode, recordResult, type Session } from "./session.ts";
 import type { World } from "./world.ts";
 
 export type NodeFailure = { error: ItemError; node: GraphNode; sourceId: string };
@@ -122,11 +122,8 @@ export function createItemRun(
      * Runs the nodes in order. Returns the failure that ended the run; throws `Stopped` when the run was interrupted.
      */
     async execute(): Promise<NodeFailure | undefined> {
-      const prepared = (sortNodes(session.graph) ?? []).map((sourceId) => ({
-        sourceId,
-        node: prepareNode(session, sourceId),
-      }));
-      for (const { sourceId, node } of prepared) {
+      const iterations: Iterations = new Map();
+      for (const { sourceId, node } of prepareInTurn(session, iterations)) {
         checkStopped();
         events.nodeStarted(row, node, sourceId);
         try {
@@ -145,6 +142,13 @@ export function createItemRun(
       return undefined;
     },
   };
+}
+
+/** Each copy when it is its turn: how many a node has, earlier results decide. */
+function* prepareInTurn(session: Session, iterations: Iterations) {
+  for (const sourceId of sortNodes(session.graph) ?? []) {
+    for (const node of prepareNode(session, sourceId, iterations)) yield { sourceId, node };
+  }
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -16,6 +16,7 @@ import { createImageHandlers } from "./routes/images.ts";
 import { createInstallHandlers } from "./routes/installs.ts";
 import { createModelHandlers } from "./routes/models.ts";
 import { createQueueHandlers } from "./routes/queue.ts";
+import { createWorkflowHandlers } from "./routes/workflows.ts";
 import { createRunner } from "./runner.ts";
 import { createEventSink } from "./socket.ts";
 import type { ApiVersion } from "./versions.ts";
@@ -102,6 +103,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   };
   const handlers = {
     ...createAppHandlers(world),
+    ...createWorkflowHandlers(),
     ...createModelHandlers(world.models),
     ...createInstallHandlers(installs, world),
     ...createQueueHandlers(world, runner, { events, itemJson }),

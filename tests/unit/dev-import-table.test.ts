@@ -43,6 +43,9 @@ const forbidden: [string, string][] = [
   ],
   ["api/c.ts", 'import "sharp"'],
   ["api/modules/photos/a.ts", 'import "../../../db/client"'],
+  ["recipes/a.ts", 'import "#db/client"'],
+  ["recipes/b.ts", 'import "elysia"'],
+  ["recipes/c.ts", 'import "../db/client"'],
   ["library/a.ts", 'import "#activities/index"'],
   ["library/b.ts", 'import "#api/app"'],
   ["library/c.ts", 'import "drizzle-orm"'],
@@ -103,6 +106,7 @@ const allowed: [string, string][] = [
     "stack/library/ok.ts",
     'import type { Command } from "#library/commands/command"; export type A = Command',
   ],
+  ["recipes/ok.ts", 'import "#errors"; import "./other"'],
   ["api/also-ok.ts", 'import "#library/keep"'],
   ["stack/ok.ts", 'import "#errors"; import "#config"'],
   [

@@ -9,6 +9,7 @@ import { createModelCalls } from "./models";
 import { type ProgressSubscription, subscribeProgress } from "./progress";
 import { createQueueCalls } from "./queue";
 import { readDetail } from "./wire";
+import { createWorkflowCalls } from "./workflows";
 
 export type InvokeAiClient = ReturnType<typeof createInvokeAiClient>;
 
@@ -45,5 +46,6 @@ export function createInvokeAiClient(options: {
     ...createInstallCalls(http),
     ...createQueueCalls(http),
     ...createBoardCalls(http),
+    ...createWorkflowCalls(http),
   };
 }

@@ -3,6 +3,7 @@ import { Value } from "@sinclair/typebox/value";
 import { ProviderError } from "#errors";
 import type { Http, Sink } from "../http";
 import { markKey, markOf } from "./graphs/placement";
+import { outputKey } from "./graphs/recipe-placement";
 import type { BatchImage, GalleryImage, StoredImage } from "./types";
 import {
   type GalleryImage as GalleryImageOnWire,
@@ -71,7 +72,7 @@ export function createImageCalls(http: Http) {
         const path = `/api/v1/images/i/${encodeURIComponent(imageName)}/metadata`;
         const metadata = await http.readJson({ path }, signal);
         if (!Value.Check(Metadata, metadata) || metadata[markKey] !== mark) continue;
-        images.push({ imageName, seed: metadata.seed });
+        images.push({ imageName, seed: metadata.seed, output: metadata[outputKey] ?? 0 });
       }
       return images;
     },

@@ -1,10 +1,11 @@
 import type { Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { type GenerationFailure, describeFailure, readItemFailure } from "./errors";
-import { outputNode, seedNode, slotNode } from "./graphs/graph";
+import { seedNode, slotNode } from "./graphs/graph";
+import { outputNumber } from "./graphs/recipe-placement";
 import type { BatchItem, ItemStatus } from "./types";
 import { sequenceOf } from "./versions";
-import { ImageOutput, Item, parseAnswer, parseMoment } from "./wire";
+import { ImageCollectionOutput, ImageOutput, Item, parseAnswer, parseMoment } from "./wire";
 
 const statuses: ReadonlyMap<string, ItemStatus> = new Map([
   ["pending", "pending"],
@@ -19,7 +20,8 @@ export function parseItem(answer: unknown): BatchItem {
   const item = parseAnswer(Item, answer);
   // Newer servers have more states (`waiting`), none of them final.
   const status = statuses.get(item.status) ?? "in_progress";
-  const imageName = findImageName(item);
+  const pictures = findPictures(item);
+  const imageName = pictures[0]?.imageName ?? null;
   return {
     itemId: item.item_id,
     batchId: item.batch_id,
@@ -29,6 +31,7 @@ export function parseItem(answer: unknown): BatchItem {
     slotIndex: findValue(item, slotNode),
     seed: findValue(item, seedNode),
     imageName,
+    pictures,
     hasResults: Object.keys(item.session.results ?? {}).length > 0,
     failure: findFailure(item, status, imageName),
     createdAt: parseMoment(item.created_at),
@@ -44,13 +47,27 @@ function findValue(item: WireItem, node: string): number | null {
   return Number.isSafeInteger(value) ? (value as number) : null;
 }
 
-/** The image of the output node: other nodes have images too. */
-function findImageName({ session }: WireItem): string | null {
-  for (const id of session.source_prepared_mapping?.[outputNode] ?? []) {
-    const result = session.results?.[id];
-    if (Value.Check(ImageOutput, result)) return result.image.image_name;
-  }
-  return null;
+/** The images of the output nodes, by output: other nodes have images too. */
+function findPictures({ session }: WireItem): BatchItem["pictures"] {
+  const outputs = new Map(
+    Object.entries(session.source_prepared_mapping ?? {}).flatMap(([node, ids]) => {
+      const output = outputNumber(node);
+      return output === undefined ? [] : ids.map((id) => [id, output] as const);
+    }),
+  );
+  // The results are in the order in which the nodes ran; the ids of a node are a set.
+  const pictures = Object.entries(session.results ?? {}).flatMap(([id, result]) => {
+    const output = outputs.get(id);
+    if (output === undefined) return [];
+    return imageNamesOf(result).map((imageName) => ({ output, imageName }));
+  });
+  return pictures.toSorted((a, b) => a.output - b.output);
+}
+
+function imageNamesOf(result: unknown): string[] {
+  if (Value.Check(ImageOutput, result)) return [result.image.image_name];
+  if (!Value.Check(ImageCollectionOutput, result)) return [];
+  return result.collection.map(({ image_name }) => image_name);
 }
 
 function findFailure(

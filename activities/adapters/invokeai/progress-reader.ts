@@ -18,9 +18,12 @@ export type InvocationEvent = "invocation_started" | "invocation_progress" | "in
 
 type Span = { from: number; to: number; phase: ProgressPhase };
 
+/** By node: which part of an item's progress it is. Nodes that are left out take no time. */
+export type ProgressSpans = ReadonlyMap<string, Span>;
+
 /** Denoising takes most of the time; the other nodes are short. */
 const preparing: Span = { from: 0, to: 0, phase: "preparing" };
-const spans: ReadonlyMap<string, Span> = new Map([
+const ownSpans: ProgressSpans = new Map([
   ["denoise", { from: 0.05, to: 0.95, phase: "denoising" }],
   [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
 ]);
@@ -48,7 +51,7 @@ const Invocation = Type.Object({
  * Derives the progress of a batch from socket events. A server without accounts may send each twice, the second one without
  * the preview, and they may arrive out of order.
  */
-export function createProgressReader(batchId: string) {
+export function createProgressReader(batchId: string, spans: ProgressSpans = ownSpans) {
   const items = new Map<number, ItemProgress>();
   const states = new Map<number, { sequence: number; status: string }>();
 

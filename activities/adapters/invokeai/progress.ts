@@ -1,7 +1,12 @@
-import { createProgressReader, type InvocationEvent, type ItemProgress } from "./progress-reader";
+import {
+  createProgressReader,
+  type InvocationEvent,
+  type ItemProgress,
+  type ProgressSpans,
+} from "./progress-reader";
 import { openSocket, type SocketTarget } from "./socket";
 
-export type { ItemProgress, ProgressPhase } from "./progress-reader";
+export type { ItemProgress, ProgressPhase, ProgressSpans } from "./progress-reader";
 
 const invocationEvents: readonly InvocationEvent[] = [
   "invocation_started",
@@ -11,6 +16,8 @@ const invocationEvents: readonly InvocationEvent[] = [
 
 export type ProgressSubscription = {
   batchId: string;
+  /** The share of each node in an item's progress; default: those of our own graphs. */
+  spans?: ProgressSpans | undefined;
   /** An item made progress; the fraction of an item never decreases. */
   onProgress: (progress: ItemProgress) => void;
   /** An item changed its status, or events may have been missed. */
@@ -26,7 +33,7 @@ export type ProgressSubscription = {
 export function subscribeProgress(subscription: ProgressSubscription & SocketTarget): void {
   const { batchId, onProgress, onChange, signal } = subscription;
   if (signal.aborted) return;
-  const reader = createProgressReader(batchId);
+  const reader = createProgressReader(batchId, subscription.spans);
   const socket = openSocket(subscription);
 
   socket.on("connect", () => {

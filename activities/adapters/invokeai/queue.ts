@@ -1,4 +1,5 @@
 import { AppError, ProviderError } from "#errors";
+import type { BoundGraph } from "#recipes/bind";
 import type { Http } from "../http";
 import { type Graph, seedNode, slotNode } from "./graphs/graph";
 import type { RecordedGraph } from "./graphs/recorded";
@@ -31,7 +32,7 @@ const maxSeed = 2 ** 32 - 1;
 
 type WireBatch = {
   batchId: string;
-  graph: Graph | RecordedGraph["graph"];
+  graph: Graph | RecordedGraph["graph"] | BoundGraph;
   slots: readonly BatchSlot[];
   texts?: readonly BatchTexts[];
 };

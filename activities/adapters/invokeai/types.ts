@@ -61,6 +61,8 @@ export type BatchItem = {
   seed: number | null;
   /** The output image; a failed or cancelled item may have one too. */
   imageName: string | null;
+  /** All output images: which output, from 0, and the name, in the order in which they were made. */
+  pictures: { output: number; imageName: string }[];
   /** Any node has an output; a cancelled item gets its outputs only once it has really stopped. */
   hasResults: boolean;
   failure: GenerationFailure | null;
@@ -97,8 +99,8 @@ export type GalleryImage = {
   boardId: string | null;
 };
 
-/** An image of a batch, according to its metadata. */
-export type BatchImage = { imageName: string; seed: number };
+/** An image of a batch, according to its metadata; `output`: which of those that an item makes. */
+export type BatchImage = { imageName: string; seed: number; output: number };
 
 /** The server's whole queue, for all clients. */
 export type QueueStatus = {

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { broken } from "../http-failures";
 import { markKey } from "./graphs/placement";
+import { outputKey } from "./graphs/recipe-placement";
 
 // The parts of InvokeAI 6.x answers that the client reads. Other fields are ignored, null and absent mean the same, and
 // enumerations may have unknown values.
@@ -80,6 +81,11 @@ export const ImageOutput = Type.Object({
   image: Type.Object({ image_name: imageName }),
 });
 
+export const ImageCollectionOutput = Type.Object({
+  type: Type.Literal("image_collection_output"),
+  collection: Type.Array(Type.Object({ image_name: imageName })),
+});
+
 export const ItemIds = Type.Object({ item_ids: Type.Array(Type.Integer()) });
 
 export const Image = Type.Object({
@@ -111,6 +117,7 @@ export const ImageList = Type.Object({ items: Type.Array(Image) });
 export const Metadata = Type.Object({
   seed: Type.Integer(),
   [markKey]: Type.String(),
+  [outputKey]: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 export const Board = Type.Object({ board_id: Type.String(), board_name: Type.String() });

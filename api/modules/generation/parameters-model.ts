@@ -54,6 +54,21 @@ export const overridesBody = t.Object(
   strict,
 );
 
+/** What a step sets in its recipe. */
+const stepRecipe = t.Object(
+  {
+    name: t.String(),
+    inputs: t.Record(t.String(), t.Any(), { description: "By id; complete" }),
+    models: t.Array(t.Object({ key: t.String(), hash: t.String() })),
+    seeds: t.Array(t.String(), { description: "The inputs that the seed sets" }),
+    outputs: t.Integer({ description: "Pictures that one seed makes" }),
+  },
+  {
+    description:
+      "The step runs a recipe. The other parameters say what is known of its workflow; 0 or empty: nothing.",
+  },
+);
+
 /** A step's parameters, with all defaults filled in. */
 export const parametersSchema = t.Object(
   {
@@ -72,6 +87,7 @@ export const parametersSchema = t.Object(
     ),
     strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
+    recipe: t.Optional(stepRecipe),
     ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
@@ -106,7 +122,7 @@ export function toOverrides(body: Static<typeof overridesBody>) {
 }
 
 export function parametersToWire(parameters: StepParameters): Static<typeof parametersSchema> {
-  const { vaeKey, strength, loras } = parameters;
+  const { vaeKey, strength, loras, recipe } = parameters;
   return {
     model_key: parameters.modelKey,
     model_hash: parameters.modelHash,
@@ -122,6 +138,15 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
     ...(strength !== undefined && { strength }),
     ...(loras && {
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),
+    }),
+    ...(recipe && {
+      recipe: {
+        name: recipe.name,
+        inputs: recipe.inputs,
+        models: recipe.models.map(({ key, hash }) => ({ key, hash })),
+        seeds: recipe.seeds,
+        outputs: recipe.outputs,
+      },
     }),
     ...optionsToWire(parameters),
   };

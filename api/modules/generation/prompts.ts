@@ -9,7 +9,7 @@ import { listsOf, parseTemplate, type Template } from "../wordlists/template";
 
 type Texts = { prompt: string; negativePrompt: string | null; expand: boolean };
 
-const maxPromptLength = 10_000;
+export const maxPromptLength = 10_000;
 
 /** The slots of a step, one a seed, with their final prompts if the step is expanded. Valid only if `faults` is empty. */
 export async function planSlots(

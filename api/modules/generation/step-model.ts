@@ -20,7 +20,9 @@ const count = t.Integer({ minimum: 0 });
 
 export const stepBody = t.Object(
   {
-    prompt: t.String({ description: "1 to 10000 characters" }),
+    prompt: t.Optional(
+      t.String({ description: "1 to 10000 characters; required without `recipe_id`" }),
+    ),
     negative_prompt: t.Optional(t.Nullable(t.String())),
     expand: t.Optional(
       t.Boolean({
@@ -28,26 +30,30 @@ export const stepBody = t.Object(
           "Choose one of {a|b|c} and an entry for each __list__ in both prompts, for each image by its seed. A backslash before {, }, | or _ keeps it.",
       }),
     ),
-    parameters: parametersBody,
+    parameters: t.Optional(parametersBody),
+    recipe_id: t.Optional(
+      t.String({
+        format: "uuid",
+        description:
+          "Run a recipe. Then in place of `parameters`: `inputs`, and `prompt`, `negative_prompt`, `seed` and `source_image_id` for the inputs with these roles.",
+      }),
+    ),
+    inputs: t.Optional(
+      t.Record(t.String(), t.Any(), {
+        maxProperties: 500,
+        description:
+          "Only with `recipe_id`: values by the id of the input. A model is given by its key, an image by the id of its photo.",
+      }),
+    ),
+    seed: t.Optional(t.Number({ description: "Only with `recipe_id`: 0 to 4294967295" })),
+    batch_size: t.Optional(
+      t.Number({ description: "Only with `recipe_id`: how many seeds, 1 to MAX_BATCH_SIZE" }),
+    ),
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
   },
   strict,
 );
-
-/** What a body asks for. */
-export function toStepRequest(
-  body: Static<typeof stepBody>,
-): Omit<StepRequest, "id" | "sessionId"> {
-  return {
-    prompt: body.prompt,
-    negativePrompt: body.negative_prompt ?? null,
-    expand: body.expand ?? false,
-    parentId: body.parent_id ?? null,
-    sourceImageId: body.source_image_id ?? null,
-    parameters: toRequestedParameters(body.parameters),
-  };
-}
 
 export const selectBody = t.Object({ image_id: uuid }, strict);
 export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
@@ -58,6 +64,7 @@ export const stepSchema = t.Object(
     session_id: uuid,
     parent_id: t.Optional(uuid),
     source_image_id: t.Optional(uuid),
+    recipe_id: t.Optional(uuid),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
     expanded_prompts: t.Optional(
@@ -136,6 +143,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     session_id: view.sessionId,
     ...(view.parentId !== null && { parent_id: view.parentId }),
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
+    ...(view.recipeId !== null && { recipe_id: view.recipeId }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
     ...(view.expand && {

@@ -14,6 +14,8 @@ import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
+import { requestRecipeStep } from "./recipe-steps";
+import { readStepBody } from "./step-body";
 import {
   alternativesSchema,
   alternativeToWire,
@@ -25,7 +27,6 @@ import {
   stepStatusSchema,
   stepStatusToWire,
   stepToWire,
-  toStepRequest,
 } from "./step-model";
 import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
 
@@ -50,7 +51,10 @@ export function createStepRoutes(deps: ApiDeps) {
       "/sessions/:id/steps",
       async ({ params, body, once, status }) => {
         const answer = await once.answer({ session: params.id, body }, async (id) => {
-          await requestStep(deps, { id, sessionId: params.id, ...toStepRequest(body) });
+          const wanted = { id, sessionId: params.id, ...readStepBody(body) };
+          await (wanted.kind === "recipe"
+            ? requestRecipeStep(deps, wanted)
+            : requestStep(deps, wanted));
           return { status: 202, body: stepToWire(await getStep(id)) };
         });
         return status(202, answer.body);

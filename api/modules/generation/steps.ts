@@ -112,6 +112,7 @@ export async function writeStep(
       sessionId,
       parentId: parent?.id ?? null,
       sourceImageId: source,
+      recipeId: null,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
       expand: requested.expand ?? false,
@@ -219,7 +220,7 @@ export async function notifySession(
   }
 }
 
-async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {
+export async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {
   const session = await lockSession(tx, sessionId);
   if (!session) throw notFound("session");
   if (session.status !== "active") {

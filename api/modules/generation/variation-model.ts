@@ -17,6 +17,12 @@ export const variationBody = t.Object(
       t.Boolean({ default: false, description: "Use the photo's seed. Not together with `seed`." }),
     ),
     parameters: t.Optional(overridesBody),
+    inputs: t.Optional(
+      t.Record(t.String(), t.Any(), {
+        maxProperties: 500,
+        description: "Only for a photo of a recipe, in place of `parameters`",
+      }),
+    ),
   },
   strict,
 );

@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import { listStepViews } from "#db/queries/generation/step-views";
 import { notFound } from "#errors";
+import type { Json } from "#recipes/recipe";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
@@ -48,6 +49,8 @@ export function createVariationRoutes(deps: ApiDeps) {
               negativePrompt: requested.negative_prompt,
               sameSeed,
               parameters: { ...toOverrides(requested.parameters ?? {}), seed, batchSize: count },
+              hasParameters: requested.parameters !== undefined,
+              inputs: requested.inputs as Record<string, Json> | undefined,
             });
             return { status: 202, body: await showVariation(sessionId) };
           },

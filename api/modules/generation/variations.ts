@@ -4,14 +4,17 @@ import { listAvailableModels, listDefaultModels } from "#db/queries/models/avail
 import { insertEvents } from "#db/queries/events/events";
 import { lockSession } from "#db/queries/generation/session-requests";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { findUsedRecipes } from "#db/queries/recipes/recipes";
 import type { Model } from "#db/schema/models";
 import type { Photo } from "#db/schema/photos";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
+import type { Json } from "#recipes/recipe";
 import { type RequestedParameters, seedCount } from "./parameters";
 import { type NoModel, type Recalled, recall, recallModel, recallSeed } from "./recall";
 import { readUsability } from "./read-usability";
 import { writeSession } from "./sessions";
 import { matchingSize } from "./matching-size";
+import { writeRecipeStep } from "./recipe-steps";
 import { checkPicture } from "./source";
 import { notifySession, writeStep } from "./steps";
 
@@ -28,6 +31,10 @@ export type VariationRequest = {
   sameSeed: boolean;
   /** Override the recorded ones. `vaeKey: null`: the model's default VAE. */
   parameters: Omit<Partial<RequestedParameters>, "vaeKey"> & { vaeKey?: string | null | undefined };
+  /** The request has parameters other than seed and count. */
+  hasParameters?: boolean;
+  /** Of a photo's recipe; override the recorded ones. */
+  inputs?: Readonly<Record<string, Json>> | undefined;
 };
 
 /** @throws AppError validation_error for faults that do not depend on the photo */
@@ -62,27 +69,89 @@ export async function requestVariation(deps: Deps, requested: VariationRequest):
     const photo = await findPhotoById(tx, photoId);
     if (!photo) throw notFound("photo");
     if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
-    const sourceImageId = await findSource(tx, photo);
-    const wanted = await planStep(tx, photo, requested);
+    const recipe = photo.generation?.recipe;
+    if (requested.inputs !== undefined && !recipe) {
+      throw invalid("This photo was not made with a recipe.", [
+        { path: "inputs", message: "only for a photo of a recipe" },
+      ]);
+    }
+    const id = deps.newId();
+    const writeItsStep = recipe
+      ? await planRecipeStep(tx, { photo, recipe, requested, id })
+      : await planImages(tx, { photo, requested, id });
     const sessionEvent = await writeSession(tx, {
       id: sessionId,
       entryType: "refinement",
       sourceImageId: photoId,
       title: null,
     });
-    const id = deps.newId();
-    const stepEvent = await writeStep(deps, tx, {
+    const stepEvent = await writeItsStep(deps);
+    await insertEvents(tx, [sessionEvent, stepEvent]);
+    return id;
+  });
+  if (stepId !== null) await notifySession(deps, { sessionId, stepId });
+}
+
+type WriteStep = (deps: Deps) => ReturnType<typeof writeStep>;
+
+async function planImages(
+  tx: Tx,
+  { photo, requested, id }: { photo: Photo; requested: VariationRequest; id: string },
+): Promise<WriteStep> {
+  const sourceImageId = await findSource(tx, photo);
+  const wanted = await planStep(tx, photo, requested);
+  return (deps) =>
+    writeStep(deps, tx, {
       id,
-      sessionId,
+      sessionId: requested.sessionId,
       parentId: null,
       sourceImageId,
       isTextToImage: sourceImageId === null,
       ...wanted,
     });
-    await insertEvents(tx, [sessionEvent, stepEvent]);
-    return id;
-  });
-  if (stepId !== null) await notifySession(deps, { sessionId, stepId });
+}
+
+/** The recipe again, with the recorded inputs; those of the request replace them. */
+async function planRecipeStep(
+  tx: Tx,
+  made: {
+    photo: Photo;
+    recipe: NonNullable<NonNullable<Photo["generation"]>["recipe"]>;
+    requested: VariationRequest;
+    id: string;
+  },
+): Promise<WriteStep> {
+  const { photo, recipe, requested, id } = made;
+  const { prompt, negativePrompt, parameters, sameSeed, inputs = {} } = requested;
+  if (requested.hasParameters) {
+    throw invalid("This photo was made with a recipe; use inputs.", [
+      { path: "parameters", message: "not for a photo of a recipe" },
+    ]);
+  }
+  const [used] = await findUsedRecipes(tx, [recipe.id]);
+  if (!used) throw conflict("The recipe of this photo is not in this gallery.");
+  const replaced = new Set([
+    ...(prompt === undefined ? [] : ["prompt"]),
+    ...(negativePrompt === undefined ? [] : ["negative"]),
+  ]);
+  const roleOf = new Map(used.template.inputs.map((input) => [input.id, input.role]));
+  const recorded = Object.entries(recipe.inputs).filter(
+    ([input]) => roleOf.has(input) && !replaced.has(roleOf.get(input) ?? ""),
+  );
+  return (deps) =>
+    writeRecipeStep(deps, tx, {
+      id,
+      sessionId: requested.sessionId,
+      recipeId: recipe.id,
+      prompt,
+      negativePrompt: negativePrompt === undefined ? undefined : (negativePrompt ?? ""),
+      inputs: { ...Object.fromEntries(recorded), ...inputs },
+      seed: parameters.seed ?? (sameSeed ? seedOf(photo) : undefined),
+      batchSize: parameters.batchSize,
+      parentId: null,
+      sourceImageId: null,
+      isAgain: true,
+    });
 }
 
 /** The photo's own source, or an upload without recorded parameters itself; null: text to image. */

@@ -22,6 +22,17 @@ export const generationMetadata = t.Object(
     vae_key: t.Optional(t.String()),
     ...companionFields(t.Optional(t.String())),
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
+    recipe: t.Optional(
+      t.Object(
+        {
+          id: t.String(),
+          name: t.String(),
+          output: t.Integer({ minimum: 0, description: "Which of its outputs, from 0" }),
+          inputs: t.Record(t.String(), t.Any()),
+        },
+        { description: "The recipe that made it" },
+      ),
+    ),
     loras: t.Array(
       t.Object({
         model_key: t.Optional(
@@ -58,6 +69,14 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     vae_key: made.vaeKey,
     ...companionsToWire(made),
     ...optionsToWire(made),
+    ...(made.recipe && {
+      recipe: {
+        id: made.recipe.id,
+        name: made.recipe.name,
+        output: made.recipe.output,
+        inputs: made.recipe.inputs,
+      },
+    }),
     loras:
       made.loras?.map((lora) => ({
         model_key: lora.modelKey,

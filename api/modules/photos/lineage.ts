@@ -93,6 +93,7 @@ function changesBetween(
 /** The seed of the step: an image's seed is the step's plus its slot index, modulo 2³². */
 function firstSeedOf({ generation, slotIndex }: LineageNode): number | undefined {
   const { seed } = generation ?? {};
-  if (seed === undefined || slotIndex === null) return seed;
+  // The outputs of a recipe share a seed.
+  if (seed === undefined || slotIndex === null || generation?.recipe) return seed;
   return seed < slotIndex ? seed - slotIndex + seedCount : seed - slotIndex;
 }

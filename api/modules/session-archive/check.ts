@@ -1,6 +1,6 @@
 import { type FieldFault, invalid } from "#errors";
 import type { ZipReader } from "#media/archives/zip-reader";
-import { documentName, type SessionDocument } from "./format";
+import { documentName, type DocumentStep, type SessionDocument } from "./format";
 
 /** The most faults that are listed. */
 export const maxFaults = 20;
@@ -63,15 +63,34 @@ function checkSession({ session, photos }: SessionDocument, report: Report): voi
   }
 }
 
-function checkSteps({ steps, photos }: SessionDocument, report: Report): void {
+/** A step of a recipe names it, and has what it needs; another one has a prompt and a model. */
+function checkRecipe(
+  { recipe_id, parameters, prompt, model_key }: DocumentStep,
+  recipeIds: ReadonlySet<string>,
+  path: string,
+  report: Report,
+): void {
+  if ((recipe_id === undefined) !== (parameters.recipe === undefined)) {
+    report(`${path}.recipe_id`, "and parameters.recipe are required together");
+  } else if (recipe_id !== undefined && !recipeIds.has(recipe_id)) {
+    report(`${path}.recipe_id`, "is not among the recipes");
+  } else if (recipe_id === undefined) {
+    if (prompt === "") report(`${path}.prompt`, "is empty");
+    if (model_key === "") report(`${path}.model_key`, "is empty");
+  }
+}
+
+function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Report): void {
   const generated = new Set(photos.filter(({ kind }) => kind === "generated").map(({ id }) => id));
   const photoIds = new Set(photos.map(({ id }) => id));
+  const recipeIds = new Set(recipes.map(({ id }) => id));
   const positions = new Map<string, number>();
   const filled = new Set<string>();
   let last = 0;
   for (const [at, step] of steps.entries()) {
     const path = `steps.${at}`;
     if (positions.has(step.id)) report(`${path}.id`, "appears twice");
+    checkRecipe(step, recipeIds, path, report);
     if (step.position <= last) report(`${path}.position`, "is not above that of the previous step");
     if (step.parent_id !== undefined && !positions.has(step.parent_id)) {
       report(`${path}.parent_id`, "is not an earlier step");

@@ -1,5 +1,6 @@
 import type { SessionRows } from "#db/queries/archives/session-archive";
 import type { Photo } from "#db/schema/photos";
+import type { Recipe } from "#db/schema/recipes";
 import type { Slot, Step } from "#db/schema/steps";
 import type { ImageMimeType } from "#media/pictures/formats";
 import { parametersToWire } from "../generation/parameters-model";
@@ -40,6 +41,7 @@ export function sessionToDocument(
     photos: rows.photos.map((photo) => photoToDocument(photo, session.id, files.get(photo.id))),
     lineage: listEdges(rows),
     models: listModels(rows),
+    ...(rows.recipes.length > 0 && { recipes: rows.recipes.map(recipeToDocument) }),
   };
 }
 
@@ -49,6 +51,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     position: step.position,
     ...(step.parentId !== null && { parent_id: step.parentId }),
     ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
+    ...(step.recipeId !== null && { recipe_id: step.recipeId }),
     prompt: step.prompt,
     ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
     ...(step.expand && { expand: true }),
@@ -74,6 +77,17 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
       ...(slot.photoId !== null && { photo_id: slot.photoId }),
       ...(slot.error && { error: slot.error }),
     })),
+  };
+}
+
+/** Its template has the names of rows: it is data, not a part of the API. */
+function recipeToDocument(recipe: Recipe) {
+  return {
+    id: recipe.id,
+    name: recipe.name,
+    ...(recipe.description !== null && { description: recipe.description }),
+    template: recipe.template,
+    created_at: recipe.createdAt.toISOString(),
   };
 }
 
@@ -144,7 +158,7 @@ function listModels({ steps, models }: SessionRows): SessionDocument["models"] {
   const known = models.map(({ key, hash, name, type, base }) => ({ key, hash, name, type, base }));
   const listed = new Map(known.map((model) => [model.key, model]));
   const gone = steps
-    .filter(({ modelKey }) => !listed.has(modelKey))
+    .filter(({ modelKey }) => modelKey !== "" && !listed.has(modelKey))
     .map((step) => ({ key: step.modelKey, hash: step.modelHash, name: step.modelName }));
   return [...known, ...new Map(gone.map((model) => [model.key, model])).values()];
 }

@@ -10,6 +10,7 @@ import { tagsSchema, titleSchema } from "../../fields/text";
 import { parametersSchema } from "../generation/parameters-model";
 import { edgeKinds } from "../photos/lineage";
 import { generationMetadata } from "../photos/generation-metadata";
+import { templateSchema } from "./template-schema";
 
 /** The entry that describes the others; the first one of an exported archive. */
 export const documentName = "session.json";
@@ -35,9 +36,11 @@ const id = t.String({ pattern: "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$" });
 const moment = momentInput();
 const words = t.String({ maxLength: 10_000 });
 const name = t.String({ minLength: 1, maxLength: 1_000 });
+const modelText = t.String({ maxLength: 1_000 });
 const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
 const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
-const slotIndex = t.Integer({ minimum: 0, maximum: 99 });
+/** A recipe may make more pictures than were requested. */
+const slotIndex = t.Integer({ minimum: 0, maximum: 32_767 });
 const error = t.Optional(
   t.Object({ code: words, message: words, suggestion: words, details: t.Optional(words) }, strict),
 );
@@ -62,14 +65,16 @@ const step = t.Object(
     position: t.Integer({ minimum: 1, maximum: 2_147_483_647 }),
     parent_id: t.Optional(id),
     source_image_id: t.Optional(id),
-    prompt: t.String({ minLength: 1, maxLength: 10_000 }),
+    recipe_id: t.Optional(id),
+    prompt: words,
     negative_prompt: t.Optional(words),
     /** Both are templates; absent: they are not. */
     expand: t.Optional(t.Boolean()),
     parameters: t.Object(parametersSchema.properties, strict),
-    model_key: name,
-    model_hash: name,
-    model_name: name,
+    /** Empty for a recipe without a main model. */
+    model_key: modelText,
+    model_hash: modelText,
+    model_name: modelText,
     correlation_id: id,
     status: oneOf(endStatuses),
     error,
@@ -78,7 +83,7 @@ const step = t.Object(
     created_at: moment,
     started_at: t.Optional(moment),
     completed_at: moment,
-    slots: t.Array(slot, { minItems: 1, maxItems: 100 }),
+    slots: t.Array(slot, { minItems: 1, maxItems: 10_000 }),
   },
   strict,
 );
@@ -120,6 +125,17 @@ const model = t.Object(
   strict,
 );
 
+const recipe = t.Object(
+  {
+    id,
+    name: t.String({ minLength: 1, maxLength: 200 }),
+    description: t.Optional(t.String({ maxLength: 2_000 })),
+    template: templateSchema,
+    created_at: moment,
+  },
+  strict,
+);
+
 /** `session.json`, version 1. docs/api.md describes its fields. */
 export const documentSchema = exactJson(
   t.Object(
@@ -143,6 +159,7 @@ export const documentSchema = exactJson(
       photos: t.Array(photo, { maxItems: archiveBounds.photos }),
       lineage: t.Array(edge, { maxItems: archiveBounds.photos }),
       models: t.Array(model, { maxItems: 1_000 }),
+      recipes: t.Optional(t.Array(recipe, { maxItems: 1_000 })),
     },
     strict,
   ),

@@ -1,10 +1,11 @@
 import type { ImportedSession, PhotoAssignment } from "#db/queries/archives/session-import";
 import type { NewPhoto, GenerationMetadata } from "#db/schema/photos";
 import type { StepParameters } from "#db/schema/steps";
+import type { Json, RecipeTemplate } from "#recipes/recipe";
 import { fileColumns, type PictureFacts, uploadedPhoto } from "#library/photo-row";
 import { displayName } from "#media/folders/filename";
 import { tidyTags, tidyTitle } from "../../fields/text";
-import type { DocumentPhoto, SessionDocument } from "./format";
+import type { DocumentPhoto, DocumentStep, SessionDocument } from "./format";
 import { type Maker, promptsOf } from "./maker";
 import type { Plan } from "./plan";
 
@@ -50,12 +51,13 @@ export function documentToRows(
       prompt: step.prompt,
       negativePrompt: step.negative_prompt ?? null,
       expand: step.expand ?? false,
-      parameters: camelCased<StepParameters>(step.parameters),
+      recipeId: step.recipe_id ?? null,
+      parameters: parametersOf(step, idOf),
       modelKey: step.model_key,
       modelHash: step.model_hash,
       modelName: step.model_name,
       correlationId: step.correlation_id,
-      batchSize: step.slots.length,
+      batchSize: Math.min(step.slots.length, maxBatchSize),
       status: step.status,
       error: step.error ?? null,
       selectedImageId: optionalId(step.selected_image_id),
@@ -80,7 +82,30 @@ export function documentToRows(
     refilled: plan.refilled.map(rowOf),
     ...referencesOf(document, plan, idOf),
     restored: plan.restored,
+    recipes: (document.recipes ?? []).map((recipe) => ({
+      id: recipe.id,
+      name: tidyTitle(recipe.name) ?? "Workflow",
+      description: tidyTitle(recipe.description ?? null),
+      origin: "import",
+      template: recipe.template as RecipeTemplate,
+      createdAt: new Date(recipe.created_at),
+    })),
   };
+}
+
+/** The bound of the column. */
+const maxBatchSize = 100;
+
+function parametersOf(step: DocumentStep, idOf: (id: string) => string): StepParameters {
+  const { recipe, ...known } = step.parameters;
+  const parameters = camelCased<StepParameters>(known);
+  if (!recipe) return parameters;
+  // The ids of inputs are names of the recipe's own. Photos may have other ids here.
+  const inputs = Object.entries(recipe.inputs as Record<string, Json>).map(([id, value]) => [
+    id,
+    typeof value === "string" ? idOf(value) : value,
+  ]);
+  return { ...parameters, recipe: { ...recipe, inputs: Object.fromEntries(inputs) } };
 }
 
 /** The references of the photos. A photo that existed before only gets its session, step and slot. */
@@ -159,7 +184,13 @@ function generationRow(
   maker: Maker | undefined,
 ): GenerationMetadata | null {
   if (!made) return null;
-  return { ...camelCased<GenerationMetadata>(made), ...(maker && promptsOf(maker)) };
+  const { recipe, ...known } = made;
+  return {
+    ...camelCased<GenerationMetadata>(known),
+    ...(maker && promptsOf(maker)),
+    // The ids of inputs are names of the recipe's own.
+    ...(recipe && { recipe }),
+  };
 }
 
 /**

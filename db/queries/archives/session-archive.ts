@@ -2,6 +2,7 @@ import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../client";
 import { type ModelRow, models } from "../../schema/models";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
+import { type Recipe, recipes } from "../../schema/recipes";
 import { type Session, sessions } from "../../schema/sessions";
 import { type Slot, slots, type Step, steps } from "../../schema/steps";
 import { companionKeysOf } from "#generation-parameters";
@@ -15,6 +16,8 @@ export type SessionRows = {
   photos: Photo[];
   /** Models, VAEs and LoRAs of the steps, as far as they were ever listed by InvokeAI. */
   models: ModelRow[];
+  /** That the steps run. */
+  recipes: Recipe[];
 };
 
 /** Everything that belongs to a session, from one snapshot; undefined when it does not exist. */
@@ -42,6 +45,10 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
+            union select photos.id from steps
+              cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
+              join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
+              where steps.session_id = ${sessionId}
             union select source_image_id from sessions where id = ${sessionId})
           union
           select p.source_image_id from taken join photos p on p.id = taken.id
@@ -56,11 +63,30 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         keys.length === 0
           ? []
           : await tx.select().from(models).where(inArray(models.key, keys)).orderBy(models.key);
-      return { session, steps: itsSteps, slots: itsSlots, photos: itsPhotos, models: itsModels };
+      const recipeIds = [...new Set(itsSteps.flatMap(({ recipeId }) => recipeId ?? []))];
+      const itsRecipes =
+        recipeIds.length === 0
+          ? []
+          : await tx
+              .select()
+              .from(recipes)
+              .where(inArray(recipes.id, recipeIds))
+              .orderBy(recipes.id);
+      return {
+        session,
+        steps: itsSteps,
+        slots: itsSlots,
+        photos: itsPhotos,
+        models: itsModels,
+        recipes: itsRecipes,
+      };
     },
     { isolationLevel: "repeatable read", accessMode: "read only" },
   );
 }
+
+/** An image among the inputs of a recipe is the id of a photo. */
+const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters }: Step): string[] {
   const { vaeKey, loras = [] } = parameters;
@@ -69,6 +95,7 @@ function keysOf({ modelKey, parameters }: Step): string[] {
     vaeKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
+    ...(parameters.recipe?.models ?? []).map(({ key }) => key),
   ];
   return keys.filter((key) => key !== undefined);
 }

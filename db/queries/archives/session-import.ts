@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type NewPhoto, photos } from "../../schema/photos";
+import { recipes } from "../../schema/recipes";
 import { sessions } from "../../schema/sessions";
 import { slots, steps } from "../../schema/steps";
 import { searchColumns } from "../../search/search-words";
@@ -90,6 +91,8 @@ export type ImportedSession = {
   assignments: PhotoAssignment[];
   /** Ids to restore from the trash. */
   restored: string[];
+  /** Recipes of the steps. One with an id that exists here stays as it is. */
+  recipes: (typeof recipes.$inferInsert)[];
 };
 
 type PhotoLink = {
@@ -121,6 +124,9 @@ export async function insertImportedSession(tx: Tx, imported: ImportedSession): 
       .where(and(eq(photos.id, photo.id), isNotNull(photos.purgedAt)));
   }
   await tx.insert(sessions).values(session);
+  for (const part of inParts(imported.recipes)) {
+    await tx.insert(recipes).values(part).onConflictDoNothing({ target: recipes.id });
+  }
   for (const part of inParts(imported.steps)) await tx.insert(steps).values(part);
   for (const part of inParts(imported.slots)) await tx.insert(slots).values(part);
   await linkPhotos(tx, imported.links);

@@ -19,7 +19,7 @@ export function paceOf(kind: { modelHash: SQL; pixels: SQL; backend: SQL }): SQL
       from steps s
       join attempts a on a.step_id = s.id
       where s.status = 'completed'
-        and s.model_hash = ${kind.modelHash}
+        and s.model_hash = ${kind.modelHash} and s.recipe_id is null
         and ((s.parameters ->> 'width')::int * (s.parameters ->> 'height')::int) = ${kind.pixels}
         and a.backend = ${kind.backend} and a.outcome = 'finished' and a.accepted_at is not null
         and not exists (select from slots where step_id = s.id and status = 'failed')

@@ -18,11 +18,13 @@ export function lackedModel(list: SQL | string): SQL<string | null> {
   return sql<string | null>`(
     select coalesce(known.name, needed.name, needed.key)
     from (
-      select steps.model_key as key, steps.model_hash as hash, steps.model_name as name
+      select nullif(steps.model_key, '') as key, steps.model_hash as hash, steps.model_name as name
       union all select named.key, null, null
       from unnest(array[${keyFields}]) as named(key)
       union all select lora ->> 'modelKey', null, null
       from jsonb_array_elements(coalesce(steps.parameters -> 'loras', '[]')) as lora
+      union all select used ->> 'key', used ->> 'hash', null
+      from jsonb_array_elements(coalesce(steps.parameters -> 'recipe' -> 'models', '[]')) as used
       union all select photos.generation ->> 'modelKey', photos.generation ->> 'modelHash', photos.generation ->> 'modelName'
       where exists (select from models its join model_places there on there.key = its.key
         where its.hash = photos.generation ->> 'modelHash')

@@ -36,7 +36,7 @@ export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
         case when lacks is null then count(*) filter (where lacks is null) over (order by number) end::int as position
       from asked
     ), waiting as materialized (
-      select s.id, l.number, l.position, l.lacks, s.parameters, s.model_hash,
+      select s.id, l.number, l.position, l.lacks, s.parameters, s.model_hash, s.recipe_id,
         ((s.parameters ->> 'width')::int * (s.parameters ->> 'height')::int) as pixels,
         (select count(*) from slots where step_id = s.id and status = 'open') as images
       from line as l join steps as s on s.id = l.step_id
@@ -44,7 +44,10 @@ export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
       select k.*, ${paceOf({ modelHash: sql`k.model_hash`, pixels: sql`k.pixels`, backend: placeInForce })} as pace
       from (select distinct model_hash, pixels from waiting) as k
     )
-    select w.id as "stepId", w.position, w.lacks, w.images * ${denoisingSteps(sql`w.parameters`)} * kinds.pace as seconds
+    select w.id as "stepId", w.position, w.lacks,
+      -- A recipe may do anything: how long that takes, other steps of its model do not tell.
+      case when w.recipe_id is null
+        then w.images * ${denoisingSteps(sql`w.parameters`)} * kinds.pace end as seconds
     from waiting as w join kinds using (model_hash, pixels)
     order by w.number
   `);

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type NewPhoto, photos } from "../../schema/photos";
 import { slots } from "../../schema/steps";
@@ -11,13 +11,17 @@ type GeneratedPhoto = NewPhoto & { sessionId: string };
  * Fills a slot: writes the photo's row and the slot in one transaction. A slot whose image was lost keeps its photo, which
  * then holds the new image; the lost image itself never fills it again. If the slot was filled before, returns its photo,
  * so that a repeated call gets the result of the first.
+ * @param params.opens the seed of a slot that opens now: of some recipes, the number of pictures shows only when they exist
  */
 export async function fillSlot(
   db: Db,
-  params: { stepId: string; index: number; photo: GeneratedPhoto },
+  params: { stepId: string; index: number; photo: GeneratedPhoto; opens?: number | undefined },
 ): Promise<{ photoId: string | null; isNew: boolean }> {
-  const { stepId, index, photo } = params;
+  const { stepId, index, photo, opens } = params;
   return db.transaction(async (tx) => {
+    if (opens !== undefined) {
+      await tx.insert(slots).values({ stepId, index, seed: opens }).onConflictDoNothing();
+    }
     const [slot] = await tx
       .select()
       .from(slots)
@@ -71,9 +75,19 @@ async function replaceImage(tx: Tx, photoId: string, made: GeneratedPhoto): Prom
     .where(and(eq(photos.id, photoId), isNull(photos.purgedAt)));
 }
 
-/** The number of images that a step has. */
-export async function countFilledSlots(db: Db, stepId: string): Promise<number> {
-  return db.$count(slots, and(eq(slots.stepId, stepId), eq(slots.status, "filled")));
+/** How many images a step has, and how many it still waits for. */
+export async function countSlots(
+  db: Db,
+  stepId: string,
+): Promise<{ filled: number; open: number }> {
+  const [counts] = await db
+    .select({
+      filled: sql<number>`count(*) filter (where ${slots.status} = 'filled')::int`,
+      open: sql<number>`count(*) filter (where ${slots.status} = 'open')::int`,
+    })
+    .from(slots)
+    .where(eq(slots.stepId, stepId));
+  return counts ?? { filled: 0, open: 0 };
 }
 
 /** InvokeAI's names of a step's images. */

@@ -54,6 +54,9 @@ export type Field = {
   input: "connection" | "either";
   /** undefined: required when the node runs. */
   default?: unknown;
+  /** For the description of the API. */
+  range?: Range;
+  choices?: readonly string[];
   check?: (value: unknown) => ValueFault | undefined;
 };
 
@@ -92,6 +95,7 @@ function numeric(
     type,
     input: "either",
     ...(standard === undefined ? {} : { default: standard }),
+    range,
     check(value) {
       const isNumeric = typeof value === "number" || (typeof value === "string" && value !== "");
       const number = isNumeric ? Number(value) : Number.NaN;
@@ -153,6 +157,7 @@ export function choice(allowed: readonly string[], standard: string | null): Fie
     type: "string",
     input: "either",
     default: standard,
+    choices: allowed,
     check: (value) =>
       (typeof value === "string" && allowed.includes(value)) ||
       (value === null && standard === null)

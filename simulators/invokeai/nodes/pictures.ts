@@ -1,6 +1,7 @@
 import sharp from "sharp";
-import { choice, connection, imageField, integer, type Field } from "./fields.ts";
+import { choice, connection, float, imageField, integer, text, type Field } from "./fields.ts";
 import { imageOutput, type NodeDefinition } from "./definition.ts";
+import { NodeError } from "./endings.ts";
 
 const saved: Record<string, Field> = {
   metadata: connection("metadata", "optional"),
@@ -40,6 +41,53 @@ export const pictureNodes: Record<string, NodeDefinition> = {
         },
       });
       return context.saveImage(await picture.png().toBuffer(), inputs);
+    },
+  },
+  image: {
+    fields: { image: imageField() },
+    outputs: imageOutput,
+    outputType: "image_output",
+    run({ image }, context) {
+      const { image_name } = image as { image_name: string };
+      const { width, height } = context.images.getForNode(image_name);
+      return { image: { image_name }, width, height };
+    },
+  },
+  save_image: {
+    fields: { image: imageField(), ...saved },
+    outputs: imageOutput,
+    outputType: "image_output",
+    async run(inputs, context) {
+      const { image_name } = inputs.image as { image_name: string };
+      context.images.getForNode(image_name);
+      return context.saveImage(await context.images.readBytes(image_name), inputs);
+    },
+  },
+  img_blur: {
+    fields: {
+      image: imageField(),
+      radius: float(8, { ge: 0 }),
+      blur_type: choice(["gaussian", "box"], "gaussian"),
+      ...saved,
+    },
+    outputs: imageOutput,
+    outputType: "image_output",
+    async run(inputs, context) {
+      const { image_name } = inputs.image as { image_name: string };
+      context.images.getForNode(image_name);
+      const blurred = sharp(await context.images.readBytes(image_name)).blur(
+        Math.max(Number(inputs.radius), 0.3),
+      );
+      return context.saveImage(await blurred.png().toBuffer(), inputs);
+    },
+  },
+  // Reads a file of the server in reality; here it only has to be known.
+  prompt_from_file: {
+    fields: { file_path: text(undefined) },
+    outputs: { collection: "collection" },
+    outputType: "string_collection_output",
+    run: () => {
+      throw new NodeError("FileNotFoundError", "No such file or directory");
     },
   },
   img_resize: {

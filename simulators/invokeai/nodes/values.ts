@@ -15,6 +15,40 @@ export const valueNodes: Record<string, NodeDefinition> = {
     outputType: "integer_output",
     run: ({ value }) => ({ value: Number(value) }),
   },
+  rand_int: {
+    fields: { low: integer(0), high: integer(2_147_483_647) },
+    outputs: { value: "integer" },
+    outputType: "integer_output",
+    run: ({ low, high }) => ({
+      value: Number(low) + Math.floor(Math.random() * (Number(high) - Number(low))),
+    }),
+  },
+  range: {
+    fields: { start: integer(0), stop: integer(10), step: integer(1) },
+    outputs: { collection: "collection" },
+    outputType: "integer_collection_output",
+    run({ start, stop, step }) {
+      const collection: number[] = [];
+      for (let at = Number(start); at < Number(stop); at += Number(step)) collection.push(at);
+      return { collection };
+    },
+  },
+  add: {
+    fields: { a: integer(0), b: integer(0) },
+    outputs: { value: "integer" },
+    outputType: "integer_output",
+    run: ({ a, b }) => ({ value: Number(a) + Number(b) }),
+  },
+  // It runs once for each element; `index` is set when it is prepared.
+  iterate: {
+    fields: { collection: connection("collection", "optional"), index: integer(0) },
+    outputs: { item: "any", index: "integer", total: "integer" },
+    outputType: "iterate_output",
+    run({ collection, index }) {
+      const items = asList(collection);
+      return { item: items[Number(index)], index: Number(index), total: items.length };
+    },
+  },
   collect: {
     fields: {
       item: connection("any", "optional"),

@@ -1,9 +1,9 @@
 import { json } from "../answers.ts";
-import { schedulers } from "../nodes/schedulers.ts";
+import { describeNodes } from "../node-schemas.ts";
 import type { Handlers } from "../router.ts";
 import type { World } from "../world.ts";
 
-/** Version, login, and the part of the OpenAPI document that clients read. */
+/** Version, login, and the part of the OpenAPI document that clients read: the node types. */
 export function createAppHandlers({ accounts, traits }: World): Handlers {
   return {
     version: () => json({ version: traits.version }),
@@ -24,21 +24,7 @@ export function createAppHandlers({ accounts, traits }: World): Handlers {
         openapi: "3.1.0",
         info: { title: "Invoke - Community Edition", version: "1.0.0" },
         paths: {},
-        components: {
-          schemas: {
-            DenoiseLatentsInvocation: {
-              type: "object",
-              properties: {
-                scheduler: {
-                  type: "string",
-                  enum: schedulers,
-                  default: "euler",
-                  title: "Scheduler",
-                },
-              },
-            },
-          },
-        },
+        components: { schemas: describeNodes() },
       }),
   };
 }

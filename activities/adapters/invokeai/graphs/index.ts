@@ -1,5 +1,6 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
 export { parseRecordedGraph, replayGraph } from "./recorded";
 export { placePictures } from "./placement";
+export { placeRecipe, recipeNames } from "./recipe-placement";
 export { type Graph, identify, promptNodes } from "./graph";
 export type { GraphRequest } from "./request";

@@ -1,40 +1,9 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
-import { transformerNodeTypes } from "./transformer-bases";
+import { refusalOf } from "#recipes/node-rules";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
-
-/**
- * The node types that the builders here use. A recorded graph may come from any file, and nodes of other types, including
- * those of extensions, may do anything: a graph with such a node is not run.
- */
-const knownTypes: ReadonlySet<string> = new Set([
-  "clip_skip",
-  "collect",
-  "compel",
-  metadataType,
-  "denoise_latents",
-  "flux_denoise",
-  "flux_lora_collection_loader",
-  "flux_model_loader",
-  "flux_text_encoder",
-  "flux_vae_decode",
-  "flux_vae_encode",
-  "i2l",
-  "img_resize",
-  "integer",
-  "l2i",
-  "lora_collection_loader",
-  "lora_selector",
-  "main_model_loader",
-  "noise",
-  "sdxl_compel_prompt",
-  "sdxl_lora_collection_loader",
-  "sdxl_model_loader",
-  "string",
-  "vae_loader",
-  ...transformerNodeTypes,
-]);
+import { outputNumber } from "./recipe-placement";
 
 const maxNodes = 200;
 
@@ -87,21 +56,35 @@ export type RecordedGraph = {
   noisyStrength: number | undefined;
 };
 
-/** Parses the graph in a picture, which is untrusted; undefined when it is not a graph as they are built here. */
-export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
+/**
+ * Parses the graph in a picture, which is untrusted: anybody may have written it. undefined when it is not one that was
+ * built here, or holds a node that may not run.
+ * @param picture which output of its graph it is, from 0, and the types that the owner allows beside the plain ones
+ */
+export function parseRecordedGraph(
+  value: unknown,
+  picture: { output: number; allowed: readonly string[] } = { output: 0, allowed: [] },
+): RecordedGraph | undefined {
   if (!Value.Check(Recorded, value)) return undefined;
-  const entries = Object.entries(value.nodes);
-  const isOurs = entries.every(([id, node]) => node.id === id && knownTypes.has(node.type));
+  const all = Object.entries(value.nodes);
+  const mayRun = all.every(
+    ([id, node]) => node.id === id && refusalOf(node, picture.allowed) === undefined,
+  );
   const seed = value.nodes[seedNode];
-  if (!isOurs || entries.length > maxNodes || !value.nodes[outputNode]) return undefined;
+  if (!mayRun || all.length > maxNodes) return undefined;
   if (!Value.Check(IntegerNode, seed) || !Value.Check(IntegerNode, value.nodes[slotNode])) {
     return undefined;
   }
+  const entries = onlyOutput(all, value.edges, picture.output);
+  if (!entries) return undefined;
   const withoutMetadata = entries.filter(([, node]) => node.type !== metadataType);
   const nodes: Record<string, Fields> = Object.fromEntries(withoutMetadata);
-  const edges = value.edges.filter(
-    ({ source, destination }) => nodes[source.node_id] && nodes[destination.node_id],
-  );
+  const names = new Set(entries.map(([id]) => id));
+  const isKept = (id: string) => names.has(id) || outputNumber(id) === picture.output;
+  const edges = value.edges
+    .filter(({ source, destination }) => isKept(source.node_id) && isKept(destination.node_id))
+    .map((edge) => ({ source: asOutput(edge.source), destination: asOutput(edge.destination) }))
+    .filter(({ source, destination }) => nodes[source.node_id] && nodes[destination.node_id]);
   const models = new Map<string, ModelIdentifier>();
   const imageNames = new Set<string>();
   for (const part of partsOf(nodes)) {
@@ -141,6 +124,28 @@ export function replayGraph(
   ]);
   return { ...graph, nodes: Object.fromEntries(nodes) as Record<string, Fields> };
 }
+
+type Entries = [string, Static<typeof Node>][];
+type Edges = Static<typeof Recorded>["edges"];
+
+/** The nodes of a graph without its other outputs, and with this one under the name of the only one. */
+function onlyOutput(all: Entries, edges: Edges, output: number): Entries | undefined {
+  const wanted = all.find(([id]) => outputNumber(id) === output)?.[0];
+  if (wanted === undefined) return undefined;
+  const others = all.flatMap(([id]) => (outputNumber(id) === undefined || id === wanted ? [] : id));
+  const kept = all.filter(([id]) => !others.includes(id));
+  if (wanted === outputNode) return kept;
+  // Another output may stand before it.
+  const isBetween = others.some((id) => edges.some(({ source }) => source.node_id === id));
+  if (isBetween) return undefined;
+  return kept.map(([id, node]) =>
+    id === wanted ? [outputNode, { ...node, id: outputNode }] : [id, node],
+  );
+}
+
+/** The end of an edge, with an output under the name of the only one. */
+const asOutput = (end: Static<typeof End>) =>
+  outputNumber(end.node_id) === undefined ? end : { ...end, node_id: outputNode };
 
 function noisyStrengthOf(nodes: Static<typeof Node>[]): number | undefined {
   if (!nodes.some(({ type }) => noisyEncoders.has(type))) return undefined;

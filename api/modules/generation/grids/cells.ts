@@ -33,9 +33,14 @@ export function planCells(
   }
   if (faults.length > 0) throw invalid(refused, faults);
 
-  const parameters = { seed: limits.randomSeed, batch_size: 1, ...step.parameters };
+  const seed = limits.randomSeed;
+  const isOfRecipe =
+    step.recipe_id !== undefined || axes.some(({ field }) => field === "recipe_id");
+  const common = isOfRecipe
+    ? { seed, ...step }
+    : { ...step, parameters: { seed, batch_size: 1, ...step.parameters } };
   const cells = Array.from({ length: amount }, (_, at) => {
-    const cell: unknown = structuredClone({ ...step, parameters });
+    const cell: unknown = structuredClone(common);
     for (const [index, value] of valuesAt({ axes, columns }, at).entries()) {
       const { field } = axes[index]!;
       if (place(cell, field, value)) continue;

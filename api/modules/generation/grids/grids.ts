@@ -7,7 +7,8 @@ import { AppError, conflict, type FieldFault, notFound } from "#errors";
 import type { ApiDeps } from "../../../deps";
 import { seedCount } from "../parameters";
 import { writeSession } from "../sessions";
-import { toStepRequest } from "../step-model";
+import { writeRecipeStep } from "../recipe-steps";
+import { readStepBody } from "../step-body";
 import { notifySession, writeStep } from "../steps";
 import { type Cell, planCells, throwFaults } from "./cells";
 import type { gridBody } from "./model";
@@ -39,8 +40,12 @@ export async function requestGrid(
     const faults: FieldFault[][] = cells.map(() => []);
     for (const at of runOrder(cells)) {
       try {
-        const step = { id: stepIds[at]!, sessionId: id, ...toStepRequest(cells[at]!) };
-        events.push(await writeStep(deps, tx, step));
+        const step = { id: stepIds[at]!, sessionId: id, ...readStepBody(cells[at]!) };
+        events.push(
+          await (step.kind === "recipe"
+            ? writeRecipeStep(deps, tx, step)
+            : writeStep(deps, tx, step)),
+        );
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         faults[at] = faultsOf(error);
@@ -56,7 +61,8 @@ export async function requestGrid(
 
 /** The indexes of the cells, those of one model together: InvokeAI loads a model in seconds to minutes. */
 function runOrder(cells: readonly Cell[]): number[] {
-  return [...Map.groupBy(cells.keys(), (at) => cells[at]!.parameters.model_key).values()].flat();
+  const modelOf = ({ recipe_id, parameters }: Cell) => recipe_id ?? parameters?.model_key;
+  return [...Map.groupBy(cells.keys(), (at) => modelOf(cells[at]!)).values()].flat();
 }
 
 function faultsOf({ message, details }: AppError): FieldFault[] {

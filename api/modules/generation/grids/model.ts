@@ -16,7 +16,7 @@ const count = t.Integer({ minimum: 0 });
 const { parent_id: _none, parameters: _whole, ...ofStep } = stepBody.properties;
 
 /** A cell's step: a session has no earlier step that could be its parent. */
-export const cellBody = t.Object({ ...ofStep, parameters: parametersBody }, strict);
+export const cellBody = t.Object({ ...ofStep, parameters: t.Optional(parametersBody) }, strict);
 
 const axis = t.Object(
   {

@@ -1,0 +1,33 @@
+import type { Step } from "#db/schema/steps";
+
+/**
+ * How slots relate to InvokeAI's items: an item makes all pictures of one seed. A plain step has one picture for each
+ * seed, so that slots and items have the same numbers.
+ */
+type Layout = { items: number; outputs: number };
+
+function layoutOf({ parameters }: Step): Layout {
+  return { items: parameters.batchSize, outputs: parameters.recipe?.outputs ?? 1 };
+}
+
+/** An output's further pictures follow behind the slots that the step was requested with, in rounds of the same order. */
+const maxSlotIndex = 32_767;
+
+/** The slot of the `nth` picture, from 0, of an output of an item; undefined: more than a step can hold. */
+export function slotIndexOf(
+  step: Step,
+  picture: { item: number; output: number; nth: number },
+): number | undefined {
+  const { items, outputs } = layoutOf(step);
+  const { item, output, nth } = picture;
+  if (item >= items || output >= outputs) return undefined;
+  const index = nth * items * outputs + item * outputs + output;
+  return index > maxSlotIndex ? undefined : index;
+}
+
+/** The item that makes the picture of a slot, and which of its outputs that is. */
+export function itemOf(step: Step, slotIndex: number): { item: number; output: number } {
+  const { items, outputs } = layoutOf(step);
+  const inRound = slotIndex % (items * outputs);
+  return { item: Math.floor(inRound / outputs), output: inRound % outputs };
+}

@@ -1,0 +1,93 @@
+import type { Tx } from "#db/client";
+import { listAvailableModels } from "#db/queries/models/available-models";
+import { resolveModels } from "#db/queries/models/model-lookup";
+import type { Model } from "#db/schema/models";
+import type { FieldFault } from "#errors";
+import type { Json, NamedModel, RecipeInput, RecipeTemplate } from "#recipes/recipe";
+
+/**
+ * Adds the models of a recipe to its values, as InvokeAI has them now: those that the request names, else the workflow's
+ * own by their weights or name, else the only one that fits.
+ * @returns the values, and the models by the id of their input
+ */
+export async function withModels(
+  tx: Tx,
+  template: RecipeTemplate,
+  values: Readonly<Record<string, Json>>,
+  withFault: (fault: FieldFault) => void,
+): Promise<{ values: Record<string, Json>; models: ReadonlyMap<string, Model> }> {
+  const inputs = template.inputs.filter(({ kind }) => kind === "model");
+  const given = inputs.flatMap(({ id }) => (typeof values[id] === "string" ? [values[id]] : []));
+  const named = await resolveModels(
+    tx,
+    given.map((key) => ({ key })),
+  );
+  const types = [...new Set(inputs.flatMap((input) => typesOf(input)))];
+  const available = types.length === 0 ? [] : await listAvailableModels(tx, types);
+  const models = new Map<string, Model>();
+  for (const input of inputs) {
+    const key = values[input.id];
+    const path = `inputs.${input.id}`;
+    if (typeof key === "string") {
+      const model = named.get(key);
+      if (model?.isAvailable && fits(input, model)) models.set(input.id, model);
+      else withFault({ path, message: `the key of an available model: ${kindOf(input)}` });
+      continue;
+    }
+    const fitting = available.filter((model) => fits(input, model));
+    const model = findSame(input, fitting);
+    if (model) models.set(input.id, model);
+    // An optional model that the workflow names counts: without it the result differs.
+    else if (input.isRequired || input.default !== undefined) {
+      const wanted = nameOf(input);
+      withFault({
+        path,
+        message: `${wanted === undefined ? "required" : `InvokeAI does not have "${wanted}"; choose`}: the key of a model, ${kindOf(input)}`,
+      });
+    }
+  }
+  const keys = [...models].map(([id, model]) => [id, model.key]);
+  return { values: { ...values, ...Object.fromEntries(keys) }, models };
+}
+
+function fits({ modelTypes, modelBases, default: own }: RecipeInput, model: Model): boolean {
+  const known = asNamed(own);
+  const types = modelTypes ?? (known && known.type !== "" ? [known.type] : undefined);
+  const bases = modelBases ?? (known && known.base !== "" ? [known.base] : undefined);
+  return (
+    (!types || types.includes(model.type)) &&
+    (!bases || bases.includes(model.base) || model.base === "any")
+  );
+}
+
+/** The workflow's own model, by its weights, else by its name; else the only one that fits, if it wants one. */
+function findSame(input: RecipeInput, fitting: readonly Model[]): Model | undefined {
+  const own = asNamed(input.default);
+  if (own) {
+    const same =
+      fitting.find(({ hash }) => hash !== "" && hash === own.hash) ??
+      fitting.find(
+        ({ name, base, type }) => name === own.name && base === own.base && type === own.type,
+      );
+    if (same) return same;
+  }
+  const isWanted = input.isRequired || own !== undefined;
+  const ofBase = own && own.base !== "" ? fitting.filter(({ base }) => base === own.base) : fitting;
+  return isWanted && ofBase.length === 1 ? ofBase[0] : undefined;
+}
+
+function typesOf({ modelTypes, default: own }: RecipeInput): string[] {
+  return modelTypes ?? [asNamed(own)?.type ?? "main"];
+}
+
+function kindOf({ modelTypes, modelBases }: RecipeInput): string {
+  const type = modelTypes?.join(" or ") ?? "of the type that the workflow uses";
+  return modelBases ? `${type} for ${modelBases.join(", ")}` : type;
+}
+
+const nameOf = (input: RecipeInput) => asNamed(input.default)?.name.slice(0, 200);
+
+function asNamed(value: Json | undefined): NamedModel | undefined {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as NamedModel) : undefined;
+}

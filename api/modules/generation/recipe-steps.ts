@@ -1,0 +1,222 @@
+import type { ApiDeps } from "../../deps";
+import type { Tx } from "#db/client";
+import { insertEvents } from "#db/queries/events/events";
+import { findStepOfSession, insertStep } from "#db/queries/generation/step-requests";
+import { getSettings } from "#db/queries/installation/settings";
+import { touchModel } from "#db/queries/models/models";
+import { findNodeCatalogue } from "#db/queries/recipes/recipe-sources";
+import { findRecipe, findUsedRecipes } from "#db/queries/recipes/recipes";
+import type { NewEvent } from "#db/schema/events";
+import type { Recipe } from "#db/schema/recipes";
+import type { StepParameters } from "#db/schema/steps";
+import { AppError, type FieldFault, invalid, notFound } from "#errors";
+import { checkTemplate } from "#recipes/check-template";
+import { completeInputs } from "#recipes/complete-inputs";
+import { hasSeed } from "#recipes/has-seed";
+import { knownParameters } from "#recipes/known-parameters";
+import type { Json, RecipeTemplate } from "#recipes/recipe";
+import { seedCount, seedsOf } from "./parameters";
+import { maxPromptLength } from "./prompts";
+import { withModels } from "./recipe-models";
+import { checkPicture, findParent, resolveSource } from "./source";
+import { lockActiveSession, notifySession } from "./steps";
+
+type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
+
+export type RecipeStepRequest = {
+  id: string;
+  sessionId: string;
+  recipeId: string;
+  /** undefined: the workflow's own. */
+  prompt: string | undefined;
+  negativePrompt: string | undefined;
+  inputs: Readonly<Record<string, Json>>;
+  /** undefined: random. */
+  seed: number | undefined;
+  /** How many seeds; undefined: one. */
+  batchSize: number | undefined;
+  parentId: string | null;
+  sourceImageId: string | null;
+  /** The recipe may be deleted: a photo was made with it. */
+  isAgain?: boolean;
+};
+
+/** Of a step; the bound of its column. */
+const maxImages = 100;
+
+/**
+ * Writes a step that runs a recipe, then notifies the session's workflow. Everything is checked before.
+ * @throws AppError not_found, conflict, validation_error, invokeai_graph_error
+ */
+export async function requestRecipeStep(deps: Deps, requested: RecipeStepRequest): Promise<void> {
+  const { id: stepId, sessionId } = requested;
+  await deps.database.db.transaction(async (tx) => {
+    // The same request committed before a crash, and was repeated with its idempotency key.
+    if (await findStepOfSession(tx, { sessionId, stepId })) return;
+    await insertEvents(tx, [await writeRecipeStep(deps, tx, requested)]);
+  });
+  await notifySession(deps, { sessionId, stepId });
+}
+
+/**
+ * Writes the step without notifying its workflow. The caller inserts the returned event last in the transaction.
+ * @throws AppError as `requestRecipeStep`
+ */
+export async function writeRecipeStep(
+  deps: Pick<Deps, "config" | "now" | "newId">,
+  tx: Tx,
+  requested: RecipeStepRequest,
+): Promise<NewEvent<"step.requested">> {
+  const { id, sessionId } = requested;
+  const session = await lockActiveSession(tx, sessionId);
+  const parent =
+    requested.parentId === null
+      ? null
+      : await findParent(tx, { sessionId, parentId: requested.parentId });
+  const recipe = await findRunnable(deps, tx, requested);
+  const { template } = recipe;
+  const faults: FieldFault[] = [];
+  const withFault = (fault: FieldFault) => void faults.push(fault);
+
+  const source = await chooseSource(tx, template, requested, { session, parent });
+  const { prompt, negativePrompt } = requested;
+  for (const [path, text] of [
+    ["prompt", prompt],
+    ["negative_prompt", negativePrompt],
+  ] as const) {
+    if (text !== undefined && Array.from(text).length > maxPromptLength) {
+      withFault({ path, message: `at most ${maxPromptLength} characters` });
+    }
+  }
+  const byRole = {
+    ...(prompt !== undefined && { prompt }),
+    ...(negativePrompt !== undefined && { negative: negativePrompt }),
+    ...(source !== null && { source }),
+  };
+  const completed = completeInputs(template, requested.inputs, byRole, withFault);
+  const { values, models } = await withModels(tx, template, completed, withFault);
+  const { seed, batchSize } = checkCounts(deps, recipe, requested, withFault);
+  if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
+  await checkImages(tx, template, values);
+
+  const ofRole = (role: "prompt" | "negative" | "source") => {
+    const input = template.inputs.find((candidate) => candidate.role === role);
+    const value = input && values[input.id];
+    return typeof value === "string" ? value : undefined;
+  };
+  const model = [...models.values()].find(({ type }) => type === "main");
+  const known = knownParameters(template, values);
+  const parameters: StepParameters = {
+    modelKey: model?.key ?? "",
+    modelHash: model?.hash ?? "",
+    width: known.width ?? 0,
+    height: known.height ?? 0,
+    steps: known.steps ?? 0,
+    cfgScale: known.cfgScale ?? 0,
+    scheduler: known.scheduler ?? "",
+    batchSize,
+    seed,
+    recipe: {
+      name: recipe.name,
+      inputs: values,
+      models: [...models.values()].map(({ key, hash }) => ({ key, hash })),
+      seeds: template.inputs.flatMap(({ id, role }) => (role === "seed" ? [id] : [])),
+      outputs: template.outputs.length,
+    },
+  };
+  const step = await insertStep(tx, {
+    step: {
+      id,
+      sessionId,
+      parentId: parent?.id ?? null,
+      sourceImageId: ofRole("source") ?? null,
+      recipeId: recipe.id,
+      prompt: ofRole("prompt") ?? "",
+      negativePrompt: ofRole("negative") || null,
+      expand: false,
+      parameters,
+      modelKey: parameters.modelKey,
+      modelHash: parameters.modelHash,
+      modelName: model?.name ?? "",
+      correlationId: deps.newId(),
+      batchSize: batchSize * template.outputs.length,
+    },
+    // Each seed makes all outputs: their slots follow each other.
+    slots: seedsOf(parameters).flatMap((seed) => template.outputs.map(() => ({ seed }))),
+  });
+  if (model) await touchModel(tx, { key: model.key, now: deps.now() });
+  return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };
+}
+
+/** The recipe, if InvokeAI can run it as it is now. */
+async function findRunnable(
+  deps: Pick<Deps, "config">,
+  tx: Tx,
+  { recipeId, isAgain = false }: RecipeStepRequest,
+): Promise<Recipe> {
+  const recipe = isAgain
+    ? (await findUsedRecipes(tx, [recipeId]))[0]
+    : await findRecipe(tx, recipeId);
+  if (!recipe) throw notFound("recipe", "recipe_id");
+  const settings = await getSettings(tx, deps.config);
+  const catalogue = await findNodeCatalogue(tx);
+  const allowed = settings["generation.allowed_node_types"];
+  const refused = checkTemplate(recipe.template, catalogue, allowed);
+  if (refused === undefined) return recipe;
+  throw new AppError({
+    kind: "invalid",
+    code: "invokeai_graph_error",
+    message: refused,
+    details: { path: "recipe_id" },
+  });
+}
+
+/** The step's own source image, else, if the recipe has an input for it that nothing sets, that of parent or session. */
+async function chooseSource(
+  tx: Tx,
+  template: RecipeTemplate,
+  { sourceImageId, inputs }: RecipeStepRequest,
+  context: Pick<Parameters<typeof resolveSource>[1], "session" | "parent">,
+): Promise<string | null> {
+  if (sourceImageId !== null) return sourceImageId;
+  const input = template.inputs.find(({ role }) => role === "source");
+  if (!input || inputs[input.id] !== undefined) return null;
+  return resolveSource(tx, { ...context, sourceImageId: null });
+}
+
+/** @throws AppError for an image that cannot be used now */
+async function checkImages(
+  tx: Tx,
+  template: RecipeTemplate,
+  values: Readonly<Record<string, Json>>,
+): Promise<void> {
+  for (const { id, kind, role } of template.inputs) {
+    const photoId = values[id];
+    if (kind !== "image" || typeof photoId !== "string") continue;
+    await checkPicture(tx, {
+      photoId,
+      path: role === "source" ? "source_image_id" : `inputs.${id}`,
+    });
+  }
+}
+
+function checkCounts(
+  { config }: Pick<Deps, "config">,
+  { template }: Recipe,
+  { seed: wantedSeed, batchSize: wantedCount }: RecipeStepRequest,
+  withFault: (fault: FieldFault) => void,
+): { seed: number; batchSize: number } {
+  const { maxBatchSize } = config.limits;
+  const batchSize = wantedCount ?? 1;
+  const most = Math.min(maxBatchSize, Math.floor(maxImages / template.outputs.length));
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > most) {
+    withFault({ path: "batch_size", message: `a whole number from 1 to ${most}` });
+  } else if (batchSize > 1 && !hasSeed(template)) {
+    withFault({ path: "batch_size", message: "1: this recipe has no seed, so all runs are alike" });
+  }
+  const seed = wantedSeed ?? crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount;
+  if (!Number.isInteger(seed) || seed < 0 || seed >= seedCount) {
+    withFault({ path: "seed", message: `a whole number from 0 to ${seedCount - 1}` });
+  }
+  return { seed, batchSize };
+}

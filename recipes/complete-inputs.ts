@@ -1,0 +1,66 @@
+import type { FieldFault } from "#errors";
+import type { Json, RecipeInput, RecipeTemplate, Role } from "./recipe";
+import { inputFault } from "./values";
+
+/** Values by role, from the fields of a step that mean the same. */
+export type RoleValues = Partial<Record<Exclude<Role, "seed">, Json>>;
+
+/**
+ * The value of each input but models that were not given: those of the request, else those of its role, else the
+ * workflow's own. Seeds are left out: they differ from image to image.
+ * @param withFault adds every fault, with its path in the request
+ */
+export function completeInputs(
+  template: RecipeTemplate,
+  given: Readonly<Record<string, Json>>,
+  byRole: RoleValues,
+  withFault: (fault: FieldFault) => void,
+): Record<string, Json> {
+  const values: Record<string, Json> = {};
+  const ids = new Set(template.inputs.map(({ id }) => id));
+  for (const id of Object.keys(given)) {
+    if (!ids.has(id))
+      withFault({ path: `inputs.${id.slice(0, 200)}`, message: "an id of the recipe's inputs" });
+  }
+  for (const [role, value] of Object.entries(byRole)) {
+    const isKnown = template.inputs.some((input) => input.role === role);
+    if (value !== undefined && !isKnown) {
+      const message = `not supported: no input of this recipe has the role ${role}`;
+      withFault({ path: fieldOf(role as Role), message });
+    }
+  }
+  for (const input of template.inputs) {
+    const path = `inputs.${input.id}`;
+    if (input.role === "seed") {
+      if (Object.hasOwn(given, input.id)) {
+        withFault({ path, message: "set by seed; give this input no role to set it here" });
+      }
+      continue;
+    }
+    const own = Object.hasOwn(given, input.id) ? given[input.id] : undefined;
+    const value = own ?? valueOfRole(input, byRole) ?? standardOf(input);
+    if (value === undefined || value === null) {
+      if (input.isRequired) withFault({ path, message: `required: ${input.label}` });
+      continue;
+    }
+    const fault = inputFault(input, value);
+    if (fault !== undefined) withFault({ path, message: fault });
+    else values[input.id] = value;
+  }
+  return values;
+}
+
+function valueOfRole({ role }: RecipeInput, byRole: RoleValues): Json | undefined {
+  return role === null || role === "seed" ? undefined : byRole[role];
+}
+
+/** The models that a workflow names are another server's: the caller finds the same ones. */
+function standardOf({ kind, default: standard }: RecipeInput): Json | undefined {
+  return kind === "model" ? undefined : standard;
+}
+
+/** The field of a step with the meaning of a role. */
+function fieldOf(role: Role): string {
+  if (role === "negative") return "negative_prompt";
+  return role === "source" ? "source_image_id" : role;
+}

@@ -1,0 +1,61 @@
+import type { FieldKind } from "./catalogue";
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** What an input means, so that it can be set by the step's own field of that name. */
+export const roles = [
+  "prompt",
+  "negative",
+  "seed",
+  "width",
+  "height",
+  "model",
+  "source",
+  "mask",
+] as const;
+export type Role = (typeof roles)[number];
+
+/** The kinds of inputs that a step can set. */
+export type InputKind = Exclude<FieldKind, "images" | "other">;
+
+/** A value of a workflow that a step may set. */
+export type RecipeInput = {
+  /** `<node>.<field>` */
+  id: string;
+  label: string;
+  kind: InputKind;
+  role: Role | null;
+  isRequired: boolean;
+  /** The workflow's own value. For a model: its name there. Absent: none. */
+  default?: Json;
+  min?: number;
+  max?: number;
+  above?: number;
+  below?: number;
+  multipleOf?: number;
+  choices?: (string | number)[];
+  /** For models: what fits. */
+  modelTypes?: string[];
+  modelBases?: string[];
+};
+
+/** A model as another InvokeAI named it; `key` means nothing here. */
+export type NamedModel = { key: string; hash: string; name: string; base: string; type: string };
+
+type RecipeNode = { type: string; useCache?: false; literals: Record<string, Json> };
+type RecipeEdge = { from: [node: string, field: string]; to: [node: string, field: string] };
+
+/** A workflow, converted: everything that a graph is built from but the values of its inputs. */
+export type RecipeTemplate = {
+  nodes: Record<string, RecipeNode>;
+  edges: RecipeEdge[];
+  /** Names of the nodes whose pictures are the result. */
+  outputs: string[];
+  /** How many pictures it makes is known only once it has run. */
+  isOpenEnded: boolean;
+  /** Values, other than inputs, that the seed of an image sets. */
+  seeds: [node: string, field: string][];
+  inputs: RecipeInput[];
+  /** What was left out or differs, for the owner to read. */
+  warnings: string[];
+};
