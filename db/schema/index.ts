@@ -7,6 +7,7 @@ export * from "./events";
 export * from "./idempotency-keys";
 export * from "./imports";
 export * from "./installation";
+export * from "./masks";
 export * from "./model-installs";
 export * from "./models";
 export * from "./original-checks";

@@ -29,6 +29,8 @@ export type ModelAccepts = AcceptedOptions & {
   negativePrompt: boolean;
   /** The negative prompt has no effect while cfg_scale is 1. */
   negativeNeedsCfg?: true;
+  /** Whether a mask or an expansion is accepted. Older rows lack it, which means false. */
+  inpaint?: boolean;
   /** Older rows lack it, which means true. */
   loras?: boolean;
   /** Other models that it requires. Older rows lack it, which means none. */

@@ -17,8 +17,9 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { Options } from "#generation-parameters";
+import type { Options, Painting } from "#generation-parameters";
 import { among, moment } from "./columns";
+import { masks } from "./masks";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
 
@@ -37,25 +38,26 @@ export const retrievalStatuses = ["pending", "processing", "completed", "failed"
 export type RetrievalStatus = (typeof retrievalStatuses)[number];
 
 /** The parameters of a generated picture. An absent field is unknown, not default. */
-export type GenerationMetadata = Options & {
-  prompt?: string;
-  negativePrompt?: string;
-  modelKey?: string;
-  modelHash?: string;
-  modelName?: string;
-  seed?: number;
-  steps?: number;
-  cfgScale?: number;
-  scheduler?: string;
-  width?: number;
-  height?: number;
-  strength?: number;
-  vaeKey?: string;
-  t5EncoderKey?: string;
-  clipEmbedKey?: string;
-  /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
-  loras?: { modelKey?: string; name?: string; weight: number }[];
-};
+export type GenerationMetadata = Options &
+  Painting & {
+    prompt?: string;
+    negativePrompt?: string;
+    modelKey?: string;
+    modelHash?: string;
+    modelName?: string;
+    seed?: number;
+    steps?: number;
+    cfgScale?: number;
+    scheduler?: string;
+    width?: number;
+    height?: number;
+    strength?: number;
+    vaeKey?: string;
+    t5EncoderKey?: string;
+    clipEmbedKey?: string;
+    /** With InvokeAI's key; for a picture made by another program, with the recorded name. */
+    loras?: { modelKey?: string; name?: string; weight: number }[];
+  };
 
 /** What the sidecars of a picture record. An absent field is unknown. */
 export type SidecarRecord = {
@@ -142,6 +144,8 @@ export const photos = pgTable(
     sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    /** Of the step that made it. */
+    maskHash: text("mask_hash").references(() => masks.contentHash),
     generation: jsonb("generation").$type<GenerationMetadata>(),
     /** SHA-256 of the prompt, hex; for finding photos with the same prompt. */
     promptHash: text("prompt_hash"),
@@ -220,6 +224,9 @@ export const photos = pgTable(
     index("photos_session").on(table.sessionId, table.createdAt, table.id),
     index("photos_step").on(table.stepId, table.slotIndex),
     index("photos_source").on(table.sourceImageId),
+    index("photos_mask")
+      .on(table.maskHash)
+      .where(sql`${table.maskHash} is not null`),
     index("photos_live_retrievals")
       .on(table.id)
       .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),

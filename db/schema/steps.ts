@@ -16,8 +16,9 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import type { Options } from "#generation-parameters";
+import type { Options, Painting } from "#generation-parameters";
 import { among, moment } from "./columns";
+import { masks } from "./masks";
 import { photos } from "./photos";
 import { sessions } from "./sessions";
 
@@ -27,24 +28,25 @@ export const stepStatuses = [...liveStatuses, ...endStatuses] as const;
 export type StepStatus = (typeof stepStatuses)[number];
 
 /** Everything that a graph is built from. Complete: defaults are filled in before the row is written. */
-export type StepParameters = Options & {
-  modelKey: string;
-  modelHash: string;
-  width: number;
-  height: number;
-  steps: number;
-  cfgScale: number;
-  scheduler: string;
-  batchSize: number;
-  seed: number;
-  /** Image to image only, 0–1. */
-  strength?: number;
-  vaeKey?: string;
-  /** For models without built-in text encoders. */
-  t5EncoderKey?: string;
-  clipEmbedKey?: string;
-  loras?: { modelKey: string; weight: number }[];
-};
+export type StepParameters = Options &
+  Painting & {
+    modelKey: string;
+    modelHash: string;
+    width: number;
+    height: number;
+    steps: number;
+    cfgScale: number;
+    scheduler: string;
+    batchSize: number;
+    seed: number;
+    /** Image to image only, 0–1. */
+    strength?: number;
+    vaeKey?: string;
+    /** For models without built-in text encoders. */
+    t5EncoderKey?: string;
+    clipEmbedKey?: string;
+    loras?: { modelKey: string; weight: number }[];
+  };
 
 /** A failure as text for the user; `details`: InvokeAI's own message when the failure has no specific code. */
 export type StepError = { code: string; message: string; suggestion: string; details?: string };
@@ -62,6 +64,8 @@ export const steps = pgTable(
     sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    /** White is painted, black is kept; null: no mask. */
+    maskHash: text("mask_hash").references(() => masks.contentHash),
     prompt: text("prompt").notNull(),
     negativePrompt: text("negative_prompt"),
     parameters: jsonb("parameters").$type<StepParameters>().notNull(),
@@ -101,6 +105,9 @@ export const steps = pgTable(
       .where(sql`${table.status} = 'completed'`),
     index("steps_parent").on(table.parentId),
     index("steps_source").on(table.sourceImageId),
+    index("steps_mask")
+      .on(table.maskHash)
+      .where(sql`${table.maskHash} is not null`),
     index("steps_selected").on(table.selectedImageId),
   ],
 );
@@ -136,6 +143,9 @@ export const slots = pgTable(
 
 export type Slot = typeof slots.$inferSelect;
 
+/** Names on a backend of pictures that a graph uses besides its source, by their roles in it. */
+export type ImageNames = Record<string, string>;
+
 const attemptOutcomes = ["finished", "interrupted", "cancelled", "refused"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
@@ -153,6 +163,8 @@ export const attempts = pgTable(
     slotIndexes: smallint("slot_indexes").array().notNull(),
     /** The uploaded source's name on the backend. */
     sourceImageName: text("source_image_name"),
+    /** The names of the other pictures of its graph, by their roles. */
+    imageNames: jsonb("image_names").$type<ImageNames>().notNull().default({}),
     /** Set by the caller that wins the right to send the batch. One that finds it set must treat the outcome as unknown. */
     postedAt: moment("posted_at"),
     /** The batch was seen on the server. */
