@@ -52,13 +52,13 @@ export function createEnqueueActivities(deps: ActivityDeps) {
 
   /** The batch to send; undefined when the step is gone. */
   async function prepare(attempt: Attempt, signal: AbortSignal) {
-    const { batchId, backend, sourceImageName } = attempt;
+    const { batchId, backend } = attempt;
     const step = await findStep(db, attempt.stepId);
     if (!step) return undefined;
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
-    const graph = await stepGraph(db, { step, backend, sourceImageName });
+    const graph = await stepGraph(db, { step, attempt });
     const boardId = await findBoard(backend, signal);
     return { batchId, slots, graph: placePictures(graph, { batchId, boardId }) };
   }

@@ -1,5 +1,5 @@
 import type { NewPhoto } from "#db/schema/photos";
-import { optionsOf } from "#generation-parameters";
+import { optionsOf, paintingOf } from "#generation-parameters";
 import type { Attempt, Slot, Step } from "#db/schema/steps";
 
 /** The row of an image that InvokeAI has generated and that is not fetched yet. */
@@ -23,6 +23,7 @@ export function generatedPhoto(made: {
     stepId: step.id,
     slotIndex: slot.index,
     sourceImageId: step.sourceImageId,
+    maskHash: step.maskHash,
     generation: {
       prompt: step.prompt,
       negativePrompt: step.negativePrompt ?? undefined,
@@ -40,6 +41,7 @@ export function generatedPhoto(made: {
       t5EncoderKey: parameters.t5EncoderKey,
       clipEmbedKey: parameters.clipEmbedKey,
       ...optionsOf(parameters),
+      ...paintingOf(parameters),
       loras: parameters.loras ?? [],
     },
   };

@@ -1,10 +1,10 @@
 import type { Db } from "#db/client";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
-import type { Step } from "#db/schema/steps";
+import type { Attempt, ImageNames, Step, StepParameters } from "#db/schema/steps";
 import { optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
-import { buildGraph, type Graph } from "../adapters/invokeai/graphs/index";
+import { buildGraph, type Graph, type PaintedPart } from "../adapters/invokeai/graphs/index";
 import { permanentFailure } from "../failures";
 
 /** InvokeAI's own default; the source remains recognizable. */
@@ -26,9 +26,13 @@ export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
  */
 export async function stepGraph(
   db: Db,
-  params: { step: Step; backend: string; sourceImageName: string | null },
+  params: {
+    step: Step;
+    attempt: Pick<Attempt, "backend" | "sourceImageName" | "imageNames">;
+  },
 ): Promise<Graph> {
-  const { step, backend, sourceImageName } = params;
+  const { step, attempt } = params;
+  const { backend, sourceImageName } = attempt;
   const { parameters } = step;
   const models = await resolveModels(db, modelsOfStep(step), backend);
   const find = (key: string): Model => {
@@ -61,6 +65,19 @@ export async function stepGraph(
             width,
             height,
             strength: parameters.strength ?? defaultStrength,
+            ...partOf(parameters, attempt.imageNames),
           },
   });
+}
+
+/** The painted part, if it is not the whole picture that is generated. */
+function partOf(
+  { maskFill = "source", expand, region }: StepParameters,
+  { mask, base, blend, canvas }: ImageNames,
+): { part?: PaintedPart } {
+  if (!mask || !base || !blend || !region) return {};
+  const isExpanded = expand !== undefined;
+  return {
+    part: { isExpanded, fill: maskFill, mask, base, blend, region, canvas: canvas ?? null },
+  };
 }

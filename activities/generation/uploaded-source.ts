@@ -17,16 +17,33 @@ export async function ensureUploadedSource(
   source: { photoId: string; size: { width: number; height: number }; backend: string },
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { db } = deps.database;
-  const photo = await findPhotoById(db, source.photoId);
+  const { photoId, size, backend } = source;
+  const png = await withPhoto(deps, photoId, (path) =>
+    prepareSource(path, size, deps.decodeLimits),
+  );
+  return png && ensureUploaded(deps, { png, backend }, signal);
+}
+
+/** Calls `use` with a path to a photo's original; undefined when the gallery no longer has it. */
+export async function withPhoto<T>(
+  { database, storage }: Pick<Deps, "database" | "storage">,
+  photoId: string,
+  use: (path: string) => Promise<T>,
+): Promise<T | undefined> {
+  const photo = await findPhotoById(database.db, photoId);
   if (!photo?.mimeType) return undefined;
   const key = originalKey({ kind: photo.kind, id: photo.id, mimeType: photo.mimeType });
-  const png = await deps.storage.withLocalFile(key, (path) =>
-    prepareSource(path, source.size, deps.decodeLimits),
-  );
-  if (!png) return undefined;
+  return storage.withLocalFile(key, use);
+}
+
+/** The backend's name of a picture; uploads it if the backend does not have it. */
+export async function ensureUploaded(
+  deps: Pick<Deps, "database" | "invokeai" | "now">,
+  { png, backend }: { png: Uint8Array; backend: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const { db } = deps.database;
   const bytes = new Uint8Array(png);
-  const { backend } = source;
   const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
   const invokeai = await deps.invokeai(backend);
   const known = await findUploadedSource(db, { backend, contentHash });

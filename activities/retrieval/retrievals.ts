@@ -218,8 +218,9 @@ async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promis
 }
 
 function expectedOf(photo: Photo) {
-  const { width, height } = photo.generation ?? {};
-  if (width === undefined || height === undefined) return undefined;
+  const { width, height, region } = photo.generation ?? {};
+  // A painted part has the size of the request, the picture that of its source.
+  if (region !== undefined || width === undefined || height === undefined) return undefined;
   return { mimeType: "image/png", width, height } as const;
 }
 

@@ -137,6 +137,7 @@ export async function createActivityBench(
           id: ids.stepId,
           sessionId: ids.sessionId,
           parentId: null,
+          maskHash: null,
           sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,

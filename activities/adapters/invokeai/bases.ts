@@ -34,6 +34,8 @@ export type BaseFacts = {
     negativePrompt: boolean;
     /** The negative prompt has no effect while `cfg_scale` is 1. */
     negativeNeedsCfg?: true;
+    /** Whether a part of a picture can be painted, by a mask or beyond its edges. */
+    inpaint: boolean;
     /** Whether LoRAs are supported. */
     loras: boolean;
     /** Models that the main model does not include. */
@@ -50,6 +52,7 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   minSteps: { pndm: 4 },
   cfgScale: true,
   negativePrompt: true,
+  inpaint: true,
   loras: true,
   maxClipSkip: 0,
   guidance: false,
@@ -92,6 +95,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       schedulers: ["euler", "heun", "lcm"],
       cfgScale: false,
       negativePrompt: false,
+      inpaint: true,
       loras: true,
       maxClipSkip: 0,
       guidance: true,

@@ -23,6 +23,7 @@ const baseSchema = t.Object(
     negative_prompt_needs_cfg: t.Boolean({
       description: "It is refused while `cfg_scale` is 1, as it would have no effect",
     }),
+    inpaint: t.Boolean({ description: "Whether `mask` and `expand` are supported" }),
     loras: t.Boolean(),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
@@ -59,6 +60,7 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
     cfg_scale: accepts.cfgScale !== false,
     negative_prompt: accepts.negativePrompt,
     negative_prompt_needs_cfg: accepts.negativeNeedsCfg ?? false,
+    inpaint: accepts.inpaint ?? false,
     loras: accepts.loras !== false,
     max_clip_skip: accepts.maxClipSkip,
     guidance: accepts.guidance,

@@ -2,6 +2,7 @@ import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
 import { createBaseRoutes } from "./base-routes";
 import { createImageRoutes } from "./image-routes";
+import { createMaskRoutes } from "./mask-routes";
 import { createSessionRoutes } from "./session-routes";
 import { createStepRoutes } from "./step-routes";
 import { createVariationRoutes } from "./variation-routes";
@@ -11,6 +12,7 @@ export function createGenerationModule(deps: ApiDeps) {
   return createModule({ name: "generation" })
     .use(createSessionRoutes(deps))
     .use(createStepRoutes(deps))
+    .use(createMaskRoutes(deps))
     .use(createImageRoutes(deps))
     .use(createVariationRoutes(deps))
     .use(createBaseRoutes(deps));

@@ -2,6 +2,7 @@ import { type Static, t } from "elysia";
 import type { StepParameters } from "#db/schema/steps";
 import { schedulers } from "#generation-parameters";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
+import { paintingFields, paintingFromWire, paintingToWire } from "../../fields/painting";
 import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
@@ -30,6 +31,7 @@ export const parametersBody = t.Object(
     loras: t.Optional(
       t.Array(t.Object({ model_key: t.String(), weight: t.Number() }, strict), { maxItems: 100 }),
     ),
+    ...paintingFields,
     ...optionFields(() => t.Optional(t.Number())),
   },
   strict,
@@ -70,6 +72,7 @@ export const parametersSchema = t.Object(
     clip_embed_key: t.Optional(t.String({ description: "FLUX only. Chosen by the server." })),
     strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
+    ...paintingFields,
     ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
@@ -99,6 +102,7 @@ export function toOverrides(body: Static<typeof overridesBody>) {
     scheduler: body.scheduler,
     strength: body.strength,
     loras: body.loras?.map((lora) => ({ modelKey: lora.model_key, weight: lora.weight })),
+    ...paintingFromWire(body),
     ...optionsFromWire(body),
   };
 }
@@ -122,6 +126,7 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
     ...(loras && {
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),
     }),
+    ...paintingToWire(parameters),
     ...optionsToWire(parameters),
   };
 }

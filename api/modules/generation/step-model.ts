@@ -5,6 +5,7 @@ import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
+import { maskUrl } from "./mask-url";
 import { progressSchema, progressToWire } from "./progress";
 
 const uuid = t.String({ format: "uuid" });
@@ -19,6 +20,15 @@ export const stepBody = t.Object(
     parameters: parametersBody,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
+    mask: t.Optional(
+      t.Nullable(
+        t.String({
+          format: "uuid",
+          description:
+            "A photo of the size or the proportions of the source image. White is painted; black and what is transparent is kept, bit for bit. Or send the mask itself: see the form.",
+        }),
+      ),
+    ),
   },
   strict,
 );
@@ -32,6 +42,7 @@ export const stepSchema = t.Object(
     session_id: uuid,
     parent_id: t.Optional(uuid),
     source_image_id: t.Optional(uuid),
+    mask_url: t.Optional(t.String({ description: "The mask as PNG: white is painted" })),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
     parameters: parametersSchema,
@@ -104,6 +115,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     session_id: view.sessionId,
     ...(view.parentId !== null && { parent_id: view.parentId }),
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
+    ...(view.maskHash !== null && { mask_url: maskUrl(view.maskHash) }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
     parameters: parametersToWire(view.parameters),

@@ -7,13 +7,15 @@ import {
   listStepViews,
   type StepView,
 } from "#db/queries/generation/step-views";
-import { notFound } from "#errors";
+import { invalid, notFound } from "#errors";
 import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
+import { takesStepForm } from "../../http/bodies/step-form";
 import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
+import { readPhotoMask, readSentMask } from "./mask";
 import { toRequestedParameters } from "./parameters-model";
 import {
   alternativesSchema,
@@ -48,9 +50,18 @@ export function createStepRoutes(deps: ApiDeps) {
     .use(createIdempotency(deps))
     .post(
       "/sessions/:id/steps",
-      async ({ params, body, once, status }) => {
-        const answer = await once.answer({ session: params.id, body }, async (id) => {
+      async ({ params, body, incoming, once, status }) => {
+        const sent = incoming.mask;
+        if (sent && body.mask) {
+          throw invalid("Send the mask as a file or name a photo, not both.", [
+            { path: "mask", message: "not together with the part named mask" },
+          ]);
+        }
+        const bytes = sent && new Bun.CryptoHasher("sha256").update(sent).digest("hex");
+        const answer = await once.answer({ session: params.id, body, bytes }, async (id) => {
+          const named = body.mask ? await readPhotoMask(deps, body.mask) : null;
           await requestStep(deps, {
+            mask: sent ? await readSentMask(deps, sent) : named,
             id,
             sessionId: params.id,
             prompt: body.prompt,
@@ -66,12 +77,13 @@ export function createStepRoutes(deps: ApiDeps) {
       {
         params: byId,
         body: stepBody,
-        response: { 202: stepSchema, ...faults(400, 404, 409) },
+        response: { 202: stepSchema, ...faults(400, 404, 409, 413, 415, 422) },
         createsOnce: true,
         detail: {
+          ...takesStepForm,
           summary: "Request images",
           description:
-            "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.",
+            "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.\n\nWith a `mask`, or with `expand`, only a part of the source image is painted: the result has its size, grown by `expand`, and every pixel that the mask does not touch is equal. A pixel of the mask weighs its brightness times its opacity. `width` and `height` are then the size at which the `region` is painted. To send the mask itself, send a form: this JSON as the part `step`, the picture as the part `mask`.",
         },
       },
     )

@@ -2,7 +2,9 @@ import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
 import { insertEvents } from "#db/queries/events/events";
 import { lockSession, markCancelled } from "#db/queries/generation/session-requests";
+import { listPaintingBases } from "#db/queries/generation/generation-bases";
 import {
+  findPictureState,
   findStepOfSession,
   insertStep,
   lockStepWithSession,
@@ -10,13 +12,16 @@ import {
   setSelectedImage,
 } from "#db/queries/generation/step-requests";
 import { reopenRetrievals, reopenSlots, reopenStep } from "#db/queries/generation/step-retries";
+import { keepMask } from "#db/queries/steps/masks";
 import { touchModel } from "#db/queries/models/models";
 import { findChangedSettings } from "#db/queries/installation/settings";
 import type { NewEvent } from "#db/schema/events";
+import type { Mask } from "#db/schema/masks";
 import type { Session } from "#db/schema/sessions";
 import type { Model } from "#db/schema/models";
 import type { Step, StepParameters } from "#db/schema/steps";
 import { conflict, type FieldFault, invalid, notFound } from "#errors";
+import type { Region } from "#generation-parameters";
 import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
@@ -31,12 +36,16 @@ export type StepRequest = {
   negativePrompt: string | null;
   parentId: string | null;
   sourceImageId: string | null;
+  mask: StepMask | null;
   /** Text to image, even if the session has a source image. */
   isTextToImage?: boolean;
   parameters: RequestedParameters;
   /** Used for omitted parameters, where the model accepts them. */
   recalled?: RecalledParameters;
 };
+
+/** A mask that was read; `painted`: the rectangle outside of which it is black, if it is known. */
+export type StepMask = Omit<Mask, "usedAt"> & { painted?: Region };
 
 const maxPromptLength = 10_000;
 
@@ -80,6 +89,11 @@ export async function writeStep(
   const context = {
     models: named.models,
     hasSource: source !== null,
+    painting: {
+      source: source === null ? null : await findSize(tx, source),
+      mask: requested.mask,
+      bases: await listPaintingBases(tx),
+    },
     maxBatchSize: deps.config.limits.maxBatchSize,
     settings: await findChangedSettings(tx),
     randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
@@ -95,12 +109,17 @@ export async function writeStep(
   faults.unshift(...promptFaults(requested, model, parameters));
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
+  if (requested.mask) {
+    const { contentHash, width, height, png } = requested.mask;
+    await keepMask(tx, { contentHash, width, height, png, usedAt: deps.now() });
+  }
   const step = await insertStep(tx, {
     step: {
       id,
       sessionId,
       parentId: parent?.id ?? null,
       sourceImageId: source,
+      maskHash: requested.mask?.contentHash ?? null,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
       parameters,
@@ -205,6 +224,16 @@ export async function notifySession(
   if (!isNotified) {
     await setPendingMessage(database.db, { stepId: params.stepId, message: waitingMessage });
   }
+}
+
+/** The size of a picture that has been fetched, upright. */
+async function findSize(
+  tx: Tx,
+  photoId: string,
+): Promise<{ width: number; height: number } | null> {
+  const photo = await findPictureState(tx, photoId);
+  if (!photo || photo.width === null || photo.height === null) return null;
+  return { width: photo.width, height: photo.height };
 }
 
 async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {

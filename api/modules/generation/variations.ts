@@ -4,8 +4,11 @@ import { findDefaultModel, listAvailableModels } from "#db/queries/models/availa
 import { insertEvents } from "#db/queries/events/events";
 import { lockSession } from "#db/queries/generation/session-requests";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { findMask } from "#db/queries/steps/masks";
+import type { Mask } from "#db/schema/masks";
 import type { Model } from "#db/schema/models";
 import type { Photo } from "#db/schema/photos";
+import { type Edges, paintingOf } from "#generation-parameters";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import { type RequestedParameters, seedCount } from "./parameters";
 import { type NoModel, type Recalled, recall, recallModel, recallSeed } from "./recall";
@@ -63,6 +66,7 @@ export async function requestVariation(deps: Deps, requested: VariationRequest):
     if (photo.deletedAt !== null) throw conflict("The image is in the trash; restore it first.");
     const sourceImageId = await findSource(tx, photo);
     const wanted = await planStep(tx, photo, requested);
+    const mask = await recallMask(tx, photo, wanted.parameters.expand);
     const sessionEvent = await writeSession(tx, {
       id: sessionId,
       entryType: "refinement",
@@ -75,6 +79,7 @@ export async function requestVariation(deps: Deps, requested: VariationRequest):
       sessionId,
       parentId: null,
       sourceImageId,
+      mask,
       isTextToImage: sourceImageId === null,
       ...wanted,
     });
@@ -97,6 +102,15 @@ async function findSource(tx: Tx, photo: Photo): Promise<string | null> {
   }
   await checkPicture(tx, { photoId: source.id, path: "source_image_id" });
   return source.id;
+}
+
+/** The mask that the photo was painted with; null: none. */
+async function recallMask(tx: Tx, photo: Photo, expand: Edges | undefined): Promise<Mask | null> {
+  if (photo.kind === "uploaded") return null;
+  const mask = photo.maskHash === null ? undefined : await findMask(tx, photo.maskHash);
+  const isPainted = photo.generation?.region !== undefined;
+  if (mask || !isPainted || photo.generation?.expand || expand) return mask ?? null;
+  throw conflict("The mask of this photo is gone; request a step with a new one instead.");
 }
 
 /** The step to write: the photo's recorded parameters, overridden by those of the request. */
@@ -133,6 +147,7 @@ async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
       ...recalled.parameters,
       ...(made?.strength !== undefined &&
         photo.kind === "generated" && { strength: made.strength }),
+      ...(made && photo.kind === "generated" && paintingOf(made)),
     },
   };
 }

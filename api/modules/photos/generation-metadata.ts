@@ -1,6 +1,7 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { optionFields, optionsToWire } from "../../fields/options";
+import { paintingFields, paintingToWire } from "../../fields/painting";
 
 export const generationMetadata = t.Object(
   {
@@ -19,6 +20,7 @@ export const generationMetadata = t.Object(
     vae_key: t.Optional(t.String()),
     t5_encoder_key: t.Optional(t.String()),
     clip_embed_key: t.Optional(t.String()),
+    ...paintingFields,
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     loras: t.Array(
       t.Object({
@@ -54,6 +56,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     vae_key: made.vaeKey,
     t5_encoder_key: made.t5EncoderKey,
     clip_embed_key: made.clipEmbedKey,
+    ...paintingToWire(made),
     ...optionsToWire(made),
     loras:
       made.loras?.map((lora) => ({

@@ -40,6 +40,12 @@ export function sessionToDocument(
     photos: rows.photos.map((photo) => photoToDocument(photo, session.id, files.get(photo.id))),
     lineage: listEdges(rows),
     models: listModels(rows),
+    ...(rows.masks.length > 0 && {
+      masks: rows.masks.map(({ contentHash, png }) => ({
+        content_hash: contentHash,
+        png: Buffer.from(png).toString("base64"),
+      })),
+    }),
   };
 }
 
@@ -49,6 +55,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     position: step.position,
     ...(step.parentId !== null && { parent_id: step.parentId }),
     ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
+    ...(step.maskHash !== null && { mask: step.maskHash }),
     prompt: step.prompt,
     ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
     parameters: parametersToWire(step.parameters),
@@ -101,6 +108,7 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
     is_favorite: photo.isFavorite,
     ...(photo.rating !== null && { rating: photo.rating }),
     ...(photo.costUsd !== null && { cost_usd: photo.costUsd }),
+    ...(photo.maskHash !== null && { mask: photo.maskHash }),
     ...(photo.generation &&
       kind === "generated" && { generation_metadata: madeWith(photo, sessionId) }),
   };

@@ -36,6 +36,7 @@ const moment = momentInput();
 const words = t.String({ maxLength: 10_000 });
 const name = t.String({ minLength: 1, maxLength: 1_000 });
 const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
+const hash = t.String({ pattern: "^[0-9a-f]{64}$" });
 const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
 const slotIndex = t.Integer({ minimum: 0, maximum: 99 });
 const error = t.Optional(
@@ -59,6 +60,7 @@ const step = t.Object(
     position: t.Integer({ minimum: 1, maximum: 2_147_483_647 }),
     parent_id: t.Optional(id),
     source_image_id: t.Optional(id),
+    mask: t.Optional(hash),
     prompt: t.String({ minLength: 1, maxLength: 10_000 }),
     negative_prompt: t.Optional(words),
     parameters: t.Object(parametersSchema.properties, strict),
@@ -97,6 +99,8 @@ const photo = t.Object(
     is_favorite: t.Boolean(),
     rating: t.Optional(t.Integer({ minimum: 0, maximum: 5 })),
     cost_usd: cost,
+    /** The mask that it was painted with. */
+    mask: t.Optional(hash),
     generation_metadata: t.Optional(t.Object(generationMetadata.properties, strict)),
   },
   strict,
@@ -112,6 +116,12 @@ const model = t.Object(
     type: t.Optional(name),
     base: t.Optional(name),
   },
+  strict,
+);
+
+/** A PNG in base64. */
+const mask = t.Object(
+  { content_hash: hash, png: t.String({ pattern: "^[A-Za-z0-9+/]+=*$", maxLength: 6_000_000 }) },
   strict,
 );
 
@@ -138,6 +148,7 @@ export const documentSchema = exactJson(
       photos: t.Array(photo, { maxItems: archiveBounds.photos }),
       lineage: t.Array(edge, { maxItems: archiveBounds.photos }),
       models: t.Array(model, { maxItems: 1_000 }),
+      masks: t.Optional(t.Array(mask, { maxItems: archiveBounds.steps })),
     },
     strict,
   ),

@@ -1,5 +1,6 @@
 import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../client";
+import { type Mask, masks } from "../../schema/masks";
 import { type ModelRow, models } from "../../schema/models";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Session, sessions } from "../../schema/sessions";
@@ -14,6 +15,8 @@ export type SessionRows = {
   photos: Photo[];
   /** Models, VAEs and LoRAs of the steps, as far as they were ever listed by InvokeAI. */
   models: ModelRow[];
+  /** Of its steps and photos. */
+  masks: Mask[];
 };
 
 /** Everything that belongs to a session, from one snapshot; undefined when it does not exist. */
@@ -55,7 +58,23 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         keys.length === 0
           ? []
           : await tx.select().from(models).where(inArray(models.key, keys)).orderBy(models.key);
-      return { session, steps: itsSteps, slots: itsSlots, photos: itsPhotos, models: itsModels };
+      const hashes = [...itsSteps, ...itsPhotos].flatMap(({ maskHash }) => maskHash ?? []);
+      const itsMasks =
+        hashes.length === 0
+          ? []
+          : await tx
+              .select()
+              .from(masks)
+              .where(inArray(masks.contentHash, [...new Set(hashes)]))
+              .orderBy(masks.contentHash);
+      return {
+        session,
+        steps: itsSteps,
+        slots: itsSlots,
+        photos: itsPhotos,
+        models: itsModels,
+        masks: itsMasks,
+      };
     },
     { isolationLevel: "repeatable read", accessMode: "read only" },
   );

@@ -24,6 +24,7 @@ export type FieldType =
   | "z_image_conditioning"
   | "qwen_image_conditioning"
   | "latents"
+  | "denoise_mask"
   | "lora"
   | "any"
   | "collection";

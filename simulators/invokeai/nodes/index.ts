@@ -2,6 +2,7 @@ import { fluxNodes } from "./flux.ts";
 import { latentsNodes } from "./latents.ts";
 import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
+import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
@@ -16,6 +17,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...samplingNodes,
   ...latentsNodes,
   ...pictureNodes,
+  ...paintingNodes,
   ...fluxNodes,
   ...transformerNodes,
 };

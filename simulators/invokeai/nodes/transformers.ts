@@ -105,6 +105,7 @@ function samplerOf(family: Family): NodeDefinition {
   return {
     fields: {
       latents: connection("latents", "optional"),
+      denoise_mask: connection("denoise_mask", "optional"),
       denoising_start: float(0, { ge: 0, le: 1 }),
       denoising_end: float(1, { ge: 0, le: 1 }),
       transformer: connection("transformer"),

@@ -2,4 +2,4 @@ export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry"
 export { parseRecordedGraph, replayGraph } from "./recorded";
 export { placePictures } from "./placement";
 export { type Graph, identify } from "./graph";
-export type { GraphRequest } from "./request";
+export type { GraphRequest, PaintedPart } from "./request";

@@ -12,6 +12,7 @@ const knownTypes: ReadonlySet<string> = new Set([
   "clip_skip",
   "collect",
   "compel",
+  "create_gradient_mask",
   metadataType,
   "denoise_latents",
   "flux_denoise",
@@ -21,8 +22,15 @@ const knownTypes: ReadonlySet<string> = new Set([
   "flux_vae_decode",
   "flux_vae_encode",
   "i2l",
+  "img_noise",
+  "img_paste",
   "img_resize",
+  "infill_cv2",
+  "infill_lama",
+  "infill_patchmatch",
+  "infill_tile",
   "integer",
+  "invokeai_img_blend",
   "l2i",
   "lora_collection_loader",
   "lora_selector",
@@ -86,9 +94,9 @@ export type RecordedGraph = {
   seed: number;
   /** All models in the graph, without duplicates. */
   models: ModelIdentifier[];
-  /** The source images, by their names on the server. */
-  imageNames: string[];
-  /** The strength, 0 to 1, of image to image whose source is encoded with unseeded noise. */
+  /** The names of its uploaded pictures on the server, by role: as `ImageNames`, with its source. */
+  pictures: Record<string, string>;
+  /** The strength, 0 to 1, of image to image whose whole source is encoded with unseeded noise. */
   noisyStrength: number | undefined;
 };
 
@@ -109,16 +117,21 @@ export function parseRecordedGraph(value: unknown): RecordedGraph | undefined {
   );
   const models = new Map<string, ModelIdentifier>();
   const imageNames = new Set<string>();
+  const pictures = picturesIn(nodes);
   for (const part of partsOf(nodes)) {
     if (Value.Check(Identifier, part)) models.set(part.key, part);
     else if (Value.Check(ImageField, part)) imageNames.add(part.image_name);
   }
+  if (imageNames.difference(new Set(Object.values(pictures))).size > 0) return undefined;
   return {
     graph: { id: value.id, nodes, edges },
     seed: seed.value,
     models: [...models.values()],
-    imageNames: [...imageNames],
-    noisyStrength: noisyStrengthOf(withoutMetadata.map(([, node]) => node)),
+    pictures,
+    noisyStrength:
+      pictures["mask"] === undefined
+        ? noisyStrengthOf(withoutMetadata.map(([, node]) => node))
+        : undefined,
   };
 }
 
@@ -145,6 +158,34 @@ export function replayGraph(
     { ...(mapParts(fields, replace) as Fields), is_intermediate: true, use_cache: false },
   ]);
   return { ...graph, nodes: Object.fromEntries(nodes) as Record<string, Fields> };
+}
+
+/** Where the builders put the name of each uploaded picture: the first of these inputs that holds one. */
+const places: Record<string, [node: string, input: string][]> = {
+  source: [
+    ["fill", "image"],
+    ["rin", "image"],
+    ["i2l", "image"],
+  ],
+  mask: [["cgm", "mask"]],
+  base: [
+    ["blend", "layer_base"],
+    [outputNode, "layer_base"],
+  ],
+  blend: [
+    ["blend", "mask"],
+    [outputNode, "mask"],
+  ],
+  canvas: [[outputNode, "base_image"]],
+};
+
+function picturesIn(nodes: Record<string, Fields>): Record<string, string> {
+  const found = Object.entries(places).flatMap(([role, inputs]): [string, string][] => {
+    const values = inputs.map(([node, input]) => nodes[node]?.[input]);
+    const picture = values.find((value) => Value.Check(ImageField, value));
+    return picture ? [[role, (picture as Static<typeof ImageField>).image_name]] : [];
+  });
+  return Object.fromEntries(found);
 }
 
 function noisyStrengthOf(nodes: Static<typeof Node>[]): number | undefined {

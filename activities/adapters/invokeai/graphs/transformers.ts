@@ -1,10 +1,10 @@
 import { AppError } from "#errors";
-import { createGraph, type Graph, identify, type Literal, outputNode, seedNode } from "./graph";
+import { createGraph, type Graph, identify, type Literal, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
-import { addSource } from "./source";
+import { addOutput, addSource } from "./source";
 import { type TransformerBase, transformerBases } from "./transformer-bases";
 
 /**
@@ -31,9 +31,7 @@ export function buildTransformerGraph(request: GraphRequest): Graph {
   graph.connect(`${seedNode}.value`, "denoise.seed");
   if (base.samplerTakesVae) graph.connect("model.vae", "denoise.vae");
   addSource(graph, request, { type: base.vaeEncoder, vae: "model.vae" });
-  graph.output(base.decoder);
-  graph.connect("denoise.latents", `${outputNode}.latents`);
-  graph.connect("model.vae", `${outputNode}.vae`);
+  addOutput(graph, request, { type: base.decoder, vae: "model.vae" });
   addMetadata(graph, request, {
     modePrefix: base.prefix,
     more: base.cfgInput === null ? {} : { cfg_scale: request.cfgScale },
