@@ -57,6 +57,9 @@ export type Painting = {
   expand?: Edges;
 };
 
+/** A picture that was enlarged by a model; `width` and `height` are those before. */
+export type Upscaled = { upscale?: { scale: number } };
+
 /** Picks the fields of a painting from others; absent ones stay absent. */
 export function paintingOf({ maskBlur, maskFill, region, expand }: Painting): Painting {
   return {

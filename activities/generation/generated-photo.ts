@@ -42,6 +42,7 @@ export function generatedPhoto(made: {
       clipEmbedKey: parameters.clipEmbedKey,
       ...optionsOf(parameters),
       ...paintingOf(parameters),
+      ...(parameters.upscale && { upscale: parameters.upscale }),
       loras: parameters.loras ?? [],
     },
   };

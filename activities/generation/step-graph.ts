@@ -4,7 +4,12 @@ import type { Model } from "#db/schema/models";
 import type { Attempt, ImageNames, Step, StepParameters } from "#db/schema/steps";
 import { optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
-import { buildGraph, type Graph, type PaintedPart } from "../adapters/invokeai/graphs/index";
+import {
+  buildGraph,
+  buildUpscaleGraph,
+  type Graph,
+  type PaintedPart,
+} from "../adapters/invokeai/graphs/index";
 import { permanentFailure } from "../failures";
 
 /** InvokeAI's own default; the source remains recognizable. */
@@ -40,6 +45,16 @@ export async function stepGraph(
     if (!model?.isAvailable) throw permanentFailure(describeFailure("model_missing"));
     return model;
   };
+  if (parameters.upscale && sourceImageName !== null) {
+    return buildUpscaleGraph({
+      model: find(parameters.modelKey),
+      imageName: sourceImageName,
+      prompt: step.prompt,
+      scale: parameters.upscale.scale,
+      width: parameters.width,
+      height: parameters.height,
+    });
+  }
   const { width, height, vaeKey, t5EncoderKey, clipEmbedKey, loras = [] } = parameters;
   return buildGraph({
     prompt: step.prompt,

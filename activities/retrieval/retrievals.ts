@@ -218,9 +218,10 @@ async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promis
 }
 
 function expectedOf(photo: Photo) {
-  const { width, height, region } = photo.generation ?? {};
-  // A painted part has the size of the request, the picture that of its source.
-  if (region !== undefined || width === undefined || height === undefined) return undefined;
+  const { width, height, region, upscale } = photo.generation ?? {};
+  // Of a painted part, and before it was enlarged, the size is not that of the picture.
+  if (region !== undefined || upscale !== undefined || width === undefined || height === undefined)
+    return undefined;
   return { mimeType: "image/png", width, height } as const;
 }
 

@@ -17,7 +17,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { Options, Painting } from "#generation-parameters";
+import type { Options, Painting, Upscaled } from "#generation-parameters";
 import { among, moment } from "./columns";
 import { masks } from "./masks";
 import { sessions } from "./sessions";
@@ -39,7 +39,8 @@ export type RetrievalStatus = (typeof retrievalStatuses)[number];
 
 /** The parameters of a generated picture. An absent field is unknown, not default. */
 export type GenerationMetadata = Options &
-  Painting & {
+  Painting &
+  Upscaled & {
     prompt?: string;
     negativePrompt?: string;
     modelKey?: string;

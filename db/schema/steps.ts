@@ -16,7 +16,7 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import type { Options, Painting } from "#generation-parameters";
+import type { Options, Painting, Upscaled } from "#generation-parameters";
 import { among, moment } from "./columns";
 import { masks } from "./masks";
 import { photos } from "./photos";
@@ -29,7 +29,8 @@ export type StepStatus = (typeof stepStatuses)[number];
 
 /** Everything that a graph is built from. Complete: defaults are filled in before the row is written. */
 export type StepParameters = Options &
-  Painting & {
+  Painting &
+  Upscaled & {
     modelKey: string;
     modelHash: string;
     width: number;

@@ -111,6 +111,7 @@ function standardModels(): ModelRecord[] {
     whole("Lantern Turbo Z", "z-image", 20_541_774_336, "turbo"),
     whole("Garden Q", "qwen-image", 57_704_591_360, "generate"),
     whole("Klein Harbour", "flux2", 16_102_551_552, "klein_4b"),
+    record("4x Clear Sight", "spandrel_image_to_image", "any", "checkpoint", 67_000_000, {}),
     record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
     record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
     record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),

@@ -5,6 +5,7 @@ import { createImageRoutes } from "./image-routes";
 import { createMaskRoutes } from "./mask-routes";
 import { createSessionRoutes } from "./session-routes";
 import { createStepRoutes } from "./step-routes";
+import { createUpscaleRoutes } from "./upscale-routes";
 import { createVariationRoutes } from "./variation-routes";
 
 /** Sessions, their steps and the images they produce. */
@@ -15,5 +16,6 @@ export function createGenerationModule(deps: ApiDeps) {
     .use(createMaskRoutes(deps))
     .use(createImageRoutes(deps))
     .use(createVariationRoutes(deps))
+    .use(createUpscaleRoutes(deps))
     .use(createBaseRoutes(deps));
 }

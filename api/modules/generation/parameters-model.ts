@@ -2,7 +2,12 @@ import { type Static, t } from "elysia";
 import type { StepParameters } from "#db/schema/steps";
 import { schedulers } from "#generation-parameters";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
-import { paintingFields, paintingFromWire, paintingToWire } from "../../fields/painting";
+import {
+  upscaledFields,
+  paintingFields,
+  paintingFromWire,
+  paintingToWire,
+} from "../../fields/painting";
 import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
@@ -73,6 +78,7 @@ export const parametersSchema = t.Object(
     strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
     ...paintingFields,
+    ...upscaledFields,
     ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
@@ -127,6 +133,7 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
       loras: loras.map((lora) => ({ model_key: lora.modelKey, weight: lora.weight })),
     }),
     ...paintingToWire(parameters),
+    ...(parameters.upscale && { upscale: parameters.upscale }),
     ...optionsToWire(parameters),
   };
 }

@@ -1,7 +1,7 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { optionFields, optionsToWire } from "../../fields/options";
-import { paintingFields, paintingToWire } from "../../fields/painting";
+import { upscaledFields, paintingFields, paintingToWire } from "../../fields/painting";
 
 export const generationMetadata = t.Object(
   {
@@ -21,6 +21,7 @@ export const generationMetadata = t.Object(
     t5_encoder_key: t.Optional(t.String()),
     clip_embed_key: t.Optional(t.String()),
     ...paintingFields,
+    ...upscaledFields,
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     loras: t.Array(
       t.Object({
@@ -57,6 +58,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     t5_encoder_key: made.t5EncoderKey,
     clip_embed_key: made.clipEmbedKey,
     ...paintingToWire(made),
+    ...(made.upscale && { upscale: made.upscale }),
     ...optionsToWire(made),
     loras:
       made.loras?.map((lora) => ({

@@ -12,7 +12,14 @@ import { findRecordedModels } from "./recorded-models";
 const uuid = t.String({ format: "uuid" });
 
 /** How a photo was derived from another. */
-export const edgeKinds = ["img2img", "inpaint", "outpaint", "selected", "variation"] as const;
+export const edgeKinds = [
+  "img2img",
+  "inpaint",
+  "outpaint",
+  "selected",
+  "upscale",
+  "variation",
+] as const;
 
 export const lineageSchema = t.Object({
   nodes: t.Array(
@@ -33,7 +40,7 @@ export const lineageSchema = t.Object({
       to: uuid,
       kind: oneOf(edgeKinds, {
         description:
-          "inpaint: a part of the parent was painted by a mask. outpaint: it was extended. selected: from the selected image of the parent step. variation: from its parameters, not its pixels.",
+          "inpaint: a part of the parent was painted by a mask. outpaint: it was extended. upscale: it was enlarged. selected: from the selected image of the parent step. variation: from its parameters, not its pixels.",
       }),
       mask_url: t.Optional(t.String()),
       changed: t.Record(t.String(), t.Array(t.Any(), { minItems: 2, maxItems: 2 }), {
@@ -80,6 +87,7 @@ function roleOf(node: LineageNode) {
 
 function kindOf(node: LineageNode) {
   if (node.isVariation) return "variation";
+  if (node.generation?.upscale) return "upscale";
   if (node.generation?.expand) return "outpaint";
   if (node.maskHash !== null) return "inpaint";
   return node.isFromChoice ? "selected" : "img2img";

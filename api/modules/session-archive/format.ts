@@ -61,7 +61,8 @@ const step = t.Object(
     parent_id: t.Optional(id),
     source_image_id: t.Optional(id),
     mask: t.Optional(hash),
-    prompt: t.String({ minLength: 1, maxLength: 10_000 }),
+    /** Empty only for an enlarged upload. */
+    prompt: words,
     negative_prompt: t.Optional(words),
     parameters: t.Object(parametersSchema.properties, strict),
     model_key: name,

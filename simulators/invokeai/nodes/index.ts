@@ -6,6 +6,7 @@ import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
+import { upscalingNodes } from "./upscaling.ts";
 import { valueNodes } from "./values.ts";
 import { flag, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
@@ -18,6 +19,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...latentsNodes,
   ...pictureNodes,
   ...paintingNodes,
+  ...upscalingNodes,
   ...fluxNodes,
   ...transformerNodes,
 };

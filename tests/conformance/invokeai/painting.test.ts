@@ -79,8 +79,11 @@ await examine((target, promised) => {
     });
     const batchId = newBatchId();
     const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
-    const answer = await target.enqueue({ batch_id: batchId, data, graph: buildGraph(request) });
+    const graph = buildGraph(request);
+    const answer = await target.enqueue({ batch_id: batchId, data, graph });
     expect([answer.status, answer.json.enqueued]).toEqual([200, 1]);
+    // A field that the server does not know would be dropped.
+    expect(answer.json.batch.graph).toMatchObject(graph);
     const [item] = await target.finishedItems(batchId);
     return target.download(outputImage(item!));
   }

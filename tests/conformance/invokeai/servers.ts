@@ -47,6 +47,7 @@ function simulated(api: ApiVersion, account: Account): TestedServer {
     "sd-2": ["main"],
     sdxl: ["main", "vae", "lora"],
     flux: ["main", "vae", "lora"],
+    any: ["spandrel_image_to_image"],
   };
   const models = Object.entries(parts).flatMap(([base, types]) =>
     types.map((type) => `${base}/${type}`),

@@ -1,5 +1,6 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
 export { parseRecordedGraph, replayGraph } from "./recorded";
+export { buildUpscaleGraph } from "./upscale";
 export { placePictures } from "./placement";
 export { type Graph, identify } from "./graph";
 export type { GraphRequest, PaintedPart } from "./request";

@@ -2,6 +2,7 @@ import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
 import { transformerBases } from "./transformer-bases";
+import { upscaleNode } from "./upscale";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 
 /**
@@ -39,6 +40,7 @@ const knownTypes: ReadonlySet<string> = new Set([
   "sdxl_compel_prompt",
   "sdxl_lora_collection_loader",
   "sdxl_model_loader",
+  upscaleNode,
   "string",
   "vae_loader",
   ...Object.values(transformerBases).flatMap((base) => [
@@ -166,6 +168,7 @@ const places: Record<string, [node: string, input: string][]> = {
     ["fill", "image"],
     ["rin", "image"],
     ["i2l", "image"],
+    [outputNode, "image"],
   ],
   mask: [["cgm", "mask"]],
   base: [
