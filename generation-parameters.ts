@@ -45,6 +45,38 @@ export const schedulers = [
   "V4_TURBO_12",
 ] as const;
 
+/** What the model starts from where it paints a part of a picture. Only `lama` fetches weights. */
+export const maskFills = ["source", "cv2", "tile", "patchmatch", "noise", "lama"] as const;
+export type MaskFill = (typeof maskFills)[number];
+
+/** Pixels by which a picture grows at each side. */
+export type Edges = { top: number; right: number; bottom: number; left: number };
+/** A rectangle of a picture, in pixels from its top left corner. */
+export type Region = { x: number; y: number; width: number; height: number };
+
+/** How a part of a picture is painted; the mask itself is a picture, and no parameter. */
+export type Painting = {
+  /** Pixels over which the change fades in, inside the mask. */
+  maskBlur?: number;
+  maskFill?: MaskFill;
+  /** The part of the picture, grown by `expand`, that the model sees. A step that paints a part always has it. */
+  region?: Region;
+  expand?: Edges;
+};
+
+/** A picture that was enlarged by a model; `width` and `height` are those before. */
+export type Upscaled = { upscale?: { scale: number } };
+
+/** Picks the fields of a painting from others; absent ones stay absent. */
+export function paintingOf({ maskBlur, maskFill, region, expand }: Painting): Painting {
+  return {
+    ...(maskBlur !== undefined && { maskBlur }),
+    ...(maskFill !== undefined && { maskFill }),
+    ...(region && { region }),
+    ...(expand && { expand }),
+  };
+}
+
 type Bounds = { min: number; max: number };
 
 /** The part of a model's `accepts` that concerns the options. */

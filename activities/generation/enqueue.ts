@@ -70,14 +70,14 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     images: Promise<ReadonlyMap<string, string>>,
     signal: AbortSignal,
   ) {
-    const { batchId, backend, sourceImageName } = attempt;
+    const { batchId, backend } = attempt;
     const step = await findStep(db, attempt.stepId);
     if (!step) return undefined;
     const slots = (await listSlots(db, step.id)).filter((slot) =>
       attempt.slotIndexes.includes(slot.index),
     );
     if (step.recipeId === null) {
-      const { graph, texts } = await stepGraph(db, { step, slots, backend, sourceImageName });
+      const { graph, texts } = await stepGraph(db, { step, slots, attempt });
       const boardId = await findBoard(backend, signal);
       return { batchId, slots, texts, graph: placePictures(graph, { batchId, boardId }) };
     }

@@ -1,5 +1,5 @@
 import type { GenerationMetadata, NewPhoto } from "#db/schema/photos";
-import { companionKeysOf, optionsOf } from "#generation-parameters";
+import { companionKeysOf, optionsOf, paintingOf } from "#generation-parameters";
 import type { Attempt, Slot, Step, StepRecipe } from "#db/schema/steps";
 import { itemOf } from "./item-slots";
 import { promptsOf } from "./step-graph";
@@ -14,7 +14,6 @@ export function generatedPhoto(made: {
 }): NewPhoto & { sessionId: string } {
   const { id, step, slot, attempt, imageName } = made;
   const { parameters } = step;
-  const { prompt, negativePrompt } = promptsOf(step, slot);
   return {
     id,
     kind: "generated",
@@ -26,6 +25,7 @@ export function generatedPhoto(made: {
     stepId: step.id,
     slotIndex: slot.index,
     sourceImageId: step.sourceImageId,
+    maskHash: step.maskHash,
     generation: parameters.recipe
       ? madeByRecipe(step, slot, parameters.recipe)
       : madeByModel(step, slot),
@@ -55,6 +55,8 @@ function madeByModel(step: Step, slot: Slot): GenerationMetadata {
     vaeKey: parameters.vaeKey,
     ...companionKeysOf(parameters),
     ...optionsOf(parameters),
+    ...paintingOf(parameters),
+    ...(parameters.upscale && { upscale: parameters.upscale }),
     loras: parameters.loras ?? [],
   };
 }

@@ -147,8 +147,10 @@ export function createSettleActivities(deps: ActivityDeps) {
     }
   }
 
-  async function forgetSource({ backend, sourceImageName: imageName }: Attempt): Promise<void> {
-    if (imageName !== null) await forgetUploadedSource(db, { backend, imageName });
+  async function forgetSource({ backend, sourceImageName, imageNames }: Attempt): Promise<void> {
+    for (const imageName of [sourceImageName, ...Object.values(imageNames)]) {
+      if (imageName !== null) await forgetUploadedSource(db, { backend, imageName });
+    }
   }
 
   /** The step's slots, with the message for its row. */

@@ -4,10 +4,11 @@ import { findStep } from "#db/queries/steps/steps";
 import type { ActivityDeps } from "../deps";
 import { permanentFailure } from "../failures";
 import { withHeartbeat } from "../heartbeat";
+import { ensurePaintedParts, isPainted } from "./painted-parts";
 import { ensureUploadedSource } from "./uploaded-source";
 import { withWaitMessage } from "./wait-message";
 
-/** Uploads a step's source image to InvokeAI. */
+/** Uploads the pictures that a step is made from to InvokeAI. */
 export function createSourceActivities(deps: ActivityDeps) {
   const { db } = deps.database;
 
@@ -17,19 +18,19 @@ export function createSourceActivities(deps: ActivityDeps) {
     if (!attempt || !step?.sourceImageId || attempt.sourceImageName || attempt.postedAt) return;
     // Its images are uploaded with its graph.
     if (step.recipeId !== null) return;
-    const { sourceImageId: photoId, parameters: size } = step;
-    const imageName = await ensureUploadedSource(
-      deps,
-      { photoId, size, backend: attempt.backend },
-      signal,
-    );
-    if (imageName === undefined) {
-      throw permanentFailure({
-        code: "invokeai_generation_error",
-        message: "The source image of this step is gone.",
-        suggestion: "Choose another source image.",
-      });
+    const { sourceImageId: photoId, maskHash, parameters } = step;
+    const { backend } = attempt;
+    if (isPainted({ maskHash, ...parameters })) {
+      const painted = { ...parameters, photoId, maskHash, backend };
+      const names = await ensurePaintedParts(deps, painted, signal);
+      if (names === undefined) throw sourceGone();
+      const { source: imageName, ...imageNames } = names;
+      await noteSourceImage(db, { ledger: "attempts", batchId, imageName, imageNames });
+      return;
     }
+    const source = { photoId, size: parameters, backend };
+    const imageName = await ensureUploadedSource(deps, source, signal);
+    if (imageName === undefined) throw sourceGone();
     await noteSourceImage(db, { ledger: "attempts", batchId, imageName });
   }
 
@@ -41,4 +42,12 @@ export function createSourceActivities(deps: ActivityDeps) {
     uploadSource: ({ batchId }: { batchId: string }): Promise<void> =>
       withHeartbeat((signal) => withWaitMessage(deps, batchId, () => upload(batchId, signal))),
   };
+}
+
+function sourceGone() {
+  return permanentFailure({
+    code: "invokeai_generation_error",
+    message: "The source image of this step is gone.",
+    suggestion: "Choose another source image.",
+  });
 }

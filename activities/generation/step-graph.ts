@@ -1,10 +1,16 @@
 import type { Db } from "#db/client";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
-import type { Slot, Step } from "#db/schema/steps";
+import type { Attempt, ImageNames, Slot, Step, StepParameters } from "#db/schema/steps";
 import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
-import { buildGraph, type Graph, promptNodes } from "../adapters/invokeai/graphs/index";
+import {
+  buildGraph,
+  buildUpscaleGraph,
+  type Graph,
+  type PaintedPart,
+  promptNodes,
+} from "../adapters/invokeai/graphs/index";
 import type { BatchTexts } from "../adapters/invokeai/types";
 import { permanentFailure } from "../failures";
 
@@ -33,9 +39,14 @@ export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
  */
 export async function stepGraph(
   db: Db,
-  params: { step: Step; slots: Slot[]; backend: string; sourceImageName: string | null },
+  params: {
+    step: Step;
+    slots: Slot[];
+    attempt: Pick<Attempt, "backend" | "sourceImageName" | "imageNames">;
+  },
 ): Promise<{ graph: Graph; texts: BatchTexts[] }> {
-  const { step, slots, backend, sourceImageName } = params;
+  const { step, slots, attempt } = params;
+  const { backend, sourceImageName } = attempt;
   const { parameters } = step;
   const models = await resolveModels(db, modelsOfStep(step), backend);
   const find = (key: string): Model => {
@@ -43,6 +54,17 @@ export async function stepGraph(
     if (!model?.isAvailable) throw permanentFailure(describeFailure("model_missing"));
     return model;
   };
+  if (parameters.upscale && sourceImageName !== null) {
+    const graph = buildUpscaleGraph({
+      model: find(parameters.modelKey),
+      imageName: sourceImageName,
+      prompt: step.prompt,
+      scale: parameters.upscale.scale,
+      width: parameters.width,
+      height: parameters.height,
+    });
+    return { graph, texts: [] };
+  }
   const { width, height, vaeKey, loras = [] } = parameters;
   const request = {
     width,
@@ -68,6 +90,7 @@ export async function stepGraph(
             width,
             height,
             strength: parameters.strength ?? defaultStrength,
+            ...partOf(parameters, attempt.imageNames),
           },
   };
   const graphs = (step.expand ? slots : slots.slice(0, 1)).map((slot) =>
@@ -97,4 +120,16 @@ export function promptsOf(
 ): { prompt: string; negativePrompt: string } {
   const { prompt, negativePrompt } = step.expand ? slot : step;
   return { prompt: prompt ?? step.prompt, negativePrompt: negativePrompt ?? "" };
+}
+
+/** The painted part, if it is not the whole picture that is generated. */
+function partOf(
+  { maskFill = "source", expand, region }: StepParameters,
+  { mask, base, blend, canvas }: ImageNames,
+): { part?: PaintedPart } {
+  if (!mask || !base || !blend || !region) return {};
+  const isExpanded = expand !== undefined;
+  return {
+    part: { isExpanded, fill: maskFill, mask, base, blend, region, canvas: canvas ?? null },
+  };
 }

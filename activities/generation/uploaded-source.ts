@@ -17,33 +17,43 @@ export async function ensureUploadedSource(
   source: { photoId: string; size: { width: number; height: number }; backend: string },
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const prepare = (path: string) => prepareSource(path, source.size, deps.decodeLimits);
-  return ensureUploaded(deps, { ...source, prepare }, signal);
+  const { photoId, size, backend } = source;
+  const png = await withPhoto(deps, photoId, (path) =>
+    prepareSource(path, size, deps.decodeLimits),
+  );
+  return png && ensureUploaded(deps, { png, backend }, signal);
 }
 
 /** The same for a whole photo in its own size, within limits. */
 export async function ensureUploadedPicture(
   deps: Deps,
-  picture: { photoId: string; backend: string },
+  { photoId, backend }: { photoId: string; backend: string },
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const prepare = (path: string) => preparePicture(path, deps.decodeLimits);
-  return ensureUploaded(deps, { ...picture, prepare }, signal);
+  const png = await withPhoto(deps, photoId, (path) => preparePicture(path, deps.decodeLimits));
+  return png && ensureUploaded(deps, { png, backend }, signal);
 }
 
-async function ensureUploaded(
-  deps: Deps,
-  picture: { photoId: string; backend: string; prepare: (path: string) => Promise<Uint8Array> },
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const { db } = deps.database;
-  const photo = await findPhotoById(db, picture.photoId);
+/** Calls `use` with a path to a photo's original; undefined when the gallery no longer has it. */
+export async function withPhoto<T>(
+  { database, storage }: Pick<Deps, "database" | "storage">,
+  photoId: string,
+  use: (path: string) => Promise<T>,
+): Promise<T | undefined> {
+  const photo = await findPhotoById(database.db, photoId);
   if (!photo?.mimeType) return undefined;
   const key = originalKey({ kind: photo.kind, id: photo.id, mimeType: photo.mimeType });
-  const png = await deps.storage.withLocalFile(key, picture.prepare);
-  if (!png) return undefined;
+  return storage.withLocalFile(key, use);
+}
+
+/** The backend's name of a picture; uploads it if the backend does not have it. */
+export async function ensureUploaded(
+  deps: Pick<Deps, "database" | "invokeai" | "now">,
+  { png, backend }: { png: Uint8Array; backend: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const { db } = deps.database;
   const bytes = new Uint8Array(png);
-  const { backend } = picture;
   const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
   const invokeai = await deps.invokeai(backend);
   const known = await findUploadedSource(db, { backend, contentHash });

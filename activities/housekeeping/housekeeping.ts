@@ -3,6 +3,7 @@ import { deleteAttemptCountsBefore } from "#db/queries/requests/attempt-counts";
 import { deleteEventsBefore } from "#db/queries/events/events";
 import { deleteGoneWorkers } from "#db/queries/installation/workers";
 import { deleteIdempotencyKeysBefore } from "#db/queries/requests/idempotency-expiry";
+import { deleteUnusedMasks } from "#db/queries/steps/masks";
 import { deleteUploadedSourcesBefore } from "#db/queries/steps/uploaded-sources";
 import { sweepLibrary } from "#library/sweep";
 import type { ActivityDeps } from "../deps";
@@ -12,6 +13,8 @@ const hourMs = 60 * 60 * 1_000;
 const keysKeptMs = 24 * hourMs;
 const eventsKeptMs = 7 * 24 * hourMs;
 // Forgetting an upload is harmless: the next step that needs it uploads it again.
+/** A mask is stored in the same transaction as its step: this is only a margin. */
+const unusedMasksKeptMs = 24 * hourMs;
 const sourcesKeptMs = 30 * 24 * hourMs;
 
 /** Activities of the schedules. */
@@ -38,7 +41,7 @@ export function createHousekeepingActivities(deps: ActivityDeps) {
 
     async dropExpired(
       _input: object,
-    ): Promise<{ keys: number; events: number; attemptCounts: number; sources: number }> {
+    ): Promise<Record<"keys" | "events" | "attemptCounts" | "sources" | "masks", number>> {
       const context = Context.current();
       const beat = () => context.heartbeat();
       await deleteGoneWorkers(db);
@@ -47,6 +50,7 @@ export function createHousekeepingActivities(deps: ActivityDeps) {
         events: await deleteEventsBefore(db, ago(eventsKeptMs), beat),
         attemptCounts: await deleteAttemptCountsBefore(db, now(), beat),
         sources: await deleteUploadedSourcesBefore(db, ago(sourcesKeptMs), beat),
+        masks: await deleteUnusedMasks(db, ago(unusedMasksKeptMs)),
       };
     },
   };

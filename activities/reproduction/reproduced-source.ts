@@ -1,5 +1,10 @@
+import type { Db } from "#db/client";
+import { findMask } from "#db/queries/steps/masks";
 import type { Photo } from "#db/schema/photos";
+import type { ImageNames } from "#db/schema/steps";
+import { meanWeight } from "#media/pictures/mask";
 import type { ActivityDeps } from "../deps";
+import { ensurePaintedParts, isPainted } from "../generation/painted-parts";
 import {
   ensureUploadedPicture,
   ensureUploadedSource,
@@ -7,21 +12,59 @@ import {
 } from "../generation/uploaded-source";
 
 /**
- * InvokeAI's name of the source image of a photo: the recorded one, or a new one if it has to be uploaded again, cropped in
- * the same way. undefined when the gallery no longer has it either.
+ * InvokeAI's names of the pictures that a photo was made from, by role: the recorded ones, or new ones if they have to be
+ * uploaded again, rendered in the same way. undefined when the gallery no longer has them either.
  */
-export async function ensureReproductionSource(
+export async function ensureReproductionPictures(
   deps: ActivityDeps,
-  params: { photo: Photo; known: string; backend: string },
+  wanted: { photo: Photo; pictures: ImageNames; backend: string },
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const { known, backend } = params;
-  if (await hasImage(await deps.invokeai(backend), known, signal)) return known;
-  const { sourceImageId: photoId, generation } = params.photo;
+): Promise<ImageNames | undefined> {
+  const { photo, pictures, backend } = wanted;
+  if (await hasAll(deps, { pictures, backend }, signal)) return pictures;
+  const { sourceImageId: photoId, generation, maskHash } = photo;
   const { width, height } = generation ?? {};
-  if (photoId !== null && generation?.recipe) {
-    return ensureUploadedPicture(deps, { photoId, backend }, signal);
+  if (!generation || !photoId) return undefined;
+  const asSource = (name: string | undefined) =>
+    name === undefined ? undefined : { source: name };
+  if (generation.recipe) {
+    // Which photo another picture was is not known.
+    if (Object.keys(pictures).length > 1) return undefined;
+    return asSource(await ensureUploadedPicture(deps, { photoId, backend }, signal));
   }
-  if (photoId === null || width === undefined || height === undefined) return undefined;
-  return ensureUploadedSource(deps, { photoId, size: { width, height }, backend }, signal);
+  if (width === undefined || height === undefined) return undefined;
+  if (!isPainted({ maskHash, ...generation })) {
+    // A part was painted, but its mask is gone.
+    if (pictures["mask"] !== undefined) return undefined;
+    const source = { photoId, size: { width, height }, backend };
+    return asSource(await ensureUploadedSource(deps, source, signal));
+  }
+  const painted = { ...generation, photoId, maskHash, width, height, backend };
+  return ensurePaintedParts(deps, painted, signal);
+}
+
+async function hasAll(
+  deps: ActivityDeps,
+  { pictures, backend }: { pictures: ImageNames; backend: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const invokeai = await deps.invokeai(backend);
+  for (const name of new Set(Object.values(pictures))) {
+    if (!(await hasImage(invokeai, name, signal))) return false;
+  }
+  return true;
+}
+
+/** The share of a photo's pixels that were painted (0–1): the others cannot differ. */
+export async function paintedShare(
+  db: Db,
+  { generation, maskHash, width, height }: Photo,
+): Promise<number> {
+  const { region, expand } = generation ?? {};
+  if (!region || !width || !height) return 1;
+  const mask = maskHash === null ? undefined : await findMask(db, maskHash);
+  const { top = 0, right = 0, bottom = 0, left = 0 } = expand ?? {};
+  const inner = ((width - left - right) * (height - top - bottom)) / (width * height);
+  const own = maskHash === null ? 0 : mask ? await meanWeight(mask.png) : 1;
+  return own * inner + 1 - inner;
 }

@@ -33,7 +33,7 @@ import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
 import { isCutShort } from "../pods/cut-short";
 import { receiveImage } from "../retrieval/receive-image";
-import { ensureReproductionSource } from "./reproduced-source";
+import { ensureReproductionPictures, paintedShare } from "./reproduced-source";
 import { resolveRecordedModels } from "./reproduced-models";
 import { type SendingLedger, sendOnce } from "../generation/send-once";
 import { type NoisySource, verdictOn } from "./verdict";
@@ -68,8 +68,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
       output: photo.generation?.recipe?.output ?? 0,
       allowed: (await getSettings(db, deps.config))["generation.allowed_node_types"],
     });
-    // More than one source image cannot be told apart.
-    if (!recorded || recorded.imageNames.length > 1) return "graph_unknown";
+    if (!recorded) return "graph_unknown";
     return { photo, recorded };
   }
 
@@ -93,12 +92,13 @@ export function createReproductionActivities(deps: ActivityDeps) {
     const row = await findReproduction(db, reproductionId);
     if (!row?.batchId || row.backend === null) throw new Error("a batch that was just opened");
     const { batchId } = row;
-    const [known] = record.recorded.imageNames;
-    if (known !== undefined && row.sourceImageName === null && row.postedAt === null) {
-      const source = { photo: record.photo, known, backend: row.backend };
-      const imageName = await ensureReproductionSource(deps, source, signal);
-      if (imageName === undefined) return { state: "impossible", reason: "source_gone" };
-      await noteSourceImage(db, { ledger: "reproductions", batchId, imageName });
+    const { pictures } = record.recorded;
+    if (pictures["source"] && row.sourceImageName === null && row.postedAt === null) {
+      const wanted = { photo: record.photo, pictures, backend: row.backend };
+      const names = await ensureReproductionPictures(deps, wanted, signal);
+      if (!names?.["source"]) return { state: "impossible", reason: "source_gone" };
+      const { source: imageName, ...imageNames } = names;
+      await noteSourceImage(db, { ledger: "reproductions", batchId, imageName, imageNames });
     }
     return { state: "ready", batchId };
   }
@@ -142,9 +142,13 @@ export function createReproductionActivities(deps: ActivityDeps) {
         const { recorded } = record;
         const models = await resolveRecordedModels(db, recorded.models, row.backend);
         if (typeof models === "string") return undefined;
-        const images = recorded.imageNames.map((name): [string, string] => [
+        const current: Record<string, string | null> = {
+          ...row.imageNames,
+          source: row.sourceImageName,
+        };
+        const images = Object.entries(recorded.pictures).map(([role, name]): [string, string] => [
           name,
-          row.sourceImageName ?? name,
+          current[role] ?? name,
         ]);
         const graph = replayGraph(recorded, models, new Map(images));
         const slots = [{ index: 0, seed: recorded.seed }];
@@ -226,8 +230,9 @@ export function createReproductionActivities(deps: ActivityDeps) {
     });
     const version = found?.record.version;
     const isOtherVersion = version !== undefined && version !== (await versionOf(row.backend));
+    const share = photo ? await paintedShare(db, photo) : 1;
     const verdict = found
-      ? verdictOn(found.distance, isOtherVersion, found.noisy)
+      ? verdictOn(found.distance, { isOtherVersion, noisy: found.noisy, share })
       : ({ verdict: "impossible", reason: "no_recorded_graph" } as const);
     await judge(row.id, verdict);
     await deps.storage.removeStaged("generated", row.id);
@@ -259,7 +264,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
     signal: AbortSignal,
   ): Promise<NoisySource | undefined> {
     const recorded = parseRecordedGraph(graph);
-    const imageName = row.sourceImageName ?? recorded?.imageNames[0];
+    const imageName = row.sourceImageName ?? recorded?.pictures["source"];
     const strength = recorded?.noisyStrength;
     if (strength === undefined || imageName === undefined || row.backend === null) return undefined;
     await using staged = await deps.storage.stage("generated", row.id);

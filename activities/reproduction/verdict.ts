@@ -27,17 +27,17 @@ function nearDistance(noisy: NoisySource | undefined): number {
   return Math.max(roundingDistance * strength, part * distance);
 }
 
-/** The verdict for a comparison. If the pixels differ, another InvokeAI version is given as a possible reason. */
+/** The verdict for a comparison; `share`: of the pixels that can differ at all, 0–1. If the pixels differ, another InvokeAI version is given as a possible reason. */
 export function verdictOn(
   compared: PictureDistance,
-  isOtherVersion: boolean,
-  noisy?: NoisySource,
+  of: { isOtherVersion: boolean; noisy?: NoisySource | undefined; share?: number },
 ): Omit<Reproduction, "checkedAt"> {
+  const { isOtherVersion, noisy, share = 1 } = of;
   const because = isOtherVersion ? ({ reason: "version_differs" } as const) : {};
   if (compared.state === "other size") return { verdict: "different", ...because };
   const { distance } = compared;
   if (distance === 0) return { verdict: "identical", distance };
-  const verdict = distance <= nearDistance(noisy) ? "near" : "different";
+  const verdict = distance <= nearDistance(noisy) * share ? "near" : "different";
   return { verdict, distance: roundUp(distance), ...because };
 }
 

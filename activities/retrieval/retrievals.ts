@@ -218,9 +218,9 @@ async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promis
 }
 
 function expectedOf(photo: Photo) {
-  const { width, height, recipe } = photo.generation ?? {};
-  // A workflow may make pictures of any size.
-  if (recipe || width === undefined || height === undefined) return undefined;
+  const { width, height, recipe, region, upscale } = photo.generation ?? {};
+  // Of a painted part, and before it was enlarged, the size is not that of the picture. A workflow may make any size.
+  if (recipe || region || upscale || width === undefined || height === undefined) return undefined;
   return { mimeType: "image/png", width, height } as const;
 }
 

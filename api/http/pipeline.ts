@@ -11,6 +11,7 @@ import type { EdgeLimits } from "./edge-limits";
 import { addDefaultHeaders } from "./responses/default-headers";
 import { answerFault } from "./errors";
 import { isJson, notJson } from "./bodies/json-body";
+import { stepFormBoundary } from "./bodies/step-form";
 import { answerNoLink } from "../modules/shares/no-link";
 import { type Connection, IncomingRequest } from "./request";
 import { isAmbiguousPath, pathOf, refusePath, segmentsOf } from "./request-path";
@@ -135,8 +136,10 @@ export function createPipeline(
     if (allow.length === 0) throw notFound("route");
     if (!route) throw methodNotAllowed(allow);
     checkLength(incoming, route.body);
+    incoming.takesStepForm = route.body === "step";
     const type = request.headers.get("content-type")?.split(";", 1)[0];
-    if (route.takesJson && type !== undefined && !isJson(type)) throw notJson();
+    const isForm = stepFormBoundary(incoming) !== undefined;
+    if (route.takesJson && type !== undefined && !isJson(type) && !isForm) throw notJson();
     return route;
   }
 }

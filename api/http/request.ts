@@ -22,6 +22,10 @@ export class IncomingRequest {
   readonly isHead: boolean;
   /** Whether the route needs no token; its JSON body then has a smaller limit. */
   isOpenToAll = false;
+  /** Whether the body may be the form of a step. */
+  takesStepForm = false;
+  /** The mask in the form of a step. */
+  mask: Uint8Array | undefined;
   /** Whether the rest of the body stays unread: the connection cannot be used for another request. */
   isBodyCut = false;
   readonly #connection: Connection | undefined;

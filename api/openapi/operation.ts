@@ -11,6 +11,7 @@ export function completeOperation(
   errorSchema: JsonObject,
 ): void {
   operation["operationId"] = operationId(method, path);
+  if (operation["x-body"] === "step") addStepForm(objectOf(operation["requestBody"]));
   if (operation["requestBody"])
     completeBody(`${method} ${path}`, objectOf(operation["requestBody"]));
   const responses = objectOf((operation["responses"] ??= {}));
@@ -35,6 +36,22 @@ function completeBody(name: string, body: JsonObject): void {
   if (json !== undefined && example !== undefined) {
     objectOf(objectOf(json)["schema"])["example"] = example;
   }
+}
+
+/** The same JSON as a part of a form, with a mask beside it. */
+function addStepForm(body: JsonObject): void {
+  const content = objectOf(body["content"]);
+  const { schema = {} } = objectOf(content["application/json"]);
+  // A copy: the schema of the JSON gets an example, which does not fit into a form.
+  const step = structuredClone(schema);
+  content["multipart/form-data"] = {
+    schema: {
+      type: "object",
+      required: ["step"],
+      properties: { step, mask: { type: "string", format: "binary" } },
+    },
+    encoding: { step: { contentType: "application/json" } },
+  };
 }
 
 /** `post /api/v1/albums/{id}/photos` → `postAlbumsByIdPhotos`. */

@@ -8,6 +8,7 @@ export * from "./grids";
 export * from "./idempotency-keys";
 export * from "./imports";
 export * from "./installation";
+export * from "./masks";
 export * from "./model-installs";
 export * from "./mirror";
 export * from "./models";

@@ -35,6 +35,8 @@ export type ModelAccepts = AcceptedOptions & {
   usualSteps?: Record<string, number>;
   /** Whether a picture can be its source. Older rows lack it, which means true. */
   imageToImage?: boolean;
+  /** Whether a mask or an expansion is accepted. Older rows lack it, which means false. */
+  inpaint?: boolean;
   /** Older rows lack it, which means true. */
   loras?: boolean;
   /** The variants of the LoRAs that fit. Absent: any. */

@@ -17,9 +17,10 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { CompanionKeys, Options } from "#generation-parameters";
+import type { CompanionKeys, Options, Painting, Upscaled } from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
+import { masks } from "./masks";
 import { sessions } from "./sessions";
 import { steps } from "./steps";
 
@@ -39,7 +40,9 @@ export type RetrievalStatus = (typeof retrievalStatuses)[number];
 
 /** The parameters of a generated picture. An absent field is unknown, not default. */
 export type GenerationMetadata = Options &
-  CompanionKeys & {
+  CompanionKeys &
+  Painting &
+  Upscaled & {
     prompt?: string;
     negativePrompt?: string;
     /** What the prompts were expanded from. */
@@ -147,6 +150,8 @@ export const photos = pgTable(
     sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    /** Of the step that made it. */
+    maskHash: text("mask_hash").references(() => masks.contentHash),
     generation: jsonb("generation").$type<GenerationMetadata>(),
     /** SHA-256 of the prompt, hex; for finding photos with the same prompt. */
     promptHash: text("prompt_hash"),
@@ -225,6 +230,9 @@ export const photos = pgTable(
     index("photos_session").on(table.sessionId, table.createdAt, table.id),
     index("photos_step").on(table.stepId, table.slotIndex),
     index("photos_source").on(table.sourceImageId),
+    index("photos_mask")
+      .on(table.maskHash)
+      .where(sql`${table.maskHash} is not null`),
     index("photos_live_retrievals")
       .on(table.id)
       .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),

@@ -1,7 +1,8 @@
 import { sql } from "drizzle-orm";
-import { index, pgTable, smallint, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { index, jsonb, pgTable, smallint, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 import { photos } from "./photos";
+import type { ImageNames } from "./steps";
 
 /** A request to run a photo's recorded graph again, and its state. */
 export const reproductions = pgTable(
@@ -18,6 +19,8 @@ export const reproductions = pgTable(
     backend: text("backend"),
     /** InvokeAI's name of the graph's source image. */
     sourceImageName: text("source_image_name"),
+    /** The names of the other pictures of its graph, by their roles. */
+    imageNames: jsonb("image_names").$type<ImageNames>().notNull().default({}),
     /** Set by the caller that wins the right to send the batch. One that finds it set must treat the outcome as unknown. */
     postedAt: moment("posted_at"),
     /** The batch was seen on the server. */

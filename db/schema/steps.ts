@@ -17,9 +17,10 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import type { CompanionKeys, Options } from "#generation-parameters";
+import type { CompanionKeys, Options, Painting, Upscaled } from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
+import { masks } from "./masks";
 import { photos } from "./photos";
 import { recipes } from "./recipes";
 import { sessions } from "./sessions";
@@ -31,7 +32,9 @@ export type StepStatus = (typeof stepStatuses)[number];
 
 /** Everything that a graph is built from. Complete: defaults are filled in before the row is written. */
 export type StepParameters = Options &
-  CompanionKeys & {
+  CompanionKeys &
+  Painting &
+  Upscaled & {
     modelKey: string;
     modelHash: string;
     width: number;
@@ -78,6 +81,8 @@ export const steps = pgTable(
     sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    /** White is painted, black is kept; null: no mask. */
+    maskHash: text("mask_hash").references(() => masks.contentHash),
     prompt: text("prompt").notNull(),
     negativePrompt: text("negative_prompt"),
     /** Both prompts are templates; each slot holds its own final prompts. */
@@ -121,6 +126,9 @@ export const steps = pgTable(
       .where(sql`${table.status} = 'completed'`),
     index("steps_parent").on(table.parentId),
     index("steps_source").on(table.sourceImageId),
+    index("steps_mask")
+      .on(table.maskHash)
+      .where(sql`${table.maskHash} is not null`),
     index("steps_selected").on(table.selectedImageId),
     index("steps_recipe").on(table.recipeId),
   ],
@@ -160,6 +168,9 @@ export const slots = pgTable(
 
 export type Slot = typeof slots.$inferSelect;
 
+/** Names on a backend of pictures that a graph uses besides its source, by their roles in it. */
+export type ImageNames = Record<string, string>;
+
 const attemptOutcomes = ["finished", "interrupted", "cancelled", "refused"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
@@ -177,6 +188,8 @@ export const attempts = pgTable(
     slotIndexes: smallint("slot_indexes").array().notNull(),
     /** The uploaded source's name on the backend. */
     sourceImageName: text("source_image_name"),
+    /** The names of the other pictures of its graph, by their roles. */
+    imageNames: jsonb("image_names").$type<ImageNames>().notNull().default({}),
     /** Set by the caller that wins the right to send the batch. One that finds it set must treat the outcome as unknown. */
     postedAt: moment("posted_at"),
     /** The batch was seen on the server. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { listPhotos } from "#db/queries/photos/photo-list";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
+import { masks } from "#db/schema/masks";
 import { type ListedPhoto, listedColumns, type NewPhoto } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { steps } from "#db/schema/steps";
@@ -18,6 +19,9 @@ afterAll(() => api.close());
 async function everything(): Promise<Partial<NewPhoto>> {
   const { db } = api.deps.database;
   const source = await insertPhoto(db, { createdAt: new Date(0) });
+  const maskHash = "a".repeat(64);
+  const mask = { contentHash: maskHash, width: 32, height: 32, png: new Uint8Array([1]) };
+  await db.insert(masks).values({ ...mask, usedAt: new Date() });
   const sessionId = crypto.randomUUID();
   await db.insert(sessions).values({ id: sessionId, entryType: "scratch" });
   const stepId = crypto.randomUUID();
@@ -65,6 +69,7 @@ async function everything(): Promise<Partial<NewPhoto>> {
     stepId,
     slotIndex: 0,
     sourceImageId: source.id,
+    maskHash,
     generation: {
       prompt: 'a "fox"\\',
       seed: 2 ** 53 - 1,

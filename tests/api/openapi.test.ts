@@ -85,7 +85,8 @@ test("only supported content types are documented: JSON, forms, images, events, 
     "application/zip",
     "text/html",
   ]);
-  const forms = /^\/paths\/\/api\/v1\/(?:photos|generation\/sessions\/import)\/post\//;
+  const forms =
+    /^\/paths\/\/api\/v1\/(?:photos|generation\/sessions\/(?:import|\{id\}\/steps))\/post\//;
   for (const { path, node } of walk(document)) {
     if (!path.endsWith("/content")) continue;
     for (const type of Object.keys(node)) {

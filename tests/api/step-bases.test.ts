@@ -64,8 +64,12 @@ const refusedValues: Record<string, (accepts: BaseFacts["accepts"]) => unknown[]
   scheduler: ({ schedulers }) => [schedulers.includes("ddim") ? "V4_TURBO_12" : "ddim", "unknown"],
   batch_size: () => [0, 1.5],
   seed: () => [-1, 2 ** 32],
-  // Without a source image it means nothing to any base.
+  // Without a source image these mean nothing to any base.
   strength: () => [0.5],
+  mask_blur: () => [8],
+  mask_fill: () => ["cv2", "unknown"],
+  region: () => [{ x: 0, y: 0, width: 64, height: 64 }],
+  expand: () => [{ left: 64 }, { left: -1 }],
   loras: () => [[{ model_key: "of another base", weight: 1 }]],
   guidance: ({ guidance }) => [21, guidance === false ? 4 : 0.5],
   clip_skip: ({ maxClipSkip }) => [maxClipSkip + 1],

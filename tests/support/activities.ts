@@ -141,6 +141,7 @@ export async function createActivityBench(
           sessionId: ids.sessionId,
           parentId: null,
           recipeId: null,
+          maskHash: null,
           sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,

@@ -39,7 +39,7 @@ describe("a recorded graph", () => {
       ];
       expect(names).toEqual(expect.arrayContaining([mainOf(base).name, ...parts]));
       const hasSource = takesSource(mainOf(base));
-      expect(found?.imageNames).toEqual(hasSource ? ["src.png"] : []);
+      expect(found?.pictures).toEqual(hasSource ? { source: "src.png" } : {});
       // The encoders of these have a seed, or add no noise.
       const isExact = ["flux", "flux2", "qwen-image", "krea-2"].includes(base);
       if (isExact || !hasSource) expect(found?.noisyStrength).toBeUndefined();
@@ -97,11 +97,25 @@ describe("a verdict", () => {
   const compared = (distance: number) => ({ state: "compared" as const, distance });
 
   test("is identical for equal pixels alone, near up to 10, and different beyond", () => {
-    expect(verdictOn(compared(0), false)).toEqual({ verdict: "identical", distance: 0 });
-    expect(verdictOn(compared(0.000_001), false)).toEqual({ verdict: "near", distance: 0.0001 });
-    expect(verdictOn(compared(10), false)).toEqual({ verdict: "near", distance: 10 });
-    expect(verdictOn(compared(10.01), false)).toEqual({ verdict: "different", distance: 10.01 });
-    expect(verdictOn({ state: "other size" }, false)).toEqual({ verdict: "different" });
+    expect(verdictOn(compared(0), { isOtherVersion: false })).toEqual({
+      verdict: "identical",
+      distance: 0,
+    });
+    expect(verdictOn(compared(0.000_001), { isOtherVersion: false })).toEqual({
+      verdict: "near",
+      distance: 0.0001,
+    });
+    expect(verdictOn(compared(10), { isOtherVersion: false })).toEqual({
+      verdict: "near",
+      distance: 10,
+    });
+    expect(verdictOn(compared(10.01), { isOtherVersion: false })).toEqual({
+      verdict: "different",
+      distance: 10.01,
+    });
+    expect(verdictOn({ state: "other size" }, { isOtherVersion: false })).toEqual({
+      verdict: "different",
+    });
   });
 
   // Measured for docs/workflows/photo-reproduction.md: the largest distance for one seed, the smallest for two seeds, and
@@ -127,14 +141,25 @@ describe("a verdict", () => {
         { strength, distance: nearest },
         { strength, distance: furthest },
       ];
-      expect(verdictOn(compared(same), false, near).verdict).toBe("near");
-      expect(verdictOn(compared(other), false, far).verdict).toBe("different");
+      expect(verdictOn(compared(same), { isOtherVersion: false, noisy: near }).verdict).toBe(
+        "near",
+      );
+      expect(verdictOn(compared(other), { isOtherVersion: false, noisy: far }).verdict).toBe(
+        "different",
+      );
     },
   );
 
   test("names another version of InvokeAI only where the pixels differ", () => {
-    expect(verdictOn(compared(0), true)).toEqual({ verdict: "identical", distance: 0 });
-    expect(verdictOn(compared(30), true)).toMatchObject({ reason: "version_differs" });
-    expect(verdictOn({ state: "other size" }, true)).toMatchObject({ reason: "version_differs" });
+    expect(verdictOn(compared(0), { isOtherVersion: true })).toEqual({
+      verdict: "identical",
+      distance: 0,
+    });
+    expect(verdictOn(compared(30), { isOtherVersion: true })).toMatchObject({
+      reason: "version_differs",
+    });
+    expect(verdictOn({ state: "other size" }, { isOtherVersion: true })).toMatchObject({
+      reason: "version_differs",
+    });
   });
 });

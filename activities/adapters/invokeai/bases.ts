@@ -33,6 +33,8 @@ export type BaseFacts = {
     negativeNeedsCfg?: true;
     /** Whether a picture can be its source. */
     imageToImage: boolean;
+    /** Whether a part of a picture can be painted, by a mask or beyond its edges. */
+    inpaint: boolean;
     /** Whether LoRAs are supported. */
     loras: boolean;
     /** The variants of the LoRAs that fit. Absent: any. */
@@ -56,6 +58,7 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   cfgScale: true,
   negativePrompt: true,
   imageToImage: true,
+  inpaint: true,
   loras: true,
   maxClipSkip: 0,
   guidance: false,
@@ -172,6 +175,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       schedulers: flowSchedulers,
       negativeNeedsCfg: true,
       imageToImage: false,
+      inpaint: false,
       loras: false,
       since: "6.14",
     },
@@ -195,6 +199,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       negativePrompt: false,
       guidance: "optional",
       imageToImage: false,
+      inpaint: false,
       loras: false,
       since: "6.14",
     },
@@ -224,7 +229,7 @@ const variantFacts: Readonly<Record<string, Differences>> = {
     accepts: { guidance: false },
   },
   // It edits reference images; its own latents as a start would be ignored.
-  "flux kontext": { accepts: { imageToImage: false } },
+  "flux kontext": { accepts: { imageToImage: false, inpaint: false } },
   "flux2 klein_4b": { accepts: { loraVariants: klein4b } },
   "flux2 klein_9b": { accepts: { loraVariants: klein9b } },
   "flux2 klein_4b_base": { defaults: { steps: 28 }, accepts: { loraVariants: klein4b } },

@@ -1,6 +1,7 @@
 import type { Config } from "#config";
 import { payloadTooLarge } from "#errors";
 import type { IncomingRequest } from "../request";
+import { maxMaskBytes, type takesStepForm } from "./step-form";
 
 /** Allowance for everything in a body but its files: fields and the headers of parts. */
 const formBytes = 8 * 1024 * 1024;
@@ -10,7 +11,9 @@ const otherBytes = 1024 * 1024;
 export const takesPhotos = { "x-body": "photos" } as const;
 export const takesArchive = { "x-body": "archive" } as const;
 
-export type BodyKind = (typeof takesPhotos | typeof takesArchive)["x-body"] | undefined;
+export type BodyKind =
+  | (typeof takesPhotos | typeof takesArchive | typeof takesStepForm)["x-body"]
+  | undefined;
 
 /**
  * Refuses a request whose Content-Length exceeds the limit of its route, before its body is read. A body without a
@@ -20,6 +23,7 @@ export function createLengthCheck({ limits }: Config) {
   const bounds = {
     photos: limits.maxBatchSize * limits.maxUploadBytes + formBytes,
     archive: limits.maxArchiveBytes + formBytes,
+    step: maxMaskBytes + 2 * otherBytes,
   };
 
   /** @throws AppError payload_too_large */

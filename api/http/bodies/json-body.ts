@@ -1,6 +1,7 @@
 import { AppError, invalid } from "#errors";
 import { readBody } from "./body-stream";
 import { parseJson } from "./json-text";
+import { readStepForm, stepFormBoundary } from "./step-form";
 import { createModule } from "../module";
 import type { IncomingRequest } from "../request";
 
@@ -14,6 +15,10 @@ const openBytes = 4_096;
 export const jsonBody = createModule({ name: "json-body" }).onParse(
   { as: "global" },
   async ({ incoming }, contentType) => {
+    const boundary = stepFormBoundary(incoming);
+    if (boundary !== undefined) {
+      return parseJson(decode(await readStepForm(incoming, boundary, maxBytes)), bounds);
+    }
     // Other types are read by their routes; null stops Elysia's own parsers.
     if (!isJson(contentType)) return null;
     return parseJson(await readText(incoming), bounds);
@@ -35,7 +40,10 @@ export function notJson(): AppError {
 
 async function readText(incoming: IncomingRequest): Promise<string> {
   const allowedBytes = incoming.isOpenToAll ? openBytes : maxBytes;
-  const bytes = await readBody(incoming, allowedBytes, "A JSON body");
+  return decode(await readBody(incoming, allowedBytes, "A JSON body"));
+}
+
+function decode(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -3,6 +3,12 @@ import type { StepParameters } from "#db/schema/steps";
 import { schedulers } from "#generation-parameters";
 import { companionFields, companionsToWire } from "../../fields/companions";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
+import {
+  upscaledFields,
+  paintingFields,
+  paintingFromWire,
+  paintingToWire,
+} from "../../fields/painting";
 import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
@@ -31,6 +37,7 @@ export const parametersBody = t.Object(
     loras: t.Optional(
       t.Array(t.Object({ model_key: t.String(), weight: t.Number() }, strict), { maxItems: 100 }),
     ),
+    ...paintingFields,
     ...optionFields(() => t.Optional(t.Number())),
   },
   strict,
@@ -88,6 +95,8 @@ export const parametersSchema = t.Object(
     strength: t.Optional(t.Number({ description: "0 to 1. Only with a source image." })),
     loras: t.Optional(t.Array(t.Object({ model_key: t.String(), weight: t.Number() }))),
     recipe: t.Optional(stepRecipe),
+    ...paintingFields,
+    ...upscaledFields,
     ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
@@ -117,6 +126,7 @@ export function toOverrides(body: Static<typeof overridesBody>) {
     scheduler: body.scheduler,
     strength: body.strength,
     loras: body.loras?.map((lora) => ({ modelKey: lora.model_key, weight: lora.weight })),
+    ...paintingFromWire(body),
     ...optionsFromWire(body),
   };
 }
@@ -148,6 +158,8 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
         outputs: recipe.outputs,
       },
     }),
+    ...paintingToWire(parameters),
+    ...(parameters.upscale && { upscale: parameters.upscale }),
     ...optionsToWire(parameters),
   };
 }

@@ -3,24 +3,28 @@ import type { StepParameters } from "#db/schema/steps";
 import type { SettingValues } from "#db/settings";
 import { AppError, type FieldFault } from "#errors";
 import { eachOption, type OptionName, type Options, options } from "#generation-parameters";
+import type { RequestedPainting } from "../../fields/painting";
 import { describeMissing, pickCompanions, pickedKeys } from "./companions";
+import { completePainting, type PaintingContext } from "./painting";
 import { versionFault } from "./usability";
 
 /** The parameters of a request, before defaults are filled in. */
-export type RequestedParameters = { [Name in OptionName]?: number | undefined } & {
-  modelKey: string;
-  modelHash?: string | undefined;
-  vaeKey?: string | undefined;
-  width?: number | undefined;
-  height?: number | undefined;
-  steps?: number | undefined;
-  cfgScale?: number | undefined;
-  scheduler?: string | undefined;
-  batchSize?: number | undefined;
-  seed?: number | undefined;
-  strength?: number | undefined;
-  loras?: { modelKey: string; weight: number }[] | undefined;
-};
+export type RequestedParameters = {
+  [Name in OptionName]?: number | undefined;
+} & RequestedPainting & {
+    modelKey: string;
+    modelHash?: string | undefined;
+    vaeKey?: string | undefined;
+    width?: number | undefined;
+    height?: number | undefined;
+    steps?: number | undefined;
+    cfgScale?: number | undefined;
+    scheduler?: string | undefined;
+    batchSize?: number | undefined;
+    seed?: number | undefined;
+    strength?: number | undefined;
+    loras?: { modelKey: string; weight: number }[] | undefined;
+  };
 
 /** What a request is checked against: rows and limits that the caller has read. */
 export type ParameterContext = {
@@ -29,6 +33,7 @@ export type ParameterContext = {
   /** Of the InvokeAI in force; null: unknown. */
   apiVersion: string | null;
   hasSource: boolean;
+  painting: PaintingContext;
   maxBatchSize: number;
   /** Used if the request has no seed; 0 to 2³² − 1. */
   randomSeed: number;
@@ -69,8 +74,14 @@ export function completeParameters(
   if (requested.modelHash !== undefined && requested.modelHash !== model.hash) {
     refuse("model_hash", "the hash of the model named by model_key, or leave it out");
   }
-  const width = requested.width ?? defaults.width;
-  const height = requested.height ?? defaults.height;
+  const { painting, size } = completePainting(
+    requested,
+    context.painting,
+    model,
+    (path, message) => void faults.push({ path, message }),
+  );
+  const width = requested.width ?? size.width ?? defaults.width;
+  const height = requested.height ?? size.height ?? defaults.height;
   for (const [name, side] of [
     ["width", width],
     ["height", height],
@@ -168,6 +179,7 @@ export function completeParameters(
     ...(vaeKey !== undefined && { vaeKey }),
     ...pickedKeys(picked),
     ...(loras.length > 0 && { loras }),
+    ...painting,
     ...eachOption((name, { bounds }) =>
       bounds(accepts) === null ? undefined : (requested[name] ?? defaultOptions[name]),
     ),

@@ -130,6 +130,7 @@ export async function writeRecipeStep(
       sessionId,
       parentId: parent?.id ?? null,
       sourceImageId: ofRole("source") ?? null,
+      maskHash: null,
       recipeId: recipe.id,
       prompt: ofRole("prompt") ?? "",
       negativePrompt: ofRole("negative") || null,

@@ -1,4 +1,4 @@
-import type { Tx } from "#db/client";
+import type { Db, Tx } from "#db/client";
 import { findPictureState, findStepOfSession } from "#db/queries/generation/step-requests";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
@@ -40,7 +40,7 @@ export async function findParent(
  * @throws AppError not_found with `details.path`, or conflict
  */
 export async function checkPicture(
-  tx: Tx,
+  tx: Db | Tx,
   params: { photoId: string; path: string; stepId?: string },
 ): Promise<void> {
   const photo = await findPictureState(tx, params.photoId);

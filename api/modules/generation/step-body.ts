@@ -8,13 +8,19 @@ import type { StepRequest } from "./steps";
 
 type Place = "id" | "sessionId";
 
-/** What a body requests: images of a model, or a run of a recipe. */
+/** What a body requests: images of a model, painted with the mask of a photo if it names one, or a run of a recipe. */
 export type RequestedStep =
-  | ({ kind: "images" } & Omit<StepRequest, Place>)
+  | ({ kind: "images"; maskPhotoId: string | null } & Omit<StepRequest, Place | "mask">)
   | ({ kind: "recipe" } & Omit<RecipeStepRequest, Place>);
 
-/** @throws AppError validation_error for fields that do not belong together */
-export function readStepBody(body: Static<typeof stepBody>): RequestedStep {
+/**
+ * @param sent whether a mask came with the body
+ * @throws AppError validation_error for fields that do not belong together
+ */
+export function readStepBody(
+  body: Static<typeof stepBody>,
+  sent: { mask: boolean } = { mask: false },
+): RequestedStep {
   const faults: FieldFault[] = [];
   const parts = {
     parentId: body.parent_id ?? null,
@@ -26,6 +32,9 @@ export function readStepBody(body: Static<typeof stepBody>): RequestedStep {
     }
     if (body.parameters !== undefined) {
       faults.push({ path: "parameters", message: "not together with recipe_id; use inputs" });
+    }
+    if (body.mask || sent.mask) {
+      faults.push({ path: "mask", message: "not together with recipe_id; use inputs" });
     }
     refuseAll(faults);
     return {
@@ -45,6 +54,9 @@ export function readStepBody(body: Static<typeof stepBody>): RequestedStep {
       name === "inputs" ? "only with recipe_id" : `only with recipe_id; else parameters.${name}`;
     faults.push({ path: name, message });
   }
+  if (body.mask && sent.mask) {
+    faults.push({ path: "mask", message: "not together with the part named mask" });
+  }
   const { prompt, parameters } = body;
   if (prompt === undefined) faults.push({ path: "prompt", message: "required" });
   if (parameters === undefined) faults.push({ path: "parameters", message: "required" });
@@ -55,6 +67,7 @@ export function readStepBody(body: Static<typeof stepBody>): RequestedStep {
     negativePrompt: body.negative_prompt ?? null,
     expand: body.expand ?? false,
     parameters: toRequestedParameters(parameters!),
+    maskPhotoId: body.mask ?? null,
     ...parts,
   };
 }

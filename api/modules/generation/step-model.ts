@@ -4,14 +4,9 @@ import type { Photo } from "#db/schema/photos";
 import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
-import {
-  parametersBody,
-  parametersSchema,
-  parametersToWire,
-  toRequestedParameters,
-} from "./parameters-model";
+import { maskUrl } from "./mask-url";
+import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
-import type { StepRequest } from "./steps";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -51,6 +46,15 @@ export const stepBody = t.Object(
     ),
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
+    mask: t.Optional(
+      t.Nullable(
+        t.String({
+          format: "uuid",
+          description:
+            "A photo of the size or the proportions of the source image. White is painted; black and what is transparent is kept, bit for bit. Or send the mask itself: see the form.",
+        }),
+      ),
+    ),
   },
   strict,
 );
@@ -65,6 +69,7 @@ export const stepSchema = t.Object(
     parent_id: t.Optional(uuid),
     source_image_id: t.Optional(uuid),
     recipe_id: t.Optional(uuid),
+    mask_url: t.Optional(t.String({ description: "The mask as PNG: white is painted" })),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
     expanded_prompts: t.Optional(
@@ -144,6 +149,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     ...(view.parentId !== null && { parent_id: view.parentId }),
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
     ...(view.recipeId !== null && { recipe_id: view.recipeId }),
+    ...(view.maskHash !== null && { mask_url: maskUrl(view.maskHash) }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
     ...(view.expand && {

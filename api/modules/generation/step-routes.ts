@@ -11,9 +11,11 @@ import { notFound } from "#errors";
 import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
+import { takesStepForm } from "../../http/bodies/step-form";
 import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
+import { readStepMask } from "./mask";
 import { requestRecipeStep } from "./recipe-steps";
 import { readStepBody } from "./step-body";
 import {
@@ -49,12 +51,17 @@ export function createStepRoutes(deps: ApiDeps) {
     .use(createIdempotency(deps))
     .post(
       "/sessions/:id/steps",
-      async ({ params, body, once, status }) => {
-        const answer = await once.answer({ session: params.id, body }, async (id) => {
-          const wanted = { id, sessionId: params.id, ...readStepBody(body) };
-          await (wanted.kind === "recipe"
-            ? requestRecipeStep(deps, wanted)
-            : requestStep(deps, wanted));
+      async ({ params, body, incoming, once, status }) => {
+        const sent = incoming.mask;
+        const bytes = sent && new Bun.CryptoHasher("sha256").update(sent).digest("hex");
+        const answer = await once.answer({ session: params.id, body, bytes }, async (id) => {
+          const place = { id, sessionId: params.id };
+          const wanted = readStepBody(body, { mask: sent !== undefined });
+          if (wanted.kind === "recipe") await requestRecipeStep(deps, { ...place, ...wanted });
+          else {
+            const mask = await readStepMask(deps, { sent, photoId: wanted.maskPhotoId });
+            await requestStep(deps, { ...place, ...wanted, mask });
+          }
           return { status: 202, body: stepToWire(await getStep(id)) };
         });
         return status(202, answer.body);
@@ -62,12 +69,13 @@ export function createStepRoutes(deps: ApiDeps) {
       {
         params: byId,
         body: stepBody,
-        response: { 202: stepSchema, ...faults(400, 404, 409) },
+        response: { 202: stepSchema, ...faults(400, 404, 409, 413, 415, 422) },
         createsOnce: true,
         detail: {
+          ...takesStepForm,
           summary: "Request images",
           description:
-            "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.",
+            "The source image is the step's own `source_image_id`, else the selected image of `parent_id`, else the session's source, else none. A step without `parent_id` has no parent.\n\nWith a `mask`, or with `expand`, only a part of the source image is painted: the result has its size, grown by `expand`, and every pixel that the mask does not touch is equal. A pixel of the mask weighs its brightness times its opacity. `width` and `height` are then the size at which the `region` is painted. To send the mask itself, send a form: this JSON as the part `step`, the picture as the part `mask`.",
         },
       },
     )

@@ -2,7 +2,9 @@ import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
 import { insertEvents } from "#db/queries/events/events";
 import { lockSession, markCancelled } from "#db/queries/generation/session-requests";
+import { listPaintingBases } from "#db/queries/generation/generation-bases";
 import {
+  findPictureState,
   findStepOfSession,
   insertStep,
   lockStepWithSession,
@@ -10,12 +12,15 @@ import {
   setSelectedImage,
 } from "#db/queries/generation/step-requests";
 import { reopenRetrievals, reopenSlots, reopenStep } from "#db/queries/generation/step-retries";
+import { keepMask } from "#db/queries/steps/masks";
 import { touchModel } from "#db/queries/models/models";
 import { findChangedSettings } from "#db/queries/installation/settings";
 import type { NewEvent } from "#db/schema/events";
+import type { Mask } from "#db/schema/masks";
 import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, invalid, notFound } from "#errors";
+import type { Region } from "#generation-parameters";
 import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
 import { planSlots } from "./prompts";
@@ -33,6 +38,7 @@ export type StepRequest = {
   expand?: boolean;
   parentId: string | null;
   sourceImageId: string | null;
+  mask: StepMask | null;
   /** Text to image, even if the session has a source image. */
   isTextToImage?: boolean;
   parameters: RequestedParameters;
@@ -40,6 +46,8 @@ export type StepRequest = {
   recalled?: RecalledParameters;
 };
 
+/** A mask that was read; `painted`: the rectangle outside of which it is black, if it is known. */
+export type StepMask = Omit<Mask, "usedAt"> & { painted?: Region };
 /** The progress message of a step whose workflow could not be notified. */
 const waitingMessage = "Waiting for the workflow service.";
 
@@ -81,6 +89,11 @@ export async function writeStep(
     models: named.models,
     apiVersion: named.apiVersion,
     hasSource: source !== null,
+    painting: {
+      source: source === null ? null : await findSize(tx, source),
+      mask: requested.mask,
+      bases: await listPaintingBases(tx),
+    },
     maxBatchSize: deps.config.limits.maxBatchSize,
     settings: await findChangedSettings(tx),
     randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
@@ -106,6 +119,10 @@ export async function writeStep(
   }
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
+  if (requested.mask) {
+    const { contentHash, width, height, png } = requested.mask;
+    await keepMask(tx, { contentHash, width, height, png, usedAt: deps.now() });
+  }
   const step = await insertStep(tx, {
     step: {
       id,
@@ -113,6 +130,7 @@ export async function writeStep(
       parentId: parent?.id ?? null,
       sourceImageId: source,
       recipeId: null,
+      maskHash: requested.mask?.contentHash ?? null,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
       expand: requested.expand ?? false,
@@ -218,6 +236,16 @@ export async function notifySession(
   if (!isNotified) {
     await setPendingMessage(database.db, { stepId: params.stepId, message: waitingMessage });
   }
+}
+
+/** The size of a picture that has been fetched, upright. */
+async function findSize(
+  tx: Tx,
+  photoId: string,
+): Promise<{ width: number; height: number } | null> {
+  const photo = await findPictureState(tx, photoId);
+  if (!photo || photo.width === null || photo.height === null) return null;
+  return { width: photo.width, height: photo.height };
 }
 
 export async function lockActiveSession(tx: Tx, sessionId: string): Promise<Session> {

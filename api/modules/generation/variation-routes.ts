@@ -1,6 +1,4 @@
 import { t } from "elysia";
-import { listStepViews } from "#db/queries/generation/step-views";
-import { notFound } from "#errors";
 import type { Json } from "#recipes/recipe";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
@@ -8,23 +6,12 @@ import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
 import { toOverrides } from "./parameters-model";
-import { stepToWire } from "./step-model";
 import { variationBody, variationSchema } from "./variation-model";
-import { showSession } from "./show-session";
+import { showFirstStep } from "./show-first-step";
 import { checkVariation, requestVariation } from "./variations";
 
 /** Variations of a photo, and the comparison of photos. */
 export function createVariationRoutes(deps: ApiDeps) {
-  const { db } = deps.database;
-
-  async function showVariation(sessionId: string): Promise<typeof variationSchema.static> {
-    const session = await showSession(deps, sessionId);
-    const page = { sessionId, afterPosition: null, limit: 1, offset: 0 };
-    const [step] = await listStepViews(db, page);
-    if (!step) throw notFound("session");
-    return { session, step: stepToWire(step) };
-  }
-
   return createModule({ prefix: "/api/v1", tags: ["generation"] })
     .use(createIdempotency(deps))
     .post(
@@ -52,7 +39,7 @@ export function createVariationRoutes(deps: ApiDeps) {
               hasParameters: requested.parameters !== undefined,
               inputs: requested.inputs as Record<string, Json> | undefined,
             });
-            return { status: 202, body: await showVariation(sessionId) };
+            return { status: 202, body: await showFirstStep(deps, sessionId) };
           },
         );
         return status(202, answer.body);

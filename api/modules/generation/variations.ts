@@ -5,8 +5,11 @@ import { insertEvents } from "#db/queries/events/events";
 import { lockSession } from "#db/queries/generation/session-requests";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { findUsedRecipes } from "#db/queries/recipes/recipes";
+import { findMask } from "#db/queries/steps/masks";
+import type { Mask } from "#db/schema/masks";
 import type { Model } from "#db/schema/models";
 import type { Photo } from "#db/schema/photos";
+import { type Edges, paintingOf } from "#generation-parameters";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import type { Json } from "#recipes/recipe";
 import { type RequestedParameters, seedCount } from "./parameters";
@@ -100,12 +103,14 @@ async function planImages(
 ): Promise<WriteStep> {
   const sourceImageId = await findSource(tx, photo);
   const wanted = await planStep(tx, photo, requested);
+  const mask = await recallMask(tx, photo, wanted.parameters.expand);
   return (deps) =>
     writeStep(deps, tx, {
       id,
       sessionId: requested.sessionId,
       parentId: null,
       sourceImageId,
+      mask,
       isTextToImage: sourceImageId === null,
       ...wanted,
     });
@@ -169,6 +174,15 @@ async function findSource(tx: Tx, photo: Photo): Promise<string | null> {
   return source.id;
 }
 
+/** The mask that the photo was painted with; null: none. */
+async function recallMask(tx: Tx, photo: Photo, expand: Edges | undefined): Promise<Mask | null> {
+  if (photo.kind === "uploaded") return null;
+  const mask = photo.maskHash === null ? undefined : await findMask(tx, photo.maskHash);
+  const isPainted = photo.generation?.region !== undefined;
+  if (mask || !isPainted || photo.generation?.expand || expand) return mask ?? null;
+  throw conflict("The mask of this photo is gone; request a step with a new one instead.");
+}
+
 /** The step to write: the photo's recorded parameters, overridden by those of the request. */
 async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
   const { generation: made } = photo;
@@ -203,6 +217,7 @@ async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
       ...recalled.parameters,
       ...(made?.strength !== undefined &&
         photo.kind === "generated" && { strength: made.strength }),
+      ...(made && photo.kind === "generated" && paintingOf(made)),
     },
   };
 }

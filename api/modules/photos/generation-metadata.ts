@@ -2,6 +2,7 @@ import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { companionFields, companionsToWire } from "../../fields/companions";
 import { optionFields, optionsToWire } from "../../fields/options";
+import { upscaledFields, paintingFields, paintingToWire } from "../../fields/painting";
 
 export const generationMetadata = t.Object(
   {
@@ -21,6 +22,8 @@ export const generationMetadata = t.Object(
     strength: t.Optional(t.Number()),
     vae_key: t.Optional(t.String()),
     ...companionFields(t.Optional(t.String())),
+    ...paintingFields,
+    ...upscaledFields,
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     recipe: t.Optional(
       t.Object(
@@ -68,6 +71,8 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     strength: made.strength,
     vae_key: made.vaeKey,
     ...companionsToWire(made),
+    ...paintingToWire(made),
+    ...(made.upscale && { upscale: made.upscale }),
     ...optionsToWire(made),
     ...(made.recipe && {
       recipe: {

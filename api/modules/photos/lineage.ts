@@ -4,6 +4,7 @@ import type { Model } from "#db/schema/models";
 import { notFound } from "#errors";
 import type { ApiDeps } from "../../deps";
 import { oneOf } from "../../fields/one-of";
+import { maskUrl } from "../generation/mask-url";
 import { seedCount } from "../generation/parameters";
 import { differingParameters } from "./differing-parameters";
 import { findRecordedModels } from "./recorded-models";
@@ -11,7 +12,14 @@ import { findRecordedModels } from "./recorded-models";
 const uuid = t.String({ format: "uuid" });
 
 /** How a photo was derived from another. */
-export const edgeKinds = ["img2img", "selected", "variation"] as const;
+export const edgeKinds = [
+  "img2img",
+  "inpaint",
+  "outpaint",
+  "selected",
+  "upscale",
+  "variation",
+] as const;
 
 export const lineageSchema = t.Object({
   nodes: t.Array(
@@ -30,7 +38,11 @@ export const lineageSchema = t.Object({
     t.Object({
       from: uuid,
       to: uuid,
-      kind: oneOf(edgeKinds),
+      kind: oneOf(edgeKinds, {
+        description:
+          "inpaint: a part of the parent was painted by a mask. outpaint: it was extended. upscale: it was enlarged. selected: from the selected image of the parent step. variation: from its parameters, not its pixels.",
+      }),
+      mask_url: t.Optional(t.String()),
       changed: t.Record(t.String(), t.Array(t.Any(), { minItems: 2, maxItems: 2 }), {
         description: "Parameters that differ, as [before, after]; null if one has no value",
       }),
@@ -62,7 +74,8 @@ export async function showLineage(
       const parent = node.parentId === null ? undefined : byId.get(node.parentId);
       if (!parent) return [];
       const changed = changesBetween(parent, node, models);
-      return [{ from: parent.id, to: node.id, kind: kindOf(node), changed }];
+      const mask = node.maskHash === null ? {} : { mask_url: maskUrl(node.maskHash) };
+      return [{ from: parent.id, to: node.id, kind: kindOf(node), ...mask, changed }];
     }),
   };
 }
@@ -74,6 +87,9 @@ function roleOf(node: LineageNode) {
 
 function kindOf(node: LineageNode) {
   if (node.isVariation) return "variation";
+  if (node.generation?.upscale) return "upscale";
+  if (node.generation?.expand) return "outpaint";
+  if (node.maskHash !== null) return "inpaint";
   return node.isFromChoice ? "selected" : "img2img";
 }
 

@@ -10,6 +10,7 @@ import {
 import { wallClock } from "../../fields/moment";
 import { oneOf } from "../../fields/one-of";
 import { tagsSchema, titleSchema } from "../../fields/text";
+import { maskUrl } from "../generation/mask-url";
 import { generationMetadata, generationToWire } from "./generation-metadata";
 
 const uuid = t.String({ format: "uuid" });
@@ -75,6 +76,7 @@ export const photoSchema = t.Object(
     retrieval_error: t.Optional(t.String()),
     invoke_id: t.Optional(t.String()),
     source_image_id: t.Optional(uuid),
+    mask_url: t.Optional(t.String({ description: "The mask that it was painted with" })),
     session_id: t.Optional(uuid),
     step_id: t.Optional(uuid),
     cost_usd: t.Optional(t.Number()),
@@ -110,6 +112,7 @@ export function photoToWire(photo: ListedPhoto): PhotoBody {
     retrieval_error: photo.retrievalError ?? undefined,
     invoke_id: photo.invokeId ?? undefined,
     source_image_id: photo.sourceImageId ?? undefined,
+    mask_url: photo.maskHash === null ? undefined : maskUrl(photo.maskHash),
     session_id: photo.sessionId ?? undefined,
     step_id: photo.stepId ?? undefined,
     cost_usd: photo.costUsd ?? undefined,

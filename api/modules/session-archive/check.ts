@@ -17,6 +17,7 @@ export function checkDocument(document: SessionDocument, maxPictureBytes: number
     checkSteps(document, report);
     checkPhotos(document, maxPictureBytes, report);
     checkLineage(document, report);
+    checkMasks(document, report);
   });
 }
 
@@ -173,5 +174,17 @@ function checkLineage({ lineage, photos, steps, session }: SessionDocument, repo
       path.add(id);
     }
     for (const id of path) ends.add(id);
+  }
+}
+
+function checkMasks({ masks = [], steps, photos }: SessionDocument, report: Report): void {
+  const known = new Set(masks.map((mask) => mask.content_hash));
+  if (known.size < masks.length) report("masks", "hold one mask twice");
+  for (const [list, entries] of Object.entries({ steps, photos })) {
+    for (const [at, { mask }] of entries.entries()) {
+      if (mask !== undefined && !known.has(mask)) {
+        report(`${list}.${at}.mask`, "is not among the masks");
+      }
+    }
   }
 }

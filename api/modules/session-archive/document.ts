@@ -42,6 +42,12 @@ export function sessionToDocument(
     lineage: listEdges(rows),
     models: listModels(rows),
     ...(rows.recipes.length > 0 && { recipes: rows.recipes.map(recipeToDocument) }),
+    ...(rows.masks.length > 0 && {
+      masks: rows.masks.map(({ contentHash, png }) => ({
+        content_hash: contentHash,
+        png: Buffer.from(png).toString("base64"),
+      })),
+    }),
   };
 }
 
@@ -52,6 +58,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     ...(step.parentId !== null && { parent_id: step.parentId }),
     ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
     ...(step.recipeId !== null && { recipe_id: step.recipeId }),
+    ...(step.maskHash !== null && { mask: step.maskHash }),
     prompt: step.prompt,
     ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
     ...(step.expand && { expand: true }),
@@ -118,6 +125,7 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
     is_favorite: photo.isFavorite,
     ...(photo.rating !== null && { rating: photo.rating }),
     ...(photo.costUsd !== null && { cost_usd: photo.costUsd }),
+    ...(photo.maskHash !== null && { mask: photo.maskHash }),
     ...(photo.generation &&
       kind === "generated" && { generation_metadata: madeWith(photo, sessionId) }),
   };

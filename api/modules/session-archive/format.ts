@@ -38,6 +38,7 @@ const words = t.String({ maxLength: 10_000 });
 const name = t.String({ minLength: 1, maxLength: 1_000 });
 const modelText = t.String({ maxLength: 1_000 });
 const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
+const hash = t.String({ pattern: "^[0-9a-f]{64}$" });
 const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
 /** A recipe may make more pictures than were requested. */
 const slotIndex = t.Integer({ minimum: 0, maximum: 32_767 });
@@ -66,6 +67,8 @@ const step = t.Object(
     parent_id: t.Optional(id),
     source_image_id: t.Optional(id),
     recipe_id: t.Optional(id),
+    mask: t.Optional(hash),
+    /** Empty for an enlarged upload, and for a recipe without one. */
     prompt: words,
     negative_prompt: t.Optional(words),
     /** Both are templates; absent: they are not. */
@@ -107,6 +110,8 @@ const photo = t.Object(
     is_favorite: t.Boolean(),
     rating: t.Optional(t.Integer({ minimum: 0, maximum: 5 })),
     cost_usd: cost,
+    /** The mask that it was painted with. */
+    mask: t.Optional(hash),
     generation_metadata: t.Optional(t.Object(generationMetadata.properties, strict)),
   },
   strict,
@@ -136,6 +141,12 @@ const recipe = t.Object(
   strict,
 );
 
+/** A PNG in base64. */
+const mask = t.Object(
+  { content_hash: hash, png: t.String({ pattern: "^[A-Za-z0-9+/]+=*$", maxLength: 6_000_000 }) },
+  strict,
+);
+
 /** `session.json`, version 1. docs/api.md describes its fields. */
 export const documentSchema = exactJson(
   t.Object(
@@ -160,6 +171,7 @@ export const documentSchema = exactJson(
       lineage: t.Array(edge, { maxItems: archiveBounds.photos }),
       models: t.Array(model, { maxItems: 1_000 }),
       recipes: t.Optional(t.Array(recipe, { maxItems: 1_000 })),
+      masks: t.Optional(t.Array(mask, { maxItems: archiveBounds.steps })),
     },
     strict,
   ),

@@ -13,6 +13,7 @@ import type { ApiDeps } from "../../deps";
 import type { Answer, Once } from "../../http/idempotency";
 import type { IncomingRequest } from "../../http/request";
 import type { sessionSchema } from "../generation/session-model";
+import { readSentMask } from "../generation/mask";
 import { showSession } from "../generation/show-session";
 import { badDocument } from "./check";
 import { checkSources, hasCycle } from "./cycles";
@@ -20,7 +21,7 @@ import type { DocumentPhoto, SessionDocument } from "./format";
 import { type Plan, planImport } from "./plan";
 import { openArchive, readDocument } from "./read";
 import { receiveArchive } from "./receive";
-import { documentToRows, type Pictures } from "./rows";
+import { documentToRows, type Masks, type Pictures } from "./rows";
 
 /** Pictures that are decoded at the same time; each also takes its share of the decode budget. */
 const picturesAtOnce = 3;
@@ -83,13 +84,14 @@ async function importDocument(
   const plan = await planImport(tx, document, { hold: false });
   const begun: DocumentPhoto[] = [];
   try {
+    const masks = await readMasks(deps, document);
     const pictures = await storePictures(deps, archive, plan, begun);
     // Planned again with the rows locked: storing the pictures may have taken minutes.
     const now = await planImport(tx, document, { hold: true });
     if (!Bun.deepEquals(now, plan)) {
       throw conflict("Photos of the archive changed here during the import; send it again.");
     }
-    const rows = documentToRows(document, plan, pictures, deps.now());
+    const rows = documentToRows(document, plan, { pictures, masks }, deps.now());
     await insertImportedSession(tx, rows);
     await checkAncestry(tx, [...rows.links, ...rows.assignments]);
   } catch (error) {
@@ -140,6 +142,19 @@ async function storePictures(
   const failed = workers.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
   return pictures;
+}
+
+/** Checks each mask like one of a request: its content may come from anywhere. */
+async function readMasks(deps: ApiDeps, { masks = [] }: SessionDocument): Promise<Masks> {
+  const read = new Map<string, Awaited<ReturnType<typeof readSentMask>>>();
+  for (const [at, { content_hash: hash, png }] of masks.entries()) {
+    const bytes = Buffer.from(png, "base64");
+    if (new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== hash) {
+      throw badDocument([{ path: `masks.${at}.png`, message: "has another hash" }]);
+    }
+    read.set(hash, await readSentMask(deps, bytes));
+  }
+  return read;
 }
 
 /** Extracts one original, checks it against the document, and stores it with its derivatives. */

@@ -1,5 +1,6 @@
 import type { ImportedSession, PhotoAssignment } from "#db/queries/archives/session-import";
 import type { NewPhoto, GenerationMetadata } from "#db/schema/photos";
+import type { Mask } from "#db/schema/masks";
 import type { StepParameters } from "#db/schema/steps";
 import type { Json, RecipeTemplate } from "#recipes/recipe";
 import { fileColumns, type PictureFacts, uploadedPhoto } from "#library/photo-row";
@@ -12,25 +13,31 @@ import type { Plan } from "./plan";
 /** The facts of an archive's pictures, by photo id. */
 export type Pictures = ReadonlyMap<string, PictureFacts>;
 
+/** The masks of an archive as they are kept here, by their hashes in the archive. */
+export type Masks = ReadonlyMap<string, Omit<Mask, "usedAt">>;
+
 /**
  * The rows of an archive. An active session is imported as completed, because no workflow runs for it.
  */
 export function documentToRows(
   document: SessionDocument,
   plan: Plan,
-  pictures: Pictures,
+  { pictures, masks }: { pictures: Pictures; masks: Masks },
   now: Date,
 ): ImportedSession {
   const { session, steps } = document;
   const idOf = (id: string) => plan.aliases.get(id) ?? id;
   const optionalId = (id: string | undefined) => (id === undefined ? null : idOf(id));
+  const hashOf = (mask: string | undefined) => masks.get(mask ?? "")?.contentHash ?? null;
   const makers = new Map(
     steps.flatMap((step) =>
       step.slots.map((slot) => [slot.photo_id, { step, slot }] satisfies [unknown, Maker]),
     ),
   );
-  const rowOf = (photo: DocumentPhoto) =>
-    photoRow(photo, makers.get(photo.id), pictures.get(photo.id), now);
+  const rowOf = (photo: DocumentPhoto) => ({
+    ...photoRow(photo, makers.get(photo.id), pictures.get(photo.id), now),
+    maskHash: hashOf(photo.mask),
+  });
   const isActive = session.status === "active";
   return {
     session: {
@@ -48,6 +55,7 @@ export function documentToRows(
       position: step.position,
       parentId: step.parent_id ?? null,
       sourceImageId: optionalId(step.source_image_id),
+      maskHash: hashOf(step.mask),
       prompt: step.prompt,
       negativePrompt: step.negative_prompt ?? null,
       expand: step.expand ?? false,
@@ -78,6 +86,13 @@ export function documentToRows(
         error: slot.error ?? null,
       })),
     ),
+    masks: [...masks.values()].map(({ contentHash, width, height, png }) => ({
+      contentHash,
+      width,
+      height,
+      png,
+      usedAt: now,
+    })),
     photos: plan.fresh.map(rowOf),
     refilled: plan.refilled.map(rowOf),
     ...referencesOf(document, plan, idOf),

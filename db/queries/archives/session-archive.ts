@@ -1,5 +1,6 @@
 import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../client";
+import { type Mask, masks } from "../../schema/masks";
 import { type ModelRow, models } from "../../schema/models";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Recipe, recipes } from "../../schema/recipes";
@@ -18,6 +19,8 @@ export type SessionRows = {
   models: ModelRow[];
   /** That the steps run. */
   recipes: Recipe[];
+  /** Of its steps and photos. */
+  masks: Mask[];
 };
 
 /** Everything that belongs to a session, from one snapshot; undefined when it does not exist. */
@@ -72,6 +75,15 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
               .from(recipes)
               .where(inArray(recipes.id, recipeIds))
               .orderBy(recipes.id);
+      const hashes = [...itsSteps, ...itsPhotos].flatMap(({ maskHash }) => maskHash ?? []);
+      const itsMasks =
+        hashes.length === 0
+          ? []
+          : await tx
+              .select()
+              .from(masks)
+              .where(inArray(masks.contentHash, [...new Set(hashes)]))
+              .orderBy(masks.contentHash);
       return {
         session,
         steps: itsSteps,
@@ -79,6 +91,7 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         photos: itsPhotos,
         models: itsModels,
         recipes: itsRecipes,
+        masks: itsMasks,
       };
     },
     { isolationLevel: "repeatable read", accessMode: "read only" },

@@ -2,10 +2,12 @@ import { and, eq, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type NewPhoto, photos } from "../../schema/photos";
 import { recipes } from "../../schema/recipes";
+import type { Mask } from "../../schema/masks";
 import { sessions } from "../../schema/sessions";
 import { slots, steps } from "../../schema/steps";
 import { searchColumns } from "../../search/search-words";
 import { insertEvents } from "../events/events";
+import { keepMask } from "../steps/masks";
 
 // An arbitrary number that all imports of sessions share.
 const importLock = 7_361_203;
@@ -81,6 +83,7 @@ export type ImportedSession = {
   /** In order: a parent precedes its children. */
   steps: (typeof steps.$inferInsert)[];
   slots: (typeof slots.$inferInsert)[];
+  masks: Mask[];
   /** New rows, without their references. */
   photos: NewPhoto[];
   /** New contents of rows that a purge left as lineage nodes. */
@@ -113,6 +116,7 @@ const rowsAtOnce = 500;
  */
 export async function insertImportedSession(tx: Tx, imported: ImportedSession): Promise<void> {
   const { session } = imported;
+  for (const mask of imported.masks) await keepMask(tx, mask);
   // References follow later: photos, sessions and steps refer to each other in every direction.
   for (const part of inParts(imported.photos)) {
     await tx.insert(photos).values(part.map((photo) => ({ ...photo, ...searchColumns(photo) })));

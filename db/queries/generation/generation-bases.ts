@@ -1,12 +1,12 @@
-import { and, asc, eq, isNotNull } from "drizzle-orm";
-import type { Db } from "../../client";
+import { and, asc, eq, isNotNull, sql } from "drizzle-orm";
+import type { Db, Tx } from "../../client";
 import { type ModelAccepts, models } from "../../schema/models";
 import { isAvailableAt } from "../models/availability";
 
 export type GenerationBase = { base: string; variant: string | null; accepts: ModelAccepts };
 
 /** Base and variant of the supported main models that the place in force has. */
-export async function listGenerationBases(db: Db): Promise<GenerationBase[]> {
+export async function listGenerationBases(db: Db | Tx): Promise<GenerationBase[]> {
   const rows = await db
     .selectDistinctOn([models.base, models.variant], {
       base: models.base,
@@ -26,4 +26,16 @@ export async function listGenerationBases(db: Db): Promise<GenerationBase[]> {
   return rows.flatMap(({ base, variant, accepts }) =>
     accepts === null ? [] : [{ base, variant, accepts }],
   );
+}
+
+/** The bases of available models that paint a part of a picture. */
+export async function listPaintingBases(db: Db | Tx): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ base: models.base })
+    .from(models)
+    .where(
+      and(eq(models.type, "main"), isAvailableAt(), sql`${models.accepts}->>'inpaint' = 'true'`),
+    )
+    .orderBy(asc(models.base));
+  return rows.map(({ base }) => base);
 }

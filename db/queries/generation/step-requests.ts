@@ -37,6 +37,10 @@ export async function findPictureState(db: Db | Tx, photoId: string) {
   const [photo] = await db
     .select({
       id: photos.id,
+      kind: photos.kind,
+      mimeType: photos.mimeType,
+      width: photos.width,
+      height: photos.height,
       stepId: photos.stepId,
       retrievalStatus: photos.retrievalStatus,
       deletedAt: photos.deletedAt,

@@ -10,6 +10,7 @@ export type LineageNode = {
   /** Its slot in the step. */
   slotIndex: number | null;
   isPurged: boolean;
+  maskHash: string | null;
   /** null: not generated, or purged. */
   generation: GenerationMetadata | null;
   /** The photo that it was made from; null for the root. */
@@ -44,6 +45,7 @@ export async function listLineage(db: Db, photoId: string): Promise<LineageNode[
     )
     select p.id, p.session_id as "sessionId", p.step_id as "stepId", p.slot_index as "slotIndex",
       p.purged_at is not null as "isPurged", p.generation,
+      p.mask_hash as "maskHash",
       coalesce(p.source_image_id, s.source_image_id) as "parentId",
       p.source_image_id is null as "isVariation",
       coalesce(before.selected_image_id = p.source_image_id, false) as "isFromChoice",

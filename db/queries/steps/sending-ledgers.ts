@@ -1,7 +1,7 @@
 import { and, eq, isNull } from "drizzle-orm";
 import type { Db } from "../../client";
 import { reproductions } from "../../schema/reproductions";
-import { attempts } from "../../schema/steps";
+import { attempts, type ImageNames } from "../../schema/steps";
 
 /** The tables of batches sent to a backend. Both record the state of sending in the same columns. */
 const ledgers = { attempts, reproductions };
@@ -52,11 +52,12 @@ export async function markAccepted(db: Db, params: OfBatch & { now: Date }): Pro
     .where(and(isOpen, isNull(table.acceptedAt)));
 }
 
-/** Records the source image's name on the backend. */
+/** Records the names on the backend: of the source image, and of the other pictures of the graph by their roles. */
 export async function noteSourceImage(
   db: Db,
-  params: OfBatch & { imageName: string },
+  params: OfBatch & { imageName: string; imageNames?: ImageNames },
 ): Promise<void> {
   const { table, isOpen } = openRow(params);
-  await db.update(table).set({ sourceImageName: params.imageName }).where(isOpen);
+  const { imageName: sourceImageName, imageNames = {} } = params;
+  await db.update(table).set({ sourceImageName, imageNames }).where(isOpen);
 }

@@ -35,6 +35,7 @@ export type FieldType =
   | "ideogram4_conditioning"
   | "wan_conditioning"
   | "latents"
+  | "denoise_mask"
   | "lora"
   | "any"
   | "collection";

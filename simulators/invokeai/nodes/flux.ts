@@ -88,6 +88,7 @@ export const fluxNodes: Record<string, NodeDefinition> = {
   flux_denoise: {
     fields: {
       latents: connection("latents", "optional"),
+      denoise_mask: connection("denoise_mask", "optional"),
       denoising_start: float(0, { ge: 0, le: 1 }),
       denoising_end: float(1, { ge: 0, le: 1 }),
       transformer: connection("transformer"),

@@ -2,9 +2,11 @@ import { fluxNodes } from "./flux.ts";
 import { latentsNodes } from "./latents.ts";
 import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
+import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
+import { upscalingNodes } from "./upscaling.ts";
 import { valueNodes } from "./values.ts";
 import { flag, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
@@ -16,6 +18,8 @@ const definitions: Record<string, NodeDefinition> = {
   ...samplingNodes,
   ...latentsNodes,
   ...pictureNodes,
+  ...paintingNodes,
+  ...upscalingNodes,
   ...fluxNodes,
   ...transformerNodes,
 };

@@ -3,7 +3,7 @@ import type { RunContext } from "./definition.ts";
 import { runSteps } from "./denoise-steps.ts";
 import { NodeError } from "./endings.ts";
 import { sourceBytes } from "./latents.ts";
-import { latentsOutput, readTensor, wrapSeed, type Latents } from "./tensors.ts";
+import { latentsOutput, maskOf, readTensor, wrapSeed, type Latents } from "./tensors.ts";
 
 /**
  * Runs a sampler without a noise node: size and seed are its own inputs. `variant` and `settings` are what else determines
@@ -25,6 +25,9 @@ export async function runSampler(
       "denoising_start should be 0 when initial latents are not provided.",
     );
   }
+  if (inputs.denoise_mask != null && source === undefined) {
+    throw new NodeError("ValueError", "denoise_mask is provided without initial latents.");
+  }
   const painting: Painting = {
     prompt: sampling.prompt,
     seed: wrapSeed(Number(inputs.seed)),
@@ -34,6 +37,7 @@ export async function runSampler(
     ...(source === undefined
       ? {}
       : { source: { bytes: await sourceBytes(source), strength: end - start } }),
+    ...maskOf(context, inputs.denoise_mask),
   };
   await runSteps(context, painting, { steps: Number(sampling.steps), start, end });
   return latentsOutput(context, painting);

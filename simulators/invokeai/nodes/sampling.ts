@@ -10,6 +10,7 @@ import {
   conditioningOutput,
   latentsFields,
   latentsOutput,
+  maskOf,
   readConditioning,
   readTensor,
   storeTensor,
@@ -89,6 +90,7 @@ export const samplingNodes: Record<string, NodeDefinition> = {
       unet: connection("unet"),
       cfg_rescale_multiplier: float(0, { ge: 0, lt: 1 }),
       latents: connection("latents", "optional"),
+      denoise_mask: connection("denoise_mask", "optional"),
     },
     outputs: latentsFields,
     outputType: "latents_output",
@@ -135,6 +137,7 @@ export const samplingNodes: Record<string, NodeDefinition> = {
         ...(source === undefined
           ? {}
           : { source: { bytes: await sourceBytes(source), strength: Math.max(0, end - start) } }),
+        ...maskOf(context, inputs.denoise_mask),
       };
       await runSteps(context, painting, { steps: Number(steps), start, end });
       return latentsOutput(context, painting);

@@ -23,6 +23,11 @@ export function readTensor<T>(context: RunContext, value: unknown, field: string
   return context.tensors.get((value as Record<string, string>)[field] ?? "") as T;
 }
 
+/** The mask that a sampler was given, for a painting. */
+export function maskOf(context: RunContext, value: unknown): { mask?: Buffer } {
+  return value == null ? {} : { mask: readTensor<Buffer>(context, value, "mask_name") };
+}
+
 export function latentsOutput(context: RunContext, latents: Latents): Record<string, unknown> {
   return {
     latents: { latents_name: storeTensor(context, latents), seed: null },

@@ -196,6 +196,7 @@ function samplerOf(family: Family): NodeDefinition {
     fields: {
       ...(family.vaeEncoder !== null && {
         latents: connection("latents", "optional"),
+        denoise_mask: connection("denoise_mask", "optional"),
         denoising_start: float(0, { ge: 0, le: 1 }),
         denoising_end: float(1, { ge: 0, le: 1 }),
       }),

@@ -8,12 +8,12 @@ import {
   identify,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
-import { fitOf, type NeededModel } from "#generation-parameters";
 import { everyMain, fullRequestFor, requestFor, takesNegative } from "#tests/support/graph-parts";
 import { examine } from "./examine.ts";
+import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
-import { asMain, capabilityOf } from "./servers.ts";
-import { type Item, type Model, newBatchId, outputImage } from "./target.ts";
+import { capabilityOf } from "./servers.ts";
+import { type Item, newBatchId, outputImage } from "./target.ts";
 
 // Runs the graphs of our builders on every server that has the models; on others they are validated and cancelled.
 
@@ -23,47 +23,15 @@ const small = { width: side, height: side, steps: 8 };
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
 await examine((target, promised) => {
-  let models: MainModel[] = [];
+  let models: FoundModels;
   beforeAll(async () => {
-    models = ((await target.call("GET", "/api/v2/models/")).json.models as Model[]).map(asMain);
+    models = await readModels(target);
   });
-
-  function find(base: string, type: string): MainModel {
-    const model = models.find((each) => each.base === base && each.type === type);
-    if (!model) throw new Error(`The server has no ${type} of base ${base}`);
-    return model;
-  }
-
-  /** The server's own model of a kind. */
-  function mainLike(kind: MainModel): MainModel {
-    const model = models.find((each) => capabilityOf(each) === capabilityOf(kind));
-    if (!model) throw new Error(`The server has no ${capabilityOf(kind)}`);
-    return model;
-  }
 
   /** A small picture, with the server's own models. */
   function requestOf(kind: MainModel, overrides: Partial<GraphRequest> = {}): GraphRequest {
-    const model = mainLike(kind);
-    const { companions } = factsOf(model)!.accepts;
-    const parts = companions.length === 0 ? {} : findParts(companions);
-    return requestFor(model.base, { ...small, model, ...parts, ...overrides });
-  }
-
-  /** The first alternative that the server has as a whole. */
-  function findParts(alternatives: readonly (readonly NeededModel[])[]): Partial<GraphRequest> {
-    for (const needed of alternatives) {
-      const found = needed.map((need) => [need.part, fitting(need)] as const);
-      if (found.some(([, model]) => model === undefined)) continue;
-      const { vae = null, ...companions } = Object.fromEntries(found);
-      return { vae, companions };
-    }
-    throw new Error("The server lacks what the model needs beside it.");
-  }
-
-  function fitting(need: NeededModel): MainModel | undefined {
-    return models
-      .filter((model) => fitOf(need, model) !== undefined)
-      .toSorted((a, b) => fitOf(need, a)! - fitOf(need, b)!)[0];
+    const found = models.mainLike(kind);
+    return requestFor(found.model.base, { ...small, ...found, ...overrides });
   }
 
   async function upload(colour: string): Promise<NonNullable<GraphRequest["source"]>> {
@@ -160,7 +128,7 @@ await examine((target, promised) => {
         [...needs, `${vaeBase}/vae`],
         async () => {
           const plain = await pixels(requestOf(kind));
-          const vae = find(vaeBase, "vae");
+          const vae = models.find(vaeBase, "vae");
           const [item] = await run(requestOf(kind, { vae }));
           expect(await pixelsOf(item)).not.toBe(plain);
           expect(await metadataOf(item)).toMatchObject({ vae: { key: vae.key } });
@@ -173,7 +141,7 @@ await examine((target, promised) => {
         `${title}: a LoRA changes the picture, by its weight, and is in the metadata`,
         [...needs, `${base}/lora`],
         async () => {
-          const model = find(base, "lora");
+          const model = models.find(base, "lora");
           const plain = await pixels(requestOf(kind));
           const [item] = await run(requestOf(kind, { loras: [{ model, weight: 0.8 }] }));
           const drawn = await pixelsOf(item);
@@ -245,7 +213,7 @@ await examine((target, promised) => {
       )![1];
       const graph = buildGraph(requestOf(kind));
       const right = graph.nodes["model"]?.[input] as { key: string };
-      const other = models.find(({ type, key }) => type === wrong && key !== right.key);
+      const other = models.all.find(({ type, key }) => type === wrong && key !== right.key);
       graph.nodes["model"] = { ...graph.nodes["model"]!, [input]: identify(other!) };
       const { batchId, answer } = await enqueue(graph, [1]);
       expect(answer.status).toBe(200);

@@ -97,6 +97,10 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
       !accepts.negativeNeedsCfg || request.negativePrompt === "" || request.cfgScale > 1,
       `cfg_scale to a number above 1, without which ${model.base} ignores the negative_prompt`,
     ],
+    [
+      !source?.part || accepts.inpaint,
+      `mask and expand to none, as ${model.base} paints whole pictures only`,
+    ],
     [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
     [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],
   ];

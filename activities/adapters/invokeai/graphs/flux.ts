@@ -1,9 +1,9 @@
-import { createGraph, type Graph, identify, outputNode, seedNode } from "./graph";
+import { createGraph, type Graph, identify, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
-import { addSource } from "./source";
+import { addOutput, addSource } from "./source";
 
 /**
  * Text to image and image to image for FLUX dev and schnell, node by node as InvokeAI's own UI builds it: four models, one
@@ -54,9 +54,7 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   graph.connect("model.vae", "denoise.controlnet_vae");
   graph.connect(`${seedNode}.value`, "denoise.seed");
   addSource(graph, request, { type: "flux_vae_encode", vae: "model.vae" });
-  graph.output("flux_vae_decode");
-  graph.connect("denoise.latents", `${outputNode}.latents`);
-  graph.connect("model.vae", `${outputNode}.vae`);
+  addOutput(graph, request, { type: "flux_vae_decode", vae: "model.vae" });
   addMetadata(graph, request, {
     modePrefix: "flux_",
     more: {

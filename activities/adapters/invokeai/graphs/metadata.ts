@@ -19,7 +19,7 @@ export function addMetadata(
 ): void {
   const { source, vae, loras } = request;
   graph.node("meta", metadataType, {
-    generation_mode: `${base.modePrefix}${source ? "img2img" : "txt2img"}`,
+    generation_mode: `${base.modePrefix}${modeOf(source)}`,
     width: request.width,
     height: request.height,
     steps: request.steps,
@@ -33,4 +33,10 @@ export function addMetadata(
   graph.connect(`${seedNode}.value`, "meta.seed");
   graph.connect("pos.value", "meta.positive_prompt");
   graph.connect("meta.metadata", `${outputNode}.metadata`);
+}
+
+function modeOf(source: GraphRequest["source"]): string {
+  if (!source) return "txt2img";
+  if (!source.part) return "img2img";
+  return source.part.isExpanded ? "outpaint" : "inpaint";
 }

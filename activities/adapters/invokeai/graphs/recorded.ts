@@ -7,6 +7,9 @@ import { outputNumber } from "./recipe-placement";
 
 const maxNodes = 200;
 
+/** Runs without the setting of the owner: a step may ask for it as its fill. */
+const requestable = "infill_lama";
+
 const name = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
 const End = Type.Object({ node_id: name, field: name });
 const Node = Type.Object({ id: name, type: Type.String() });
@@ -50,9 +53,9 @@ export type RecordedGraph = {
   seed: number;
   /** All models in the graph, without duplicates. */
   models: ModelIdentifier[];
-  /** The source images, by their names on the server. */
-  imageNames: string[];
-  /** The strength, 0 to 1, of image to image whose source is encoded with unseeded noise. */
+  /** The names of its uploaded pictures on the server, by role: as `ImageNames`, with its source. */
+  pictures: Record<string, string>;
+  /** The strength, 0 to 1, of image to image whose whole source is encoded with unseeded noise. */
   noisyStrength: number | undefined;
 };
 
@@ -67,8 +70,9 @@ export function parseRecordedGraph(
 ): RecordedGraph | undefined {
   if (!Value.Check(Recorded, value)) return undefined;
   const all = Object.entries(value.nodes);
+  const allowed = [...picture.allowed, requestable];
   const mayRun = all.every(
-    ([id, node]) => node.id === id && refusalOf(node, picture.allowed) === undefined,
+    ([id, node]) => node.id === id && refusalOf(node, allowed) === undefined,
   );
   const seed = value.nodes[seedNode];
   if (!mayRun || all.length > maxNodes) return undefined;
@@ -91,12 +95,17 @@ export function parseRecordedGraph(
     if (Value.Check(Identifier, part)) models.set(part.key, part);
     else if (Value.Check(ImageField, part)) imageNames.add(part.image_name);
   }
+  const pictures = rolesOf(nodes, imageNames);
+  if (!pictures) return undefined;
   return {
     graph: { id: value.id, nodes, edges },
     seed: seed.value,
     models: [...models.values()],
-    imageNames: [...imageNames],
-    noisyStrength: noisyStrengthOf(withoutMetadata.map(([, node]) => node)),
+    pictures,
+    noisyStrength:
+      pictures["mask"] === undefined
+        ? noisyStrengthOf(withoutMetadata.map(([, node]) => node))
+        : undefined,
   };
 }
 
@@ -146,6 +155,51 @@ function onlyOutput(all: Entries, edges: Edges, output: number): Entries | undef
 /** The end of an edge, with an output under the name of the only one. */
 const asOutput = (end: Static<typeof End>) =>
   outputNumber(end.node_id) === undefined ? end : { ...end, node_id: outputNode };
+
+/**
+ * The names of the pictures by role; a single one is the source, wherever a recipe has it. undefined: they cannot be told
+ * apart.
+ */
+function rolesOf(
+  nodes: Record<string, Fields>,
+  names: ReadonlySet<string>,
+): Record<string, string> | undefined {
+  const [first, ...others] = names;
+  if (first === undefined) return {};
+  if (others.length === 0) return { source: first };
+  const roles = picturesIn(nodes);
+  const isComplete = names.isSubsetOf(new Set(Object.values(roles)));
+  return isComplete && roles["source"] !== undefined ? roles : undefined;
+}
+
+/** Where the builders put the name of each uploaded picture: the first of these inputs that holds one. */
+const places: Record<string, [node: string, input: string][]> = {
+  source: [
+    ["fill", "image"],
+    ["rin", "image"],
+    ["i2l", "image"],
+    [outputNode, "image"],
+  ],
+  mask: [["cgm", "mask"]],
+  base: [
+    ["blend", "layer_base"],
+    [outputNode, "layer_base"],
+  ],
+  blend: [
+    ["blend", "mask"],
+    [outputNode, "mask"],
+  ],
+  canvas: [[outputNode, "base_image"]],
+};
+
+function picturesIn(nodes: Record<string, Fields>): Record<string, string> {
+  const found = Object.entries(places).flatMap(([role, inputs]): [string, string][] => {
+    const values = inputs.map(([node, input]) => nodes[node]?.[input]);
+    const picture = values.find((value) => Value.Check(ImageField, value));
+    return picture ? [[role, (picture as Static<typeof ImageField>).image_name]] : [];
+  });
+  return Object.fromEntries(found);
+}
 
 function noisyStrengthOf(nodes: Static<typeof Node>[]): number | undefined {
   if (!nodes.some(({ type }) => noisyEncoders.has(type))) return undefined;

@@ -1,4 +1,4 @@
-import type { CompanionName, OptionName } from "#generation-parameters";
+import type { CompanionName, MaskFill, OptionName, Region } from "#generation-parameters";
 import type { MainModel, ModelIdentifier } from "../types";
 
 /** The complete input of a graph, with models as the server has them now. */
@@ -36,4 +36,21 @@ type GraphSource = {
   height: number;
   /** 0: the unchanged source; 1: almost nothing of it. */
   strength: number;
+  /** Only a part of the picture is painted; absent: all of it. */
+  part?: PaintedPart;
+};
+
+/** Uploaded pictures, by name. In masks black is painted. The source itself has the size at which the part is painted. */
+export type PaintedPart = {
+  /** What the canvas has beside the source is painted. */
+  isExpanded: boolean;
+  /** The mask at the size of the source. */
+  mask: string;
+  fill: MaskFill;
+  /** The part of the picture at its own size, and the mask for blending the result onto it. */
+  base: string;
+  blend: string;
+  region: Region;
+  /** The whole picture, if the part is not all of it. */
+  canvas: string | null;
 };

@@ -1,9 +1,9 @@
-import { createGraph, type Graph, identify, type Literal, outputNode, seedNode } from "./graph";
+import { createGraph, type Graph, identify, type Literal, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
-import { addSource } from "./source";
+import { addOutput, addSource } from "./source";
 import { type TransformerBase, transformerBaseOf } from "./transformer-bases";
 
 /** Text to image and image to image for a base of the table. */
@@ -27,9 +27,7 @@ export function buildTransformerGraph(request: GraphRequest): Graph {
   graph.connect(`${seedNode}.value`, "denoise.seed");
   if (base.samplerTakesVae) graph.connect("model.vae", "denoise.vae");
   if (base.source) addSource(graph, request, { type: base.source.encoder, vae: "model.vae" });
-  graph.output(base.decoder);
-  graph.connect("denoise.latents", `${outputNode}.latents`);
-  graph.connect("model.vae", `${outputNode}.vae`);
+  addOutput(graph, request, { type: base.decoder, vae: "model.vae" });
   addMetadata(graph, request, { modePrefix: base.prefix, more: recordedInputs(request, base) });
   if (hasNegative) graph.connect("neg.value", "meta.negative_prompt");
   return graph.build();

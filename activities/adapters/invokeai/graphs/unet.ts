@@ -1,8 +1,8 @@
-import { type GraphBuilder, identify, outputNode, seedNode } from "./graph";
+import { type GraphBuilder, identify, seedNode } from "./graph";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
-import { addSource } from "./source";
+import { addOutput, addSource } from "./source";
 
 /** The prompt encoder: its node type, the sources of its inputs, and its inputs for the text. */
 type Encoder = {
@@ -32,10 +32,9 @@ export function addUnetGeneration(
   addPrompt(graph, { name: "neg", text: negativePrompt, into: "negative_conditioning", ...shared });
   addDenoise(graph, request, model.unet);
   const vae = addVae(graph, request);
-  addSource(graph, request, { type: "i2l", literals: { fp32: true }, vae });
-  graph.output("l2i", { fp32: true });
-  graph.connect("denoise.latents", `${outputNode}.latents`);
-  graph.connect(vae, `${outputNode}.vae`);
+  const precision = { literals: { fp32: true }, vae };
+  addSource(graph, request, { type: "i2l", unet: model.unet, ...precision });
+  addOutput(graph, request, { type: "l2i", ...precision });
   addMetadata(graph, request, {
     modePrefix,
     more: {

@@ -6,7 +6,7 @@ import { cellBody, type gridBody, valuesAt } from "./model";
 
 export type Cell = Static<typeof cellBody>;
 
-const refused = "The grid cannot be requested; see details.errors.";
+export const refused = "The grid cannot be requested; see details.errors.";
 const maxFaults = 20;
 
 /**

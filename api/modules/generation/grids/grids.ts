@@ -3,17 +3,21 @@ import { insertEvents } from "#db/queries/events/events";
 import { lockSession, markCancelled } from "#db/queries/generation/session-requests";
 import { findGrid, insertGrid, listLiveStepIds } from "#db/queries/grids/grids";
 import type { NewEvent } from "#db/schema/events";
-import { AppError, conflict, type FieldFault, notFound } from "#errors";
+import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import type { ApiDeps } from "../../../deps";
 import { seedCount } from "../parameters";
 import { writeSession } from "../sessions";
 import { writeRecipeStep } from "../recipe-steps";
+import { readStepMask } from "../mask";
 import { readStepBody } from "../step-body";
-import { notifySession, writeStep } from "../steps";
-import { type Cell, planCells, throwFaults } from "./cells";
+import { notifySession, type StepMask, writeStep } from "../steps";
+import { type Cell, planCells, refused, throwFaults } from "./cells";
 import type { gridBody } from "./model";
 
-type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
+type Deps = Pick<
+  ApiDeps,
+  "config" | "database" | "storage" | "decodeLimits" | "temporal" | "now" | "newId"
+>;
 type Requested = Pick<Static<typeof gridBody>, "axes" | "step">;
 
 /**
@@ -30,6 +34,7 @@ export async function requestGrid(
     maxCells: deps.config.limits.maxGridCells,
     randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
   });
+  const maskOf = await readMasks(deps, cells);
   const firstStepId = await deps.database.db.transaction(async (tx) => {
     // The same request committed before a crash, and was repeated with its idempotency key.
     if (await lockSession(tx, id)) return undefined;
@@ -44,7 +49,7 @@ export async function requestGrid(
         events.push(
           await (step.kind === "recipe"
             ? writeRecipeStep(deps, tx, step)
-            : writeStep(deps, tx, step)),
+            : writeStep(deps, tx, { ...step, mask: maskOf(step.maskPhotoId) })),
         );
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
@@ -57,6 +62,37 @@ export async function requestGrid(
     return stepIds[runOrder(cells)[0]!];
   });
   if (firstStepId !== undefined) await notifySession(deps, { sessionId: id, stepId: firstStepId });
+}
+
+/** More would fill the memory: a kept mask may have 4 MiB. */
+const maxMasks = 16;
+
+/**
+ * Reads the masks of all cells, each once. The result gives the mask of a photo, and throws where it cannot be used.
+ * @throws AppError validation_error for too many
+ */
+async function readMasks(
+  deps: Deps,
+  cells: readonly Cell[],
+): Promise<(photoId: string | null) => StepMask | null> {
+  const photoIds = new Set(cells.flatMap(({ mask }) => mask ?? []));
+  if (photoIds.size > maxMasks) {
+    throw invalid(refused, [{ path: "axes", message: `at most ${maxMasks} different masks` }]);
+  }
+  const masks = new Map<string, StepMask | null | AppError>();
+  for (const photoId of photoIds) {
+    try {
+      masks.set(photoId, await readStepMask(deps, { photoId }));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      masks.set(photoId, error);
+    }
+  }
+  return (photoId) => {
+    const mask = photoId === null ? null : (masks.get(photoId) ?? null);
+    if (mask instanceof AppError) throw mask;
+    return mask;
+  };
 }
 
 /** The indexes of the cells, those of one model together: InvokeAI loads a model in seconds to minutes. */
