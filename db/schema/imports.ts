@@ -18,6 +18,8 @@ export const photoImports = pgTable(
     id: uuid("id").primaryKey(),
     /** Absolute, with symbolic links resolved. */
     path: text("path").notNull(),
+    /** The import root that it is below, as configured: workers that have this root run it. null: any worker. */
+    root: text("root"),
     /** Each subfolder becomes an album of the same name. */
     makesAlbums: boolean("makes_albums").notNull().default(false),
     status: text("status").$type<ImportStatus>().notNull().default("pending"),

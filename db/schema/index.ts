@@ -21,3 +21,4 @@ export * from "./steps";
 export * from "./templates";
 export * from "./turns";
 export * from "./uploaded-sources";
+export * from "./workers";
