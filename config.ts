@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import { OptionalKind, type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 
@@ -17,6 +18,10 @@ type Variable = {
   /** The programs that learn only whether it is set. */
   noticedBy?: readonly Program[];
 };
+
+/** What a worker can serve; each has a task queue of the same name. */
+const workerRoles = ["generation", "images", "housekeeping"] as const;
+export type WorkerRole = (typeof workerRoles)[number];
 
 /** Stands for the value of a secret that a program may not know. */
 const unknownValue = "set";
@@ -161,6 +166,15 @@ export const variables = {
   WORKFLOW_BUNDLE: {
     schema: Type.Optional(Type.String({ minLength: 1 })),
     allowed: "the path of a workflow bundle",
+    readBy: ["worker"],
+  },
+  WORKER_ROLES: {
+    schema: Type.String({
+      pattern: "^[a-z]+(\\s*,\\s*[a-z]+)*$",
+      default: "generation,images,housekeeping",
+    }),
+    allowed: "generation, images or housekeeping, or several of them, separated by commas",
+    isEntry: isWorkerRole,
     readBy: ["worker"],
   },
   WORKER_PORT: {
@@ -347,6 +361,7 @@ export type Config = Readonly<{
     workflowBundlePath: string | null;
   }>;
   worker: Readonly<{
+    roles: readonly WorkerRole[];
     /** Of 127.0.0.1, where the worker answers health checks; null: nowhere. */
     port: number | null;
   }>;
@@ -478,7 +493,7 @@ function assemble(values: Values): Config {
           }
         : null,
     timeZone: values.TIME_ZONE,
-    importRoots: values.IMPORT_ROOTS?.split(":") ?? [],
+    importRoots: [...new Set(values.IMPORT_ROOTS?.split(":").map((root) => resolve(root)))],
     backup: { folder: values.BACKUP_TO ?? null, keep: values.BACKUP_KEEP },
     logLevel: values.LOG_LEVEL as LogLevel,
     http: {
@@ -501,7 +516,10 @@ function assemble(values: Values): Config {
       uiUrl: values.TEMPORAL_UI_URL?.replace(/\/+$/, "") ?? null,
       workflowBundlePath: values.WORKFLOW_BUNDLE ?? null,
     },
-    worker: { port: values.WORKER_PORT ?? null },
+    worker: {
+      roles: entriesOf(values.WORKER_ROLES).filter(isWorkerRole),
+      port: values.WORKER_PORT ?? null,
+    },
     invokeai: {
       localUrl: values.INVOKEAI_LOCAL_URL.replace(/\/+$/, ""),
       connectionTimeoutMs: values.INVOKEAI_CONNECTION_TIMEOUT * 1000,
@@ -550,6 +568,10 @@ function entriesOf(list: string | undefined): string[] {
     .split(",")
     .map((entry) => entry.trim())
     .filter(Boolean);
+}
+
+function isWorkerRole(name: string): name is WorkerRole {
+  return (workerRoles as readonly string[]).includes(name);
 }
 
 function isTimeZone(name: string): boolean {

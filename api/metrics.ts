@@ -90,7 +90,7 @@ export function watchDatabase({ registry }: Metrics, db: Db): void {
 }
 
 /** Not counted: "no worker" is not an error, the others make no call. */
-const uncounted = new Set(["hasWorker", "workflowUrl", "close"]);
+const uncounted = new Set(["workflowUrl", "close"]);
 
 /** The same client; each call that the workflow service did not accept is counted. */
 export function countFailedCalls(client: WorkflowClient, metrics: Metrics): WorkflowClient {

@@ -1,6 +1,7 @@
 import { Context } from "@temporalio/activity";
 import { deleteAttemptCountsBefore } from "#db/queries/requests/attempt-counts";
 import { deleteEventsBefore } from "#db/queries/events/events";
+import { deleteGoneWorkers } from "#db/queries/installation/workers";
 import { deleteIdempotencyKeysBefore } from "#db/queries/requests/idempotency-expiry";
 import { deleteUploadedSourcesBefore } from "#db/queries/steps/uploaded-sources";
 import { sweepLibrary } from "#library/sweep";
@@ -40,6 +41,7 @@ export function createHousekeepingActivities(deps: ActivityDeps) {
     ): Promise<{ keys: number; events: number; attemptCounts: number; sources: number }> {
       const context = Context.current();
       const beat = () => context.heartbeat();
+      await deleteGoneWorkers(db);
       return {
         keys: await deleteIdempotencyKeysBefore(db, ago(keysKeptMs), beat),
         events: await deleteEventsBefore(db, ago(eventsKeptMs), beat),

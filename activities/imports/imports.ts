@@ -24,8 +24,10 @@ import {
 import { fileMoment } from "#media/metadata/taken-at";
 import { unsupportedType } from "#media/pictures/rejection";
 import type { ImportTally } from "#workflows/photo-import/contract";
+import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, withHeartbeat } from "../heartbeat";
+import { importQueueOf } from "./import-queue";
 import { readSidecars, sidecarColumns } from "./sidecars";
 
 /** A minute or two of work: progress is reported after each slice. */
@@ -65,7 +67,8 @@ export function createImportActivities(deps: ActivityDeps) {
     throw new AppError({
       kind: "not_found",
       code: "not_found",
-      message: "The folder no longer exists, or is no longer below IMPORT_ROOTS.",
+      message:
+        "The folder does not exist, is reached by a link, or is not below IMPORT_ROOTS of the worker.",
     });
   }
 
@@ -199,10 +202,12 @@ export function createImportActivities(deps: ActivityDeps) {
   }
 
   return {
-    /** `isNew`: its files were not counted yet. */
+    /** `isNew`: its files were not counted yet. `queue`: of the workers that have its root. */
     async beginImport({ importId }: ImportRef) {
       const begun = await startImport(db, { id: importId, now: now() });
-      return begun ? { state: "live" as const, isNew: begun.isNew } : { state: "ended" as const };
+      if (!begun) return { state: "ended" as const };
+      const queue = begun.root === null ? queues.images : importQueueOf(begun.root);
+      return { state: "live" as const, isNew: begun.isNew, queue };
     },
 
     /** Counts the files, as the total for progress. */

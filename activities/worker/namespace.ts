@@ -23,13 +23,14 @@ export async function ensureNamespace(connection: Connection, namespace: string)
 }
 
 /**
- * Checks every few seconds that the namespace still exists, until `signal` aborts. After the workflow service came back
- * with an empty database, creates it again and calls `refill` to start its runs; repeats until both succeed.
+ * Checks every few seconds that the namespace still exists, until `signal` aborts, and calls `onWhole` if it does. After
+ * the workflow service came back with an empty database, creates it again and calls `refill` to start its runs; repeats
+ * until both succeed.
  */
 export async function keepNamespace(
   connection: Connection,
   namespace: string,
-  refill: () => Promise<void>,
+  { refill, onWhole }: { refill: () => Promise<void>; onWhole: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   for (let isWhole = true; !signal.aborted;) {
@@ -38,7 +39,11 @@ export async function keepNamespace(
     try {
       const check = () => hasNamespace(connection, namespace);
       isWhole = (await connection.withDeadline(Date.now() + callTimeoutMs, check)) && isWhole;
-      if (isWhole || signal.aborted) continue;
+      if (signal.aborted) return;
+      if (isWhole) {
+        onWhole();
+        continue;
+      }
       await ensureNamespace(connection, namespace);
       await refill();
       isWhole = true;

@@ -8,8 +8,9 @@ import {
   Worker,
   type WorkerOptions,
 } from "@temporalio/worker";
-import type { Config } from "#config";
+import type { Config, WorkerRole } from "#config";
 import { openDatabase } from "#db/client";
+import { noteWorker, noteWorkerStops } from "#db/queries/installation/workers";
 import { settingSchemas } from "#db/settings";
 import { openLibrary } from "#library/open";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
@@ -18,6 +19,7 @@ import { housekeepingRun } from "#workflows/housekeeping/contract";
 import { queues } from "#workflows/task-queues";
 import { configuredTimings, type Timings } from "#workflows/timings";
 import type { ActivityDeps, PodDeps } from "../deps";
+import { importQueueOf } from "../imports/import-queue";
 import { createActivities } from "../index";
 import { mapFailures } from "./failure-interceptor";
 import { createEndOverdue } from "./overdue-interceptor";
@@ -33,8 +35,16 @@ import { serveHealth } from "./health";
 import { whenOneFails } from "./worker-failure";
 
 /** The setting's maximum. How many really run at once is decided when each one starts. */
-const maxParallelRetrievals = settingSchemas["retrieval.parallel_retrievals"].maximum;
+const maxParallelRetrievals = settingSchemas["retrieval.parallel_retrievals"].maximum!;
 const decodeTimeoutSeconds = 60;
+/** Activities at once, per task queue. */
+const slots: Record<WorkerRole, number> = {
+  // Each watched batch, and each call to an InvokeAI that does not answer, has one.
+  generation: 16,
+  images: maxParallelRetrievals,
+  // Schedules never overlap with themselves.
+  housekeeping: 8,
+};
 /**
  * Statements take milliseconds: one that takes this long waits for a lock. Below the 30 s of an activity on rows only, so
  * that the statement fails, and is retried, before the activity times out.
@@ -79,6 +89,12 @@ export async function runWorker(
   const workers = await createWorkers(config, deps, native, namespace);
   const { port } = config.worker;
   const health = port === null ? undefined : serveHealth(port, workers);
+  const self = {
+    id: deps.newId(),
+    host: hostname(),
+    roles: [...config.worker.roles],
+    importRoots: [...importRootsOf(config)],
+  };
   const stopping = new AbortController();
   let code = 0;
   try {
@@ -87,12 +103,14 @@ export async function runWorker(
       whenOneFails(workers, stopping.signal),
     ]);
     await Promise.race([running, retryUntilReady(connection, () => prepareWork(deps))]);
-    void watchModels(deps, {
-      quietMs: 1_000,
-      placeCheckMs: 10_000,
-      onFault: (error) => void logger.warn("models not refreshed", { error }),
-      signal: stopping.signal,
-    });
+    if (config.worker.roles.includes("generation")) {
+      void watchModels(deps, {
+        quietMs: 1_000,
+        placeCheckMs: 10_000,
+        onFault: (error) => void logger.warn("models not refreshed", { error }),
+        signal: stopping.signal,
+      });
+    }
     const { notifyUrl } = config.secrets;
     if (notifyUrl !== null) {
       void sendNotices(
@@ -109,7 +127,13 @@ export async function runWorker(
       logger.warn("the workflow service has lost its database; runs are restarted from rows");
       return prepareWork(deps);
     };
-    void keepNamespace(connection, namespace, refill, stopping.signal);
+    await noteWorker(database.db, self);
+    const onWhole = () => {
+      noteWorker(database.db, self).catch((error: unknown) => {
+        logger.debug("worker not noted", { error });
+      });
+    };
+    void keepNamespace(connection, namespace, { refill, onWhole }, stopping.signal);
     await running;
   } catch (error) {
     // Directly: the logger buffers its entries for a moment, and the program ends.
@@ -120,6 +144,7 @@ export async function runWorker(
   }
   stopping.abort();
   await health?.stop(true);
+  await noteWorkerStops(database.db, self.id).catch(() => {});
   await native.close().catch(() => {});
   await connection.close().catch(() => {});
   await database.close().catch(() => {});
@@ -204,12 +229,23 @@ async function createWorkers(
     // The runs of a killed worker are taken over within seconds.
     stickyQueueScheduleToStartTimeout: "2s",
   });
-  const images = await Worker.create({
-    ...shared,
-    taskQueue: queues.images,
-    maxConcurrentActivityTaskExecutions: maxParallelRetrievals,
-  });
-  return [main, images];
+  const { roles } = config.worker;
+  const ofRoles = [
+    ...roles.map((role) => ({ taskQueue: queues[role], slots: slots[role] })),
+    ...importRootsOf(config).map((root) => ({
+      taskQueue: importQueueOf(root),
+      slots: slots.images,
+    })),
+  ];
+  const others = ofRoles.map(({ taskQueue, slots: maxConcurrentActivityTaskExecutions }) =>
+    Worker.create({ ...shared, taskQueue, maxConcurrentActivityTaskExecutions }),
+  );
+  return [main, ...(await Promise.all(others))];
+}
+
+/** Imports hold pixels. */
+function importRootsOf({ worker, importRoots }: Config): readonly string[] {
+  return worker.roles.includes("images") ? importRoots : [];
 }
 
 /** Writes directly: the logger buffers its entries for a moment. */

@@ -33,14 +33,19 @@ const schedulesFor = ({ reconcileEveryMs, reapEveryMs }: Timings): Schedule[] =>
   { task: "verify-originals", at: { hour: 4, minute: 40 } },
 ];
 
-/** Creates or updates the schedules; idempotent. Without a folder for backups there is none for them. */
+/**
+ * Creates or updates the schedules; idempotent, also when several workers start at once. Without a folder for backups there
+ * is none for them; only a worker that would make them knows that.
+ */
 export async function ensureSchedules(
   client: Client,
   timings: Partial<Timings>,
-  config: Pick<Config, "backup" | "timeZone">,
+  config: Pick<Config, "backup" | "timeZone" | "worker">,
 ): Promise<void> {
   for (const schedule of schedulesFor(timingsOf({ timings }))) {
-    const isWanted = schedule.task !== "back-up" || config.backup.folder !== null;
+    const isBackup = schedule.task === "back-up";
+    if (isBackup && !config.worker.roles.includes("housekeeping")) continue;
+    const isWanted = !isBackup || config.backup.folder !== null;
     await (isWanted
       ? ensureSchedule(client, schedule, config.timeZone)
       : removeSchedule(client, schedule.task));

@@ -5,7 +5,7 @@ import { openTemporal } from "./connection";
 import { refreshModels } from "./models-refresh";
 import { createNotifications, type Notifications } from "./notifications";
 import { readOffers } from "./offers-read";
-import { hasWorker, isReachable } from "./service-state";
+import { isReachable } from "./service-state";
 
 /** All calls of the api to the workflow service. */
 export interface WorkflowClient extends Notifications {
@@ -18,8 +18,6 @@ export interface WorkflowClient extends Notifications {
   readOffers(): Promise<boolean>;
   /** Whether the workflow service answers. */
   isReachable(): Promise<boolean>;
-  /** Whether a worker polls the task queue. */
-  hasWorker(): Promise<boolean>;
   /** The URL of a run in the web UI; undefined where no web UI is configured. */
   workflowUrl(workflowId: string): string | undefined;
   close(): Promise<void>;
@@ -40,7 +38,6 @@ export function createWorkflowClient(options: {
     refreshModels: () => refreshModels(temporal, log),
     readOffers: () => readOffers(temporal, log),
     isReachable: () => isReachable(temporal),
-    hasWorker: () => hasWorker(temporal),
     workflowUrl: (workflowId) =>
       uiUrl === null
         ? undefined

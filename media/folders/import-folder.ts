@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { lstat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { AppError } from "#errors";
 import { isMissing } from "../storage/durable";
 import { whyFileIsLeftOut, whyFolderIsLeftOut } from "./left-out";
@@ -8,8 +8,10 @@ import { isSameOrBelow, opener } from "./open-below";
 import { naturalKey, readableName, textToPath } from "./path-text";
 import { createSidecars, type Sidecars } from "./sidecars";
 
-/** A folder that may be imported, with links resolved; or the reason why not. */
-export type ResolvedFolder = { state: "allowed"; path: string } | { state: "outside" | "missing" };
+/** A folder that may be imported, with links resolved, and its root; or the reason why not. */
+export type ResolvedFolder =
+  | { state: "allowed"; path: string; root: string }
+  | { state: "outside" | "missing" };
 
 /**
  * Resolves a path, links included, to a folder below one of the roots. Never reveals whether a path outside the roots
@@ -20,15 +22,23 @@ export async function resolveImportFolder(
   path: string,
 ): Promise<ResolvedFolder> {
   const resolved = await Promise.all(roots.map((root) => opener.resolve(root)));
-  const isInside = (found: string) =>
-    resolved.some((root) => root !== undefined && isSameOrBelow(root.path, found));
+  const rootOf = (found: string) =>
+    roots.find((_, at) => resolved[at] !== undefined && isSameOrBelow(resolved[at].path, found));
   const target = await opener.resolve(path);
   if (target === undefined) {
     // Where the path would be: its nearest existing parent, resolved.
-    return { state: isInside(await nearestParent(path)) ? "missing" : "outside" };
+    return { state: rootOf(await nearestParent(path)) === undefined ? "outside" : "missing" };
   }
-  if (!isInside(target.path)) return { state: "outside" };
-  return target.isFolder ? { state: "allowed", path: target.path } : { state: "missing" };
+  const root = rootOf(target.path);
+  if (root === undefined) return { state: "outside" };
+  return target.isFolder ? { state: "allowed", path: target.path, root } : { state: "missing" };
+}
+
+/** The root that holds a path of another machine, whose links cannot be resolved here; undefined: none. */
+export function findRootOf(roots: Iterable<string>, path: string): string | undefined {
+  // Without `.` and `..` parts, which could lead out of the root.
+  if (resolve(path) !== path) return undefined;
+  return [...roots].find((root) => isSameOrBelow(root, path));
 }
 
 async function nearestParent(path: string): Promise<string> {

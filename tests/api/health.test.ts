@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createTestApi, type TestApi } from "#tests/support/api";
+import { insertWorker } from "#tests/support/rows";
 
 const token = "a-token-of-the-owner";
 let api: TestApi;
 beforeAll(async () => {
   api = await createTestApi({ API_TOKEN: token });
+  await insertWorker(api.deps.database.db);
 });
 afterAll(() => api.close());
 

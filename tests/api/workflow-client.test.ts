@@ -29,7 +29,6 @@ test("an unavailable service is a quick false, and a 503 where its answer is nee
   const asked = performance.now();
   expect(await client.stepRequested(crypto.randomUUID(), crypto.randomUUID())).toBe(false);
   expect(await client.isReachable()).toBe(false);
-  expect(await client.hasWorker()).toBe(false);
   const error = await caught(client.refreshModels());
   expect(error).toBeInstanceOf(AppError);
   expect(error).toMatchObject({ kind: "unavailable", code: "workflow_unavailable" });
@@ -94,13 +93,6 @@ test("two notifications of a session start one run, which finds both steps", asy
   await client.close();
   await connection.close();
 }, 60_000);
-
-test("a missing worker is reported", async () => {
-  const client = clientAt(server.address);
-  expect(await client.isReachable()).toBe(true);
-  expect(await client.hasWorker()).toBe(false);
-  await client.close();
-});
 
 test("the URL of a run contains its id, whatever characters it has", () => {
   const client = clientAt(server.address);

@@ -45,7 +45,6 @@ function createRecordingClient(): WorkflowClient & { calls: WorkflowCall[]; isAw
     refreshModels: async (): Promise<RefreshModelsResult> => ({ modelsCount: 0 }),
     readOffers: record("readOffers"),
     isReachable: async () => !client.isAway,
-    hasWorker: async () => !client.isAway,
     workflowUrl: (id: string) => `http://temporal.test/${encodeURIComponent(id)}`,
     close: async () => {},
   };

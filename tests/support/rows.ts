@@ -1,8 +1,11 @@
+import { eq, sql } from "drizzle-orm";
 import type { Db } from "#db/client";
+import { noteWorker, type RunningWorker } from "#db/queries/installation/workers";
 import { albumPhotos, albums } from "#db/schema/albums";
 import { findModel } from "#db/queries/models/models";
 import { type Model, modelPlaces, models } from "#db/schema/models";
 import { type NewPhoto, type Photo, photos } from "#db/schema/photos";
+import { workers } from "#db/schema/workers";
 import { searchColumns } from "#db/search/search-words";
 
 /** Inserts a model that can generate images, available at `local`. */
@@ -63,5 +66,19 @@ export async function insertAlbum(db: Db, photoIds: string[], name = "Summer"): 
       .insert(albumPhotos)
       .values(photoIds.map((photoId, at) => ({ albumId: id, photoId, rank: (at + 1) * 1_000 })));
   }
+  return id;
+}
+
+/** Inserts a running worker; `silentSeconds`: for so long it was not seen. */
+export async function insertWorker(
+  db: Db,
+  worker: Partial<RunningWorker> = {},
+  silentSeconds = 0,
+): Promise<string> {
+  const id = crypto.randomUUID();
+  const all = { roles: ["generation", "images", "housekeeping"], importRoots: [] };
+  await noteWorker(db, { id, host: "a", ...all, ...worker });
+  const seenAt = sql`now() - ${silentSeconds}::int * interval '1 second'`;
+  await db.update(workers).set({ seenAt }).where(eq(workers.id, id));
   return id;
 }

@@ -29,7 +29,9 @@ export async function startWorkflowBench(
       workflowBundle: { codePath: required("TEST_WORKFLOW_BUNDLE") },
       maxCachedWorkflows: 50,
     }),
-    Worker.create({ ...shared, taskQueue: queues.images }),
+    ...[queues.generation, queues.images, queues.housekeeping].map((taskQueue) =>
+      Worker.create({ ...shared, taskQueue }),
+    ),
   ]);
   const working = Promise.all(workers.map((worker) => worker.run()));
   return {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { withImportFile } from "#media/folders/import-file";
 import {
+  findRootOf,
   resolveImportFolder,
   type WalkedFile,
   walkImportFolder,
@@ -251,7 +252,20 @@ test("a folder with a root's name as prefix, or reached by a link, is outside", 
   for (const path of [`${folder}-too`, join(folder, "way-out"), join(folder, ".."), "relative"]) {
     expect(await resolveImportFolder([folder], path)).toEqual({ state: "outside" });
   }
-  expect(await resolveImportFolder([folder], folder)).toEqual({ state: "allowed", path: folder });
+  expect(await resolveImportFolder([folder], folder)).toEqual({
+    state: "allowed",
+    path: folder,
+    root: folder,
+  });
+});
+
+test("a path of another machine is below a root only without parts that could lead out of it", () => {
+  const roots = ["/srv/pictures", "/mnt"];
+  expect(findRootOf(roots, "/srv/pictures")).toBe("/srv/pictures");
+  expect(findRootOf(roots, "/mnt/2026/summer")).toBe("/mnt");
+  for (const path of ["/srv/pictures-too", "/srv", "/mnt/../etc", "/mnt/./a", "mnt/a", "/mnt//a"]) {
+    expect([path, findRootOf(roots, path)]).toEqual([path, undefined]);
+  }
 });
 
 /** Swaps the folder for the link and back, without a pause. */

@@ -39,6 +39,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   const invokeai = proxyActivities<Activities>({
     // A cancel waits for the running activity: later activities must see its effects.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    taskQueue: queues.generation,
     startToCloseTimeout: "1 day",
     heartbeatTimeout,
     retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },

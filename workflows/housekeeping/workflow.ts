@@ -1,29 +1,40 @@
 import { proxyActivities } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
 import { count, showStatus } from "../lib/run-status";
+import { queues } from "../task-queues";
 import type { RefreshModelsResult } from "./contract";
 
 // Limited: a run that cannot finish gives way to the next one of its schedule.
-const activities = proxyActivities<Activities>({
+const limited = {
   startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "1 minute",
   retry: { maximumAttempts: 3 },
+} as const;
+// Rows only, and needed by all others.
+const { reconcileRows } = proxyActivities<Activities>(limited);
+const { reapPods: endOrphanedPods } = proxyActivities<Activities>({
+  ...limited,
+  taskQueue: queues.generation,
 });
+const activities = proxyActivities<Activities>({ ...limited, taskQueue: queues.housekeeping });
 
 // A person waits for the answer: one retry, then the reason.
 const { syncModels } = proxyActivities<Activities>({
+  taskQueue: queues.generation,
   startToCloseTimeout: "2 minutes",
   retry: { maximumAttempts: 2 },
 });
 
 // The API waits for it: the reason of a failure is in the rows, and the next request tries again.
 const { readOffers: readCatalogue } = proxyActivities<Activities>({
+  taskQueue: queues.generation,
   startToCloseTimeout: "20 seconds",
   retry: { maximumAttempts: 1 },
 });
 
 // Reads and writes the whole library: hours on a slow disk. A second try after a killed worker; the next night brings another.
 const nightly = proxyActivities<Activities>({
+  taskQueue: queues.housekeeping,
   startToCloseTimeout: "20 hours",
   heartbeatTimeout: "1 minute",
   retry: { initialInterval: "1 minute", maximumAttempts: 3 },
@@ -31,7 +42,7 @@ const nightly = proxyActivities<Activities>({
 
 /** Starts missing runs that rows ask for, and signals open runs that may have missed a signal. */
 export async function reconcile(): Promise<void> {
-  const done = await activities.reconcileRows({});
+  const done = await reconcileRows({});
   showStatus("completed", `Checked ${done.sessions} sessions and ${done.retrievals} retrievals.`);
 }
 
@@ -70,7 +81,7 @@ export async function expireRecords(): Promise<void> {
 
 /** Ends pods of this installation that no session owns, and replaces estimated costs by what was billed. */
 export async function reapPods(): Promise<void> {
-  const done = await activities.reapPods({});
+  const done = await endOrphanedPods({});
   const found =
     done === null ? "No key to rent with." : `Ended ${count(done.orphans, "orphaned pod")}.`;
   showStatus("completed", found);

@@ -9,6 +9,7 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
 import { showStatus } from "../lib/run-status";
+import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
 import { checkLine, type InvokeaiBackendInput, lookAgain } from "./contract";
 import { describeLine, type LineView } from "./policy";
@@ -24,12 +25,14 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
   const timings = timingsOf(input);
   // An unreachable InvokeAI is a result; retried here: an unreachable database. The heartbeat detects a dead worker soon.
   const { checkBackend, tendLine, tendPod } = proxyActivities<Activities>({
+    taskQueue: queues.generation,
     startToCloseTimeout: "5 minutes",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { initialInterval: "500ms", maximumInterval: "10 seconds" },
   });
   // Tried once a round: InvokeAI may fail for ever, and its pod has to be tended meanwhile.
   const { syncModels } = proxyActivities<Activities>({
+    taskQueue: queues.generation,
     startToCloseTimeout: "5 minutes",
     heartbeatTimeout: timings.heartbeatMs,
     retry: { maximumAttempts: 1 },

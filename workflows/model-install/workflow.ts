@@ -11,6 +11,7 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
 import { showStatus } from "../lib/run-status";
+import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
 import { installChanged, type ModelInstallInput } from "./contract";
 import { maxLooksPerRun, pauseAfter } from "./policy";
@@ -28,6 +29,7 @@ export async function modelInstall(input: ModelInstallInput): Promise<void> {
   // InvokeAI may be down, and its place not rented, for days: retried until it answers. The longest interval is also how late
   // a pod that has become ready is noticed, which costs money.
   const { tendInstall } = proxyActivities<Activities>({
+    taskQueue: queues.generation,
     startToCloseTimeout: "30 minutes",
     heartbeatTimeout: timings.heartbeatMs,
     retry: {

@@ -8,7 +8,6 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "#activities/index";
 import { showStatus } from "../lib/run-status";
-import { queues } from "../task-queues";
 import { timingsOf } from "../timings";
 import type { PhotoImportInput } from "./contract";
 import { maxSlicesPerRun, describeTally } from "./policy";
@@ -25,17 +24,16 @@ const { beginImport, endImport } = proxyActivities<Activities>({
  */
 export async function photoImport(input: PhotoImportInput): Promise<void> {
   const { importId } = input;
-  // Retried here: a dead worker, a full disk, an unreachable database. A bad file is an entry in the import's errors.
-  const { countImportFiles, importSlice } = proxyActivities<Activities>({
-    taskQueue: queues.images,
-    startToCloseTimeout: "2 hours",
-    heartbeatTimeout: timingsOf(input).heartbeatMs,
-    retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
-  });
-
   try {
     const begun = await beginImport({ importId });
     if (begun.state === "ended") return;
+    // Retried here: a dead worker, a full disk, an unreachable database. A bad file is an entry in the import's errors.
+    const { countImportFiles, importSlice } = proxyActivities<Activities>({
+      taskQueue: begun.queue,
+      startToCloseTimeout: "2 hours",
+      heartbeatTimeout: timingsOf(input).heartbeatMs,
+      retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
+    });
     if (begun.isNew) {
       showStatus("counting", "Counting the files of the folder.");
       await countImportFiles({ importId });

@@ -32,6 +32,7 @@ export async function photoReproduction(input: PhotoReproductionInput): Promise<
   const retry = { initialInterval: "1 second", maximumInterval: "30 seconds" } as const;
   const heartbeatTimeout = timings.heartbeatMs;
   const invokeai = proxyActivities<Activities>({
+    taskQueue: queues.generation,
     startToCloseTimeout: "1 day",
     heartbeatTimeout,
     retry,

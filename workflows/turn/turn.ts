@@ -8,6 +8,7 @@ import {
 import type { Activities } from "#activities/index";
 import type { ShowStatus } from "../lib/run-status";
 import { rows } from "../lib/rows";
+import { queues } from "../task-queues";
 import type { Timings } from "../timings";
 import { type Grant, turnGranted, type TurnOwner, waitMessage } from "./contract";
 
@@ -25,6 +26,7 @@ export function createTurn(owner: TurnOwner, timings: Timings, showStatus: ShowS
 
   // Checks InvokeAI. An unreachable InvokeAI is a result; retried here: an unreachable database.
   const invokeai = proxyActivities<Activities>({
+    taskQueue: queues.generation,
     cancellationType,
     startToCloseTimeout: "5 minutes",
     heartbeatTimeout: timings.heartbeatMs,

@@ -1,4 +1,6 @@
 import { t } from "elysia";
+import type { WorkerRole } from "#config";
+import { findServed } from "#db/queries/installation/workers";
 import { checkOwner } from "../../http/auth";
 import type { ApiDeps, RouteDeps } from "../../deps";
 import { createModule } from "../../http/module";
@@ -55,21 +57,41 @@ export function createHealthModule(deps: RouteDeps) {
 type Readiness = typeof parts.static & { status: typeof status.static };
 
 async function checkReadiness(deps: ApiDeps): Promise<Readiness> {
-  const [databaseIsAway, isReachable, hasWorker, storage] = await Promise.all([
+  const [databaseIsAway, isReachable, worker, storage] = await Promise.all([
     deps.databaseIsAway(),
     deps.temporal.isReachable(),
-    deps.temporal.hasWorker(),
+    checkWorkers(deps),
     checkStorage(deps),
   ]);
   const needed = !databaseIsAway && storage === "ok";
-  const status = needed && isReachable && hasWorker ? "ok" : "degraded";
+  const status = needed && isReachable && worker === "ok" ? "ok" : "degraded";
   return {
     status: needed ? status : "unavailable",
     database: databaseIsAway ? "does not answer" : "ok",
     workflow_service: isReachable ? "ok" : "does not answer; generation requests wait",
-    worker: hasWorker ? "ok" : "none is running; generation requests wait",
+    worker,
     storage,
   };
+}
+
+/** What waits while no running worker has a role. */
+const waiting: Record<WorkerRole, string> = {
+  generation: "generation requests wait",
+  images: "images are not fetched, and folders not imported",
+  housekeeping: "nothing is swept, purged or backed up",
+};
+
+async function checkWorkers({ database }: ApiDeps): Promise<string> {
+  try {
+    const { count, roles } = await findServed(database.db);
+    if (count === 0) return "none is running; generation requests wait";
+    const faults = Object.entries(waiting)
+      .filter(([role]) => !roles.has(role))
+      .map(([role, effect]) => `none with the role ${role} is running; ${effect}`);
+    return faults.length === 0 ? "ok" : faults.join(". ");
+  } catch {
+    return "unknown";
+  }
 }
 
 async function checkStorage({ storage, config }: ApiDeps): Promise<string> {

@@ -7,9 +7,10 @@ import {
   listImports,
   requestImportCancel,
 } from "#db/queries/imports/imports";
+import { findServed, type Served } from "#db/queries/installation/workers";
 import type { PhotoImport } from "#db/schema/imports";
 import { AppError, conflict, notFound } from "#errors";
-import { resolveImportFolder } from "#media/folders/import-folder";
+import { findRootOf, resolveImportFolder } from "#media/folders/import-folder";
 import { photoImportId } from "#workflows/photo-import/contract";
 import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
@@ -18,25 +19,35 @@ import { createIdempotency } from "../../http/idempotency";
 import { listOf, pageOf, pageQuery, answerList } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { importBody, importParams, importSchema, importSummarySchema, importToWire } from "./model";
+import { whatImportWaitsFor } from "./waits";
 
 const maxErrors = 10_000;
 
 /** Imports of folders on the server. */
 export function createImportsModule(deps: ApiDeps) {
   const { db } = deps.database;
-  const toWire = (row: PhotoImport) =>
-    importToWire(row, deps.temporal.workflowUrl(photoImportId(row.id)));
+  const toWire = (row: PhotoImport, served: Served) =>
+    importToWire(row, {
+      waitsFor: whatImportWaitsFor(row, served),
+      workflowUrl: deps.temporal.workflowUrl(photoImportId(row.id)),
+    });
 
   async function show(id: string) {
     const row = await findImport(db, id);
     if (!row) throw notFound("import");
     const errors = await listImportFaults(db, { importId: id, limit: maxErrors });
-    return { ...toWire(row), errors };
+    return { ...toWire(row, await findServed(db)), errors };
   }
 
-  async function resolvePath(path: string): Promise<string> {
-    const folder = await resolveImportFolder(deps.config.importRoots, path);
-    if (folder.state === "allowed") return folder.path;
+  /** Links are resolved where this process can read the root; a folder of another machine is checked by its worker. */
+  async function resolvePath(given: string): Promise<{ path: string; root: string }> {
+    const folder = await resolveImportFolder(deps.config.importRoots, given);
+    if (folder.state === "allowed") return { path: folder.path, root: folder.root };
+    const path = given.replace(/(?<=.)\/+$/, "");
+    const { knownImportRoots } = await findServed(db);
+    const elsewhere = knownImportRoots.difference(new Set(deps.config.importRoots));
+    const root = findRootOf(elsewhere, path);
+    if (root !== undefined) return { path, root };
     throw folder.state === "outside" ? outside() : notFound("folder", "path");
   }
 
@@ -51,8 +62,7 @@ export function createImportsModule(deps: ApiDeps) {
       async ({ body, once, status }) => {
         const wanted = { path: body.path, makesAlbums: body.albums ?? false };
         const answer = await once.answer(wanted, async (id) => {
-          const path = await resolvePath(wanted.path);
-          await insertImport(db, { ...wanted, id, path });
+          await insertImport(db, { ...wanted, id, ...(await resolvePath(wanted.path)) });
           await deps.temporal.importRequested(id);
           return { status: 202, body: await show(id) };
         });
@@ -69,6 +79,7 @@ export function createImportsModule(deps: ApiDeps) {
       "/imports",
       async ({ query, request }) => {
         const page = pageOf(query);
+        const served = await findServed(db);
         return answerList(request, page, {
           item: importSummarySchema,
           scope: ["imports"],
@@ -76,7 +87,7 @@ export function createImportsModule(deps: ApiDeps) {
           rows: (part) => listImports(db, part),
           keysOf: ({ createdAt: at, id }) => timeKeys({ at, id }),
           count: () => countImports(db),
-          toWire,
+          toWire: (row) => toWire(row, served),
         });
       },
       {

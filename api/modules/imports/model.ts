@@ -15,7 +15,8 @@ export const importBody = t.Object(
     path: t.String({
       minLength: 1,
       maxLength: 4_096,
-      description: "The absolute path of a folder on the server, below one of IMPORT_ROOTS",
+      description:
+        "The absolute path of a folder on the server, below one of IMPORT_ROOTS; or on the machine of a worker that has it below its IMPORT_ROOTS",
       examples: ["/srv/pictures/2026"],
     }),
     albums: t.Optional(
@@ -66,7 +67,7 @@ export const importSchema = t.Object(
 /** An import without its `errors`. */
 export function importToWire(
   row: PhotoImport,
-  workflowUrl: string | undefined,
+  { waitsFor, workflowUrl }: { waitsFor: string | undefined; workflowUrl: string | undefined },
 ): Static<typeof importSummarySchema> {
   return {
     id: row.id,
@@ -78,7 +79,7 @@ export function importToWire(
     duplicates: row.duplicates,
     failed: row.failed,
     sidecars: row.sidecars,
-    ...(row.status === "pending" && { progress_message: "Waiting for the worker." }),
+    ...(waitsFor !== undefined && { progress_message: waitsFor }),
     ...(row.error !== null && { error: row.error }),
     ...(workflowUrl !== undefined && { workflow_url: workflowUrl }),
     created_at: row.createdAt.toISOString(),

@@ -28,7 +28,7 @@ const eventOf = (type: Extract<EventType, `import.${string}`>, row: PhotoImport)
 /** Inserts an import; an existing one does not change. */
 export async function insertImport(
   db: Db,
-  params: { id: string; path: string; makesAlbums: boolean },
+  params: { id: string; path: string; root: string; makesAlbums: boolean },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.insert(photoImports).values(params).onConflictDoNothing().returning();
@@ -113,7 +113,7 @@ export async function listLiveImports(
 export async function startImport(
   db: Db,
   params: { id: string; now: Date },
-): Promise<{ isNew: boolean } | undefined> {
+): Promise<{ isNew: boolean; root: string | null } | undefined> {
   return db.transaction(async (tx) => {
     const [begun] = await tx
       .update(photoImports)
@@ -122,13 +122,13 @@ export async function startImport(
       .returning();
     if (begun) {
       await insertEvents(tx, [eventOf("import.started", begun)]);
-      return { isNew: true };
+      return { isNew: true, root: begun.root };
     }
     const [row] = await tx
       .select()
       .from(photoImports)
       .where(and(eq(photoImports.id, params.id), live));
-    return row && { isNew: row.found === 0 };
+    return row && { isNew: row.found === 0, root: row.root };
   });
 }
 

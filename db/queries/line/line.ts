@@ -3,6 +3,7 @@ import type { Db, Tx } from "../../client";
 import { type ExpectedTurn, expectTurns, type Waiting } from "./turn-forecast";
 import { denoisingSteps, paceOf } from "../generation/pace";
 import { placeInForce } from "../backends/in-force";
+import { isUnserved } from "../installation/workers";
 import { lackedModel } from "./lacked-model";
 import { waitingTurns } from "./turns";
 
@@ -19,6 +20,9 @@ export type Wait = {
   /** Null while InvokeAI is unreachable, paused or busy with items of others, and where no estimate is possible. */
   expected: ExpectedTurn | null;
 };
+
+const noWorker =
+  "No running worker has the role generation; start one that has it in WORKER_ROLES.";
 
 const modelList = sql`(select model_list from backends where in_force)`;
 
@@ -67,7 +71,7 @@ type State = Pick<Wait, "waitReason" | "isHeld" | "apiVersion"> & {
 async function readState(db: Db | Tx): Promise<State> {
   const [state] = await db.execute<State>(sql`
     select
-      b.wait_reason as "waitReason",
+      case when ${isUnserved("generation")} then ${noWorker} else b.wait_reason end as "waitReason",
       b.api_version as "apiVersion",
       exists (select from turns where turns.backend = b.ref) as "isHeld",
       b.connected and not b.queue_paused and b.queue_others = 0 as "isFree",
