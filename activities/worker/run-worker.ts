@@ -10,9 +10,10 @@ import {
 } from "@temporalio/worker";
 import type { Config, WorkerRole } from "#config";
 import { openDatabase } from "#db/client";
-import { noteWorker, noteWorkerStops } from "#db/queries/installation/workers";
+import { noteWorker, noteWorkerStops, readDatabaseTime } from "#db/queries/installation/workers";
 import { settingSchemas } from "#db/settings";
 import { openLibrary } from "#library/open";
+import type { Storage } from "#media/storage/storage";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
 import { createOutput, ignoreStreamFaults, type Output } from "#output";
 import { housekeepingRun } from "#workflows/housekeeping/contract";
@@ -32,6 +33,7 @@ import { ensureNamespace, keepNamespace, retryUntilReady } from "./namespace";
 import { sendNotices } from "./notices";
 import { ensureSchedules } from "./schedules";
 import { serveHealth } from "./health";
+import { createSharedClock } from "./shared-clock";
 import { whenOneFails } from "./worker-failure";
 
 /** The setting's maximum. How many really run at once is decided when each one starts. */
@@ -79,8 +81,19 @@ export async function runWorker(
   logger.info("namespace ready", { namespace });
   const temporal = new Client({ connection, namespace });
   const native = await NativeConnection.connect({ address });
+  const clock = createSharedClock(() => readDatabaseTime(database.db));
+  let isCorrected = false;
+  const compareClocks = async () => {
+    const correctedMs = await clock.compare();
+    if (correctedMs !== 0 && !isCorrected) {
+      logger.warn("clock differs from that of Postgres, which counts", { correctedMs });
+    }
+    isCorrected = correctedMs !== 0;
+  };
+  await compareClocks();
   const deps = createDeps(config, {
-    pods: await createPodDeps(config, installation.id),
+    pods: await createPodDeps(config, installation.id, storage),
+    now: clock.now,
     database,
     storage,
     temporal,
@@ -127,12 +140,12 @@ export async function runWorker(
       logger.warn("the workflow service has lost its database; runs are restarted from rows");
       return prepareWork(deps);
     };
-    await noteWorker(database.db, self);
     const onWhole = () => {
-      noteWorker(database.db, self).catch((error: unknown) => {
+      Promise.all([noteWorker(database.db, self), compareClocks()]).catch((error: unknown) => {
         logger.debug("worker not noted", { error });
       });
     };
+    onWhole();
     void keepNamespace(connection, namespace, { refill, onWhole }, stopping.signal);
     await running;
   } catch (error) {
@@ -168,23 +181,25 @@ async function prepareWork({
 
 function createDeps(
   config: Config,
-  parts: Pick<ActivityDeps, "database" | "pods" | "storage" | "temporal" | "timings">,
+  parts: Pick<ActivityDeps, "database" | "now" | "pods" | "storage" | "temporal" | "timings">,
 ): ActivityDeps {
-  const now = () => new Date();
   return {
     ...parts,
-    ...createPlaces(config, parts.database, createFindPodAddress({ ...parts, config, now })),
+    ...createPlaces(config, parts.database, createFindPodAddress({ ...parts, config })),
     config,
     decodeLimits: {
       budget: createDecodeBudget(defaultBudget),
       timeoutSeconds: decodeTimeoutSeconds,
     },
-    now,
     newId: () => crypto.randomUUID(),
   };
 }
 
-async function createPodDeps(config: Config, installationId: string): Promise<PodDeps | null> {
+async function createPodDeps(
+  config: Config,
+  installationId: string,
+  storage: Storage,
+): Promise<PodDeps | null> {
   const { runpodApiKey: apiKey } = config.secrets;
   if (apiKey === null) return null;
   const { connectionTimeoutMs, readTimeoutMs } = config.invokeai;
@@ -192,7 +207,7 @@ async function createPodDeps(config: Config, installationId: string): Promise<Po
   const options = { apiUrl, proxyUrl, apiKey, connectionTimeoutMs, readTimeoutMs };
   return {
     provider: createRunpodProvider(options),
-    secret: await openPodSecret(config.dataDir),
+    secret: await openPodSecret(config.dataDir, storage),
     installationId,
   };
 }

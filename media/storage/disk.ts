@@ -123,6 +123,8 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
         return quarantineFile(dataDir, key, unchangedSince);
       }),
 
+    agreeOn: async (_, text) => text,
+
     freeBytes: () =>
       onStorage(async () => {
         if (!requiresMarkers()) await makeFolder(photosFolder);

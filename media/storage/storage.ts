@@ -88,6 +88,11 @@ export interface Storage {
   /** Whether every area has had its own marker; an area without one is then an unmounted volume. */
   areasAreMarked(): Promise<boolean>;
   recordAreasMarked(installationId: string): Promise<void>;
+  /**
+   * A small text that all machines with this storage share. The first one decides: others get its text back. On a disk the
+   * data folder itself is shared, and the text given is returned.
+   */
+  agreeOn(name: string, text: string): Promise<string>;
   /** From now on, writes where a marker of this installation is missing fail with storage_error. */
   requireMarkers(installationId: string): void;
   /** The first area that cannot be written because a marker is missing. */

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { openPodSecret } from "#activities/pods/secret";
+import { createDiskStorage } from "#media/storage/disk";
 import { listPodSessions } from "#db/queries/pods/sessions";
 import { findLeaks } from "#tests/support/leaks";
 import { startGallery } from "#tests/support/running-gallery";
@@ -144,7 +145,7 @@ test("keys, tokens and passwords of rented pods are nowhere but where they belon
   const { api, worker, stack } = started;
   await liveThroughFaults();
   const [session] = await listPodSessions(stack.database.db, { limit: 1 });
-  const secret = await openPodSecret(stack.dataDir);
+  const secret = await openPodSecret(stack.dataDir, createDiskStorage(stack));
   const ofPod = {
     guard: secret.beatTokenOf(session!.id),
     administrator: secret.administratorOf(session!.place).password,

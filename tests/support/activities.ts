@@ -72,7 +72,8 @@ export async function createActivityBench(
     onWait: noteProgress,
   });
   const installation = await ensureInstallation(db);
-  const secret = await openPodSecret(dataDir);
+  const storage = createDiskStorage({ dataDir });
+  const secret = await openPodSecret(dataDir, storage);
   const pods = provider
     ? { provider, secret: { ...secret }, installationId: installation.id }
     : null;
@@ -85,7 +86,7 @@ export async function createActivityBench(
   const deps: ActivityDeps = {
     config,
     database: pool,
-    storage: createDiskStorage({ dataDir }),
+    storage,
     decodeLimits: { budget: createDecodeBudget(defaultBudget), timeoutSeconds: 30 },
     // Without a client of the test's own, signals fail. Reconcile is tested with a real client, in tests/e2e.
     temporal,
@@ -185,7 +186,7 @@ export async function createActivityBench(
     /** Makes another secret, as after the loss of the data folder. */
     async changeSecret(): Promise<void> {
       await rm(join(dataDir, "pod-secret"));
-      if (pods) Object.assign(pods.secret, await openPodSecret(dataDir));
+      if (pods) Object.assign(pods.secret, await openPodSecret(dataDir, storage));
     },
     invokeai,
     simulator,

@@ -95,14 +95,14 @@ export async function startStack(options: StackOptions = {}) {
   };
   const processes: TestProcess[] = [];
 
-  function launchWorker(root?: string): TestProcess {
-    const worker = startProcess("tests/support/processes/worker.ts", env, root);
+  function launchWorker(root?: string, more: Record<string, string> = {}): TestProcess {
+    const worker = startProcess("tests/support/processes/worker.ts", { ...env, ...more }, root);
     processes.push(worker);
     return worker;
   }
 
-  async function startWorker(): Promise<TestProcess> {
-    const worker = launchWorker();
+  async function startWorker(more?: Record<string, string>): Promise<TestProcess> {
+    const worker = launchWorker(undefined, more);
     await until("a worker that polls", () => isPolling(worker), startTimeoutMs, worker.output);
     return worker;
   }

@@ -28,6 +28,14 @@ export async function noteWorkerStops(db: Db, id: string): Promise<void> {
     .where(sql`${workers.id} = ${id}`);
 }
 
+/** The time by the clock of Postgres. */
+export async function readDatabaseTime(db: Db): Promise<Date> {
+  const [row] = await db.execute<{ ms: number }>(
+    sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`,
+  );
+  return new Date(row!.ms);
+}
+
 /** What running workers serve. */
 export type Served = {
   count: number;

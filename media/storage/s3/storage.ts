@@ -18,6 +18,7 @@ const knownMs = 10_000;
 const maxKnown = 20_000;
 
 const markerKey = "photos/.installation";
+const sharedKey = (name: string) => `photos/.${name}`;
 
 type Options = Readonly<{
   store: ObjectStore;
@@ -82,11 +83,18 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     });
   }
 
-  const readMarker = () =>
+  const readText = (key: string) =>
     onObjectStore(async () => {
-      const found = await store.get(markerKey);
+      const found = await store.get(key);
       return found && (await new Response(found.body).text()).trim();
     });
+  const readMarker = () => readText(markerKey);
+
+  async function storeText(key: string, text: string, onlyNew: boolean): Promise<void> {
+    const body = new Blob([`${text}\n`]);
+    const contentHash = await hashOf(body.stream());
+    await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
+  }
 
   async function* list(prefix: string): AsyncGenerator<ListedFile> {
     const objects = store.list(`${prefix}/`)[Symbol.asyncIterator]();
@@ -174,12 +182,16 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
 
     // A bucket is one place: the marker beside the areas stands for all of them.
     readMarker,
-    async writeMarker(installationId) {
-      const body = new Blob([`${installationId}\n`]);
-      const contentHash = await hashOf(body.stream());
-      await onObjectStore(() =>
-        storeObject(store, markerKey, { body, contentHash, onlyNew: false }),
-      );
+    writeMarker: (installationId) => storeText(markerKey, installationId, false),
+    async agreeOn(name, text) {
+      const key = sharedKey(name);
+      const found = await readText(key);
+      if (found !== undefined) return found;
+      // Another machine may be faster: then its text is there, and this one is refused.
+      const fault = await storeText(key, text, true).catch((error: unknown) => error);
+      const agreed = await readText(key);
+      if (agreed === undefined) throw fault;
+      return agreed;
     },
     areasAreMarked: async () => true,
     recordAreasMarked: async () => {},
