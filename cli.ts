@@ -38,6 +38,9 @@ const usages: Record<string, string> = {
   test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
+  test --chaos MINUTES [--seed N] [--planted NAME]
+             break a gallery under load at random: kills, pauses, full disks, cut lines; then compare it with a ledger
+               --planted  with a worker that has the named defect, which the run must find
   test --compose [--kill-engine COMMAND]
              build the image, start docker-compose.yml with it, and break it in many ways; needs a container engine
                --kill-engine  a command that kills the engine with all containers, and starts it again
@@ -114,6 +117,9 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     }
     if (args.includes("--machines")) {
       return (await import("#dev/machines/run")).runMachines(root, args, process.env);
+    }
+    if (args.includes("--chaos")) {
+      return (await import("#dev/schedules")).runChaos(root, args, process.env);
     }
     if (args.includes("--schedules")) {
       return (await import("#dev/schedules")).runSchedules(root, args, process.env);
