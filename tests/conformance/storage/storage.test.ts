@@ -45,11 +45,16 @@ const inBucket = (folder: string) =>
     dataDir: join(dataDir, `bucket-${folder}`),
     cacheBytes: 64 * 1024 ** 2,
   });
-const moving = (first: Storage, other: Storage) =>
-  createTwoPlaceStorage({
+const moving = (first: Storage, other: Storage): Storage => ({
+  ...createTwoPlaceStorage({
     forReading: () => ({ first, other }),
     forWriting: () => ({ first, other }),
-  });
+  }),
+  // As `openLibrary` does.
+  requireMarkers(id) {
+    for (const storage of [first, other]) storage.requireMarkers(id);
+  },
+});
 
 const drivers: Record<string, (folder: string) => Storage> = {
   "on a disk": onDisk,
