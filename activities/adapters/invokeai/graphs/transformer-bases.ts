@@ -267,16 +267,3 @@ export function transformerBaseOf({ base, variant }: Pick<MainModel, "base" | "v
   if (!found) throw new Error(`no transformer base ${base}`);
   return found;
 }
-
-/** The types of all nodes that the table names. */
-export const transformerNodeTypes: readonly string[] = Object.values(table).flatMap((base) =>
-  [
-    base.loader,
-    base.captioner,
-    base.encoder,
-    base.sampler,
-    base.decoder,
-    base.source?.encoder,
-    base.loras?.loader,
-  ].filter((type) => type !== undefined),
-);
