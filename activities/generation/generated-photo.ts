@@ -14,7 +14,6 @@ export function generatedPhoto(made: {
 }): NewPhoto & { sessionId: string } {
   const { id, step, slot, attempt, imageName } = made;
   const { parameters } = step;
-  const { prompt, negativePrompt } = promptsOf(step, slot);
   return {
     id,
     kind: "generated",

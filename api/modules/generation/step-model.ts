@@ -4,14 +4,8 @@ import type { Photo } from "#db/schema/photos";
 import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
-import {
-  parametersBody,
-  parametersSchema,
-  parametersToWire,
-  toRequestedParameters,
-} from "./parameters-model";
+import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
-import type { StepRequest } from "./steps";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
