@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Refusal } from "#stack/refusal";
 
 const groups = "/sys/fs/cgroup";
@@ -38,9 +38,15 @@ export function createProcessorLimits() {
         );
       }
     },
-    /** Once their processes have ended. */
-    async remove(): Promise<void> {
-      for (const path of made) await rmdir(path).catch(() => {});
+    /** Removes the groups; their processes that still run are no longer limited. */
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const path of made.splice(0)) {
+        const members = await readFile(join(path, "cgroup.procs"), "utf8").catch(() => "");
+        for (const pid of members.split("\n").filter(Boolean)) {
+          await writeFile(join(dirname(path), "cgroup.procs"), pid).catch(() => {});
+        }
+        await rmdir(path).catch(() => {});
+      }
     },
   };
 }

@@ -23,7 +23,7 @@ export async function measureWorkers(
   { isShort }: MeasureOptions,
 ): Promise<Row[]> {
   const rounds = isShort ? 1 : 3;
-  const limits = createProcessorLimits();
+  await using limits = createProcessorLimits();
   const api = createApiClient(stack.url, {});
   const { images } = await makeImages(api, isShort ? 1 : 6);
   const pictures = await paintPictures(filesEach);
