@@ -38,9 +38,14 @@ const usages: Record<string, string> = {
   test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
+  test --chaos MINUTES [--seed N] [--planted NAME]
+             break a gallery under load at random: kills, pauses, full disks, cut lines; then compare it with a ledger
+               --planted  with a worker that has the named defect, which the run must find
   test --compose [--kill-engine COMMAND]
              build the image, start docker-compose.yml with it, and break it in many ways; needs a container engine
-               --kill-engine  a command that kills the engine with all containers, and starts it again`,
+               --kill-engine  a command that kills the engine with all containers, and starts it again
+  test --machines [--short]
+             run the gallery on eleven machines, kill, cut off and slow each of them, and judge what is lost; needs root`,
   compose: `  compose init
              write a .env with new secrets for docker-compose.yml`,
   check: `  check      check types, lint, format, dead code, and that migrations and documents are current`,
@@ -109,6 +114,12 @@ const verbs: Record<string, (args: string[]) => Promise<number>> = {
     }
     if (args.includes("--compose")) {
       return (await import("#dev/compose/run")).runComposeTests(root, args, process.env);
+    }
+    if (args.includes("--machines")) {
+      return (await import("#dev/machines/run")).runMachines(root, args, process.env);
+    }
+    if (args.includes("--chaos")) {
+      return (await import("#dev/schedules")).runChaos(root, args, process.env);
     }
     if (args.includes("--schedules")) {
       return (await import("#dev/schedules")).runSchedules(root, args, process.env);

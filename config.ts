@@ -581,7 +581,7 @@ function assemble(values: Values): Config {
       workflowBundlePath: values.WORKFLOW_BUNDLE ?? null,
     },
     worker: {
-      roles: entriesOf(values.WORKER_ROLES).filter(isWorkerRole),
+      roles: [...new Set(entriesOf(values.WORKER_ROLES).filter(isWorkerRole))],
       port: values.WORKER_PORT ?? null,
     },
     invokeai: {

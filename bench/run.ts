@@ -9,6 +9,7 @@ import { measureSteps } from "./measurements/generation-steps";
 import { measureIngest } from "./measurements/ingest";
 import { measureLibraryLists } from "./measurements/library-lists";
 import { measureImportOf } from "./measurements/library-import";
+import { measureLibraryOf } from "./measurements/library-size";
 import { measureSharePage } from "./measurements/library-share";
 import { measureZip } from "./measurements/library-zip";
 import { measureLine } from "./measurements/line";
@@ -17,6 +18,7 @@ import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
 import { measureThumbnails } from "./measurements/thumbnails";
 import { measureVisitors } from "./measurements/visitors";
+import { measureWorkers } from "./measurements/workers";
 import { readMemory } from "./memory";
 import { type MeasureOptions, parseBenchArguments } from "./options";
 import { type BenchStack, startBenchStack } from "./stack";
@@ -65,8 +67,15 @@ const line: Record<string, Measurement> = { line: measureLine };
 /** Backup and restore of fifty thousand photos; measured only when named. */
 const backup: Record<string, Measurement> = { backup: measureBackup };
 
-/** Takes a quarter of an hour; measured only when named. */
-const long: Record<string, Measurement> = { "import-of-10000": measureImportOf(10_000) };
+/** Small workers on one machine, as machines of a cluster; needs the right to make control groups, so only when named. */
+const workers: Record<string, Measurement> = { workers: measureWorkers };
+
+/** Take a quarter of an hour or more; measured only when named. */
+const long: Record<string, Measurement> = {
+  "import-of-10000": measureImportOf(10_000),
+  "library-of-2000000": measureLibraryOf(2_000_000),
+  "library-of-10000000": measureLibraryOf(10_000_000),
+};
 
 /**
  * `./gallery bench [name…] [--short] [--invokeai URL]`: runs the named measurements, or all except the groups, and
@@ -89,6 +98,7 @@ export async function runBenchmarks(
     ...Object.keys(harm),
     ...Object.keys(line),
     ...Object.keys(backup),
+    ...Object.keys(workers),
     ...Object.keys(long),
   ];
   const unknown = names.find((name) => !known.includes(name));
@@ -116,7 +126,16 @@ async function measureStack(
   wanted: readonly string[],
   options: MeasureOptions,
 ): Promise<Row[]> {
-  const all = { ...measurements, ...library, ...generation, ...harm, ...line, ...backup, ...long };
+  const all = {
+    ...measurements,
+    ...library,
+    ...generation,
+    ...harm,
+    ...line,
+    ...backup,
+    ...workers,
+    ...long,
+  };
   const measured = Object.entries(all).filter(([name]) => wanted.includes(name));
   if (measured.length === 0) return [];
   const stack = await announced("the start of the services", () => startBenchStack(root, env));

@@ -27,6 +27,8 @@ export type BenchStack = {
   worker: RunningProcess;
   services: TestServices["servers"];
   /** Starts another process and waits for its line `ready <url>`. */
+  /** Another worker on the same folder. */
+  startWorker: (number: number) => Promise<RunningProcess>;
   startServer: (
     name: string,
     program: Program,
@@ -104,6 +106,17 @@ export async function startBenchStack(
       WORKFLOW_BUNDLE: services.env["TEST_WORKFLOW_BUNDLE"],
       ...allocatorSettings,
     };
+    const startWorker = async (number: number) => {
+      const another = start(`worker-${number}`, {
+        command: program("activities/worker.ts"),
+        env: appEnv,
+      });
+      await waitFor(() => another.output().includes('"state":"RUNNING"') || undefined, {
+        timeoutMs: 60_000,
+        onTimeout: () => new Error(`a worker did not start:\n${lastLines(another.output())}`),
+      });
+      return another;
+    };
     const worker = start("worker", { command: program("activities/worker.ts"), env: appEnv });
     const api = start("api", { command: program("api/server.ts"), env: appEnv });
     const url = await readUrl(api, /"url":"([^"]+)"/);
@@ -124,6 +137,7 @@ export async function startBenchStack(
       worker,
       services: services.servers,
       startServer,
+      startWorker,
       stop,
     };
   } catch (error) {

@@ -86,9 +86,13 @@ export async function runWorker(
   const temporal = new Client({ connection, namespace, interceptors: { workflow: [traceRuns] } });
   const native = await NativeConnection.connect({ address });
   const clock = createSharedClock(() => readDatabaseTime(database.db));
+  let isCorrected = false;
   const compareClocks = async () => {
     const correctedMs = await clock.compare();
-    if (correctedMs !== 0) logger.warn("clock differs from that of Postgres", { correctedMs });
+    if (correctedMs !== 0 && !isCorrected) {
+      logger.warn("clock differs from that of Postgres, which counts", { correctedMs });
+    }
+    isCorrected = correctedMs !== 0;
   };
   await compareClocks();
   const deps = createDeps(config, {
@@ -141,12 +145,12 @@ export async function runWorker(
       logger.warn("the workflow service has lost its database; runs are restarted from rows");
       return prepareWork(deps);
     };
-    await noteWorker(database.db, self);
     const onWhole = () => {
       Promise.all([noteWorker(database.db, self), compareClocks()]).catch((error: unknown) => {
         logger.debug("worker not noted", { error });
       });
     };
+    onWhole();
     void keepNamespace(connection, namespace, { refill, onWhole }, stopping.signal);
     await running;
   } catch (error) {

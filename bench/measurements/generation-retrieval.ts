@@ -48,7 +48,7 @@ export async function measureRetrieval(
 }
 
 /** Based on a picture with grain: the simulator's own pictures are flat and a tenth of the size of a model's. */
-async function makeImages(
+export async function makeImages(
   api: ApiClient,
   amount: number,
 ): Promise<{ steps: Step[]; images: Made[] }> {
@@ -107,7 +107,11 @@ async function fetchFirst(stack: BenchStack, steps: Step[], images: Made[]): Pro
  * Marks each image as given up and removes its file, then retrieves all again.
  * @returns seconds
  */
-async function fetchAgain(stack: BenchStack, api: ApiClient, images: Made[]): Promise<number> {
+export async function fetchAgain(
+  stack: BenchStack,
+  api: ApiClient,
+  images: Made[],
+): Promise<number> {
   await forget(stack, images, "failed");
   const startedAt = performance.now();
   await api.call("POST", "/photos/batch/retry", { ids: images.map(({ id }) => id) });

@@ -66,7 +66,10 @@ function deriveInLoop(files: readonly string[]): Promise<number> {
   });
 }
 
-async function importFolder({ url }: BenchStack, path: string): Promise<{ imported: number }> {
+export async function importFolder(
+  { url }: BenchStack,
+  path: string,
+): Promise<{ imported: number }> {
   const answer = await fetch(`${url}/api/v1/photos/import`, {
     method: "POST",
     headers: { "content-type": "application/json" },

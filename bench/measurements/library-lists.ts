@@ -27,23 +27,7 @@ type Figures = { p50: number; p99: number; baselineP50: number };
 /** Lists of a million photos, one request after another, against the same SQL through the driver alone. */
 export async function measureLibraryLists(stack: BenchStack): Promise<Row[]> {
   await seedLibrary(stack.database, amount);
-  const deep = await deepPage(stack);
-  const photos = (what: string, query: Parameters<typeof listQueryToFilter>[0]) =>
-    pageOfPhotos(stack, what, query);
-  const cases = {
-    first: await photos("first page", {}),
-    uncounted: await pageUncounted(stack),
-    deep,
-    album: await pageOfAlbum(stack),
-    tagged: await photos("tag and favourite", { tag, favorite: true }),
-    rare: await photos("q, a rare word", { q: rareWord }),
-    frequent: await photos("q, a frequent word", { q: frequentWord }),
-    timeline: {
-      what: "timeline",
-      path: "/photos/timeline",
-      chains: [await statementsOf(stack, (db) => listTimeline(db, "UTC"), true)],
-    },
-  };
+  const cases = await listCases(stack, depth);
   const figures = {} as Record<keyof typeof cases, Figures>;
   const rows: Row[] = [];
   for (const [name, its] of Object.entries(cases) as [keyof typeof cases, Case][]) {
@@ -67,8 +51,29 @@ export async function measureLibraryLists(stack: BenchStack): Promise<Row[]> {
   return rows;
 }
 
+/** The main lists; `atDepth`: where the deep page begins. */
+export async function listCases(stack: BenchStack, atDepth: number) {
+  const deep = await deepPage(stack, atDepth);
+  const photos = (what: string, query: Parameters<typeof listQueryToFilter>[0]) =>
+    pageOfPhotos(stack, what, query);
+  return {
+    first: await photos("first page", {}),
+    uncounted: await pageUncounted(stack),
+    deep,
+    album: await pageOfAlbum(stack),
+    tagged: await photos("tag and favourite", { tag, favorite: true }),
+    rare: await photos("q, a rare word", { q: rareWord }),
+    frequent: await photos("q, a frequent word", { q: frequentWord }),
+    timeline: {
+      what: "timeline",
+      path: "/photos/timeline",
+      chains: [await statementsOf(stack, (db) => listTimeline(db, "UTC"), true)],
+    },
+  };
+}
+
 /** Alternates between the API and the driver alone. */
-async function measureCase(stack: BenchStack, { path, chains }: Case): Promise<Figures> {
+export async function measureCase(stack: BenchStack, { path, chains }: Case): Promise<Figures> {
   const seen = { p50: [] as number[], p99: [] as number[], baselineP50: [] as number[] };
   for (let round = 0; round < rounds; round += 1) {
     const load = { url: stack.url, paths: [`/api/v1${path}`], connections: 1, seconds };
@@ -112,18 +117,18 @@ async function pageUncounted(stack: BenchStack): Promise<Case> {
   return { what, path: `${path}&total=false`, chains: chains.slice(0, 1) };
 }
 
-async function deepPage(stack: BenchStack): Promise<Case> {
+async function deepPage(stack: BenchStack, atDepth: number): Promise<Case> {
   const { sql } = stack.database;
   const [row] = await sql<{ id: string; at: string; shown: string }[]>`
     select id, created_at::text as at, shown_at::text as shown from photos where deleted_at is null
-    order by created_at desc, id desc offset ${depth - 1} limit 1`;
+    order by created_at desc, id desc offset ${atDepth - 1} limit 1`;
   const createdAt = new Date(row!.at);
   const [filter, sort] = [listQueryToFilter({}), "newest" as const];
   const place = { id: row!.id, createdAt, shownAt: row!.shown, rating: null };
   const cursor = cursorAfter(filter, sort, place);
   const after = { ...place, createdAt: createdAt.toISOString(), rating: -1 };
   return {
-    what: `page at depth ${depth} by cursor`,
+    what: `page at depth ${atDepth} by cursor`,
     path: `/photos?limit=${limit}&cursor=${cursor}`,
     chains: await statementsOfPage(stack, { filter, sort, ...firstPage, after }),
   };

@@ -1,4 +1,4 @@
-CREATE UNLOGGED TABLE "workers" (
+CREATE TABLE "workers" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"host" text NOT NULL,
 	"roles" text[] NOT NULL,

@@ -1,7 +1,7 @@
 import { pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
-/** Running workers, one row a process. Unlogged: a crash of Postgres empties the table, and they write it again. */
+/** Running workers, and those that stopped within a day; one row a process. */
 export const workers = pgTable("workers", {
   id: uuid("id").primaryKey(),
   host: text("host").notNull(),

@@ -2,6 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readNodeCatalogue } from "#activities/adapters/invokeai/node-catalogue";
+import { saveNodeCatalogue } from "#db/queries/recipes/recipe-sources";
+import { describeNodes } from "#simulators/invokeai/node-schemas";
+import { libraryWorkflows } from "#simulators/invokeai/workflow-library";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertModel, insertPhoto } from "#tests/support/rows";
 import { exportOf } from "#tests/support/made-session";
@@ -52,6 +56,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gallery-imports-"));
   api = await createTestApi({ IMPORT_ROOTS: folder });
   const { db } = api.deps.database;
+  const nodes = readNodeCatalogue({ components: { schemas: describeNodes() } });
+  await saveNodeCatalogue(db, { place: "local", version: "6.14.2", nodes, readAt: new Date() });
+  const [workflow] = libraryWorkflows;
   const { id: photo } = await insertPhoto(db);
   const { key: model } = await insertModel(db);
   const opened = await api.postJson("/api/v1/generation/sessions", { entry_type: "scratch" });
@@ -103,6 +110,12 @@ beforeAll(async () => {
       first: json({ name: "a", prompt_text: "b" }),
       same: json({ prompt_text: "b", name: " a", description: null, is_favorite: false }),
       other: json({ name: "a", prompt_text: "c" }),
+    },
+    "/api/v1/recipes": {
+      path: "/api/v1/recipes",
+      first: json({ workflow, name: "a" }),
+      same: json({ name: " a", workflow, photo_id: null }),
+      other: json({ workflow, name: "b" }),
     },
     "/api/v1/share": { path: "/api/v1/share", ...share },
     "/api/v1/share/create": { path: "/api/v1/share/create", ...share },

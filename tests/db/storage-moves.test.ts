@@ -26,14 +26,14 @@ const begin = (id: string = crypto.randomUUID()) =>
   beginMove(database.db, { id, source: "disk", target: "s3" });
 
 test("of two moves that are requested at once, one begins", async () => {
-  expect((await Promise.all([begin(), begin()])).toSorted()).toEqual([false, true]);
+  const begun = await Promise.all([begin(), begin()]);
+  expect(begun.filter(Boolean)).toHaveLength(1);
 });
 
 test("the newest move counts, also after the clock was set back", async () => {
   const startedAt = new Date(Date.now() + 3_600_000);
-  await database.db.insert(storageMoves).values({
-    ...{ id: crypto.randomUUID(), source: "s3", target: "disk", status: "forgotten", startedAt },
-  });
+  const old = { source: "s3", target: "disk", status: "forgotten", startedAt } as const;
+  await database.db.insert(storageMoves).values({ id: crypto.randomUUID(), ...old });
   const id = crypto.randomUUID();
   expect(await begin(id)).toBe(true);
   expect((await findNewestMove(database.db))?.id).toBe(id);
@@ -47,7 +47,7 @@ test("a move changes only from the status that allows it, once", async () => {
     switchMove(database.db, id),
     cancelMove(database.db, { id, now: new Date() }),
   ]);
-  expect(both.toSorted()).toEqual([false, true]);
+  expect(both.filter(Boolean)).toHaveLength(1);
   const { sinceStartMs } = (await findMove(database.db, id))!;
   expect(sinceStartMs).toBeGreaterThanOrEqual(0);
 });

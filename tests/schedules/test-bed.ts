@@ -11,12 +11,16 @@ import { createOutages, type Outages } from "./outages";
 
 export type TemporalServer = Awaited<ReturnType<typeof startTemporalServer>>;
 
+/** Connections are refused, or accepted and silent. */
+type Cut = "refused" | "silent" | void;
+
 /** A running gallery whose parts can be stopped. */
 export type TestBed = {
   stack: Stack;
   gallery: GalleryClient;
   worker: SupervisedWorker;
-  postgres: Outages;
+  /** Default: refused. */
+  postgres: Outages<Cut>;
   temporal: Outages<{ isLost: boolean }>;
   stop(): Promise<void>;
 };
@@ -29,6 +33,8 @@ export type TestBedOptions = {
   /** Other short waits than those of a session. */
   timings?: Partial<Timings>;
   runpod?: RunpodOptions;
+  /** The folder for the data folder. */
+  dataIn?: string;
 };
 
 /** Short, but long enough that on a slow machine a late batch still arrives within the grace period. */
@@ -39,7 +45,7 @@ const stepDelayMs = 25;
 /** Starts API, worker, simulator and a database. Temporal is lent: until it stops, only this test bed may kill it. */
 export async function startTestBed(
   server: TemporalServer,
-  { workerRoot, waits = "short", timings = {}, runpod }: TestBedOptions,
+  { workerRoot, waits = "short", timings = {}, runpod, dataIn }: TestBedOptions,
 ): Promise<TestBed> {
   const target = new URL(required("TEST_DATABASE_URL"));
   const line = await startTcpProxy({ host: target.hostname, port: Number(target.port) });
@@ -50,6 +56,7 @@ export async function startTestBed(
     env: { RETRIEVAL_MAX_ATTEMPTS: "50" },
     ...(waits === "short" ? { timings: { ...shortWaits, ...timings } } : { waits }),
     ...(runpod && { runpod }),
+    ...(dataIn !== undefined && { dataIn }),
   });
   await stack.invokeai.control.setStepDelay(stepDelayMs);
   const worker = superviseWorker(() => stack.launchWorker(workerRoot));
@@ -60,7 +67,13 @@ export async function startTestBed(
     60_000,
     () => worker.current().output(),
   );
-  const postgres = createOutages({ begin: () => line.cut(), end: () => line.restore() });
+  const postgres = createOutages<Cut>({
+    begin: (how) => (how === "silent" ? line.stall() : line.cut()),
+    end() {
+      line.resume();
+      line.restore();
+    },
+  });
   const temporal = createOutages<{ isLost: boolean }>({
     async begin({ isLost }) {
       await server.kill();

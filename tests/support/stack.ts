@@ -60,6 +60,8 @@ export type StackOptions = {
   /** "shipped": all waits have their default values. */
   waits?: "short" | "shipped";
   temporalAddress?: string;
+  /** The folder for the data folder; default: that of temporary files. */
+  dataIn?: string;
   /** Maps the database's URL to the one that the processes use. */
   databaseUrl?: (url: string) => string;
 };
@@ -72,7 +74,7 @@ export type Stack = Awaited<ReturnType<typeof startStack>>;
  */
 export async function startStack(options: StackOptions = {}) {
   const database = await createTestDatabase();
-  const dataDir = await mkdtemp(join(tmpdir(), "gallery-stack-"));
+  const dataDir = await mkdtemp(join(options.dataIn ?? tmpdir(), "gallery-stack-"));
   const invokeai: Simulator = await startSimulator(options.simulator);
   const runpod = options.runpod && (await startRunpodSimulator({ timeline, ...options.runpod }));
   const installation = await ensureInstallation(database.db);
@@ -110,9 +112,14 @@ export async function startStack(options: StackOptions = {}) {
   async function startApi(): Promise<TestProcess & { url: string }> {
     const api = startProcess("tests/support/processes/api.ts", env);
     processes.push(api);
+    let hasEnded = false;
+    void api.exited.then(() => (hasEnded = true));
     const url = await until(
       "an api that listens",
-      () => /"url":"([^"]+)"/.exec(api.output())?.[1],
+      () => {
+        if (hasEnded) throw new Error(`the api ended:\n${api.output()}`);
+        return /"url":"([^"]+)"/.exec(api.output())?.[1];
+      },
       startTimeoutMs,
       api.output,
     );

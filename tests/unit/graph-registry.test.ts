@@ -404,3 +404,14 @@ test("FLUX dev has a guidance; schnell has four steps and no guidance", () => {
   expect(schnell).toMatchObject({ steps: 4, cfgScale: 1, own: ["cfgScale", "steps"] });
   expect(schnell).not.toHaveProperty("guidance");
 });
+
+test("a strength of 0 leaves a step to the samplers that fail without one", () => {
+  for (const base of ["anima", "krea-2", "wan"]) {
+    const picture = { imageName: "a.png", width: 64, height: 64, strength: 0 };
+    const startOf = (strength: number) =>
+      buildGraph(requestFor(base, { steps: 10, source: { ...picture, strength } })).nodes[
+        "denoise"
+      ]?.["denoising_start"];
+    expect([base, startOf(0), startOf(0.5), startOf(1)]).toEqual([base, 0.9, 0.5, 0]);
+  }
+});

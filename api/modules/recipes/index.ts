@@ -92,14 +92,22 @@ export function createRecipesModule(deps: ApiDeps) {
             { path: "name", message: "1 to 200 characters" },
           ]);
         }
-        const answer = await once.answer(body, async (id) => {
-          const { library_id: libraryId, workflow, photo_id: photoId } = body;
-          const found = await convertSource(deps, { libraryId, workflow, photoId });
+        const description =
+          body.description === undefined ? undefined : tidyTitle(body.description);
+        const source = {
+          libraryId: body.library_id ?? undefined,
+          workflow: body.workflow,
+          photoId: body.photo_id ?? undefined,
+        };
+        // Idempotency treats null as an absent field, but here they differ.
+        const meaning = { ...source, name, description, isWithout: description === null };
+        const answer = await once.answer(meaning, async (id) => {
+          const found = await convertSource(deps, source);
           await insertRecipe(db, {
             id,
             ...found,
             ...(name !== null && { name }),
-            ...(body.description !== undefined && { description: tidyTitle(body.description) }),
+            ...(description !== undefined && { description }),
           });
           return { status: 201, body: show(await findRecipe(db, id)) };
         });

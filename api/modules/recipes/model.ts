@@ -22,14 +22,18 @@ export const recipesQuery = t.Object({
 export const recipeBody = t.Object(
   {
     library_id: t.Optional(
-      t.String({ minLength: 1, maxLength: 200, description: "An id of GET /recipes/library" }),
+      t.Nullable(
+        t.String({ minLength: 1, maxLength: 200, description: "An id of GET /recipes/library" }),
+      ),
     ),
     workflow: t.Optional(
       t.Record(t.String(), t.Any(), {
         description: "A workflow as InvokeAI's editor saves it, or a graph as its API takes it",
       }),
     ),
-    photo_id: t.Optional(t.String({ format: "uuid", description: "A PNG that InvokeAI has made" })),
+    photo_id: t.Optional(
+      t.Nullable(t.String({ format: "uuid", description: "A PNG that InvokeAI has made" })),
+    ),
     name: t.Optional(name),
     description: t.Optional(description),
   },

@@ -54,6 +54,8 @@ export type Family = {
   steps: string;
   cfg: string | null;
   samplerNeedsVae?: true;
+  /** The sampler fails where no step is left between start and end. */
+  needsStep?: true;
   loraLoader?: { type: string; parts: readonly string[] };
 };
 
@@ -217,6 +219,7 @@ export const families: readonly Family[] = [
   },
   {
     base: "anima",
+    needsStep: true,
     prefix: "anima",
     loader: "anima_model_loader",
     encoder: "anima_text_encoder",
@@ -246,6 +249,7 @@ export const families: readonly Family[] = [
   },
   {
     base: "krea-2",
+    needsStep: true,
     prefix: "krea2",
     since: "6.14",
     loader: "krea2_model_loader",
@@ -319,6 +323,7 @@ export const families: readonly Family[] = [
   },
   {
     base: "wan",
+    needsStep: true,
     prefix: "wan",
     since: "6.14",
     loader: "wan_model_loader",

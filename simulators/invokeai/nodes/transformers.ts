@@ -238,6 +238,9 @@ async function sample(
   if (family.samplerNeedsVae && inputs.vae == null) {
     throw new NodeError("ValueError", "A VAE is required.");
   }
+  if (family.needsStep && Number(inputs.denoising_start) >= Number(inputs.denoising_end)) {
+    throw new NodeError("ValueError", "denoising_start must be less than denoising_end.");
+  }
   const transformer = inputs.transformer as PartValue;
   const settings = Object.keys(family.samplerFields).map((name) => inputs[name]);
   const range = family.vaeEncoder === null ? { denoising_start: 0, denoising_end: 1 } : {};

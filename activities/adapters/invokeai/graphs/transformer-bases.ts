@@ -36,12 +36,16 @@ export type TransformerBase = {
   decoder: string;
   loras?: { loader: string; parts: readonly string[] };
   /** Image to image: the node that encodes the source, and the `denoising_start`. null: text to image only. */
-  source: { encoder: string; start: (strength: number) => number } | null;
+  source: { encoder: string; start: (strength: number, steps: number) => number } | null;
 };
 
 const linear = (strength: number): number => 1 - strength;
 /** InvokeAI's "optimized denoising": these bases determine the composition in their very first steps. */
 const steep = (strength: number): number => 1 - strength ** 0.2;
+
+/** The samplers of these bases fail where no step is left to run. */
+const linearToLastStep = (strength: number, steps: number): number =>
+  Math.min(1 - strength, 1 - 1 / steps);
 
 const negativeWithCfg = { into: "negative_conditioning", when: "with cfg" } as const;
 const negativeAlways = { into: "negative_conditioning", when: "always" } as const;
@@ -181,7 +185,7 @@ const table: Readonly<Record<string, TransformerBase>> = {
     schedulerInput: "scheduler",
     decoder: "anima_l2i",
     loras: { loader: "anima_lora_collection_loader", parts: ["transformer", "qwen3_encoder"] },
-    source: { encoder: "anima_i2l", start: linear },
+    source: { encoder: "anima_i2l", start: linearToLastStep },
   },
   "krea-2": {
     prefix: "krea2_",
@@ -201,7 +205,7 @@ const table: Readonly<Record<string, TransformerBase>> = {
     // It has Qwen-Image's VAE.
     decoder: "qwen_image_l2i",
     loras: { loader: "krea2_lora_collection_loader", parts: ["transformer", "qwen3_vl_encoder"] },
-    source: { encoder: "qwen_image_i2l", start: linear },
+    source: { encoder: "qwen_image_i2l", start: linearToLastStep },
   },
   "ernie-image": {
     prefix: "ernie_image_",
@@ -249,7 +253,7 @@ const table: Readonly<Record<string, TransformerBase>> = {
     schedulerInput: null,
     decoder: "wan_l2i",
     loras: { loader: "wan_lora_collection_loader", parts: ["transformer"] },
-    source: { encoder: "wan_i2l", start: linear },
+    source: { encoder: "wan_i2l", start: linearToLastStep },
   },
 };
 
@@ -263,16 +267,3 @@ export function transformerBaseOf({ base, variant }: Pick<MainModel, "base" | "v
   if (!found) throw new Error(`no transformer base ${base}`);
   return found;
 }
-
-/** The types of all nodes that the table names. */
-export const transformerNodeTypes: readonly string[] = Object.values(table).flatMap((base) =>
-  [
-    base.loader,
-    base.captioner,
-    base.encoder,
-    base.sampler,
-    base.decoder,
-    base.source?.encoder,
-    base.loras?.loader,
-  ].filter((type) => type !== undefined),
-);

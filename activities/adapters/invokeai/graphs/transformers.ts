@@ -96,7 +96,7 @@ function samplerInputs(request: GraphRequest, base: TransformerBase): Record<str
     width,
     height,
     ...(base.source !== null && {
-      denoising_start: source ? base.source.start(source.strength) : 0,
+      denoising_start: source ? base.source.start(source.strength, steps) : 0,
       denoising_end: 1,
     }),
   };
