@@ -193,6 +193,69 @@ describe("a step with a mask", () => {
   });
 });
 
+test("a step of a recipe is refused with a mask, sent or named: its inputs have it", async () => {
+  const [status, answer] = await api.call(
+    "POST",
+    `/generation/sessions/${await openSession()}/steps`,
+    { recipe_id: crypto.randomUUID(), mask },
+  );
+  expect([status, faultsOf(answer)]).toEqual([400, ["mask"]]);
+  const step = { recipe_id: crypto.randomUUID(), prompt: undefined };
+  const [formStatus, formAnswer] = await requestByForm(step, await boxMask(96, 80, box));
+  expect([formStatus, faultsOf(formAnswer)]).toEqual([400, ["mask"]]);
+});
+
+test("an expanded step has a mask, and prompts of its own for each image", async () => {
+  const [status, step] = await request({
+    prompt: "a {red|blue|green} boat",
+    expand: true,
+    source_image_id: source,
+    mask,
+    parameters: { seed: 1, batch_size: 3, expand: { left: 32 } },
+  });
+  expect([status, step.error]).toEqual([202, undefined]);
+  expect(step.expanded_prompts).toHaveLength(3);
+  expect(step.mask_url).toBeString();
+  expect(step.parameters.expand).toEqual({ top: 0, right: 0, bottom: 0, left: 32 });
+});
+
+describe("a grid", () => {
+  const make = (body: Body) =>
+    api.call("POST", "/generation/grids", {
+      ...body,
+      step: {
+        prompt: "a boat",
+        source_image_id: source,
+        ...body["step"],
+        parameters: { model_key: model.key, ...body["step"]?.parameters },
+      },
+    });
+
+  test("has an axis of masks, and one of how they are painted", async () => {
+    const other = await uploaded(await boxMask(96, 80, { ...box, y: 8 }));
+    const axes = [
+      { field: "mask", values: [mask, other] },
+      { field: "parameters.mask_blur", values: [0, 4] },
+    ];
+    const [status, grid] = await make({ axes });
+    expect([status, grid.error]).toEqual([202, undefined]);
+    const rows = await db.select().from(steps).where(eq(steps.sessionId, grid.id));
+    expect(new Set(rows.map(({ maskHash }) => maskHash)).size).toBe(2);
+    expect(rows.map(({ parameters }) => parameters.maskBlur).toSorted()).toEqual([0, 0, 4, 4]);
+  });
+
+  test("is refused as a whole for a mask that cannot be used, with its cell", async () => {
+    const before = [await stepCount(), await db.$count(masks)];
+    const unknown = crypto.randomUUID();
+    const [status, answer] = await make({ axes: [{ field: "mask", values: [mask, unknown] }] });
+    expect([status, faultsOf(answer)]).toEqual([400, ["cells.1.mask"]]);
+    const many = Array.from({ length: 17 }, () => crypto.randomUUID());
+    const [alsoRefused, other] = await make({ axes: [{ field: "mask", values: many }] });
+    expect([alsoRefused, faultsOf(other)]).toEqual([400, ["axes"]]);
+    expect([await stepCount(), await db.$count(masks)]).toEqual(before as [number, number]);
+  });
+});
+
 /** A session whose only step painted a part of `source`. */
 async function paintedSession() {
   const sessionId = await openSession();

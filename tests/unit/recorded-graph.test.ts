@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import {
   buildGraph,
+  buildUpscaleGraph,
+  type PaintedPart,
   parseRecordedGraph,
   replayGraph,
   supportedBases,
@@ -46,6 +48,55 @@ describe("a recorded graph", () => {
       else expect(found?.noisyStrength).toBeGreaterThan(0.7);
     },
   );
+
+  const part: PaintedPart = {
+    isExpanded: false,
+    mask: "mask.png",
+    fill: "source",
+    base: "base.png",
+    blend: "blend.png",
+    region: { x: 0, y: 0, width: 512, height: 512 },
+    canvas: "canvas.png",
+  };
+  const paintedGraph = (base: string, fill: PaintedPart["fill"]) => {
+    const request = fullRequestFor(base);
+    const source = { ...request.source!, part: { ...part, fill } };
+    return JSON.parse(JSON.stringify(buildGraph({ ...request, source }))) as Json;
+  };
+  const rolesOf = { source: "src.png", mask: "mask.png", base: "base.png", blend: "blend.png" };
+
+  test.each(supportedBases.filter((base) => takesSource(mainOf(base))))(
+    "of a painted part, as it is built for %s, tells its pictures apart",
+    (base) => {
+      for (const fill of ["source", "cv2", "noise", "lama"] as const) {
+        const found = parseRecordedGraph(paintedGraph(base, fill));
+        expect([fill, found?.pictures]).toEqual([fill, { ...rolesOf, canvas: "canvas.png" }]);
+        expect(found?.noisyStrength).toBeUndefined();
+      }
+    },
+  );
+
+  test("of an enlarged picture names its source", () => {
+    const model = mainOf("sd-1");
+    const size = { width: 90, height: 61 };
+    const graph = buildUpscaleGraph({ model, imageName: "src.png", prompt: "", scale: 2, ...size });
+    expect(parseRecordedGraph(graph)?.pictures).toEqual({ source: "src.png" });
+  });
+
+  test("of a recipe may have one picture anywhere, but not two that nothing tells apart", () => {
+    const resize = (id: string, image_name: string) => ({
+      id,
+      type: "img_resize",
+      image: { image_name },
+    });
+    const withPictures = (...names: string[]) =>
+      recorded(({ nodes }) => {
+        for (const id of ["rin", "i2l"]) delete nodes[id]?.image;
+        for (const [at, name] of names.entries()) nodes[`r${at}`] = resize(`r${at}`, name);
+      });
+    expect(parseRecordedGraph(withPictures("a.png"))?.pictures).toEqual({ source: "a.png" });
+    expect(parseRecordedGraph(withPictures("a.png", "b.png"))).toBeUndefined();
+  });
 
   test("is run again without the node cache, without a board, and with all images intermediate", () => {
     const graph = recorded(({ nodes }) => {
