@@ -19,7 +19,7 @@ import {
 } from "drizzle-orm/pg-core";
 import type { CompanionKeys, Options } from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
-import { among, moment } from "./columns";
+import { among, moment, priorities, scheduleColumns } from "./columns";
 import { photos } from "./photos";
 import { recipes } from "./recipes";
 import { sessions } from "./sessions";
@@ -96,6 +96,7 @@ export const steps = pgTable(
     selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    ...scheduleColumns(),
     cancelRequestedAt: moment("cancel_requested_at"),
     createdAt: moment("created_at").notNull().defaultNow(),
     startedAt: moment("started_at"),
@@ -104,6 +105,7 @@ export const steps = pgTable(
   },
   (table) => [
     check("steps_status", among(table.status, stepStatuses)),
+    check("steps_priority", among(table.priority, priorities)),
     check("steps_batch_size", sql`${table.batchSize} between 1 and 100`),
     check(
       "steps_end",

@@ -8,6 +8,7 @@ import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
 import { toOverrides } from "./parameters-model";
+import { toSchedule } from "./schedule-model";
 import { stepToWire } from "./step-model";
 import { variationBody, variationSchema } from "./variation-model";
 import { showSession } from "./show-session";
@@ -16,13 +17,14 @@ import { checkVariation, requestVariation } from "./variations";
 /** Variations of a photo, and the comparison of photos. */
 export function createVariationRoutes(deps: ApiDeps) {
   const { db } = deps.database;
+  const { timeZone } = deps.config;
 
   async function showVariation(sessionId: string): Promise<typeof variationSchema.static> {
     const session = await showSession(deps, sessionId);
     const page = { sessionId, afterPosition: null, limit: 1, offset: 0 };
     const [step] = await listStepViews(db, page);
     if (!step) throw notFound("session");
-    return { session, step: stepToWire(step) };
+    return { session, step: stepToWire(step, timeZone) };
   }
 
   return createModule({ prefix: "/api/v1", tags: ["generation"] })
@@ -33,6 +35,7 @@ export function createVariationRoutes(deps: ApiDeps) {
         const requested = body ?? {};
         const { seed, count, same_seed: sameSeed = false } = requested;
         checkVariation({ sameSeed, seed, count, maxCount: deps.config.limits.maxBatchSize });
+        const schedule = toSchedule(requested, deps.now());
         const answer = await once.answer(
           {
             ...requested,
@@ -50,6 +53,7 @@ export function createVariationRoutes(deps: ApiDeps) {
               sameSeed,
               parameters: { ...toOverrides(requested.parameters ?? {}), seed, batchSize: count },
               hasParameters: requested.parameters !== undefined,
+              schedule,
               inputs: requested.inputs as Record<string, Json> | undefined,
             });
             return { status: 202, body: await showVariation(sessionId) };
