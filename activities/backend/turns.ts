@@ -5,6 +5,10 @@ import {
   type AskedTurn,
   countWaitingTurns,
   dropEndedTurns,
+  leaveLine,
+  listClosed,
+  listOvertaken,
+  promoteIdle,
   releaseTurn,
   markNotified,
   openTurns,
@@ -17,7 +21,13 @@ import { checkLine, invokeaiBackendId } from "#workflows/invokeai-backend/contra
 import type { LineView } from "#workflows/invokeai-backend/policy";
 import { photoReproductionId } from "#workflows/photo-reproduction/contract";
 import { timingsOf } from "#workflows/timings";
-import { reasonOf, turnGranted, type TurnOwner, type TurnReply } from "#workflows/turn/contract";
+import {
+  reasonOf,
+  standDown,
+  turnGranted,
+  type TurnOwner,
+  type TurnReply,
+} from "#workflows/turn/contract";
 import { refreshBackend } from "./backend-probe";
 import type { ActivityDeps } from "../deps";
 import { withHeartbeat } from "../heartbeat";
@@ -42,7 +52,8 @@ export function createTurnActivities(deps: ActivityDeps) {
   async function ask(owner: TurnOwner): Promise<AskedTurn> {
     const now = deps.now();
     const checkedSince = new Date(now.getTime() - backendRetryMs);
-    const asked = await askForTurn(db, { owner, checkedSince, now });
+    const { timeZone } = deps.config;
+    const asked = await askForTurn(db, { owner, checkedSince, now, timeZone });
     if (!asked) throw notFound("stepId" in owner ? "step" : "photo");
     if (asked.unnotified) await notify(asked.unnotified);
     return asked;
@@ -108,10 +119,21 @@ export function createTurnActivities(deps: ActivityDeps) {
 
     giveTurnBack: release,
 
+    leaveLine: (stay: { owner: TurnOwner; askedAtMs: number }): Promise<boolean> =>
+      leaveLine(db, { owner: stay.owner, askedAt: new Date(stay.askedAtMs) }),
+
     /** Repairs what other runs could not, and grants a free turn. `ready`: `backend` answers and its models were read. */
     tendLine: (checked: { backend: string; ready: boolean }): Promise<LineView> =>
       withHeartbeat(async () => {
-        await dropEndedTurns(db, deps.now());
+        const now = deps.now();
+        const { timeZone } = deps.config;
+        await dropEndedTurns(db, now);
+        await promoteIdle(db, now);
+        // Normally signalled by the request; that signal may have been lost.
+        const overtaken = await listOvertaken(db, { sessionId: undefined, now, timeZone });
+        for (const stepId of new Set([...overtaken, ...(await listClosed(db, now))])) {
+          await signalRun(deps, generationStepId(stepId), (run) => run.signal(standDown));
+        }
         const holders = await openTurns(db, { ...checked, now: deps.now() });
         for (const holder of holders) await checkHolder(holder);
         const [first] = holders;
@@ -129,5 +151,9 @@ function answer(
 ): TurnReply {
   const { waitReason, apiVersion } = state;
   const reason = reasonOf({ waitReason, isHeld, apiVersion, lacks });
-  return { ticket: turn.number, backend: turn.backend, position, reason, isUnchecked };
+  const isIdle = turn.rank > 1;
+  const askedAtMs = turn.askedAt.getTime();
+  const closesAtMs = turn.closesAt?.getTime() ?? null;
+  const { number: ticket, backend } = turn;
+  return { ticket, backend, position, reason, isIdle, askedAtMs, closesAtMs, isUnchecked };
 }

@@ -1,12 +1,15 @@
 import { finishSession } from "#db/queries/generation/session-end";
 import { closeQuietSession } from "#db/queries/generation/sessions";
-import { closeCancelledWaitingSteps, endStep, findNextStep } from "#db/queries/steps/steps";
+import { closedMessage, isOpen, openingOf } from "#db/opening";
+import { closeCancelledWaitingSteps, endStep, findLiveSteps } from "#db/queries/steps/steps";
 import type { ActivityDeps } from "../deps";
 
 const summaryLength = 60;
 
 type NextStep = (
   | { state: "run"; stepId: string; summary: string }
+  /** No step may start before `untilMs`, in milliseconds since 1970; `reason` is of the first that may. */
+  | { state: "later"; untilMs: number; stepId: string; reason: string }
   | { state: "idle" }
   | { state: "closed" }
 ) & { title?: string };
@@ -18,15 +21,26 @@ function summaryOf(text: string): string {
 }
 
 /** The row activities of a session's run. */
-export function createSessionActivities({ database: { db }, now }: ActivityDeps) {
+export function createSessionActivities({ database: { db }, now, config }: ActivityDeps) {
   return {
     /** The next step, decided from rows alone. */
     async nextStep({ sessionId }: { sessionId: string }): Promise<NextStep> {
       await closeCancelledWaitingSteps(db, { sessionId, now: now() });
-      const { session, step } = await findNextStep(db, sessionId);
+      const { session, live } = await findLiveSteps(db, sessionId);
       const title = session?.title ? { title: summaryOf(session.title) } : {};
+      const at = now();
+      const { timeZone } = config;
+      const step = live.find((waiting) => isOpen(waiting, at, timeZone));
       if (step) {
         return { state: "run", stepId: step.id, summary: summaryOf(step.prompt), ...title };
+      }
+      const [first] = live
+        .map((waiting) => ({ waiting, opensAt: openingOf(waiting, at, timeZone).opensAt ?? at }))
+        .toSorted((a, b) => a.opensAt.getTime() - b.opensAt.getTime());
+      if (first) {
+        const { waiting, opensAt } = first;
+        const reason = closedMessage(waiting, opensAt, timeZone);
+        return { state: "later", untilMs: opensAt.getTime(), stepId: waiting.id, reason, ...title };
       }
       return { state: session?.status === "active" ? "idle" : "closed", ...title };
     },

@@ -1,5 +1,6 @@
 import { Context } from "@temporalio/activity";
 import type { Db } from "#db/client";
+import { isOpen } from "#db/opening";
 import { getSettings } from "#db/queries/installation/settings";
 import { listOpenInstalls } from "#db/queries/models/installs";
 import { listLiveImports } from "#db/queries/imports/imports";
@@ -133,9 +134,11 @@ async function healSession(
   open: ReadonlySet<string>,
   session: LiveSession,
 ): Promise<void> {
-  const { temporal, database, now } = deps;
-  const { id, cancelRequestedStepIds } = session;
-  const [liveStepId] = session.liveStepIds;
+  const { temporal, database, now, config } = deps;
+  const { id, cancelRequestedStepIds, liveSteps } = session;
+  // A session sleeps by itself until a step may start.
+  const at = now();
+  const due = liveSteps.find((step) => isOpen(step, at, config.timeZone));
   const workflowId = generationSessionId(id);
   for (const stepId of cancelRequestedStepIds) {
     // Cancelled directly: its session may be unable to take more signals. The row of a step without a run is closed here.
@@ -143,13 +146,13 @@ async function healSession(
     if (!hasRun) await closeCancelledWaitingSteps(database.db, { sessionId: id, now: now() });
   }
   const isListed = open.has(workflowId);
-  if (isListed && liveStepId === undefined) return;
+  if (isListed && due === undefined) return;
   // An open step means a busy session, so no call for its state: hundreds may wait in the line for InvokeAI.
-  if (isListed && liveStepId !== undefined && open.has(generationStepId(liveStepId))) return;
+  if (isListed && liveSteps.some((step) => open.has(generationStepId(step.id)))) return;
   // A busy session reads its rows when it is done.
   const state = isListed ? await readRunState(temporal, workflowId) : "closed";
-  if (state === "idle" && liveStepId !== undefined) {
-    await temporal.workflow.getHandle(workflowId).signal(stepRequested, { stepId: liveStepId });
+  if (state === "idle" && due !== undefined) {
+    await temporal.workflow.getHandle(workflowId).signal(stepRequested, { stepId: due.id });
   }
   if (state !== "closed") return;
   await start(deps, generationSessionRun({ sessionId: id, timings: deps.timings }));

@@ -16,6 +16,7 @@ import {
   reproductionRequested,
 } from "#workflows/photo-reproduction/contract";
 import { photoRetrievalRun, retryNow } from "#workflows/photo-retrieval/contract";
+import { standDown } from "#workflows/turn/contract";
 import type { RunStart } from "#workflows/run-start";
 import type { Timings } from "#workflows/timings";
 import type { Logger } from "pino";
@@ -31,6 +32,8 @@ export interface Notifications {
   sessionOpened(sessionId: string): Promise<boolean>;
   /** A step's row was written, or a failed one was put back to pending. */
   stepRequested(sessionId: string, stepId: string): Promise<boolean>;
+  /** Another step of its session goes before this one, which waits in the line. */
+  stepOvertaken(stepId: string): Promise<boolean>;
   /** A step's row carries a request to cancel. */
   stepCancelled(sessionId: string, stepId: string): Promise<boolean>;
   /** A session's row was closed. */
@@ -91,6 +94,11 @@ export function createNotifications(
 
     stepRequested: (sessionId, stepId) =>
       notify("stepRequested", () => signal(sessionRun(sessionId), stepRequested, { stepId })),
+
+    stepOvertaken: (stepId) =>
+      notify("stepOvertaken", () =>
+        client.workflow.getHandle(generationStepId(stepId)).signal(standDown),
+      ),
 
     stepCancelled: (sessionId, stepId) =>
       notify("stepCancelled", async () => {

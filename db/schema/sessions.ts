@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { type AnyPgColumn, boolean, check, index, pgTable, text, uuid } from "drizzle-orm/pg-core";
-import { among, moment } from "./columns";
+import { among, moment, priorities, scheduleColumns } from "./columns";
 import { photos } from "./photos";
 
 export const entryTypes = ["scratch", "refinement"] as const;
@@ -17,6 +17,8 @@ export const sessions = pgTable(
       onDelete: "set null",
     }),
     title: text("title"),
+    /** Those of its steps, where a request has none of its own. */
+    ...scheduleColumns(),
     status: text("status").$type<SessionStatus>().notNull().default("active"),
     /** Requested when the session was abandoned: images that were not selected go to the trash once all steps have ended. */
     discardUnselected: boolean("discard_unselected").notNull().default(false),
@@ -27,6 +29,7 @@ export const sessions = pgTable(
   },
   (table) => [
     check("sessions_entry_type", among(table.entryType, entryTypes)),
+    check("sessions_priority", among(table.priority, priorities)),
     check("sessions_status", among(table.status, sessionStatuses)),
     check("sessions_end", sql`(${table.status} = 'active') = (${table.completedAt} is null)`),
     check(

@@ -19,7 +19,7 @@ import {
 } from "drizzle-orm/pg-core";
 import type { CompanionKeys, Options, Painting, Upscaled } from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
-import { among, moment } from "./columns";
+import { among, moment, priorities, scheduleColumns } from "./columns";
 import { masks } from "./masks";
 import { photos } from "./photos";
 import { recipes } from "./recipes";
@@ -101,6 +101,7 @@ export const steps = pgTable(
     selectedImageId: uuid("selected_image_id").references((): AnyPgColumn => photos.id, {
       onDelete: "set null",
     }),
+    ...scheduleColumns(),
     cancelRequestedAt: moment("cancel_requested_at"),
     createdAt: moment("created_at").notNull().defaultNow(),
     startedAt: moment("started_at"),
@@ -109,6 +110,7 @@ export const steps = pgTable(
   },
   (table) => [
     check("steps_status", among(table.status, stepStatuses)),
+    check("steps_priority", among(table.priority, priorities)),
     check("steps_batch_size", sql`${table.batchSize} between 1 and 100`),
     check(
       "steps_end",

@@ -175,3 +175,28 @@ test("a request for the turn of a deleted step fails permanently", async () => {
     .catch((error: unknown) => error);
   expect(failure).toMatchObject({ nonRetryable: true });
 });
+
+test("a run that should leave the line is signalled again: its step was overtaken, or may not start any more", async () => {
+  const [, moved, behind] = [
+    await askWithNewStep(),
+    await askWithNewStep(),
+    await askWithNewStep(),
+  ];
+  const left = () => signals.filter(({ name }) => name === "standDown");
+  await bench.run("tendLine", { backend: "local", ready: true });
+  expect(left()).toEqual([]);
+  const now = new Date();
+  await bench.sql`update turns set closes_at = ${now.toISOString()}::timestamptz where step_id = ${moved.stepId}`;
+  await bench.run("tendLine", { backend: "local", ready: true });
+  expect(left().map(({ workflowId }) => workflowId)).toEqual([generationStepId(moved.stepId)]);
+  const { stepId } = moved;
+  const { askedAtMs } = await bench.run("askForTurn", { stepId });
+  const stay = { owner: { stepId }, askedAtMs };
+  for (let run = 0; run < 2; run++) expect(await bench.run("leaveLine", stay)).toBe(true);
+  signals.length = 0;
+  const urgent = await bench.createStep([1]);
+  await bench.sql`update steps set priority = 'now', position = 2,
+    session_id = (select session_id from steps where id = ${behind.stepId}) where id = ${urgent.stepId}`;
+  await bench.run("tendLine", { backend: "local", ready: true });
+  expect(left().map(({ workflowId }) => workflowId)).toEqual([generationStepId(behind.stepId)]);
+});

@@ -64,7 +64,7 @@ test("a step that waits for a worker that can reach InvokeAI says so", async () 
     parameters: { model_key: modelKey },
   });
   const now = new Date();
-  await askForTurn(db, { owner: { stepId: step.id }, checkedSince: now, now });
+  await askForTurn(db, { owner: { stepId: step.id }, checkedSince: now, now, timeZone: "UTC" });
   const message = async () =>
     (await api.call("GET", `/generation/steps/${step.id}`))[1].progress_message;
   const other = await insertWorker(db, { roles: ["images"] });

@@ -69,7 +69,12 @@ async function ask(model: { key: string; name: string }, more: Partial<StepParam
 }
 
 async function askAgain(owner: { stepId: string } | { photoId: string }) {
-  const asked = await askForTurn(database.db, { owner, checkedSince: new Date(0), now });
+  const asked = await askForTurn(database.db, {
+    owner,
+    checkedSince: new Date(0),
+    now,
+    timeZone: "UTC",
+  });
   const { turn, position, lacks } = asked!;
   return { place: turn.backend, position, lacks };
 }

@@ -110,6 +110,22 @@ test("a step may wait for its turn for weeks: reconcile sends its session no sig
   await gallery.stepIs(holder, ["completed"]);
 }, 120_000);
 
+test("a session that sleeps until a step may start is not signalled by reconcile, and is signalled when the step may start earlier and its signal was lost", async () => {
+  const { id: session } = await gallery.createSession();
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  const parameters = { batch_size: 1, seed: seed++ };
+  const { id } = await gallery.requestStep(session, { not_before: notBefore, parameters });
+  await until("a session that sleeps", async () => {
+    return (await readRunState(stack.temporal, generationSessionId(session))) === "idle";
+  });
+  const before = await countSignals(generationSessionId(session));
+  for (let runs = 0; runs < 3; runs++) expect(await reconcile()).toBeUndefined();
+  expect(await countSignals(generationSessionId(session))).toBe(before);
+  await stack.database.sql`update steps set not_before = null where id = ${id}`;
+  expect(await reconcile()).toBeUndefined();
+  await gallery.stepIs(id, ["completed"]);
+}, 60_000);
+
 test("a row that cannot be reconciled does not stop the others, and the run fails with its error", async () => {
   const broken = await openSession();
   await exhaust(broken);

@@ -145,6 +145,9 @@ export async function createActivityBench(
           sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,
+          priority: "normal",
+          notBefore: null,
+          window: null,
           expand: overrides.slotPrompts !== undefined,
           parameters: {
             modelKey: model.key,

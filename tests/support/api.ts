@@ -35,6 +35,7 @@ function createRecordingClient(): WorkflowClient & { calls: WorkflowCall[]; isAw
     isAway: false,
     sessionOpened: record("sessionOpened"),
     stepRequested: record("stepRequested"),
+    stepOvertaken: record("stepOvertaken"),
     stepCancelled: record("stepCancelled"),
     sessionFinished: record("sessionFinished"),
     retrievalRetried: record("retrievalRetried"),

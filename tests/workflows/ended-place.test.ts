@@ -34,6 +34,9 @@ const activities = {
       backend: places(turns),
       position: null,
       reason: "",
+      isIdle: false,
+      askedAtMs: 0,
+      closesAtMs: null,
       isUnchecked: false,
     };
   },

@@ -112,8 +112,10 @@ describe("the error of a failed step", () => {
 
 describe("a wait", () => {
   test("names the position in the line before the reason", () => {
-    expect(waitMessage({ position: 2, reason: "Busy." })).toBe("Position 2 in the line. Busy.");
-    expect(waitMessage({ position: null, reason: "No model." })).toBe("No model.");
+    expect(waitMessage({ position: 2, reason: "Busy.", isIdle: false })).toBe(
+      "Position 2 in the line. Busy.",
+    );
+    expect(waitMessage({ position: null, reason: "No model.", isIdle: false })).toBe("No model.");
   });
 
   test("gives as reason the model that is lacking, else what blocks the whole line, else that another step generates, else InvokeAI's state", () => {

@@ -55,6 +55,11 @@ export async function generationSession(input: GenerationSessionInput): Promise<
     if (next.state === "closed") break;
     if (next.state === "run") {
       await runStep(next);
+    } else if (next.state === "later") {
+      showTitledStatus(next.title, "waiting", `Step \`${next.stepId}\`: ${next.reason}`);
+      // At least a second: the clocks of the worker and of the workflow service may differ.
+      const untilOpen = Math.max(next.untilMs - Date.now(), 1_000);
+      await condition(() => wakeUps !== seen || isLong(), untilOpen);
     } else {
       showTitledStatus(
         next.title,

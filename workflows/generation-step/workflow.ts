@@ -29,6 +29,8 @@ import {
 } from "./contract";
 import { endingOf, endingOfCancelled, failureOf, nextAttempt, reasonOf, summaryOf } from "./policy";
 
+class StoodDown extends Error {}
+
 /** A generation step: its turn, its batches, its images. Rows keep it exactly-once, so any part may run again. */
 export async function generationStep(input: GenerationStepInput): Promise<void> {
   const { stepId, sessionId } = input;
@@ -86,6 +88,8 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
     showStatus("completed", summaryOf(tally));
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
+    // The row is as it was: the session's run starts the step again.
+    if (error instanceof StoodDown) return;
     // An activity that fails during a cancel is not retried: its failure must not hide the cancel.
     if (isCancellation(error) || CancellationScope.current().consideredCancelled) {
       const status = await CancellationScope.nonCancellable(endAsCancelled);
@@ -124,7 +128,13 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
   }
 
   function takeTurn(): Promise<string> {
-    return turn.take({ continueAsNew: () => continueAsNew<typeof generationStep>(input) });
+    return turn.take({
+      continueAsNew: () => continueAsNew<typeof generationStep>(input),
+      async standDown() {
+        await Promise.all(fetches);
+        throw new StoodDown("Another step of the session goes first, or the window closed.");
+      },
+    });
   }
 
   async function runBatch(attempt: { batchId: string; images: number }): Promise<Tally> {

@@ -82,7 +82,9 @@ export async function photoReproduction(input: PhotoReproductionInput): Promise<
   }
 
   function takeTurn(): Promise<string> {
-    return turn.take({ continueAsNew: () => continueAsNew<typeof photoReproduction>(input) });
+    const again = () => continueAsNew<typeof photoReproduction>(input);
+    // A reproduction has no window, and nothing overtakes it.
+    return turn.take({ continueAsNew: again, standDown: again });
   }
 
   /** Returns why there is no verdict on pixels; undefined where there is one. */

@@ -9,6 +9,12 @@ export type Grant = { ticket: number; backend: string };
 /** The run now holds the turn; sent again until delivered. A grant with another ticket belongs to an earlier request. */
 export const turnGranted = defineSignal<[Grant]>("turnGranted");
 
+/**
+ * Another step of the same session goes first: a run that waits leaves the line, keeps its number, and ends until its session
+ * starts it again. A run that holds the turn goes on.
+ */
+export const standDown = defineSignal("standDown");
+
 /** The answer to a run that asks for its turn. */
 export type TurnReply = {
   ticket: number;
@@ -17,6 +23,12 @@ export type TurnReply = {
   /** In the line, from 1; null when the turn was granted, or a model is lacking. */
   position: number | null;
   reason: string;
+  /** Steps that are not idle go before it. */
+  isIdle: boolean;
+  /** Milliseconds since 1970: when it joined the line, which identifies this stay in it. */
+  askedAtMs: number;
+  /** Milliseconds since 1970: no turn from then on; null: at any time. */
+  closesAtMs: number | null;
   /** The turn is free, but InvokeAI has to be checked before it is granted. */
   isUnchecked: boolean;
 };
@@ -46,9 +58,12 @@ const lackingMessage = (model: string) =>
 export function waitMessage({
   position,
   reason,
+  isIdle,
 }: {
   position: number | null;
   reason: string;
+  isIdle: boolean;
 }): string {
-  return position === null ? reason : `Position ${position} in the line. ${reason}`;
+  const message = position === null ? reason : `Position ${position} in the line. ${reason}`;
+  return isIdle ? `${message} It is idle: others go first, for a day at most.` : message;
 }

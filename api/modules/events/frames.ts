@@ -26,14 +26,14 @@ export function eventFrame(row: EventRow): string {
 }
 
 /** Current progress. It has no id, because it is not stored and not replayed after a reconnect. */
-export function progressFrame(step: LiveStep): string {
+export function progressFrame(step: LiveStep, timeZone: string): string {
   return toFrame({
     event: "step.progress",
     data: {
       session_id: step.sessionId,
       step_id: step.id,
       status: step.status,
-      ...progressToWire(step),
+      ...progressToWire(step, timeZone),
       ...(step.running?.preview && { preview: step.running.preview }),
     },
   });

@@ -52,7 +52,7 @@ export function createEventsModule(
     const steps = await listStepViews(db, { sessionId, ...page });
     return {
       session: session && sessionToWire(session, (id) => deps.temporal.workflowUrl(id)),
-      steps: steps.map(stepStatusToWire),
+      steps: steps.map((step) => stepStatusToWire(step, deps.config.timeZone)),
     };
   }
 
@@ -61,7 +61,7 @@ export function createEventsModule(
     const steps = await listLiveStepViews(db);
     return {
       backend: { connected },
-      steps: steps.map(stepStatusToWire),
+      steps: steps.map((step) => stepStatusToWire(step, deps.config.timeZone)),
     };
   }
 

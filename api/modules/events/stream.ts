@@ -25,7 +25,7 @@ export type StreamRequest = {
  * newest is kept. Ends when `signal` is aborted.
  */
 export async function* streamEvents(
-  { database: { db } }: Pick<ApiDeps, "database">,
+  { config, database: { db } }: Pick<ApiDeps, "config" | "database">,
   feed: Feed,
   { sessionId, lastEventId, snapshot, keepAliveMs, signal }: StreamRequest,
 ): AsyncGenerator<string> {
@@ -54,7 +54,7 @@ export async function* streamEvents(
         yield eventFrame(row);
       }
       const live = inbox.takeLive();
-      for (const step of live) yield progressFrame(step);
+      for (const step of live) yield progressFrame(step, config.timeZone);
 
       if (page.length + live.length > 0) sentAt = performance.now();
       if (page.length === pageSize) continue;

@@ -1,4 +1,5 @@
 import { type Static, t } from "elysia";
+import { closedMessage, openingOf } from "#db/opening";
 import type { LiveStep } from "#db/queries/generation/step-views";
 import type { Wait } from "#db/queries/line/line";
 import { cancellingMessage } from "#workflows/generation-step/contract";
@@ -34,10 +35,13 @@ export const progressSchema = t.Object({
 
 type StepProgress = Omit<LiveStep, "id" | "sessionId">;
 
-/** The progress fields of a step in any status. */
-export function progressToWire(step: StepProgress): Static<typeof progressSchema> {
+/** The progress fields of a step in any status. `timeZone`: of its window. */
+export function progressToWire(
+  step: StepProgress,
+  timeZone: string,
+): Static<typeof progressSchema> {
   if (step.status === "completed") return { progress: 1 };
-  if (step.status === "pending") return waitToWire(step);
+  if (step.status === "pending") return waitToWire(step, timeZone);
   if (step.status !== "processing") return { progress: shareFinished(step) };
   const { running } = step;
   const progressMessage = step.wait ? lineMessage(step.wait) : step.progressMessage;
@@ -61,9 +65,11 @@ function shareFinished({ slotsFilled, batchSize }: StepProgress): number {
   return Math.min(slotsFilled / batchSize, 1);
 }
 
-function waitToWire(step: StepProgress): Static<typeof progressSchema> {
+function waitToWire(step: StepProgress, timeZone: string): Static<typeof progressSchema> {
   const progress = shareFinished(step);
   if (step.cancelRequestedAt !== null) return { progress, progress_message: cancellingMessage };
+  const { opensAt } = openingOf(step, new Date(), timeZone);
+  if (opensAt) return { progress, progress_message: closedMessage(step, opensAt, timeZone) };
   const { wait, progressMessage } = step;
   const message = wait ? lineMessage(wait) : progressMessage;
   const expected = wait?.expected;
@@ -78,7 +84,7 @@ function waitToWire(step: StepProgress): Static<typeof progressSchema> {
 }
 
 function lineMessage(wait: Wait): string {
-  const message = waitMessage({ position: wait.position, reason: reasonOf(wait) });
+  const message = waitMessage({ ...wait, reason: reasonOf(wait) });
   return wait.expected ? `${message} ${startMessage(wait.expected.startInSeconds)}` : message;
 }
 

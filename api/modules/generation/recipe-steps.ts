@@ -18,6 +18,7 @@ import type { Json, RecipeTemplate } from "#recipes/recipe";
 import { seedCount, seedsOf } from "./parameters";
 import { maxPromptLength } from "./prompts";
 import { withModels } from "./recipe-models";
+import { type RequestedSchedule, scheduleIn } from "./schedule-model";
 import { checkPicture, findParent, resolveSource } from "./source";
 import { lockActiveSession, notifySession } from "./steps";
 
@@ -37,6 +38,8 @@ export type RecipeStepRequest = {
   batchSize: number | undefined;
   parentId: string | null;
   sourceImageId: string | null;
+  /** Omitted fields are those of the session. */
+  schedule?: RequestedSchedule;
   /** The recipe may be deleted: a photo was made with it. */
   isAgain?: boolean;
 };
@@ -136,6 +139,7 @@ export async function writeRecipeStep(
       negativePrompt: ofRole("negative") || null,
       expand: false,
       parameters,
+      ...scheduleIn(session, requested.schedule),
       modelKey: parameters.modelKey,
       modelHash: parameters.modelHash,
       modelName: model?.name ?? "",

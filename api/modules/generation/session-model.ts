@@ -4,6 +4,7 @@ import { entryTypes, sessionStatuses } from "#db/schema/sessions";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { oneOf } from "../../fields/one-of";
 import { photoSchema, photoToWire } from "../photos/model";
+import { scheduleFields, scheduleSchema, scheduleToWire } from "./schedule-model";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -18,6 +19,7 @@ export const sessionBody = t.Object(
     entry_type: entryType,
     source_image_id: t.Optional(t.Nullable(uuid)),
     title: t.Optional(title),
+    ...scheduleFields,
   },
   strict,
 );
@@ -27,6 +29,7 @@ export const sessionChange = t.Object(
     status: t.Optional(oneOf(["completed", "abandoned"])),
     title: t.Optional(title),
     discard_unselected: t.Optional(t.Boolean()),
+    ...scheduleFields,
   },
   { ...strict, minProperties: 1 },
 );
@@ -37,6 +40,7 @@ export const sessionSchema = t.Object(
     entry_type: entryType,
     source_image_id: t.Optional(uuid),
     title: t.Optional(t.String()),
+    ...scheduleSchema,
     status: sessionStatus,
     started_at: moment,
     completed_at: t.Optional(moment),
@@ -59,6 +63,7 @@ export function sessionToWire(
     entry_type: view.entryType,
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
     ...(view.title !== null && { title: view.title }),
+    ...scheduleToWire(view),
     status: view.status,
     started_at: view.startedAt.toISOString(),
     ...(view.completedAt && { completed_at: view.completedAt.toISOString() }),

@@ -19,6 +19,8 @@ import {
   sessionStatus,
   sessionToWire,
 } from "./session-model";
+import { toSchedule } from "./schedule-model";
+import { changeSessionSchedule, isEmpty } from "./schedules";
 import { changeSession, deleteSession, openSession } from "./sessions";
 import { showSession } from "./show-session";
 
@@ -41,6 +43,7 @@ export function createSessionRoutes(deps: ApiDeps) {
           entryType: body.entry_type,
           sourceImageId: body.source_image_id ?? null,
           title: tidyTitle(body.title ?? null),
+          schedule: toSchedule(body, deps.now()),
         };
         const answer = await once.answer(wanted, async (id) => {
           await openSession(deps, { id, ...wanted });
@@ -89,6 +92,13 @@ export function createSessionRoutes(deps: ApiDeps) {
             { path: "discard_unselected", message: "only together with status" },
           ]);
         }
+        const schedule = toSchedule(body, deps.now());
+        if (body.status !== undefined && !isEmpty(schedule)) {
+          throw invalid("Close the session, or change when its steps run.", [
+            { path: "status", message: "not together with priority, not_before, window" },
+          ]);
+        }
+        if (!isEmpty(schedule)) await changeSessionSchedule(deps, params.id, schedule);
         await changeSession(deps, params.id, {
           status: body.status,
           title: body.title === undefined ? undefined : tidyTitle(body.title),
@@ -99,8 +109,10 @@ export function createSessionRoutes(deps: ApiDeps) {
       {
         params: byId,
         body: sessionChange,
-        response: { 200: sessionSchema, ...faults(404, 409) },
-        detail: { summary: "Rename, complete or abandon a session" },
+        response: { 200: sessionSchema, ...faults(400, 404, 409) },
+        detail: {
+          summary: "Rename, complete or abandon a session, or change when its waiting steps run",
+        },
       },
     )
     .delete(

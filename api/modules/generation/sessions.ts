@@ -14,6 +14,7 @@ import { finishSession, markDeleted } from "#db/queries/generation/session-end";
 import type { NewEvent } from "#db/schema/events";
 import type { EntryType, SessionStatus } from "#db/schema/sessions";
 import { conflict, invalid, notFound } from "#errors";
+import type { RequestedSchedule } from "./schedule-model";
 import { checkPicture } from "./source";
 
 type Deps = Pick<ApiDeps, "database" | "temporal" | "now">;
@@ -23,6 +24,7 @@ type SessionRequest = {
   entryType: EntryType;
   sourceImageId: string | null;
   title: string | null;
+  schedule?: RequestedSchedule;
 };
 
 /** Writes a session, then notifies its workflow. */
@@ -52,7 +54,8 @@ export async function writeSession(
   tx: Tx,
   session: SessionRequest,
 ): Promise<NewEvent<"session.created">> {
-  await insertSession(tx, session);
+  const { schedule, ...row } = session;
+  await insertSession(tx, { ...row, ...schedule });
   const { id, entryType } = session;
   return {
     type: "session.created",

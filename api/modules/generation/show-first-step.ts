@@ -14,5 +14,5 @@ export async function showFirstStep(
   const page = { sessionId, afterPosition: null, limit: 1, offset: 0 };
   const [step] = await listStepViews(deps.database.db, page);
   if (!step) throw notFound("session");
-  return { session, step: stepToWire(step) };
+  return { session, step: stepToWire(step, deps.config.timeZone) };
 }

@@ -4,6 +4,7 @@ import type { Json } from "#recipes/recipe";
 import { toRequestedParameters } from "./parameters-model";
 import type { RecipeStepRequest } from "./recipe-steps";
 import type { stepBody } from "./step-model";
+import { toSchedule } from "./schedule-model";
 import type { StepRequest } from "./steps";
 
 type Place = "id" | "sessionId";
@@ -15,16 +16,18 @@ export type RequestedStep =
 
 /**
  * @param sent whether a mask came with the body
- * @throws AppError validation_error for fields that do not belong together
+ * @throws AppError validation_error for fields that do not belong together, or a time that cannot be used
  */
 export function readStepBody(
   body: Static<typeof stepBody>,
+  now: Date,
   sent: { mask: boolean } = { mask: false },
 ): RequestedStep {
   const faults: FieldFault[] = [];
   const parts = {
     parentId: body.parent_id ?? null,
     sourceImageId: body.source_image_id ?? null,
+    schedule: toSchedule(body, now),
   };
   if (body.recipe_id !== undefined) {
     if (body.expand) {

@@ -7,6 +7,7 @@ import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import { maskUrl } from "./mask-url";
 import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
 import { progressSchema, progressToWire } from "./progress";
+import { scheduleFields, scheduleSchema, scheduleToWire } from "./schedule-model";
 
 const uuid = t.String({ format: "uuid" });
 const moment = t.String({ format: "date-time" });
@@ -44,6 +45,7 @@ export const stepBody = t.Object(
     batch_size: t.Optional(
       t.Number({ description: "Only with `recipe_id`: how many seeds, 1 to MAX_BATCH_SIZE" }),
     ),
+    ...scheduleFields,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
     mask: t.Optional(
@@ -60,7 +62,10 @@ export const stepBody = t.Object(
 );
 
 export const selectBody = t.Object({ image_id: uuid }, strict);
-export const stepChange = t.Object({ selected_image_id: t.Nullable(uuid) }, strict);
+export const stepChange = t.Object(
+  { selected_image_id: t.Optional(t.Nullable(uuid)), ...scheduleFields },
+  { ...strict, minProperties: 1 },
+);
 
 export const stepSchema = t.Object(
   {
@@ -79,6 +84,7 @@ export const stepSchema = t.Object(
       ),
     ),
     parameters: parametersSchema,
+    ...scheduleSchema,
     model_key: t.String(),
     model_hash: t.String(),
     model_name: t.String(),
@@ -140,7 +146,7 @@ export const alternativesSchema = t.Object({
   ),
 });
 
-export function stepToWire(view: StepView): Static<typeof stepSchema> {
+export function stepToWire(view: StepView, timeZone: string): Static<typeof stepSchema> {
   // A completed step also says why images are missing.
   const error = view.error ?? (view.completedAt === null ? null : view.missing);
   return {
@@ -160,6 +166,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
       })),
     }),
     parameters: parametersToWire(view.parameters),
+    ...scheduleToWire(view),
     model_key: view.modelKey,
     model_hash: view.modelHash,
     model_name: view.modelName,
@@ -168,7 +175,7 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
     batch_size: view.batchSize,
     seeds: view.seeds,
     status: view.status,
-    ...progressToWire(view),
+    ...progressToWire(view, timeZone),
     ...(error && { error }),
     ...(view.selectedImageId !== null && { selected_image_id: view.selectedImageId }),
     images_retrieved: view.retrieval.completed,
@@ -181,8 +188,11 @@ export function stepToWire(view: StepView): Static<typeof stepSchema> {
   };
 }
 
-export function stepStatusToWire(view: StepView): Static<typeof stepStatusSchema> {
-  return { ...stepToWire(view), retrieval_status: view.retrieval };
+export function stepStatusToWire(
+  view: StepView,
+  timeZone: string,
+): Static<typeof stepStatusSchema> {
+  return { ...stepToWire(view, timeZone), retrieval_status: view.retrieval };
 }
 
 export function alternativeToWire(photo: Photo, selectedImageId: string | null) {

@@ -7,7 +7,7 @@ import {
   listStepViews,
   type StepView,
 } from "#db/queries/generation/step-views";
-import { notFound } from "#errors";
+import { invalid, notFound } from "#errors";
 import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
@@ -30,6 +30,8 @@ import {
   stepStatusToWire,
   stepToWire,
 } from "./step-model";
+import { toSchedule } from "./schedule-model";
+import { changeStepSchedule, isEmpty } from "./schedules";
 import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
@@ -40,6 +42,7 @@ const maxPosition = 2 ** 31 - 1;
 /** Routes that request, read, cancel and retry steps, and select images. */
 export function createStepRoutes(deps: ApiDeps) {
   const { db } = deps.database;
+  const { timeZone } = deps.config;
 
   async function getStep(id: string): Promise<StepView> {
     const view = await findStepView(db, id);
@@ -56,13 +59,13 @@ export function createStepRoutes(deps: ApiDeps) {
         const bytes = sent && new Bun.CryptoHasher("sha256").update(sent).digest("hex");
         const answer = await once.answer({ session: params.id, body, bytes }, async (id) => {
           const place = { id, sessionId: params.id };
-          const wanted = readStepBody(body, { mask: sent !== undefined });
+          const wanted = readStepBody(body, deps.now(), { mask: sent !== undefined });
           if (wanted.kind === "recipe") await requestRecipeStep(deps, { ...place, ...wanted });
           else {
             const mask = await readStepMask(deps, { sent, photoId: wanted.maskPhotoId });
             await requestStep(deps, { ...place, ...wanted, mask });
           }
-          return { status: 202, body: stepToWire(await getStep(id)) };
+          return { status: 202, body: stepToWire(await getStep(id), timeZone) };
         });
         return status(202, answer.body);
       },
@@ -92,7 +95,7 @@ export function createStepRoutes(deps: ApiDeps) {
             listStepViews(db, { sessionId: params.id, afterPosition, limit, offset }),
           keysOf: ({ position }) => [position],
           count: () => countSteps(db, params.id),
-          toWire: stepToWire,
+          toWire: (step) => stepToWire(step, timeZone),
         });
       },
       {
@@ -102,16 +105,20 @@ export function createStepRoutes(deps: ApiDeps) {
         detail: { summary: "The steps of a session, in order" },
       },
     )
-    .get("/steps/:id", async ({ params }) => stepToWire(await getStep(params.id)), {
+    .get("/steps/:id", async ({ params }) => stepToWire(await getStep(params.id), timeZone), {
       params: byId,
       response: { 200: stepSchema, ...faults(404) },
       detail: { summary: "A step" },
     })
-    .get("/steps/:id/status", async ({ params }) => stepStatusToWire(await getStep(params.id)), {
-      params: byId,
-      response: { 200: stepStatusSchema, ...faults(404) },
-      detail: { summary: "A step and the retrieval status of its images" },
-    })
+    .get(
+      "/steps/:id/status",
+      async ({ params }) => stepStatusToWire(await getStep(params.id), timeZone),
+      {
+        params: byId,
+        response: { 200: stepStatusSchema, ...faults(404) },
+        detail: { summary: "A step and the retrieval status of its images" },
+      },
+    )
     .get(
       "/steps/:id/alternatives",
       async ({ params }) => {
@@ -130,7 +137,7 @@ export function createStepRoutes(deps: ApiDeps) {
       async ({ params, body }) => {
         const choice = { stepId: params.id, imageId: body.image_id, path: "image_id" };
         await selectImage(deps, choice);
-        return stepToWire(await getStep(params.id));
+        return stepToWire(await getStep(params.id), timeZone);
       },
       {
         params: byId,
@@ -142,22 +149,36 @@ export function createStepRoutes(deps: ApiDeps) {
     .patch(
       "/steps/:id",
       async ({ params, body }) => {
-        const imageId = body.selected_image_id;
-        await selectImage(deps, { stepId: params.id, imageId, path: "selected_image_id" });
-        return stepToWire(await getStep(params.id));
+        const { selected_image_id: imageId } = body;
+        const schedule = toSchedule(body, deps.now());
+        if (imageId !== undefined && !isEmpty(schedule)) {
+          throw invalid("Select an image, or change when the step runs.", [
+            {
+              path: "selected_image_id",
+              message: "not together with priority, not_before, window",
+            },
+          ]);
+        }
+        if (!isEmpty(schedule)) await changeStepSchedule(deps, params.id, schedule);
+        else if (imageId !== undefined) {
+          await selectImage(deps, { stepId: params.id, imageId, path: "selected_image_id" });
+        }
+        return stepToWire(await getStep(params.id), timeZone);
       },
       {
         params: byId,
         body: stepChange,
-        response: { 200: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Select one of a step's images, or none" },
+        response: { 200: stepSchema, ...faults(400, 404, 409) },
+        detail: {
+          summary: "Select one of a step's images, or none; or change when a waiting step runs",
+        },
       },
     )
     .post(
       "/steps/:id/cancel",
       async ({ params, status }) => {
         await cancelStep(deps, params.id);
-        return status(202, stepToWire(await getStep(params.id)));
+        return status(202, stepToWire(await getStep(params.id), timeZone));
       },
       {
         params: byId,
@@ -169,7 +190,7 @@ export function createStepRoutes(deps: ApiDeps) {
       "/steps/:id/retry",
       async ({ params, status }) => {
         await retryStep(deps, params.id);
-        return status(202, stepToWire(await getStep(params.id)));
+        return status(202, stepToWire(await getStep(params.id), timeZone));
       },
       {
         params: byId,
@@ -181,7 +202,7 @@ export function createStepRoutes(deps: ApiDeps) {
       "/steps/:id/retry-retrievals",
       async ({ params, status }) => {
         const retrying = await retryRetrievals(deps, params.id);
-        return status(202, { ...stepStatusToWire(await getStep(params.id)), retrying });
+        return status(202, { ...stepStatusToWire(await getStep(params.id), timeZone), retrying });
       },
       {
         params: byId,

@@ -12,6 +12,7 @@ import {
   setSelectedImage,
 } from "#db/queries/generation/step-requests";
 import { reopenRetrievals, reopenSlots, reopenStep } from "#db/queries/generation/step-retries";
+import { listOvertaken } from "#db/queries/line/turns";
 import { keepMask } from "#db/queries/steps/masks";
 import { touchModel } from "#db/queries/models/models";
 import { findChangedSettings } from "#db/queries/installation/settings";
@@ -25,6 +26,7 @@ import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
 import { planSlots } from "./prompts";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
+import { type RequestedSchedule, scheduleIn } from "./schedule-model";
 import { checkPicture, findParent, resolveSource } from "./source";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
@@ -36,6 +38,8 @@ export type StepRequest = {
   negativePrompt: string | null;
   /** The prompts are templates. */
   expand?: boolean;
+  /** Omitted fields are those of the session. */
+  schedule?: RequestedSchedule;
   parentId: string | null;
   sourceImageId: string | null;
   mask: StepMask | null;
@@ -135,6 +139,7 @@ export async function writeStep(
       negativePrompt: requested.negativePrompt,
       expand: requested.expand ?? false,
       parameters,
+      ...scheduleIn(session, requested.schedule),
       modelKey: model.key,
       modelHash: model.hash,
       modelName: model.name,
@@ -227,14 +232,22 @@ export async function retryRetrievals(deps: Deps, stepId: string): Promise<numbe
   return photoIds.length;
 }
 
-/** Notifies the session's workflow of a requested step. If that fails, the step's progress message says so. */
+/**
+ * Notifies the session's workflow of a requested step, and runs of the session that wait behind it now. If that fails, the step's
+ * progress message says so.
+ */
 export async function notifySession(
-  { database, temporal }: Deps,
+  { config, database, temporal, now }: Pick<Deps, "config" | "database" | "temporal" | "now">,
   params: { sessionId: string; stepId: string },
 ): Promise<void> {
   const isNotified = await temporal.stepRequested(params.sessionId, params.stepId);
   if (!isNotified) {
     await setPendingMessage(database.db, { stepId: params.stepId, message: waitingMessage });
+  }
+  const { sessionId } = params;
+  const { timeZone } = config;
+  for (const id of await listOvertaken(database.db, { sessionId, now: now(), timeZone })) {
+    await temporal.stepOvertaken(id);
   }
 }
 

@@ -57,6 +57,9 @@ export async function requestUpscale(deps: Deps, requested: UpscaleRequest): Pro
         prompt: photo.generation?.prompt ?? "",
         negativePrompt: null,
         expand: false,
+        priority: "normal",
+        notBefore: null,
+        window: null,
         parameters: {
           modelKey: model.key,
           modelHash: model.hash,

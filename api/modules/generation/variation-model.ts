@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import { seedCount } from "./parameters";
 import { overridesBody } from "./parameters-model";
+import { scheduleFields } from "./schedule-model";
 import { sessionSchema } from "./session-model";
 import { stepSchema } from "./step-model";
 
@@ -17,6 +18,7 @@ export const variationBody = t.Object(
       t.Boolean({ default: false, description: "Use the photo's seed. Not together with `seed`." }),
     ),
     parameters: t.Optional(overridesBody),
+    ...scheduleFields,
     inputs: t.Optional(
       t.Record(t.String(), t.Any(), {
         maxProperties: 500,

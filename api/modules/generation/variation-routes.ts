@@ -6,6 +6,7 @@ import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { comparePhotos, compareQuery, compareSchema } from "./compare";
 import { toOverrides } from "./parameters-model";
+import { toSchedule } from "./schedule-model";
 import { variationBody, variationSchema } from "./variation-model";
 import { showFirstStep } from "./show-first-step";
 import { checkVariation, requestVariation } from "./variations";
@@ -20,6 +21,7 @@ export function createVariationRoutes(deps: ApiDeps) {
         const requested = body ?? {};
         const { seed, count, same_seed: sameSeed = false } = requested;
         checkVariation({ sameSeed, seed, count, maxCount: deps.config.limits.maxBatchSize });
+        const schedule = toSchedule(requested, deps.now());
         const answer = await once.answer(
           {
             ...requested,
@@ -37,6 +39,7 @@ export function createVariationRoutes(deps: ApiDeps) {
               sameSeed,
               parameters: { ...toOverrides(requested.parameters ?? {}), seed, batchSize: count },
               hasParameters: requested.parameters !== undefined,
+              schedule,
               inputs: requested.inputs as Record<string, Json> | undefined,
             });
             return { status: 202, body: await showFirstStep(deps, sessionId) };

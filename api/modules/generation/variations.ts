@@ -18,6 +18,7 @@ import { readUsability } from "./read-usability";
 import { writeSession } from "./sessions";
 import { matchingSize } from "./matching-size";
 import { writeRecipeStep } from "./recipe-steps";
+import type { RequestedSchedule } from "./schedule-model";
 import { checkPicture } from "./source";
 import { notifySession, writeStep } from "./steps";
 
@@ -38,6 +39,7 @@ export type VariationRequest = {
   hasParameters?: boolean;
   /** Of a photo's recipe; override the recorded ones. */
   inputs?: Readonly<Record<string, Json>> | undefined;
+  schedule: RequestedSchedule;
 };
 
 /** @throws AppError validation_error for faults that do not depend on the photo */
@@ -112,6 +114,7 @@ async function planImages(
       sourceImageId,
       mask,
       isTextToImage: sourceImageId === null,
+      schedule: requested.schedule,
       ...wanted,
     });
 }
@@ -155,6 +158,7 @@ async function planRecipeStep(
       batchSize: parameters.batchSize,
       parentId: null,
       sourceImageId: null,
+      schedule: requested.schedule,
       isAgain: true,
     });
 }

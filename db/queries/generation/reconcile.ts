@@ -2,14 +2,14 @@ import { and, asc, eq, gt, inArray, isNotNull, or, exists } from "drizzle-orm";
 import type { Db } from "../../client";
 import { photos } from "../../schema/photos";
 import { sessions } from "../../schema/sessions";
-import { steps } from "../../schema/steps";
+import { type Step, steps } from "../../schema/steps";
 
 const liveStep = inArray(steps.status, ["pending", "processing"]);
 
 /** A session that must have an open run, and the steps that need the run. */
 export type LiveSession = {
   id: string;
-  liveStepIds: string[];
+  liveSteps: Pick<Step, "id" | "status" | "notBefore" | "window">[];
   cancelRequestedStepIds: string[];
 };
 
@@ -36,8 +36,9 @@ export async function listLiveSessions(
     .orderBy(asc(sessions.id))
     .limit(params.limit);
   if (page.length === 0) return [];
+  const { sessionId, status, notBefore, window, cancelRequestedAt: cancel } = steps;
   const liveSteps = await db
-    .select({ id: steps.id, sessionId: steps.sessionId, cancel: steps.cancelRequestedAt })
+    .select({ id: steps.id, sessionId, status, notBefore, window, cancel })
     .from(steps)
     .where(
       and(
@@ -53,7 +54,7 @@ export async function listLiveSessions(
     const own = liveSteps.filter((step) => step.sessionId === id);
     return {
       id,
-      liveStepIds: own.map((step) => step.id),
+      liveSteps: own,
       cancelRequestedStepIds: own.filter((step) => step.cancel !== null).map((step) => step.id),
     };
   });

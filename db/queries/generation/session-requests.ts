@@ -14,9 +14,13 @@ export async function insertSession(
     entryType: EntryType;
     sourceImageId: string | null;
     title: string | null;
-  },
+  } & Partial<Pick<Session, "priority" | "notBefore" | "window">>,
 ): Promise<Session> {
-  const [row] = await tx.insert(sessions).values(session).returning();
+  const { id, entryType, sourceImageId, title, priority, notBefore, window } = session;
+  const [row] = await tx
+    .insert(sessions)
+    .values({ id, entryType, sourceImageId, title, priority, notBefore, window })
+    .returning();
   return row!;
 }
 

@@ -66,7 +66,7 @@ const retrieval = sql<RetrievalCounts>`(
 )`;
 
 const isInLine = sql<boolean>`exists (
-  select from turns where step_id = ${steps.id} and backend is null
+  select from turns where step_id = ${steps.id} and backend is null and not parked
 )`;
 
 async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Promise<StepView[]> {
@@ -147,6 +147,8 @@ export type LiveStep = Pick<
   | "sessionId"
   | "status"
   | "progressMessage"
+  | "notBefore"
+  | "window"
   | "cancelRequestedAt"
   | "batchSize"
   | "slotsFilled"
@@ -166,6 +168,8 @@ export async function listLiveSteps(
       sessionId: steps.sessionId,
       status: steps.status,
       progressMessage: steps.progressMessage,
+      notBefore: steps.notBefore,
+      window: steps.window,
       cancelRequestedAt: steps.cancelRequestedAt,
       batchSize: steps.batchSize,
       slotsFilled,

@@ -25,7 +25,9 @@ export async function listWaiting(
     message: string | null;
   }>(sql`
     select kind, id, session_id, extract(epoch from since)::float8 * 1000 as since_ms, message from (
-      select 'step' as kind, id, session_id, created_at as since, progress_message as message
+      select 'step' as kind, id, session_id, greatest(created_at, not_before) as since,
+        coalesce(progress_message, case when status = 'pending' and "window" is not null
+          then 'It starts from ' || ("window" ->> 'from') || ' to ' || ("window" ->> 'to') || '.' end) as message
         from steps where status in ('pending', 'processing')
       union all
       select 'retrieval', id, session_id, created_at, null

@@ -16,6 +16,8 @@ export type Wait = {
   /** Why the whole line waits; null: it does not. */
   waitReason: string | null;
   isHeld: boolean;
+  /** Steps that are not idle go before it. */
+  isIdle: boolean;
   apiVersion: string | null;
   /** Null while InvokeAI is unreachable, paused or busy with items of others, and where no estimate is possible. */
   expected: ExpectedTurn | null;
@@ -28,15 +30,15 @@ const modelList = sql`(select model_list from backends where in_force)`;
 
 /** All waiting steps by id. One query serves all of them. */
 export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
-  const line = await db.execute<Waiting & Pick<Wait, "position" | "lacks">>(sql`
+  const line = await db.execute<Waiting & Pick<Wait, "position" | "lacks" | "isIdle">>(sql`
     with asked as materialized (
-      select turns.step_id, turns.number, ${lackedModel(modelList)} as lacks from ${waitingTurns}
+      select turns.step_id, turns.number, turns.rank, ${lackedModel(modelList)} as lacks from ${waitingTurns}
     ), line as materialized (
-      select step_id, number, lacks,
-        case when lacks is null then count(*) filter (where lacks is null) over (order by number) end::int as position
+      select step_id, number, rank, lacks,
+        case when lacks is null then count(*) filter (where lacks is null) over (order by rank, number) end::int as position
       from asked
     ), waiting as materialized (
-      select s.id, l.number, l.position, l.lacks, s.parameters, s.model_hash, s.recipe_id,
+      select s.id, l.number, l.rank, l.position, l.lacks, s.parameters, s.model_hash, s.recipe_id,
         ((s.parameters ->> 'width')::int * (s.parameters ->> 'height')::int) as pixels,
         (select count(*) from slots where step_id = s.id and status = 'open') as images
       from line as l join steps as s on s.id = l.step_id
@@ -44,12 +46,12 @@ export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
       select k.*, ${paceOf({ modelHash: sql`k.model_hash`, pixels: sql`k.pixels`, backend: placeInForce })} as pace
       from (select distinct model_hash, pixels from waiting) as k
     )
-    select w.id as "stepId", w.position, w.lacks,
+    select w.id as "stepId", w.position, w.lacks, w.rank = 2 as "isIdle",
       -- A recipe may do anything: how long that takes, other steps of its model do not tell.
       case when w.recipe_id is null
         then w.images * ${denoisingSteps(sql`w.parameters`)} * kinds.pace end as seconds
     from waiting as w join kinds using (model_hash, pixels)
-    order by w.number
+    order by w.rank, w.number
   `);
   if (line.length === 0) return new Map();
   const { isFree, now, freeAt, ...state } = await readState(db);
@@ -57,9 +59,9 @@ export async function findWaits(db: Db | Tx): Promise<Map<string, Wait>> {
   const runnable = line.filter(({ lacks }) => lacks === null);
   const expected = isFree ? expectTurns(runnable, known) : undefined;
   return new Map(
-    line.map(({ stepId, position, lacks }) => [
+    line.map(({ stepId, position, lacks, isIdle }) => [
       stepId,
-      { ...state, position, lacks, expected: expected?.get(stepId) ?? null },
+      { ...state, position, lacks, isIdle, expected: expected?.get(stepId) ?? null },
     ]),
   );
 }

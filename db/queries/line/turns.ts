@@ -1,21 +1,26 @@
-import { and, desc, eq, isNotNull, isNull, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, isNull, lt, lte, not, type SQL, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import type { Db, Tx } from "../../client";
 import { type Backend, backends } from "../../schema/backends";
 import { lockPlaceInForce } from "../backends/in-force";
+import { type Step, steps } from "../../schema/steps";
 import { type Turn, turns } from "../../schema/turns";
+import { openingOf } from "../../opening";
 import { recordWork } from "../pods/work";
 import { modelListOf } from "../models/installs";
 import { lackedModel } from "./lacked-model";
+import { idleMs, rankIn, rankNow, rankOf } from "./rank";
 
 type Owner = { stepId: string } | { photoId: string };
 
 const of = (owner: Owner): SQL =>
   "stepId" in owner ? eq(turns.stepId, owner.stepId) : eq(turns.photoId, owner.photoId);
 
-/** The requests that wait for a turn. A step whose cancel was requested is skipped. */
+/** The requests that wait for a turn. Skipped: a step whose cancel was requested, that left the line, or whose window closed. */
 export const waitingTurns = sql`
   turns left join steps on steps.id = turns.step_id left join photos on photos.id = turns.photo_id
-  where turns.backend is null and steps.cancel_requested_at is null`;
+  where turns.backend is null and not turns.parked and steps.cancel_requested_at is null
+    and (turns.closes_at is null or turns.closes_at > now())`;
 
 /** Those of them that can run at a place: it has their models. */
 export const runnableTurns = (place: string): SQL =>
@@ -29,7 +34,8 @@ async function grantNext(tx: Tx, params: { backend: string; now: Date }): Promis
   const { backend, now } = params;
   await tx.execute(sql`
     update turns set backend = ${backend}, granted_at = ${now.toISOString()}::timestamptz
-    where number = (select number from ${runnableTurns(backend)} order by number limit 1)
+    where number = (select number from ${runnableTurns(backend)}
+        order by turns.rank, turns.number limit 1)
       and not exists (select from turns where backend = ${backend})
       and not exists (select from pod_sessions where place = ${backend}
         and status in ('creating', 'booting', 'provisioning', 'draining', 'terminating'))
@@ -64,18 +70,19 @@ export type AskedTurn = {
  */
 export async function askForTurn(
   db: Db,
-  params: { owner: Owner; checkedSince: Date; now: Date },
+  params: { owner: Owner; checkedSince: Date; now: Date; timeZone: string },
 ): Promise<AskedTurn | undefined> {
   const { owner, checkedSince, now } = params;
   return db.transaction(async (tx) => {
     const state = await lockPlaceInForce(tx);
     const { ref: backend } = state;
     const asked = sql`${now.toISOString()}::timestamptz`;
-    await tx.execute(
-      "stepId" in owner
-        ? sql`insert into turns (step_id, asked_at) select id, ${asked} from steps where id = ${owner.stepId} on conflict do nothing`
-        : sql`insert into turns (photo_id, asked_at) select id, ${asked} from photos where id = ${owner.photoId} on conflict do nothing`,
-    );
+    if ("stepId" in owner) await joinLine(tx, { ...params, stepId: owner.stepId });
+    else {
+      await tx.execute(
+        sql`insert into turns (photo_id, asked_at) select id, ${asked} from photos where id = ${owner.photoId} on conflict do nothing`,
+      );
+    }
     const isChecked = state.checkedAt !== null && state.checkedAt >= checkedSince;
     if (state.ready && isChecked) await grantNext(tx, { backend, now });
     // The answer to this request notifies the run.
@@ -90,13 +97,142 @@ export async function askForTurn(
     }
     const [line] = await tx.execute<{ ahead: number; lacks: string | null; isHeld: boolean }>(sql`
       select exists (select from turns where backend = ${backend}) as "isHeld",
-        (select count(*)::int from ${runnableTurns(backend)} and turns.number < ${turn.number}) as ahead,
+        (select count(*)::int from ${runnableTurns(backend)}
+          and (turns.rank, turns.number) < (${turn.rank}, ${turn.number})) as ahead,
         (select ${lackedModel(state.modelList)} from ${waitingTurns} and turns.number = ${turn.number}) as lacks
     `);
     const { ahead, lacks, isHeld } = line!;
     const position = lacks === null ? ahead + 1 : null;
     return { turn, state, position, lacks, isHeld, unnotified: await findUnnotified(tx, backend) };
   });
+}
+
+/** Adds a step to the line, or puts it back with its number; its priority and its window may have changed. */
+async function joinLine(
+  tx: Tx,
+  params: { stepId: string; now: Date; timeZone: string },
+): Promise<void> {
+  const { stepId, now } = params;
+  const [step] = await tx.select().from(steps).where(eq(steps.id, stepId));
+  if (!step) return;
+  const place = placeOf(step, params);
+  await tx
+    .insert(turns)
+    .values({ stepId, askedAt: now, ...place })
+    .onConflictDoUpdate({
+      target: turns.stepId,
+      set: {
+        ...place,
+        // A step that comes back is a new reason to rent a GPU.
+        askedAt: sql`case when ${turns.parked} then excluded.asked_at else ${turns.askedAt} end`,
+        parked: false,
+      },
+      setWhere: isNull(turns.backend),
+    });
+}
+
+/** A step that may not start now is closed at once. */
+function placeOf(
+  step: Step,
+  { now, timeZone }: { now: Date; timeZone: string },
+): { rank: number; closesAt: Date | null } {
+  const rank = rankNow(step, now);
+  if (step.status === "processing") return { rank, closesAt: null };
+  const { opensAt, closesAt } = openingOf(step, now, timeZone);
+  return { rank, closesAt: opensAt === null ? closesAt : now };
+}
+
+/** Lets idle steps that have waited for long enough go ahead of new ones. */
+export async function promoteIdle(db: Db, now: Date): Promise<void> {
+  const before = new Date(now.getTime() - idleMs);
+  await db
+    .update(turns)
+    .set({ rank: rankOf("normal") })
+    .from(steps)
+    .where(
+      and(
+        eq(steps.id, turns.stepId),
+        isNull(turns.backend),
+        eq(turns.rank, rankOf("idle")),
+        lt(sql`greatest(${steps.createdAt}, ${steps.notBefore})`, before.toISOString()),
+      ),
+    );
+}
+
+/**
+ * Gives waiting steps the place in the line that their changed schedules call for. Returns those whose runs must ask again:
+ * the end of their window is another one. The caller has locked the place in force.
+ */
+export async function moveInLine(
+  tx: Tx,
+  params: { changed: Step[]; now: Date; timeZone: string },
+): Promise<string[]> {
+  const mustAsk: string[] = [];
+  for (const step of params.changed) {
+    const ofStep = and(eq(turns.stepId, step.id), isNull(turns.backend), not(turns.parked));
+    const [turn] = await tx.select().from(turns).where(ofStep);
+    if (!turn) continue;
+    const place = placeOf(step, params);
+    await tx.update(turns).set(place).where(ofStep);
+    if (turn.closesAt?.getTime() !== place.closesAt?.getTime()) mustAsk.push(step.id);
+  }
+  return mustAsk;
+}
+
+/**
+ * Takes a waiting run out of the line, where it keeps its number; false when it holds its turn. `askedAt`: of the stay that it
+ * leaves. A repeat that arrives late changes nothing once the run has come back.
+ */
+export async function leaveLine(
+  db: Db,
+  { owner, askedAt }: { owner: Owner; askedAt: Date },
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    // Turns are granted under the same lock.
+    await lockPlaceInForce(tx);
+    const isWaiting = and(of(owner), isNull(turns.backend), eq(turns.askedAt, askedAt));
+    await tx.update(turns).set({ parked: true }).where(isWaiting);
+    return (await tx.$count(turns, and(of(owner), isNotNull(turns.backend)))) === 0;
+  });
+}
+
+/**
+ * Steps in the line that should not wait there: another step of their session may start now and goes before them. A session
+ * runs one step at a time. Without `sessionId`: of all sessions.
+ */
+export async function listOvertaken(
+  db: Db | Tx,
+  params: { sessionId: string | undefined; now: Date; timeZone: string },
+): Promise<string[]> {
+  const { sessionId, now, timeZone } = params;
+  const other = alias(steps, "other");
+  const pairs = await db
+    .select({ id: steps.id, notBefore: other.notBefore, window: other.window })
+    .from(turns)
+    .innerJoin(steps, eq(steps.id, turns.stepId))
+    .innerJoin(other, eq(other.sessionId, steps.sessionId))
+    .where(
+      and(
+        isNull(turns.backend),
+        not(turns.parked),
+        eq(steps.status, "pending"),
+        sessionId === undefined ? undefined : eq(steps.sessionId, sessionId),
+        eq(other.status, "pending"),
+        isNull(other.cancelRequestedAt),
+        lt(rankIn(other.priority), turns.rank),
+      ),
+    );
+  const overtaken = pairs.filter((pair) => openingOf(pair, now, timeZone).opensAt === null);
+  return [...new Set(overtaken.map(({ id }) => id))];
+}
+
+/** Steps in the line whose window has closed; their runs leave by themselves, unless the change of their time did not reach them. */
+export async function listClosed(db: Db, now: Date): Promise<string[]> {
+  const rows = await db
+    .select({ stepId: turns.stepId })
+    .from(turns)
+    .where(and(isNull(turns.backend), not(turns.parked), lte(turns.closesAt, now)));
+  return rows.flatMap(({ stepId }) => stepId ?? []);
 }
 
 /** Releases a run's turn, or removes it from the line, and grants a free turn to the next. Returns a holder to notify. */
@@ -189,10 +325,10 @@ export async function countWaitingTurns(db: Db): Promise<number> {
   return row?.waiting ?? 0;
 }
 
-/** Whether the line is not empty, but no run knows that it holds the turn. */
+/** Whether the line is not empty, but no run knows that it holds the turn. A run that left the line is not in it. */
 export async function isLineStalled(db: Db): Promise<boolean> {
   const [row] = await db.execute<{ isStalled: boolean }>(sql`
-    select exists (select from turns)
+    select exists (select from turns where not parked)
       and not exists (select from turns where notified_at is not null) as "isStalled"
   `);
   return row?.isStalled ?? false;

@@ -1,8 +1,9 @@
-import { and, asc, eq, inArray, isNotNull, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import type { Db } from "../../client";
 import { type Session, sessions } from "../../schema/sessions";
 import { type liveStatuses, type Step, type StepError, steps } from "../../schema/steps";
 import { insertEvents } from "../events/events";
+import { rankIn } from "../line/rank";
 import { announceProgress } from "./progress";
 
 const live = inArray(steps.status, ["pending", "processing"]);
@@ -13,19 +14,23 @@ export async function findStep(db: Db, stepId: string): Promise<Step | undefined
   return step;
 }
 
-/** A session and its first live step. */
-export async function findNextStep(
+/** What decides whether a live step is the next of its session. `prompt`: its beginning. */
+type LiveStep = Pick<Step, "id" | "prompt" | "status" | "notBefore" | "window">;
+
+/** A session and its live steps: those that have started, then by priority and position. */
+export async function findLiveSteps(
   db: Db,
   sessionId: string,
-): Promise<{ session: Session | undefined; step: Step | undefined }> {
+): Promise<{ session: Session | undefined; live: LiveStep[] }> {
   const [session] = await db.select().from(sessions).where(eq(sessions.id, sessionId));
-  const [step] = await db
-    .select()
+  const { id, status, notBefore, window } = steps;
+  const prompt = sql<string>`left(${steps.prompt}, 200)`;
+  const rows = await db
+    .select({ id, prompt, status, notBefore, window })
     .from(steps)
     .where(and(eq(steps.sessionId, sessionId), live))
-    .orderBy(asc(steps.position))
-    .limit(1);
-  return { session, step };
+    .orderBy(desc(eq(status, "processing")), rankIn(steps.priority), asc(steps.position));
+  return { session, live: rows };
 }
 
 /** Ends the steps of a session that were cancelled before they started; returns how many. */

@@ -45,7 +45,7 @@ export async function requestGrid(
     const faults: FieldFault[][] = cells.map(() => []);
     for (const at of runOrder(cells)) {
       try {
-        const step = { id: stepIds[at]!, sessionId: id, ...readStepBody(cells[at]!) };
+        const step = { id: stepIds[at]!, sessionId: id, ...readStepBody(cells[at]!, deps.now()) };
         events.push(
           await (step.kind === "recipe"
             ? writeRecipeStep(deps, tx, step)

@@ -127,12 +127,13 @@ export function gridToWire(
   grid: GridView,
   steps: ReadonlyMap<string, StepView>,
   images: readonly CellImage[],
+  timeZone: string,
 ): Static<typeof gridSchema> {
   const imagesOf = Map.groupBy(images, ({ stepId }) => stepId);
   const cells = grid.stepIds.flatMap((stepId, at) => {
     const step = steps.get(stepId);
     if (!step) return [];
-    const { status, progress, progress_message, error, seeds } = stepToWire(step);
+    const { status, progress, progress_message, error, seeds } = stepToWire(step, timeZone);
     return {
       step_id: stepId,
       values: valuesAt(grid, at),

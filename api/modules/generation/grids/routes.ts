@@ -26,6 +26,7 @@ const byId = t.Object({ id: t.String({ format: "uuid" }) });
 /** Routes of grids: many steps that differ in one or two fields. */
 export function createGridRoutes(deps: ApiDeps) {
   const { db } = deps.database;
+  const { timeZone } = deps.config;
 
   async function getGrid(id: string): Promise<GridView> {
     const grid = await findGrid(db, id);
@@ -38,7 +39,7 @@ export function createGridRoutes(deps: ApiDeps) {
     const limit = grid.stepIds.length;
     const steps = await listStepViews(db, { sessionId: id, afterPosition: null, limit, offset: 0 });
     const images = await listGridImages(db, grid.stepIds);
-    return gridToWire(grid, new Map(steps.map((step) => [step.id, step])), images);
+    return gridToWire(grid, new Map(steps.map((step) => [step.id, step])), images, timeZone);
   }
 
   return createModule({ prefix: "/api/v1/generation/grids", tags: ["generation"] })
