@@ -64,7 +64,7 @@ function checkSession({ session, photos }: SessionDocument, report: Report): voi
   }
 }
 
-/** A step of a recipe names it, and has what it needs; another one has a prompt and a model. */
+/** A step of a recipe names it, and has what it needs; another one has a prompt, unless it enlarges, and a model. */
 function checkRecipe(
   { recipe_id, parameters, prompt, model_key }: DocumentStep,
   recipeIds: ReadonlySet<string>,
@@ -76,7 +76,8 @@ function checkRecipe(
   } else if (recipe_id !== undefined && !recipeIds.has(recipe_id)) {
     report(`${path}.recipe_id`, "is not among the recipes");
   } else if (recipe_id === undefined) {
-    if (prompt === "") report(`${path}.prompt`, "is empty");
+    // An upload that was enlarged has none.
+    if (prompt === "" && !parameters.upscale) report(`${path}.prompt`, "is empty");
     if (model_key === "") report(`${path}.model_key`, "is empty");
   }
 }
