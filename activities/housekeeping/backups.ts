@@ -1,7 +1,7 @@
 import { Context } from "@temporalio/activity";
 import { backUp } from "#library/backup/back-up";
+import { version } from "#version";
 import { createBackupPlaces } from "#library/backup/places";
-import { galleryVersion } from "#library/backup/version";
 import { verifySlice } from "#library/integrity/verify";
 import { ensureInstallation } from "#db/queries/installation/installation";
 import type { ActivityDeps } from "../deps";
@@ -32,7 +32,7 @@ export function createBackupActivities(deps: ActivityDeps) {
             databaseUrl: config.secrets.databaseUrl,
             dataDir: config.dataDir,
             installationId: installation.id,
-            galleryVersion: await galleryVersion(),
+            galleryVersion: version,
             now,
           },
           { folder, trigger: "schedule", keep, onProgress: () => noteProgress(), signal },

@@ -7,6 +7,7 @@ import { type JsonObject, objectOf, sortKeys } from "./json";
 import { nameSchemas } from "./named-schemas";
 import { completeOperation } from "./operation";
 import { tags } from "./texts";
+import { version } from "#version";
 
 // Never served: the plugin's own page would load scripts from elsewhere.
 const aside = "/aside";
@@ -22,7 +23,7 @@ export async function buildOpenApi(modules: AnyElysia): Promise<JsonObject> {
       documentation: {
         info: {
           title: "Photo gallery",
-          version: "1.0.0",
+          version,
           description: "A self-hosted photo gallery with durable image generation.",
           license: { name: "MIT", url: "https://opensource.org/license/mit" },
         },

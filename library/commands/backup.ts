@@ -1,6 +1,6 @@
 import { backUp } from "../backup/back-up";
+import { version } from "#version";
 import { createBackupPlaces } from "../backup/places";
-import { galleryVersion } from "../backup/version";
 import { openLibrary } from "../open";
 import type { Command, CommandDeps } from "./command";
 import { countOf, readableBytes, showProgress } from "./output";
@@ -21,7 +21,7 @@ export async function runBackup(
       databaseUrl: config.secrets.databaseUrl,
       dataDir: config.dataDir,
       installationId: installation.id,
-      galleryVersion: await galleryVersion(),
+      galleryVersion: version,
       now: () => new Date(),
     },
     { folder, trigger: "manual", keep, onProgress: progress.update, signal },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createTestApi, type TestApi } from "#tests/support/api";
+import { version } from "#version";
 import { insertWorker } from "#tests/support/rows";
 
 const token = "a-token-of-the-owner";
@@ -16,7 +17,7 @@ async function ask(path: string, headers: Record<string, string> = {}) {
 }
 
 test("probes need no token for liveness, nor for brief readiness", async () => {
-  expect(await ask("/health/live")).toEqual([200, { status: "ok" }]);
+  expect(await ask("/health/live")).toEqual([200, { status: "ok", version }]);
   expect(await ask("/health/ready?brief=true")).toEqual([200, { status: "ok" }]);
   api.temporal.isAway = true;
   expect(await ask("/health/ready?brief=true")).toEqual([200, { status: "degraded" }]);

@@ -122,6 +122,7 @@ test("images have exact versions; ours is that of the package, and Temporal's se
   const bunVersion = /^bun_version=(.*)$/m.exec(await read("gallery"))?.[1];
   const bases = [...dockerfile.matchAll(/^FROM (\S+:\S+)/gm)].map(([, base]) => base);
   expect(new Set(bases)).toEqual(new Set([`oven/bun:${bunVersion}-debian`]));
+  expect(dockerfile).toContain(`org.opencontainers.image.version="${version}"`);
   expect(dockerfile).toMatch(/^USER 1000:1000$/m);
 });
 

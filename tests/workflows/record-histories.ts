@@ -6,8 +6,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { historyToJSON } from "@temporalio/common/lib/proto-utils";
-import { startTestServices } from "#stack/test-services";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
 import { modelInstallId } from "#workflows/model-install/contract";
@@ -15,10 +13,12 @@ import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import type { Timings } from "#workflows/timings";
 import { turnGranted } from "#workflows/turn/contract";
 import type { GalleryClient } from "#tests/support/gallery";
+import { recordRuns } from "#tests/support/histories";
 import { startGallery } from "#tests/support/running-gallery";
 import type { Stack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
+import { withServices } from "#tests/support/with-services";
 
 const root = new URL("../../", import.meta.url).pathname;
 const folder = join(root, "tests/workflows/histories");
@@ -301,57 +301,19 @@ async function recordInstalls(): Promise<void> {
   }
 }
 
-/** Writes the runs that a query finds, one per line. */
 async function write(
   name: string,
   stack: Stack,
   query: string,
   dropped: ReadonlySet<string>,
 ): Promise<void> {
-  const lines = await until("runs that are listed", async () => {
-    const found: string[] = [];
-    let isUnfinished = false;
-    for await (const { workflowId, runId, type, status } of stack.temporal.workflow.list({
-      query,
-    })) {
-      isUnfinished ||= status.name === "RUNNING" && type !== "invokeaiBackend";
-      if (dropped.has(workflowId)) continue;
-      const run = stack.temporal.workflow.getHandle(workflowId, runId);
-      const history = withoutThisMachine(JSON.parse(historyToJSON(await run.fetchHistory())));
-      found.push(JSON.stringify({ workflowId, history }));
-    }
-    return !isUnfinished && found.length > 2 && found.toSorted();
-  });
-  await writeFile(join(folder, `${name}.json`), `[\n${lines.join(",\n")}\n]\n`);
-  console.log(`${name}: ${lines.length} runs`);
+  const isKept = (workflowId: string) => !dropped.has(workflowId);
+  const runs = await recordRuns(stack, { query, isKept, atLeast: 3 });
+  await writeFile(join(folder, `${name}.json`), runs);
+  console.log(`${name}: ${(JSON.parse(runs) as unknown[]).length} runs`);
 }
 
-/** Removes host names, stack traces, ids and empty fields, which a replay does not use. */
-function withoutThisMachine(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutThisMachine);
-  if (typeof value === "string") return value.replace(/^gallery@[^:]*/, "gallery@host");
-  if (typeof value !== "object" || value === null) return value;
-  const dropped = new Set(["identity", "stackTrace", "workerVersion", "taskId", "requestId"]);
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key, each]) => each !== null && !dropped.has(key))
-      .map(([key, each]) => [key, withoutThisMachine(each)]),
-  );
-}
-
-if (Bun.env.TEST_WORKFLOW_BUNDLE === undefined) {
-  // Started by hand: starts the services, then runs this script again with their environment.
-  const services = await startTestServices(root, Bun.env, { durable: false });
-  const names = Bun.argv.slice(2);
-  const again = Bun.spawn([process.execPath, "--no-env-file", import.meta.path, ...names], {
-    env: services.env,
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  const code = await again.exited;
-  await services.stop();
-  process.exit(code);
-}
-
+await withServices(import.meta.path);
 await mkdir(folder, { recursive: true });
 const isWanted = (name: string) => Bun.argv.length === 2 || Bun.argv.includes(name);
 for (const scene of scenes) if (isWanted(scene.name)) await record(scene);

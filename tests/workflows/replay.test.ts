@@ -1,11 +1,8 @@
 import { expect, test } from "bun:test";
-import { Worker } from "@temporalio/worker";
-import { required } from "#tests/support/environment";
-
-type Recorded = { workflowId: string; history: { events: { eventType: string }[] } }[];
+import { kindsOf, type RecordedRun, replay } from "#tests/support/histories";
 
 // Recorded by record-histories.ts.
-const read = (name: string): Promise<Recorded> =>
+const read = (name: string): Promise<RecordedRun[]> =>
   Bun.file(new URL(`histories/${name}.json`, import.meta.url)).json();
 
 const [completed, cancelled, failed, lost, waiting, line, long] = await Promise.all([
@@ -20,30 +17,6 @@ const [completed, cancelled, failed, lost, waiting, line, long] = await Promise.
 const imports = await read("imports");
 const reproductions = await read("reproductions");
 const installs = await read("installs");
-
-/** The replay of an unreadable history never settles; the time-out makes it a failure. */
-const timeoutMs = 60_000;
-
-/** Replays runs with the bundle of this test run; returns the errors by workflow id. */
-async function replay(runs: Recorded): Promise<Record<string, string>> {
-  const faults: Record<string, string> = {};
-  const codePath = required("TEST_WORKFLOW_BUNDLE");
-  const results = Worker.runReplayHistories({ workflowBundle: { codePath } }, runs);
-  const replayed = (async () => {
-    let count = 0;
-    for await (const { workflowId, error } of results) {
-      count++;
-      if (error) faults[workflowId] = error.message;
-    }
-    return count;
-  })();
-  const count = await Promise.race([replayed, Bun.sleep(timeoutMs)]);
-  if (count !== runs.length) faults[""] = `${count ?? "not all"} of ${runs.length} runs replayed`;
-  return faults;
-}
-
-const kindsOf = (runs: Recorded) =>
-  new Set(runs.map(({ workflowId }) => workflowId.replace(/\/.*/, "")));
 
 /** The sessions in which the first attempt to fetch an image failed or was cancelled. */
 const withRetrievals = new Set(["cancelled", "failed"]);

@@ -5,9 +5,10 @@ import { checkOwner } from "../../http/auth";
 import type { ApiDeps, RouteDeps } from "../../deps";
 import { createModule } from "../../http/module";
 import { openRoute, partlyOpenRoute } from "../../http/routes";
+import { version } from "#version";
 import { oneOf } from "../../fields/one-of";
 
-const alive = t.Object({ status: t.Literal("ok") });
+const alive = t.Object({ status: t.Literal("ok"), version: t.String() });
 const finding = t.String({ description: "`ok`, or what is wrong. Absent with brief=true." });
 const status = oneOf(["ok", "degraded", "unavailable"]);
 const parts = t.Object({
@@ -20,7 +21,7 @@ const readiness = t.Object({ status, ...t.Partial(parts).properties });
 
 /** Liveness of this process, and readiness of what it depends on. */
 export function createHealthModule(deps: RouteDeps) {
-  const isAlive = () => ({ status: "ok" as const });
+  const isAlive = () => ({ status: "ok" as const, version });
 
   return createModule({ name: "health", prefix: "/health", tags: ["service"] })
     .get("", isAlive, {

@@ -1,0 +1,4 @@
+import description from "./package.json";
+
+/** The version of this program, as tagged. */
+export const version: string = description.version;
