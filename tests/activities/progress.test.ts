@@ -73,13 +73,13 @@ test("a lost socket reconnects, and the progress is correct again", async () => 
   await control.holdStep({ item: 1, step: 1 });
   const { attempt, watched } = await startBatch([3, 4]);
   await control.until(({ frozen, sockets }) => frozen !== null && sockets > 0);
-  // The fifth attempt comes after 4 s or more: until then several polls see what the socket does not tell.
-  const fault = await control.addFault({ kind: "unreachable", route: "socket", times: 4 });
+  // The sixth attempt comes after 9 s or more: until then several polls see what the socket does not tell.
+  const fault = await control.addFault({ kind: "unreachable", route: "socket", times: 5 });
   await control.dropSockets();
   // While the socket is away the first image is finished and the second one begun.
   await control.release();
   await until("half of the progress", async () => (await progressOf(attempt))?.progress === 0.5);
-  await until("four failed attempts to reconnect", async () => (await control.struck(fault)) === 4);
+  await until("five failed attempts to reconnect", async () => (await control.struck(fault)) === 5);
   await control.until(({ frozen, subscribers }) => frozen !== null && subscribers > 0);
   await control.setStepDelay(300);
   await control.holdStep({ item: 1, step: "decoding" });

@@ -1,7 +1,8 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { recordGallery } from "#tests/fixtures/releases/record";
 import { createBackupCommands } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import { createGalleryClient } from "#tests/support/gallery";
@@ -11,41 +12,44 @@ import {
   releasedGallery,
   releasedRuns,
   releasedVersions,
+  releasesFolder,
 } from "#tests/support/releases";
 import { startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
-const versions = await releasedVersions();
-const ends: (() => Promise<unknown>)[] = [];
+const scratch = await mkdtemp(join(tmpdir(), "gallery-released-"));
+const current = join(scratch, "current");
+const galleries = [
+  ["this version", current],
+  ...(await releasedVersions()).map((version) => [version, join(releasesFolder, version)]),
+] as [string, string][];
+const ends: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
+beforeAll(async () => {
+  await mkdir(current);
+  await recordGallery(current);
+}, 120_000);
 afterAll(async () => {
   for (const end of ends.toReversed()) await end();
 }, 60_000);
 
 /** Restores the gallery of a release into an empty database and folder, and starts this version on it. */
-async function takeOver(version: string) {
+async function takeOver(backup: string) {
   const target = await createEmptyDatabase();
   ends.push(target.drop);
-  const scratch = await mkdtemp(join(tmpdir(), "gallery-released-"));
-  ends.push(() => rm(scratch, { recursive: true, force: true }));
-  const dataDir = join(scratch, "data");
+  const dataDir = join(scratch, crypto.randomUUID());
   const commands = createBackupCommands({ url: target.url, dataDir });
-  const folder = releasedBackup(version);
-  const restore = { verb: "restore", folder, backup: null, acceptsLosses: false } as const;
+  const restore = { verb: "restore", folder: backup, backup: null, acceptsLosses: false } as const;
   expect(await commands.run(restore)).toMatchObject({ code: 0 });
   const stack = await startStack({ env: { DATABASE_URL: target.url, DATA_DIR: dataDir } });
-  ends.push(stack.stop);
+  ends.push(() => stack.stop());
   const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
   return { gallery: createGalleryClient(api.url), invokeai: stack.invokeai };
 }
 
-test("there is a gallery of a release to take over", () => {
-  expect(versions).not.toEqual([]);
-});
-
-for (const version of versions) {
-  test(`a gallery that ${version} left in the midst of its work is taken over: every byte is there, and the rest is generated once`, async () => {
-    const released = await releasedGallery(version);
-    const { gallery, invokeai } = await takeOver(version);
+for (const [name, folder] of galleries) {
+  test(`a gallery that ${name} left in the midst of its work is taken over: every byte is there, and the rest is generated once`, async () => {
+    const released = await releasedGallery(folder);
+    const { gallery, invokeai } = await takeOver(releasedBackup(folder));
     for (const { id, sha256 } of released.originals) {
       const response = await fetch(`${gallery.url}/api/v1/photos/${id}`, {
         headers: { accept: "image/*" },
@@ -73,14 +77,15 @@ for (const version of versions) {
     expect(await gallery.photosOf(released.completed)).toHaveLength(2);
   }, 180_000);
 
-  test(`every run that ${version} left open replays with the current workflows`, async () => {
-    const runs = await releasedRuns(version);
+  test(`every run that ${name} left open replays with the current workflows`, async () => {
+    const runs = await releasedRuns(folder);
     expect([...kindsOf(runs)]).toEqual(
       expect.arrayContaining([
         "generation-session",
         "generation-step",
         "photo-retrieval",
         "invokeai-backend",
+        "invokeai-mirror",
       ]),
     );
     expect(await replay(runs)).toEqual({});

@@ -21,17 +21,18 @@ export type ReleasedGallery = {
   unfetched: string;
 };
 
+/** Their versions. */
 export const releasedVersions = async (): Promise<string[]> =>
   (await readdir(releasesFolder, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
     .toSorted();
 
-export const releasedGallery = (version: string): Promise<ReleasedGallery> =>
-  Bun.file(join(releasesFolder, version, "gallery.json")).json();
+export const releasedGallery = (folder: string): Promise<ReleasedGallery> =>
+  Bun.file(join(folder, "gallery.json")).json();
 
 /** The runs that were open. */
-export const releasedRuns = (version: string): Promise<RecordedRun[]> =>
-  Bun.file(join(releasesFolder, version, "open-runs.json")).json();
+export const releasedRuns = (folder: string): Promise<RecordedRun[]> =>
+  Bun.file(join(folder, "open-runs.json")).json();
 
-export const releasedBackup = (version: string): string => join(releasesFolder, version, "backup");
+export const releasedBackup = (folder: string): string => join(folder, "backup");

@@ -301,6 +301,7 @@ async function recordInstalls(): Promise<void> {
   }
 }
 
+/** Writes the runs that a query finds, one per line. */
 async function write(
   name: string,
   stack: Stack,
