@@ -7,8 +7,7 @@ type Model = {
   key: string;
   name: string;
   base: string;
-  supported: boolean;
-  is_available: boolean;
+  usable: boolean;
 };
 type StepStatus = {
   status: "pending" | "processing" | "completed" | "failed" | "cancelled";
@@ -19,11 +18,11 @@ type StepStatus = {
 };
 type Alternative = { image_id: string; retrieval_status: string };
 
-/** A model that this server supports; the smallest base first. */
+/** A model that can be used now; the smallest base first. */
 export async function chooseModel(api: ApiClient): Promise<Model> {
   const usable = async () => {
     const { items } = await api.call<{ items: Model[] }>("GET", "/models?limit=100&total=false");
-    const models = items.filter((model) => model.supported && model.is_available);
+    const models = items.filter((model) => model.usable);
     return models.find((model) => model.base === "sd-1") ?? models[0];
   };
   let model = await usable();
