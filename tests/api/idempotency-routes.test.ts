@@ -20,6 +20,8 @@ type Route = {
   first: Sent;
   same: Sent;
   other: Sent;
+  /** For another request of the same kind, where the first cannot be made twice: names are unique. */
+  next?: Sent;
 };
 
 let folder: string;
@@ -68,6 +70,14 @@ beforeAll(async () => {
   const parameters = { model_key: model, seed: 1 };
   const { id: made } = await insertPhoto(db, { kind: "generated" });
   const { id: madeToo } = await insertPhoto(db, { kind: "generated" });
+  await insertModel(db, {
+    name: "4x Clear",
+    type: "spandrel_image_to_image",
+    base: "any",
+    accepts: null,
+    defaults: null,
+  });
+  const axes = [{ field: "parameters.seed", values: [1, 2] }];
   const { id: drawn } = await insertPhoto(db, { generation: { prompt: "a", modelKey: model } });
   const share = {
     first: json({ photo_id: photo, title: "a", expires_at: "2040-01-01T00:00:00Z" }),
@@ -136,6 +146,25 @@ beforeAll(async () => {
       first: json({ prompt: "a", parameters }),
       same: json({ parameters: { seed: 1, model_key: model }, prompt: "a", parent_id: null }),
       other: json({ prompt: "a ", parameters }),
+    },
+    "/api/v1/generation/grids": {
+      path: "/api/v1/generation/grids",
+      first: json({ axes, step: { prompt: "a", parameters: { model_key: model } } }),
+      same: json({ step: { parameters: { model_key: model }, prompt: "a" }, axes, title: null }),
+      other: json({ axes, step: { prompt: "b", parameters: { model_key: model } } }),
+    },
+    "/api/v1/wordlists": {
+      path: "/api/v1/wordlists",
+      first: json({ name: "weather", entries: ["fog"] }),
+      same: json({ entries: [" fog "], name: "weather" }),
+      other: json({ name: "weather", entries: ["rain"] }),
+      next: json({ name: "wind", entries: ["gust"] }),
+    },
+    "/api/v1/photos/{id}/upscale": {
+      path: `/api/v1/photos/${photo}/upscale`,
+      first: json({ scale: 2 }),
+      same: json({ scale: 2 }),
+      other: json({ scale: 3 }),
     },
     "/api/v1/photos/{id}/reproduce": {
       path: `/api/v1/photos/${made}/reproduce`,
@@ -217,7 +246,7 @@ describe("for every POST that creates something", () => {
     each(async (route, name) => {
       const refused = await send(route, { ...route.first, body: "{" }, "freed");
       expect({ name, refused: refused.status }).toEqual({ name, refused: 400 });
-      const taken = await send(route, route.first, "freed");
+      const taken = await send(route, route.next ?? route.first, "freed");
       expect({ name, isTaken: taken.status < 300 }).toEqual({ name, isTaken: true });
     }));
 });
