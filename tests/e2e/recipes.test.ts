@@ -13,10 +13,10 @@ afterAll(() => stack.stop(), 30_000);
 
 /** A recipe from the simulated library, once the worker has read it. */
 async function recipeOf(libraryId: string): Promise<Body> {
-  await until("the library", async () => {
-    const { items } = await gallery.get("/recipes/library");
-    return items.some((one: Body) => one.library_id === libraryId);
-  });
+  const isRead = async () =>
+    (await gallery.get("/recipes/library")).items.some((one: Body) => one.library_id === libraryId);
+  // Read with the models, which may be a minute later.
+  await until("the library", isRead, 90_000);
   return gallery.post("/recipes", { library_id: libraryId });
 }
 
