@@ -66,7 +66,7 @@ test("a recipe from InvokeAI's library draws what its step asks for, with its se
   }
   expect(photos.map((photo) => photo.generation_metadata.seed)).toEqual([4_294_967_295, 0]);
   expect(photos[0]!.content_hash).not.toBe(photos[1]!.content_hash);
-}, 90_000);
+}, 150_000);
 
 test("of a recipe with two outputs each slot is filled once, although the worker is killed and an answer is lost", async () => {
   const recipe = await recipeOf("default_two-looks");
@@ -115,7 +115,7 @@ test("of an item that InvokeAI's restart interrupted only the missing output is 
   );
   expect(saved).toHaveLength(2);
   expect(photos.map((photo) => photo.generation_metadata.recipe.output)).toEqual([0, 1]);
-}, 90_000);
+}, 150_000);
 
 test("an interrupted recipe of an unknown number of pictures runs again, and each picture has one slot", async () => {
   const recipe = await recipeOf("default_row");
@@ -128,7 +128,7 @@ test("an interrupted recipe of an unknown number of pictures runs again, and eac
   expect(new Set(photos.map((photo) => photo.content_hash)).size).toBe(3);
   const { seeds, images_failed } = await gallery.get(`/generation/steps/${step.id}`);
   expect([seeds, images_failed]).toEqual([[60, 60, 60], 0]);
-}, 90_000);
+}, 150_000);
 
 test("a cancelled step of a recipe keeps what exists, and a retry makes only the rest", async () => {
   const recipe = await recipeOf("default_two-looks");
@@ -145,7 +145,7 @@ test("a cancelled step of a recipe keeps what exists, and a retry makes only the
   const photos = await madeBy(step, 4);
   expect(photos.map((photo) => photo.generation_metadata.seed)).toEqual([50, 50, 51, 51]);
   expect(photos.slice(0, 2).map(({ id }) => id)).toEqual(before.map(({ photo }) => photo.id));
-}, 90_000);
+}, 150_000);
 
 test("a recipe whose number of pictures shows only at the end says so, and gets a slot for each", async () => {
   const recipe = await recipeOf("default_row");
@@ -157,7 +157,7 @@ test("a recipe whose number of pictures shows only at the end says so, and gets 
   const seeds = photos.map((photo) => photo.generation_metadata.seed);
   expect(seeds.filter((seed) => seed === 5)).toHaveLength(3);
   expect(seeds.filter((seed) => seed === 6)).toHaveLength(3);
-}, 90_000);
+}, 150_000);
 
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
   const recipe = await recipeOf("default_soften");
@@ -182,7 +182,7 @@ test("a recipe from a photo runs the graph that the photo was made with", async 
   const [photo] = await madeBy(again, 1);
   expect([photo.width, photo.height]).toEqual([made.width, made.height]);
   expect(photo.generation_metadata.prompt).toBe("a grey heron");
-}, 90_000);
+}, 150_000);
 
 test("more like a photo of a recipe runs the recipe again, also once it was deleted", async () => {
   const recipe = await recipeOf("default_two-looks");
@@ -197,7 +197,7 @@ test("more like a photo of a recipe runs the recipe again, also once it was dele
   const ids = [first[0]!.id, photos[0]!.id].join(",");
   const { parameters } = await gallery.get(`/generation/compare?ids=${ids}`);
   expect(parameters.map(({ name }: Body) => name)).toEqual(["prompt", "recipe"]);
-}, 90_000);
+}, 150_000);
 
 test("a photo of a recipe's second output is reproduced", async () => {
   const recipe = await recipeOf("default_two-looks");
