@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createApp } from "#api/app";
 import { createTestApi } from "#tests/support/api";
+import { insertWorker } from "#tests/support/rows";
 
 type Json = Record<string, any>;
 const api = await createTestApi();
@@ -168,6 +169,7 @@ test("the docs page loads nothing from elsewhere", async () => {
 });
 
 test("readiness says what is unavailable: 200 degraded without workflows, 503 without the data folder", async () => {
+  await insertWorker(api.deps.database.db);
   expect(await (await api.request("/health/ready")).json()).toMatchObject({ status: "ok" });
   api.temporal.isAway = true;
   const degraded = await api.request("/health/ready");

@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import packageJson from "../../package.json";
 
 type Edit = { file: string; from: string; to: string };
 
@@ -109,21 +110,13 @@ export const defectNames = Object.keys(defects) as DefectName[];
 export const isDefectName = (name: string): name is DefectName => Object.hasOwn(defects, name);
 
 const project = join(import.meta.dir, "../..");
+/** Folders and files that neither worker nor API needs. */
+const others = new Set(["bench", "dev", "simulators", "stack", "tests"]);
 /** The source folders and files of worker and API. */
-export const sources = [
-  "activities",
-  "api",
-  "db",
-  "library",
-  "media",
-  "tracing",
-  "workflows",
-  "config.ts",
-  "errors.ts",
-  "generation-parameters.ts",
-  "gpu-types.ts",
-  "model-sources.ts",
-  "output.ts",
+const sources = [
+  ...Object.values(packageJson.imports)
+    .map((path) => path.split("/")[1]!)
+    .filter((name) => !others.has(name)),
   "package.json",
   "tsconfig.json",
   "tests/support/processes",
