@@ -1,10 +1,12 @@
 import { findAttempt } from "#db/queries/steps/attempts";
 import { noteSourceImage } from "#db/queries/steps/sending-ledgers";
 import { findStep } from "#db/queries/steps/steps";
+import type { ImageNames, Step } from "#db/schema/steps";
 import type { ActivityDeps } from "../deps";
 import { permanentFailure } from "../failures";
 import { withHeartbeat } from "../heartbeat";
 import { ensurePaintedParts, isPainted } from "./painted-parts";
+import { ensureUploadedReferences } from "./uploaded-references";
 import { ensureUploadedSource } from "./uploaded-source";
 import { withWaitMessage } from "./wait-message";
 
@@ -15,23 +17,45 @@ export function createSourceActivities(deps: ActivityDeps) {
   async function upload(batchId: string, signal: AbortSignal): Promise<void> {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
-    if (!attempt || !step?.sourceImageId || attempt.sourceImageName || attempt.postedAt) return;
-    // Its images are uploaded with its graph.
-    if (step.recipeId !== null) return;
-    const { sourceImageId: photoId, maskHash, parameters } = step;
+    if (!attempt || !step || attempt.postedAt) return;
+    if (attempt.sourceImageName !== null || Object.keys(attempt.imageNames).length > 0) return;
+    // The images of a recipe are uploaded with its graph.
+    if (step.recipeId !== null || (!step.sourceImageId && !step.references)) return;
     const { backend } = attempt;
+    const { source: imageName = null, ...ofSource } = await sourceNames(step, backend, signal);
+    const ofReferences = await referenceNames(step, backend, signal);
+    const imageNames = { ...ofSource, ...ofReferences };
+    await noteSourceImage(db, { ledger: "attempts", batchId, imageName, imageNames });
+  }
+
+  async function sourceNames(
+    { sourceImageId: photoId, maskHash, parameters }: Step,
+    backend: string,
+    signal: AbortSignal,
+  ): Promise<ImageNames> {
+    if (photoId === null) return {};
     if (isPainted({ maskHash, ...parameters })) {
       const painted = { ...parameters, photoId, maskHash, backend };
       const names = await ensurePaintedParts(deps, painted, signal);
-      if (names === undefined) throw sourceGone();
-      const { source: imageName, ...imageNames } = names;
-      await noteSourceImage(db, { ledger: "attempts", batchId, imageName, imageNames });
-      return;
+      if (names === undefined) throw pictureGone("source image");
+      return names;
     }
-    const source = { photoId, size: parameters, backend };
-    const imageName = await ensureUploadedSource(deps, source, signal);
-    if (imageName === undefined) throw sourceGone();
-    await noteSourceImage(db, { ledger: "attempts", batchId, imageName });
+    const picture = { photoId, size: parameters, backend };
+    const source = await ensureUploadedSource(deps, picture, signal);
+    if (source === undefined) throw pictureGone("source image");
+    return { source };
+  }
+
+  async function referenceNames(
+    { references, parameters }: Step,
+    backend: string,
+    signal: AbortSignal,
+  ): Promise<ImageNames> {
+    if (references === null) return {};
+    const wanted = { references, size: parameters, backend };
+    const names = await ensureUploadedReferences(deps, wanted, signal);
+    if (names === undefined) throw pictureGone("reference");
+    return names;
   }
 
   return {
@@ -44,10 +68,10 @@ export function createSourceActivities(deps: ActivityDeps) {
   };
 }
 
-function sourceGone() {
+function pictureGone(what: "source image" | "reference") {
   return permanentFailure({
     code: "invokeai_generation_error",
-    message: "The source image of this step is gone.",
-    suggestion: "Choose another source image.",
+    message: `The ${what} of this step is gone.`,
+    suggestion: `Choose another ${what}.`,
   });
 }

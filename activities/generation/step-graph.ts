@@ -1,15 +1,19 @@
 import type { Db } from "#db/client";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import type { Attempt, ImageNames, Slot, Step, StepParameters } from "#db/schema/steps";
 import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
+import { type Reference, readerOf } from "#generation-references";
 import { describeFailure } from "../adapters/invokeai/errors";
 import {
   buildGraph,
   buildUpscaleGraph,
   type Graph,
+  type GraphReference,
   type PaintedPart,
   promptNodes,
+  referencePicture,
 } from "../adapters/invokeai/graphs/index";
 import type { BatchTexts } from "../adapters/invokeai/types";
 import { permanentFailure } from "../failures";
@@ -18,13 +22,14 @@ import { permanentFailure } from "../failures";
 const defaultStrength = 0.75;
 
 /** All models of a step, as requested. */
-export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
+export function modelsOfStep({ parameters, modelHash, references }: Step): NamedModel[] {
   if (parameters.recipe) return parameters.recipe.models;
   const { modelKey, vaeKey, loras = [] } = parameters;
   const others = [
     vaeKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
+    ...(references ?? []).flatMap(({ modelKey: adapter, encoderKey }) => [adapter, encoderKey]),
   ];
   return [
     { key: modelKey, hash: modelHash },
@@ -82,6 +87,7 @@ export async function stepGraph(
       }),
     ),
     loras: loras.map((lora) => ({ model: find(lora.modelKey), weight: lora.weight })),
+    references: await graphReferences(db, step.references ?? [], attempt.imageNames, find),
     source:
       sourceImageName === null
         ? null
@@ -104,6 +110,32 @@ export async function stepGraph(
     .filter((node) => graph.nodes[node])
     .map((node) => ({ node, values: graphs.map((made) => textIn(made, node)) }));
   return { graph, texts };
+}
+
+async function graphReferences(
+  db: Db,
+  references: readonly Reference[],
+  imageNames: ImageNames,
+  find: (key: string) => Model,
+): Promise<GraphReference[]> {
+  return Promise.all(
+    references.map(async ({ imageId, modelKey, encoderKey, ...settings }, at) => {
+      const adapter = modelKey === undefined ? null : find(modelKey);
+      // InvokeAI looks it up by its name, and would fetch it under another.
+      const names = adapter && encoderKey !== undefined ? readerOf(adapter)?.names : undefined;
+      if (names && !names.includes(find(encoderKey!).name)) {
+        throw permanentFailure(describeFailure("model_missing"));
+      }
+      const photo = await findPhotoById(db, imageId);
+      const { width = null, height = null } = photo ?? {};
+      return {
+        ...settings,
+        imageName: imageNames[referencePicture(at)] ?? "",
+        size: width === null || height === null ? null : { width, height },
+        adapter,
+      };
+    }),
+  );
 }
 
 function textIn({ nodes }: Graph, node: string): string {

@@ -1,6 +1,8 @@
 import { type Static, t } from "elysia";
 import { type GenerationBase, listGenerationBases } from "#db/queries/generation/generation-bases";
+import { referenceRoles } from "#generation-references";
 import type { ApiDeps } from "../../deps";
+import { oneOf } from "../../fields/one-of";
 import { answerJson } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { maxSteps } from "./parameters";
@@ -30,6 +32,16 @@ const baseSchema = t.Object(
     image_to_image: t.Boolean({ description: "Whether a picture can be the source" }),
     inpaint: t.Boolean({ description: "Whether `mask` and `expand` are supported" }),
     loras: t.Boolean(),
+    references: t.Array(
+      t.Object({
+        role: oneOf(referenceRoles),
+        max: t.Integer({ description: "How many of the role a step may have" }),
+        adapters: t.Array(t.String(), {
+          description: "InvokeAI's types of the models that carry it; none: the model itself does",
+        }),
+      }),
+      { description: "The roles of references" },
+    ),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
     max_steps: t.Integer(),
@@ -73,6 +85,11 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
     image_to_image: accepts.imageToImage !== false,
     inpaint: accepts.inpaint ?? false,
     loras: accepts.loras !== false,
+    references: (accepts.references ?? []).map(({ role, max, adapters }) => ({
+      role,
+      max,
+      adapters: adapters.map(({ type }) => type),
+    })),
     max_clip_skip: accepts.maxClipSkip,
     guidance: accepts.guidance !== false,
     max_steps: accepts.maxSteps ?? maxSteps,

@@ -53,6 +53,7 @@ export async function requestUpscale(deps: Deps, requested: UpscaleRequest): Pro
         parentId: null,
         sourceImageId: photoId,
         maskHash: null,
+        references: null,
         recipeId: null,
         prompt: photo.generation?.prompt ?? "",
         negativePrompt: null,

@@ -6,6 +6,7 @@ import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Recipe, recipes } from "../../schema/recipes";
 import { type Session, sessions } from "../../schema/sessions";
 import { type Slot, slots, type Step, steps } from "../../schema/steps";
+import { imageIn, parentsOf } from "../photos/references";
 import { companionKeysOf } from "#generation-parameters";
 
 export type SessionRows = {
@@ -15,7 +16,7 @@ export type SessionRows = {
   slots: Slot[];
   /** The session's own photos and all their ancestors. */
   photos: Photo[];
-  /** Models, VAEs and LoRAs of the steps, as far as they were ever listed by InvokeAI. */
+  /** Models, VAEs, LoRAs and adapters of the steps, as far as they were ever listed by InvokeAI. */
   models: ModelRow[];
   /** That the steps run. */
   recipes: Recipe[];
@@ -48,13 +49,16 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
+            union select ${imageIn(sql`reference`)} from steps
+              cross join jsonb_array_elements(reference_images) as reference
+              where steps.session_id = ${sessionId}
             union select photos.id from steps
               cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
               join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
               where steps.session_id = ${sessionId}
             union select source_image_id from sessions where id = ${sessionId})
           union
-          select p.source_image_id from taken join photos p on p.id = taken.id
+          select parent_id from taken join photos p on p.id = taken.id, ${parentsOf(sql`p`)} as parents
         ) select id from taken where id is not null`;
       const itsPhotos = await tx
         .select(photoColumns)
@@ -101,13 +105,14 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 /** An image among the inputs of a recipe is the id of a photo. */
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
-function keysOf({ modelKey, parameters }: Step): string[] {
+function keysOf({ modelKey, parameters, references }: Step): string[] {
   const { vaeKey, loras = [] } = parameters;
   const keys = [
     modelKey,
     vaeKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
+    ...(references ?? []).flatMap(({ modelKey: adapter, encoderKey }) => [adapter, encoderKey]),
     ...(parameters.recipe?.models ?? []).map(({ key }) => key),
   ];
   return keys.filter((key) => key !== undefined);

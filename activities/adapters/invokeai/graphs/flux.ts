@@ -2,6 +2,7 @@ import { createGraph, type Graph, identify, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
+import { addReferences } from "./references";
 import type { GraphRequest } from "./request";
 import { addOutput, addSource } from "./source";
 
@@ -53,6 +54,7 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   graph.connect(transformer, "denoise.transformer");
   graph.connect("model.vae", "denoise.controlnet_vae");
   graph.connect(`${seedNode}.value`, "denoise.seed");
+  addReferences(graph, request);
   addSource(graph, request, { type: "flux_vae_encode", vae: "model.vae" });
   addOutput(graph, request, { type: "flux_vae_decode", vae: "model.vae" });
   addMetadata(graph, request, {
