@@ -78,7 +78,9 @@ export function referencesFromWire(body: Static<typeof referencesBody>): Request
   }));
 }
 
-export function referencesToWire(references: readonly Reference[]): Static<typeof referencesSchema> {
+export function referencesToWire(
+  references: readonly Reference[],
+): Static<typeof referencesSchema> {
   return references.map(({ imageId, role, weight, begin, end, ...rest }) => ({
     image_id: imageId,
     role,

@@ -110,7 +110,14 @@ function adapters(): ModelRecord[] {
     ...["IP Adapter SD1.5 Image Encoder", "clip-vit-large-patch14"].map((name) =>
       record(name, "clip_vision", "any", "diffusers", 2_528_373_448, {}),
     ),
-    record("SigLIP - google/siglip-so400m-patch14-384", "siglip", "any", "diffusers", 3_511_950_624, {}),
+    record(
+      "SigLIP - google/siglip-so400m-patch14-384",
+      "siglip",
+      "any",
+      "diffusers",
+      3_511_950_624,
+      {},
+    ),
   ];
 }
 

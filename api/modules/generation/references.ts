@@ -32,7 +32,10 @@ export async function completeReferences(
   if (requested.length === 0) return { references: null, faults: [] };
   const faults: FieldFault[] = [];
   if (requested.length > maxReferences) {
-    return { references: null, faults: [{ path: "references", message: `at most ${maxReferences}` }] };
+    return {
+      references: null,
+      faults: [{ path: "references", message: `at most ${maxReferences}` }],
+    };
   }
   for (const [at, { imageId }] of requested.entries()) {
     await checkPicture(tx, { photoId: imageId, path: `references.${at}.image_id` });
@@ -162,7 +165,8 @@ function settle(
 ): Reference {
   const { imageId, role, weight, begin, end, preprocessor } = reference;
   const within = (name: string, value: number | undefined, max: number) => {
-    if (value !== undefined && (value < 0 || value > max)) refuse(name, `a number from 0 to ${max}`);
+    if (value !== undefined && (value < 0 || value > max))
+      refuse(name, `a number from 0 to ${max}`);
   };
   const fixed = `not for ${role}${kind ? " with this model" : ""}`;
   if (!kind && weight !== undefined) refuse("weight", fixed);

@@ -196,7 +196,9 @@ async function recallMask(tx: Tx, photo: Photo, expand: Edges | undefined): Prom
 /** The references that the photo was made with. An adapter that InvokeAI no longer has is chosen anew. */
 async function recallReferences(tx: Tx, photo: Photo): Promise<RequestedReference[]> {
   if (photo.kind === "uploaded" || !photo.references) return [];
-  const keys = photo.references.flatMap(({ modelKey: key }) => (key === undefined ? [] : [{ key }]));
+  const keys = photo.references.flatMap(({ modelKey: key }) =>
+    key === undefined ? [] : [{ key }],
+  );
   const adapters = await resolveModels(tx, keys);
   const isHere = (key: string | undefined) =>
     key !== undefined && adapters.get(key)?.isAvailable === true;

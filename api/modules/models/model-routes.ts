@@ -32,9 +32,7 @@ export function createModelRoutes(deps: ApiDeps) {
     const vaes = await listVaes(db, [...new Set(models.flatMap(vaeBasesOf))]);
     const usabilityOf = await readUsability(db, models);
     const referencesOf = await readReferenceUsability(db, models);
-    return models.map((model) =>
-      modelToWire(model, vaes, usabilityOf(model), referencesOf(model)),
-    );
+    return models.map((model) => modelToWire(model, vaes, usabilityOf(model), referencesOf(model)));
   }
 
   async function showOne(model: Model | undefined) {

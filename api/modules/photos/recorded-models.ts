@@ -11,7 +11,8 @@ export async function findRecordedModels(
 ): Promise<ReadonlyMap<string, Model>> {
   const named = new Map<string, NamedModel>();
   for (const { generation: one, references } of photos) {
-    for (const { modelKey: key } of references ?? []) if (key !== undefined) named.set(key, { key });
+    for (const { modelKey: key } of references ?? [])
+      if (key !== undefined) named.set(key, { key });
     if (!one) continue;
     if (one.modelKey !== undefined) {
       named.set(one.modelKey, { key: one.modelKey, hash: one.modelHash });

@@ -148,10 +148,7 @@ export const referenceNodes: Record<string, NodeDefinition> = {
   controlnet: controlNet(
     "control",
     {
-      control_mode: choice(
-        ["balanced", "more_prompt", "more_control", "unbalanced"],
-        "balanced",
-      ),
+      control_mode: choice(["balanced", "more_prompt", "more_control", "unbalanced"], "balanced"),
     },
     "control_output",
   ),

@@ -284,9 +284,9 @@ async function sample(
   });
 }
 
-/** Of models that edit in words, it also scales the picture. */
-function encoderNodeOf({ editsInText }: Family): NodeDefinition {
-  if (!editsInText) return vaeEncoder;
+/** The encoder of Qwen-Image, which others use, too, also scales the picture. */
+function encoderNodeOf(type: string): NodeDefinition {
+  if (type !== "qwen_image_i2l") return vaeEncoder;
   const side = maybe(integer(undefined));
   return { ...vaeEncoder, fields: { ...vaeEncoder.fields, width: side, height: side } };
 }
@@ -299,7 +299,9 @@ function nodesOf(family: Family): [string, NodeDefinition][] {
     ...loraLoaderOf(family),
     [family.sampler, samplerOf(family)],
     [family.decoder, vaeDecoder],
-    ...(encoder === null ? [] : [[encoder, encoderNodeOf(family)] satisfies [string, NodeDefinition]]),
+    ...(encoder === null
+      ? []
+      : [[encoder, encoderNodeOf(encoder)] satisfies [string, NodeDefinition]]),
     ...(captioner === undefined
       ? []
       : [[captioner, captionBuilder] satisfies [string, NodeDefinition]]),

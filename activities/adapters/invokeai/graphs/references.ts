@@ -159,7 +159,11 @@ function adapterOf(base: string, reference: GraphReference): AdapterNode {
       into: "denoise.t2i_adapter",
     };
   }
-  return { ...controlNetOf(base, { model, weight, range }), output: "control", into: "denoise.control" };
+  return {
+    ...controlNetOf(base, { model, weight, range }),
+    output: "control",
+    into: "denoise.control",
+  };
 }
 
 function controlNetOf(
