@@ -2,13 +2,14 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
 import { factsOf } from "#activities/adapters/invokeai/bases";
 import type { MainModel } from "#activities/adapters/invokeai/types";
+import { stemsFromOwnPhoto } from "#db/queries/photos/photo-origin";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
 import { mainOf } from "#tests/support/graph-parts";
 import { exportOf, importInto, makeGenerated } from "#tests/support/made-session";
 import { speckled } from "#tests/support/painted-source";
-import { insertModel } from "#tests/support/rows";
+import { insertModel, insertPhoto } from "#tests/support/rows";
 import { formOf, upload } from "#tests/support/uploads";
 
 const api = await createTestApi();
@@ -312,6 +313,14 @@ describe("a photo with references", () => {
     expect((await purge(photoId)).status).toBe(204);
     const [, left] = await api.call("GET", `/photos/${own}/lineage`);
     expect(left.edges).toContainEqual(expect.objectContaining({ from: own, to: photoId }));
+  });
+
+  test("stems from an own photo if that was edited, not if it only gave its style", async () => {
+    const made = (role: "edit" | "style") =>
+      insertPhoto(db, { kind: "generated", references: [{ imageId: one, role }] });
+    expect(await stemsFromOwnPhoto(db, (await made("edit")).id)).toBe(true);
+    expect(await stemsFromOwnPhoto(db, (await made("style")).id)).toBe(false);
+    expect(await stemsFromOwnPhoto(db, one)).toBe(false);
   });
 
   test("is varied with the same references, or with none", async () => {
