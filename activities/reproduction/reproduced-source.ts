@@ -22,7 +22,7 @@ export async function ensureReproductionPictures(
   wanted: { photo: Photo; pictures: ImageNames; backend: string },
   signal: AbortSignal,
 ): Promise<ImageNames | undefined> {
-  const { photo, pictures, backend } = wanted;
+  const { pictures, backend } = wanted;
   if (await hasAll(deps, { pictures, backend }, signal)) return pictures;
   const ofReferences = await referenceNames(deps, wanted, signal);
   const hasSource = pictures["source"] !== undefined;

@@ -14,7 +14,7 @@ export type Painting = SceneInput & {
 };
 
 /** The bands from the top, one for each role of a reference. */
-export const bands = ["edit", "style", "composition", "control"] as const;
+const bands = ["edit", "style", "composition", "control"] as const;
 
 /** `weight`: 0 to 1. */
 export type ShownReference = { band: (typeof bands)[number]; bytes: Buffer; weight: number };

@@ -29,7 +29,7 @@ async function attemptWith(references: Reference[], sourceImageId?: string): Pro
   return batchId;
 }
 
-async function uploadedNames(batchId: string) {
+async function uploadedNames(batchId: string): Promise<Record<string, string | null>> {
   await bench.run("uploadSource", { batchId });
   const attempt = await findAttempt(bench.db, batchId);
   return { source: attempt?.sourceImageName ?? null, ...attempt?.imageNames };
@@ -50,12 +50,12 @@ test("a control map is cropped to the shape of the image, other references stay 
     { imageId: wide, role: "control", weight: 1, begin: 0, end: 1 },
     { imageId: wide, role: "style", weight: 1, begin: 0, end: 1 },
   ]);
-  const names: Record<string, string | null> = await uploadedNames(batchId);
+  const names = await uploadedNames(batchId);
   expect(names["source"]).toBeNull();
   expect(await sizeThere(names["reference0"])).toEqual([64, 64]);
   expect(await sizeThere(names["reference1"])).toEqual([120, 60]);
   // An activity may run twice, and another step may have the same references.
-  expect(await uploadedNames(batchId)).toEqual(names as typeof names & { source: null });
+  expect(await uploadedNames(batchId)).toEqual(names);
   const second = await attemptWith([{ imageId: wide, role: "style", weight: 1, begin: 0, end: 1 }]);
   expect(await uploadedNames(second)).toEqual({ source: null, reference0: names["reference1"]! });
   expect((await uploads()) - before).toBe(2);
@@ -68,7 +68,7 @@ test("a source and references are uploaded together", async () => {
   ];
   const batchId = await attemptWith([{ imageId: two, role: "style", weight: 1 }], one);
   const names = await uploadedNames(batchId);
-  expect(names.source).toBeString();
+  expect(names["source"]).toBeString();
   expect(Object.keys(names)).toEqual(["source", "reference0"]);
 });
 

@@ -238,7 +238,7 @@ test("a grid has an axis of weights, and is refused as a whole for one that is o
   const [status, grid] = await make([0.5, 1]);
   expect([status, grid.error]).toEqual([202, undefined]);
   const rows = await db.select().from(steps).where(eq(steps.sessionId, grid.id));
-  expect(rows.map(({ references }) => references?.[0]?.weight).toSorted()).toEqual([0.5, 1]);
+  expect(new Set(rows.map(({ references }) => references?.[0]?.weight))).toEqual(new Set([0.5, 1]));
   const before = await db.$count(steps);
   const [refused, answer] = await make([0.5, 3]);
   expect([refused, faultsOf(answer)]).toEqual([400, ["cells.1.references.0.weight"]]);
