@@ -1,6 +1,7 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { companionFields, companionsToWire } from "../../fields/companions";
+import { chosenHires } from "../../fields/hires";
 import { optionFields, optionsToWire } from "../../fields/options";
 import { upscaledFields, paintingFields, paintingToWire } from "../../fields/painting";
 
@@ -24,6 +25,7 @@ export const generationMetadata = t.Object(
     ...companionFields(t.Optional(t.String())),
     ...paintingFields,
     ...upscaledFields,
+    ...chosenHires,
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     recipe: t.Optional(
       t.Object(
@@ -73,6 +75,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     ...companionsToWire(made),
     ...paintingToWire(made),
     ...(made.upscale && { upscale: made.upscale }),
+    ...(made.hires && { hires: made.hires }),
     ...optionsToWire(made),
     ...(made.recipe && {
       recipe: {

@@ -48,6 +48,8 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
+            union select slots.source_image_id from slots join steps on steps.id = slots.step_id
+              where steps.session_id = ${sessionId}
             union select photos.id from steps
               cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
               join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end

@@ -1,5 +1,5 @@
 import { fluxNodes } from "./flux.ts";
-import { latentsNodes } from "./latents.ts";
+import { latentsNodes, resizingNodes } from "./latents.ts";
 import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
 import { paintingNodes } from "./painting.ts";
@@ -17,6 +17,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...loaderNodes,
   ...samplingNodes,
   ...latentsNodes,
+  ...resizingNodes,
   ...pictureNodes,
   ...paintingNodes,
   ...upscalingNodes,

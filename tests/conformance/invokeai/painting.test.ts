@@ -5,7 +5,7 @@ import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import type { MaskFill, Painting, Region } from "#generation-parameters";
 import { canvasOf } from "#media/pictures/painting";
-import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
+import { everyMain, fluxFill, mainOf, requestFor } from "#tests/support/graph-parts";
 import { boxMask, differences, partsOf, speckled } from "#tests/support/painted-source";
 import { examine } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
@@ -70,7 +70,7 @@ await examine((target, promised) => {
     return target.download(outputImage(item!));
   }
 
-  for (const [title, kind] of everyMain) {
+  for (const [title, kind] of [...everyMain, fluxFill]) {
     if (!factsOf(kind)!.accepts.inpaint) continue;
     const needs = [capabilityOf(kind)];
     // CogView4 needs multiples of 32.

@@ -14,8 +14,8 @@ await examine((target, promised) => {
       const model = await target.findModel("any", "spandrel_image_to_image");
       const imageName = (await target.upload(await speckled(90, 61))).json.image_name as string;
       const scale = 225.001 / 90;
-      const size = { width: 90, height: 61 };
-      const graph = buildUpscaleGraph({ model, imageName, prompt: "a boat", scale, ...size });
+      const picture = { imageName, prompt: "a boat", scale, width: 90, height: 61 };
+      const { graph } = buildUpscaleGraph({ model, pictures: [picture] });
       const batchId = newBatchId();
       const data = [[dataOf("seed", "value", [0]), dataOf("slot", "value", [0])]];
       const answer = await target.enqueue({ batch_id: batchId, data, graph });
@@ -27,6 +27,54 @@ await examine((target, promised) => {
       expect([width, height]).toEqual([225, 152]);
       const { json } = await target.call("GET", `/api/v1/images/i/${name}/metadata`);
       expect(json).toMatchObject({ seed: 0, positive_prompt: "a boat", upscale_scale: scale });
+    },
+  );
+
+  promised(
+    "several pictures are one batch: each item enlarges its own, by its own factor",
+    ["any/spandrel_image_to_image"],
+    async () => {
+      const model = await target.findModel("any", "spandrel_image_to_image");
+      const upload = async (width: number, height: number, prompt: string, scale: number) => ({
+        imageName: (await target.upload(await speckled(width, height))).json.image_name as string,
+        prompt,
+        scale,
+        width,
+        height,
+      });
+      const pictures = [
+        await upload(64, 72, "a boat", 2),
+        await upload(90, 61, "", 135.001 / 90),
+      ] as const;
+      const { graph, values } = buildUpscaleGraph({ model, pictures });
+      const batchId = newBatchId();
+      const data = [
+        [
+          dataOf("seed", "value", [0, 1]),
+          dataOf("slot", "value", [0, 1]),
+          ...values.map((list) => dataOf(list.node, list.field, list.values)),
+        ],
+      ];
+      const answer = await target.enqueue({ batch_id: batchId, data, graph });
+      expect([answer.status, answer.json.enqueued]).toEqual([200, 2]);
+      const items = await target.finishedItems(batchId);
+      const made = await Promise.all(
+        items.map(async (item) => {
+          const name = outputImage(item);
+          const { width, height } = await sharp(await target.download(name)).metadata();
+          const { json } = await target.call("GET", `/api/v1/images/i/${name}/metadata`);
+          return { seed: json.seed as number, width, height, json };
+        }),
+      );
+      const [first, second] = made.toSorted((a, b) => a.seed - b.seed);
+      expect(first).toMatchObject({ width: 128, height: 144 });
+      expect(second).toMatchObject({ width: 135, height: 91 });
+      expect(first?.json).toMatchObject({ positive_prompt: "a boat", width: 128, height: 144 });
+      expect(second?.json).toMatchObject({
+        width: 135,
+        height: 91,
+        init_image: pictures[1].imageName,
+      });
     },
   );
 });

@@ -180,7 +180,10 @@ const places: Record<string, [node: string, input: string][]> = {
     ["i2l", "image"],
     [outputNode, "image"],
   ],
-  mask: [["cgm", "mask"]],
+  mask: [
+    ["cgm", "mask"],
+    ["fmask", "image"],
+  ],
   base: [
     ["blend", "layer_base"],
     [outputNode, "layer_base"],
