@@ -52,7 +52,8 @@ export function createSourceActivities(deps: ActivityDeps) {
       if (status !== "open" || !slotIndexes.includes(index)) continue;
       const source = photoId !== null && enlargement && { photoId, size: enlargement, backend };
       const imageName = source ? await ensureUploadedSource(deps, source, signal) : undefined;
-      if (imageName === undefined) await failSlot(db, { stepId: step.id, index, error: pictureGone });
+      if (imageName === undefined)
+        await failSlot(db, { stepId: step.id, index, error: pictureGone });
       else imageNames[pictureRole(index)] = imageName;
     }
     if (Object.keys(imageNames).length === 0) throw permanentFailure(pictureGone);

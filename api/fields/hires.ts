@@ -10,7 +10,9 @@ const strength = t.Number({
 
 /** In requests. `generation/hires.ts` checks the ranges. */
 export const hiresField = {
-  hires: t.Optional(t.Object({ scale, strength: t.Optional(strength) }, { ...strict, description })),
+  hires: t.Optional(
+    t.Object({ scale, strength: t.Optional(strength) }, { ...strict, description }),
+  ),
 };
 
 /** In answers. */

@@ -110,7 +110,11 @@ describe("FLUX Fill", () => {
     expect(answer.parameters).toMatchObject({ guidance: 30, mask_blur: 0 });
     expect(answer.parameters).not.toHaveProperty("strength");
     expect(answer.parameters).not.toHaveProperty("mask_fill");
-    const wider = await request(fill.key, { guidance: 100, expand: { left: 32 } }, { source_image_id });
+    const wider = await request(
+      fill.key,
+      { guidance: 100, expand: { left: 32 } },
+      { source_image_id },
+    );
     expect([wider.status, wider.answer.parameters.guidance]).toEqual([202, 100]);
 
     for (const [parameters, faults] of [
@@ -182,10 +186,7 @@ test("a session with a second pass and with enlarged photos is the same after ex
     generation: { prompt: "", width: 64, height: 72, upscale: { scale: 2 } },
   });
   await db.update(slots).set({ status: "failed" });
-  await db
-    .update(slots)
-    .set({ status: "filled", photoId: image })
-    .where(eq(slots.stepId, step.id));
+  await db.update(slots).set({ status: "filled", photoId: image }).where(eq(slots.stepId, step.id));
   await db.update(steps).set({ status: "completed", completedAt: new Date() });
   const other = await createTestApi();
   try {

@@ -107,7 +107,11 @@ describe("several photos at once", () => {
       Math.floor(Math.max(made.width, made.height) * made.scale),
     );
     expect(longest).toEqual([300, 300, 300]);
-    const rows = await db.select().from(slots).where(eq(slots.stepId, step.id)).orderBy(slots.index);
+    const rows = await db
+      .select()
+      .from(slots)
+      .where(eq(slots.stepId, step.id))
+      .orderBy(slots.index);
     expect(rows.map(({ prompt }) => prompt)).toEqual(["", "a boat", ""]);
     const [, listed] = await api.call("GET", `/generation/steps/${step.id}`);
     expect(listed.pictures).toEqual(step.pictures);

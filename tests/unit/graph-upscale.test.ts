@@ -8,7 +8,9 @@ const sea = { imageName: "sea.png", prompt: "", scale: 2, width: 64, height: 64 
 
 test("several pictures are one graph, with what differs as values of fields that the graph has", () => {
   const { graph, values } = buildUpscaleGraph({ model, pictures: [boat, sea] });
-  const ofSecond = Object.fromEntries(values.map((list) => [`${list.node}.${list.field}`, list.values[1]]));
+  const ofSecond = Object.fromEntries(
+    values.map((list) => [`${list.node}.${list.field}`, list.values[1]]),
+  );
   expect(ofSecond).toEqual({
     "out.image": { image_name: "sea.png" },
     "out.scale": 2,

@@ -7,10 +7,7 @@ import { checkPicture } from "./source";
 import { lockStep, notifySession } from "./steps";
 import { type UpscaleWish, writeFinishingStep } from "./upscale";
 
-type Deps = Pick<
-  ApiDeps,
-  "config" | "database" | "temporal" | "now" | "newId" | "installation"
->;
+type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId" | "installation">;
 
 export type Selection = {
   stepId: string;

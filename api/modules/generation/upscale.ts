@@ -172,9 +172,7 @@ async function writeUpscaleStep(
     },
     // Different seeds: an image whose item was lost is found by its seed.
     slots: enlarged.map(({ id: sourceImageId, prompt, width, height, scale }, seed) =>
-      isOne
-        ? { seed }
-        : { seed, prompt, sourceImageId, enlargement: { width, height, scale } },
+      isOne ? { seed } : { seed, prompt, sourceImageId, enlargement: { width, height, scale } },
     ),
   });
   await touchModel(tx, { key: model.key, now: deps.now() });

@@ -1,7 +1,16 @@
 import sharp from "sharp";
 import type { Inputs, NodeDefinition, RunContext } from "./definition.ts";
 import { NodeError } from "./endings.ts";
-import { choice, connection, flag, float, imageField, integer, modelField, text } from "./fields.ts";
+import {
+  choice,
+  connection,
+  flag,
+  float,
+  imageField,
+  integer,
+  modelField,
+  text,
+} from "./fields.ts";
 import {
   addLoras,
   clipOf,
@@ -138,13 +147,17 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     async run(inputs, context) {
       const { image_name } = inputs.image as { image_name: string };
       context.images.getForNode(image_name);
-      const grey = sharp(await context.images.readBytes(image_name)).removeAlpha().greyscale();
+      const grey = sharp(await context.images.readBytes(image_name))
+        .removeAlpha()
+        .greyscale();
       const { data, info } = await grey.raw().toBuffer({ resolveWithObject: true });
       // What is true in the real tensor is black here, as in the mask of a sampler.
       const isTrue = (value: number) => value < Number(inputs.cutoff) !== (inputs.invert === true);
       const bits = Buffer.from(data.map((value) => (isTrue(value) ? 0 : 255)));
       const { width, height } = info;
-      const png = await sharp(bits, { raw: { width, height, channels: 1 } }).png().toBuffer();
+      const png = await sharp(bits, { raw: { width, height, channels: 1 } })
+        .png()
+        .toBuffer();
       return { mask: { tensor_name: storeTensor(context, png) }, width, height };
     },
   },

@@ -68,10 +68,7 @@ export function createGraph(id: string) {
     inputsOf: (name: string): [input: string, source: string][] =>
       edges
         .filter(({ destination }) => destination.node_id === name)
-        .map(({ source, destination }) => [
-          destination.field,
-          `${source.node_id}.${source.field}`,
-        ]),
+        .map(({ source, destination }) => [destination.field, `${source.node_id}.${source.field}`]),
     build: (): Graph => ({ id, nodes, edges }),
   };
 }
