@@ -65,7 +65,15 @@ export type Painting = {
 };
 
 /** A picture that was enlarged by a model; `width` and `height` are those before. */
-export type Upscaled = { upscale?: { scale: number } };
+export type Upscaled = {
+  upscale?: {
+    scale: number;
+    /** It was painted again, above 0 up to 1: how much is new. Then also with which models. */
+    creativity?: number;
+    mainModelKey?: string;
+    controlModelKey?: string;
+  };
+};
 /** How one of the pictures of a step that enlarges several is enlarged. */
 export type Enlargement = { width: number; height: number; scale: number };
 

@@ -35,7 +35,7 @@ export function generatedPhoto(made: {
 function madeByModel(step: Step, slot: Slot): GenerationMetadata {
   const { parameters } = step;
   const { prompt, negativePrompt } = promptsOf(step, slot);
-  const upscale = slot.enlargement ?? parameters.upscale;
+  const upscale = slot.enlargement ? { scale: slot.enlargement.scale } : parameters.upscale;
   return {
     prompt,
     negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,
@@ -58,7 +58,7 @@ function madeByModel(step: Step, slot: Slot): GenerationMetadata {
     ...optionsOf(parameters),
     ...paintingOf(parameters),
     ...(parameters.hires && { hires: parameters.hires }),
-    ...(upscale && { upscale: { scale: upscale.scale } }),
+    ...(upscale && { upscale }),
     loras: parameters.loras ?? [],
   };
 }

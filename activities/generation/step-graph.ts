@@ -6,6 +6,7 @@ import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
 import {
   buildGraph,
+  buildRepaintGraph,
   buildUpscaleGraph,
   type Graph,
   type PaintedPart,
@@ -20,9 +21,11 @@ const defaultStrength = 0.75;
 /** All models of a step, as requested. */
 export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
   if (parameters.recipe) return parameters.recipe.models;
-  const { modelKey, vaeKey, loras = [] } = parameters;
+  const { modelKey, vaeKey, loras = [], upscale } = parameters;
   const others = [
     vaeKey,
+    upscale?.mainModelKey,
+    upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
   ];
@@ -56,6 +59,20 @@ export async function stepGraph(
   };
   const [enlarged, ...others] = slots.flatMap((slot) => enlargedOf(step, slot, attempt));
   if (enlarged) {
+    const { creativity, mainModelKey, controlModelKey } = parameters.upscale ?? {};
+    if (creativity !== undefined && mainModelKey !== undefined && controlModelKey !== undefined) {
+      const graph = buildRepaintGraph({
+        upscaler: find(parameters.modelKey),
+        main: find(mainModelKey),
+        control: find(controlModelKey),
+        ...enlarged,
+        creativity,
+        steps: parameters.steps,
+        cfgScale: parameters.cfgScale,
+        scheduler: parameters.scheduler,
+      });
+      return { graph, values: [] };
+    }
     const pictures = [enlarged, ...others] as const;
     return buildUpscaleGraph({ model: find(parameters.modelKey), pictures });
   }

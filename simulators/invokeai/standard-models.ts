@@ -55,6 +55,9 @@ function knownModels(): ModelRecord[] {
     }),
     main("Refined XL", "sdxl-refiner", 6_075_981_930, { description: null }),
     record("4x Clear Sight", "spandrel_image_to_image", "any", "checkpoint", 67_000_000, {}),
+    record("Tiles for sd-1", "controlnet", "sd-1", "diffusers", 723_000_000, {
+      default_settings: { preprocessor: null },
+    }),
     record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
     record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
     record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),

@@ -244,3 +244,54 @@ describe("selecting an image with finish", () => {
     expect(await db.$count(steps, eq(steps.sessionId, session.id))).toBe(1);
   });
 });
+
+describe("with creativity", () => {
+  const part = { accepts: null, defaults: null };
+
+  test("an enlarged photo is painted again with a model that has a ControlNet for tiles", async () => {
+    await insertModel(db, { name: "4x Early", ...upscaler });
+    const before = await db.$count(steps);
+    const lacking = await upscale({ scale: 2, creativity: 0.5 });
+    const { error } = (await lacking.json()) as Body;
+    expect([lacking.status, error.code]).toEqual([400, "invokeai_model_error"]);
+    expect(error.message).toContain('a ControlNet with "tile" in its name');
+    await insertModel(db, { type: "controlnet", base: "sd-1", name: "Canny", ...part });
+    expect((await upscale({ scale: 2, creativity: 0.5 })).status).toBe(400);
+    expect(await db.$count(steps)).toBe(before);
+
+    const xl = await insertModel(db, { base: "sdxl", name: "A Wide One" });
+    const tiles = await insertModel(db, {
+      type: "controlnet",
+      base: "sd-1",
+      name: "Tile",
+      ...part,
+    });
+    const { step } = (await (await upscale({ scale: 2, creativity: 0.5 })).json()) as Body;
+    expect(step.parameters).toMatchObject({
+      steps: 20,
+      cfg_scale: 2,
+      scheduler: "kdpm_2",
+      upscale: {
+        scale: 2,
+        creativity: 0.5,
+        main_model_key: model.key,
+        control_model_key: tiles.key,
+      },
+    });
+    for (const body of [
+      { scale: 2, creativity: 0 },
+      { scale: 2, creativity: 1.1 },
+      { scale: 2, main_model_key: model.key },
+      { scale: 2, creativity: 0.5, main_model_key: "unknown" },
+      { scale: 2, creativity: 0.5, main_model_key: xl.key },
+      { creativity: 0.5 },
+    ]) {
+      expect([body, (await upscale(body)).status]).toEqual([body, 400]);
+    }
+    const { id: narrow } = await insertPhoto(db, { width: 400, height: 31 });
+    const body = { scale: 2, creativity: 0.5 };
+    const [status, answer] = await api.call("POST", `/photos/${narrow}/upscale`, body);
+    expect([status, faultsOf(answer)]).toEqual([400, ["creativity"]]);
+    expect(await db.$count(steps)).toBe(before + 1);
+  });
+});

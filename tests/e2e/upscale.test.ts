@@ -104,3 +104,17 @@ test("an image drawn in two passes is larger, and selecting it to finish enlarge
   const { edges } = await gallery.get(`/photos/${finished!["image_id"]}/lineage`);
   expect(edges).toMatchObject([{ from: image_id, kind: "upscale" }]);
 }, 90_000);
+
+test("an enlarged photo is painted again with creativity, and can be made again", async () => {
+  const { id } = await gallery.upload(await speckled(96, 64));
+  const { step } = await gallery.post(`/photos/${id}/upscale`, { scale: 1.5, creativity: 0.5 });
+  const done = await gallery.stepIs(step.id, ["completed", "failed"]);
+  expect([done["status"], done["error"]]).toEqual(["completed", undefined]);
+  await gallery.allRetrieved(step.id, 1);
+  const [image] = await gallery.photosOf(step.id);
+  const { photo, image_id } = image!;
+  expect([photo.width, photo.height]).toEqual([144, 96]);
+  expect(photo.generation_metadata.upscale).toMatchObject({ scale: 1.5, creativity: 0.5 });
+  const { verdict } = await verdictOn(image_id);
+  expect(["identical", "near"]).toContain(verdict);
+}, 60_000);

@@ -4,12 +4,8 @@ import { schedulers } from "#generation-parameters";
 import { companionFields, companionsToWire } from "../../fields/companions";
 import { chosenHires, hiresField } from "../../fields/hires";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
-import {
-  upscaledFields,
-  paintingFields,
-  paintingFromWire,
-  paintingToWire,
-} from "../../fields/painting";
+import { paintingFields, paintingFromWire, paintingToWire } from "../../fields/painting";
+import { upscaledFields, upscaledToWire } from "../../fields/upscaled";
 import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
@@ -163,7 +159,7 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
       },
     }),
     ...paintingToWire(parameters),
-    ...(parameters.upscale && { upscale: parameters.upscale }),
+    ...upscaledToWire(parameters),
     ...(parameters.hires && { hires: parameters.hires }),
     ...optionsToWire(parameters),
   };

@@ -1,10 +1,12 @@
 import { type Static, t } from "elysia";
 import { type FieldFault, invalid } from "#errors";
-import { upscaleFields, toUpscaleWish } from "./upscale-body";
+import { repaintFields, toUpscaleWish, upscaleFields } from "./upscale-body";
 import type { Selection } from "./selection";
 import { stepSchema } from "./step-model";
 
 const uuid = t.String({ format: "uuid" });
+
+const finishFields = { ...upscaleFields, ...repaintFields };
 
 export const selectBody = t.Object(
   {
@@ -14,7 +16,7 @@ export const selectBody = t.Object(
         description: "Also enlarge the image; `scale`, `to` and `model_key` say how",
       }),
     ),
-    ...upscaleFields,
+    ...finishFields,
   },
   { additionalProperties: false },
 );
@@ -34,8 +36,8 @@ export function readSelection(body: Static<typeof selectBody>): Omit<Selection, 
   const { image_id: imageId, finish } = body;
   const wish = toUpscaleWish(body);
   if (finish) return { imageId, path: "image_id", finish: wish };
-  const faults: FieldFault[] = Object.keys(upscaleFields)
-    .filter((name) => body[name as keyof typeof upscaleFields] !== undefined)
+  const faults: FieldFault[] = Object.keys(finishFields)
+    .filter((name) => body[name as keyof typeof finishFields] !== undefined)
     .map((path) => ({ path, message: "only with finish" }));
   if (faults.length > 0) throw invalid("The image cannot be selected; see details.errors.", faults);
   return { imageId, path: "image_id" };

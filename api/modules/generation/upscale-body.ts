@@ -20,8 +20,27 @@ export const upscaleFields = {
   ),
 };
 
-const fields = t.Object(upscaleFields);
+/** How one photo is painted again. `repaint.ts` checks them. */
+export const repaintFields = {
+  creativity: t.Optional(
+    t.Number({
+      description:
+        "Above 0, up to 1: paint the enlarged picture again in tiles, and how much of it is new. It needs a main model of base sd-1 or sdxl and a ControlNet for tiles. 0.5 is usual.",
+    }),
+  ),
+  main_model_key: t.Optional(
+    t.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        "Only with `creativity`. Default: the photo's own model, else the first with a ControlNet for tiles",
+    }),
+  ),
+};
 
-export function toUpscaleWish({ scale, to, model_key }: Static<typeof fields>): UpscaleWish {
-  return { scale, to, modelKey: model_key };
+const fields = t.Object({ ...upscaleFields, ...repaintFields });
+
+export function toUpscaleWish(body: Static<typeof fields>): UpscaleWish {
+  const { scale, to, model_key: modelKey, creativity, main_model_key: mainModelKey } = body;
+  return { scale, to, modelKey, creativity, mainModelKey };
 }

@@ -5,7 +5,7 @@ import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { showFirstStep } from "./show-first-step";
 import { requestUpscale } from "./upscale";
-import { toUpscaleWish, upscaleFields } from "./upscale-body";
+import { repaintFields, toUpscaleWish, upscaleFields } from "./upscale-body";
 import { variationSchema } from "./variation-model";
 
 const strict = { additionalProperties: false };
@@ -27,13 +27,13 @@ export function createUpscaleRoutes(deps: ApiDeps) {
       },
       {
         params: t.Object({ id: uuid }),
-        body: t.Object(upscaleFields, strict),
+        body: t.Object({ ...upscaleFields, ...repaintFields }, strict),
         response: { 202: variationSchema, ...faults(400, 404, 409) },
         createsOnce: true,
         detail: {
           summary: "Enlarge a photo: open a refinement session with a step that upscales it",
           description:
-            "The result is `scale` times as large, or has `to` pixels on its longer side. Nothing is painted anew. Models: `GET /models?type=spandrel_image_to_image`.",
+            "The result is `scale` times as large, or has `to` pixels on its longer side. Without `creativity`, nothing is painted anew. Models: `GET /models?type=spandrel_image_to_image`.",
         },
       },
     )

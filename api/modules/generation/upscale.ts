@@ -7,11 +7,13 @@ import { touchModel } from "#db/queries/models/models";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import type { NewEvent } from "#db/schema/events";
 import type { Model } from "#db/schema/models";
+import type { GenerationMetadata } from "#db/schema/photos";
 import type { Session } from "#db/schema/sessions";
 import { AppError, type FieldFault, invalid, notFound } from "#errors";
 import type { Enlargement } from "#generation-parameters";
 import type { ApiDeps } from "../../deps";
 import { distinctIds } from "../../fields/ids";
+import { completeRepaint, type RepaintWish } from "./repaint";
 import { writeSession } from "./sessions";
 import { checkPicture } from "./source";
 import { notifySession } from "./steps";
@@ -21,8 +23,8 @@ type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 /** The longest side of a result, in pixels. */
 export const maxUpscaledSide = 8_192;
 
-/** How photos are enlarged. */
-export type UpscaleWish = {
+/** How photos are enlarged; only one alone can be painted again. */
+export type UpscaleWish = RepaintWish & {
   scale?: number | undefined;
   /** Pixels of the result's longer side. */
   to?: number | undefined;
@@ -63,7 +65,8 @@ export async function requestUpscale(deps: Deps, requested: UpscaleRequest): Pro
       title: null,
     });
     const session = { id: sessionId, priority: "normal", notBefore: null, window: null } as const;
-    const step = { id: deps.newId(), session, parentId: null, model, enlarged, isOne };
+    const wish = requested;
+    const step = { id: deps.newId(), session, parentId: null, model, enlarged, isOne, wish };
     await insertEvents(tx, [sessionEvent, await writeUpscaleStep(deps, tx, step)]);
     return step.id;
   });
@@ -93,11 +96,17 @@ export async function writeFinishingStep(
   const longest = Math.max(...pictures.flatMap(({ width, height }) => [width, height]));
   const largest = Math.min(longest * factorOf(model), maxUpscaledSide);
   const enlarged = enlarge(pictures, isOpen ? { to: largest } : wish, model);
-  return writeUpscaleStep(deps, tx, { ...place, model, enlarged, isOne: true });
+  return writeUpscaleStep(deps, tx, { ...place, model, enlarged, isOne: true, wish });
 }
 
 type SessionOfStep = Pick<Session, "id" | "priority" | "notBefore" | "window">;
-type Picture = { id: string; path: string; width: number; height: number; prompt: string };
+type Picture = {
+  id: string;
+  path: string;
+  width: number;
+  height: number;
+  generation: GenerationMetadata | null;
+};
 type Enlarged = Picture & Enlargement;
 
 async function readPictures(
@@ -112,13 +121,15 @@ async function readPictures(
     const photo = await findPhotoById(tx, id);
     if (!photo || photo.width === null || photo.height === null) throw notFound("photo", path);
     const { width, height, generation } = photo;
-    pictures.push({ id, path, width, height, prompt: generation?.prompt ?? "" });
+    pictures.push({ id, path, width, height, generation });
   }
   return pictures;
 }
 
-/** Nothing is sampled: these have no influence. */
+/** Unless it is painted again, nothing is sampled: these have no influence. */
 const unused = { steps: 1, cfgScale: 1, scheduler: "euler" };
+
+const promptOf = ({ generation }: Picture): string => generation?.prompt ?? "";
 
 async function writeUpscaleStep(
   deps: Pick<Deps, "now" | "newId">,
@@ -131,15 +142,17 @@ async function writeUpscaleStep(
     enlarged: Enlarged[];
     /** The picture is the source of the step; else each slot has its own. */
     isOne: boolean;
+    wish: RepaintWish;
   },
 ): Promise<NewEvent<"step.requested">> {
-  const { id, session, parentId, model, enlarged, isOne } = wanted;
+  const { id, session, parentId, model, enlarged, isOne, wish } = wanted;
   const { id: sessionId, priority, notBefore, window } = session;
   const [first] = enlarged;
+  const repaint = await completeRepaint(tx, wish, first!);
   const ofFirst = {
     width: first!.width,
     height: first!.height,
-    upscale: { scale: first!.scale },
+    upscale: { scale: first!.scale, ...repaint?.upscale },
   };
   const step = await insertStep(tx, {
     step: {
@@ -149,7 +162,7 @@ async function writeUpscaleStep(
       sourceImageId: isOne ? first!.id : null,
       maskHash: null,
       recipeId: null,
-      prompt: isOne ? first!.prompt : "",
+      prompt: isOne ? promptOf(first!) : "",
       negativePrompt: null,
       expand: false,
       priority,
@@ -160,8 +173,8 @@ async function writeUpscaleStep(
         modelHash: model.hash,
         // Several pictures have sizes of their own.
         ...(isOne ? ofFirst : { width: 0, height: 0 }),
-        ...unused,
-        seed: 0,
+        ...(repaint?.sampling ?? unused),
+        seed: repaint?.seed ?? 0,
         batchSize: enlarged.length,
       },
       modelKey: model.key,
@@ -171,9 +184,12 @@ async function writeUpscaleStep(
       batchSize: enlarged.length,
     },
     // Different seeds: an image whose item was lost is found by its seed.
-    slots: enlarged.map(({ id: sourceImageId, prompt, width, height, scale }, seed) =>
-      isOne ? { seed } : { seed, prompt, sourceImageId, enlargement: { width, height, scale } },
-    ),
+    slots: enlarged.map((picture, at) => {
+      if (isOne) return { seed: repaint?.seed ?? 0 };
+      const { id: sourceImageId, width, height, scale } = picture;
+      const enlargement = { width, height, scale };
+      return { seed: at, prompt: promptOf(picture), sourceImageId, enlargement };
+    }),
   });
   await touchModel(tx, { key: model.key, now: deps.now() });
   return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };

@@ -3,7 +3,8 @@ import type { GenerationMetadata } from "#db/schema/photos";
 import { companionFields, companionsToWire } from "../../fields/companions";
 import { chosenHires } from "../../fields/hires";
 import { optionFields, optionsToWire } from "../../fields/options";
-import { upscaledFields, paintingFields, paintingToWire } from "../../fields/painting";
+import { paintingFields, paintingToWire } from "../../fields/painting";
+import { upscaledFields, upscaledToWire } from "../../fields/upscaled";
 
 export const generationMetadata = t.Object(
   {
@@ -74,7 +75,7 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     vae_key: made.vaeKey,
     ...companionsToWire(made),
     ...paintingToWire(made),
-    ...(made.upscale && { upscale: made.upscale }),
+    ...upscaledToWire(made),
     ...(made.hires && { hires: made.hires }),
     ...optionsToWire(made),
     ...(made.recipe && {

@@ -104,10 +104,12 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters }: Step): string[] {
-  const { vaeKey, loras = [] } = parameters;
+  const { vaeKey, loras = [], upscale } = parameters;
   const keys = [
     modelKey,
     vaeKey,
+    upscale?.mainModelKey,
+    upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
     ...(parameters.recipe?.models ?? []).map(({ key }) => key),

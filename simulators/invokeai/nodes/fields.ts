@@ -37,6 +37,7 @@ export type FieldType =
   | "latents"
   | "denoise_mask"
   | "mask"
+  | "control"
   | "fill_conditioning"
   | "lora"
   | "any"

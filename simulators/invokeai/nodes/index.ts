@@ -6,7 +6,7 @@ import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
-import { upscalingNodes } from "./upscaling.ts";
+import { repaintingNodes, upscalingNodes } from "./upscaling.ts";
 import { valueNodes } from "./values.ts";
 import { flag, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
@@ -21,6 +21,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...pictureNodes,
   ...paintingNodes,
   ...upscalingNodes,
+  ...repaintingNodes,
   ...fluxNodes,
   ...transformerNodes,
 };

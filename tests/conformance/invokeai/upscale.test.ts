@@ -1,8 +1,9 @@
 import { expect } from "bun:test";
 import sharp from "sharp";
-import { buildUpscaleGraph } from "#activities/adapters/invokeai/graphs/index";
+import { buildRepaintGraph, buildUpscaleGraph } from "#activities/adapters/invokeai/graphs/index";
 import { speckled } from "#tests/support/painted-source";
 import { examine } from "./examine.ts";
+import { readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { newBatchId, outputImage } from "./target.ts";
 
@@ -77,4 +78,49 @@ await examine((target, promised) => {
       });
     },
   );
+
+  for (const base of ["sd-1", "sdxl"]) {
+    promised(
+      `${base}: an enlarged picture is painted again in tiles, by its creativity`,
+      ["any/spandrel_image_to_image", `${base}/main`, `${base}/controlnet`],
+      async () => {
+        const { all } = await readModels(target);
+        const main = all.find((model) => model.base === base && model.variant === "normal")!;
+        const size = { width: 96, height: 64 };
+        const request = {
+          upscaler: await target.findModel("any", "spandrel_image_to_image"),
+          control: await target.findModel(base, "controlnet"),
+          main,
+          imageName: (await target.upload(await speckled(96, 64))).json.image_name as string,
+          prompt: "a boat",
+          scale: 1.5,
+          ...size,
+          steps: 4,
+          cfgScale: 2,
+          scheduler: "kdpm_2",
+        };
+        const pictures: Buffer[] = [];
+        for (const creativity of [0.5, 1]) {
+          const graph = buildRepaintGraph({ ...request, creativity });
+          const batchId = newBatchId();
+          const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+          const answer = await target.enqueue({ batch_id: batchId, data, graph });
+          expect([answer.status, answer.json.enqueued]).toEqual([200, 1]);
+          expect(answer.json.batch.graph).toMatchObject(graph);
+          const [item] = await target.finishedItems(batchId);
+          const name = outputImage(item!);
+          pictures.push(
+            await sharp(await target.download(name))
+              .raw()
+              .toBuffer(),
+          );
+          const { width, height } = await sharp(await target.download(name)).metadata();
+          expect([width, height]).toEqual([144, 96]);
+          const { json } = await target.call("GET", `/api/v1/images/i/${name}/metadata`);
+          expect(json).toMatchObject({ seed: 7, positive_prompt: "a boat", upscale_scale: 1.5 });
+        }
+        expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
+      },
+    );
+  }
 });

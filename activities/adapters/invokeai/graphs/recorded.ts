@@ -178,6 +178,7 @@ const places: Record<string, [node: string, input: string][]> = {
     ["fill", "image"],
     ["rin", "image"],
     ["i2l", "image"],
+    ["large", "image"],
     [outputNode, "image"],
   ],
   mask: [
