@@ -26,7 +26,7 @@ import { type RequestedParameters, completeParameters, seedCount, seedsOf } from
 import { planSlots } from "./prompts";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
-import { checkPicture, findParent, resolveSource } from "./source";
+import { findParent, resolveSource } from "./source";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
