@@ -45,8 +45,8 @@ async function storedPhoto(width: number): Promise<string> {
 async function sentBy({ batchId }: Attempt) {
   await bench.run("uploadSource", { batchId });
   await bench.run("enqueueBatch", { batchId, graceMs: 500 });
-  const { enqueues } = await bench.simulator.control.state();
-  return enqueues.filter((batch) => batch.batchId === batchId);
+  const { items } = await bench.invokeai.listBatchItems(batchId);
+  return items.map(({ slotIndex, seed }) => [slotIndex, seed]);
 }
 
 test("each picture is uploaded once, also by a repeated activity, and sent for its own slot", async () => {
@@ -56,14 +56,22 @@ test("each picture is uploaded once, also by a repeated activity, and sent for i
   const { imageNames, sourceImageName } = (await findAttempt(bench.db, attempt.batchId))!;
   expect(sourceImageName).toBeNull();
   expect(Object.keys(imageNames)).toEqual(["picture_0", "picture_1"]);
-  expect((await sentBy(attempt)).map(({ seeds }) => seeds)).toEqual([[0, 1]]);
+  const sent = [
+    [0, 0],
+    [1, 1],
+  ];
+  expect(await sentBy(attempt)).toEqual(sent);
+  expect(await sentBy(attempt)).toEqual(sent);
   expect((await findAttempt(bench.db, attempt.batchId))!.imageNames).toEqual(imageNames);
   expect((await uploads()) - before).toBe(2);
 });
 
 test("the slot of a photo that is gone fails, and the others are sent", async () => {
   const attempt = await enlargingStep([88, null, 96]);
-  expect((await sentBy(attempt)).map(({ seeds }) => seeds)).toEqual([[0, 2]]);
+  expect(await sentBy(attempt)).toEqual([
+    [0, 0],
+    [2, 2],
+  ]);
   const slots = await listSlots(bench.db, attempt.stepId);
   expect(slots.map(({ status }) => status)).toEqual(["open", "failed", "open"]);
   expect(slots[1]?.error).toMatchObject({ message: "The photo to enlarge is gone." });

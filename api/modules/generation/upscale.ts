@@ -55,8 +55,8 @@ export async function requestUpscale(deps: Deps, requested: UpscaleRequest): Pro
   const stepId = await deps.database.db.transaction(async (tx) => {
     // The same request committed before a crash, and was repeated with its idempotency key. Reconcile starts its step.
     if (await lockSession(tx, sessionId)) return null;
-    const model = await chooseUpscaler(tx, requested.modelKey);
     const pictures = await readPictures(tx, photoIds, (at) => (isOne ? "id" : `ids.${at}`));
+    const model = await chooseUpscaler(tx, requested.modelKey);
     const enlarged = enlarge(pictures, requested, model);
     const sessionEvent = await writeSession(tx, {
       id: sessionId,
@@ -90,8 +90,8 @@ export async function writeFinishingStep(
   },
 ): Promise<NewEvent<"step.requested">> {
   const { imageId, wish, ...place } = wanted;
-  const model = await chooseUpscaler(tx, wish.modelKey);
   const pictures = await readPictures(tx, [imageId], () => "image_id");
+  const model = await chooseUpscaler(tx, wish.modelKey);
   const isOpen = wish.scale === undefined && wish.to === undefined;
   const longest = Math.max(...pictures.flatMap(({ width, height }) => [width, height]));
   const largest = Math.min(longest * factorOf(model), maxUpscaledSide);

@@ -75,7 +75,8 @@ const control: NodeDefinition = {
       );
     }
     const model = loadModel(context, inputs.control_model, "controlnet", unknownPart);
-    return { control: { ...inputs, control_model: model } };
+    const { id: _id, is_intermediate: _intermediate, use_cache: _cache, ...settings } = inputs;
+    return { control: { ...settings, control_model: model } };
   },
 };
 
@@ -137,19 +138,33 @@ async function repaint(inputs: Inputs, context: RunContext): Promise<Record<stri
   if (overlap >= tileWidth || overlap >= tileHeight || tileWidth > width || tileHeight > height) {
     throw new NodeError("AssertionError", "");
   }
-  const controls = [inputs.control ?? []].flat() as { control_model: { base: string } }[];
+  const controls = [inputs.control ?? []].flat() as {
+    image: { image_name: string };
+    control_model: { base: string };
+  }[];
   if (controls.some(({ control_model: { base } }) => base !== unet.base)) {
     throw new NodeError("RuntimeError", "mat1 and mat2 shapes cannot be multiplied");
   }
   const [start, end] = [Number(inputs.denoising_start), Number(inputs.denoising_end)];
   const { steps, cfg_scale, scheduler } = inputs;
+  // By their pixels, as names and metadata of pictures are new in each run.
+  const held = await Promise.all(
+    controls.map(async ({ image, ...settings }) => [
+      Bun.hash(
+        await sharp(await context.images.readBytes(image.image_name))
+          .raw()
+          .toBuffer(),
+      ).toString(),
+      settings,
+    ]),
+  );
   const painting = {
     prompt: positive.prompt,
     seed: noise.seed,
     width,
     height,
     variant: JSON.stringify([
-      [unet.hash, loraIdentity(loras), positive.encoder, controls],
+      [unet.hash, loraIdentity(loras), positive.encoder, held],
       [steps, cfg_scale, scheduler, start, end],
     ]),
     source: { bytes: await sourceBytes(source), strength: Math.max(0, end - start) },

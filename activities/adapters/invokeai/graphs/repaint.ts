@@ -113,13 +113,11 @@ function addModel(graph: GraphBuilder, main: MainModel, prompt: string): void {
   const isXl = main.base === "sdxl";
   graph.node("model", isXl ? "sdxl_model_loader" : "main_model_loader", { model: identify(main) });
   graph.connect("model.unet", "denoise.unet");
-  const encoder = isXl
-    ? {
-        encoder: "sdxl_compel_prompt",
-        inputs: { clip: "model.clip", clip2: "model.clip2" },
-        texts: ["prompt", "style"],
-      }
-    : { encoder: "compel", inputs: { clip: "model.clip" }, texts: ["prompt"] };
+  const encoder = {
+    encoder: isXl ? "sdxl_compel_prompt" : "compel",
+    inputs: { clip: "model.clip", ...(isXl && { clip2: "model.clip2" }) },
+    texts: isXl ? ["prompt", "style"] : ["prompt"],
+  };
   addPrompt(graph, { name: "pos", text: prompt, into: "positive_conditioning", ...encoder });
   addPrompt(graph, { name: "neg", text: "", into: "negative_conditioning", ...encoder });
 }
