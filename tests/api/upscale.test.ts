@@ -117,6 +117,15 @@ describe("several photos at once", () => {
     expect(listed.pictures).toEqual(step.pictures);
   });
 
+  test("leave a node when they are permanently deleted, so that the lineage of their image is whole", async () => {
+    const { body } = await upload(api, formOf([{ bytes: await speckled(70, 64) }]));
+    const [, { step }] = await enlarge({ ids: [photoId, body["id"]], scale: 2 });
+    const path = `/api/v1/photos/${body["id"]}?permanent=true`;
+    expect((await api.request(path, { method: "DELETE" })).ok).toBe(true);
+    const [, after] = await api.call("GET", `/generation/steps/${step.id}`);
+    expect(after.pictures).toEqual(step.pictures);
+  });
+
   test("are refused as a whole, and nothing is written", async () => {
     const trashed = await insertPhoto(db, { deletedAt: new Date() });
     const small = await insertPhoto(db, { width: 64, height: 64 });

@@ -172,6 +172,11 @@ await examine((target, promised) => {
           expect(await metadataOf(first)).toMatchObject({ hrf_enabled: true, hrf_strength: 0.7 });
           const weaker = { hires: { ...hires, strength: 0.3 } };
           expect(await pixels(requestOf(kind, weaker))).not.toBe(drawn);
+          for (const wrong of [{ width: 60 }, { width: 100 }, { mode: "lanczos" }]) {
+            const graph = buildGraph(requestOf(kind, { hires }));
+            Object.assign(graph.nodes["large"]!, wrong);
+            expect([wrong, (await enqueue(graph, [1])).answer.status]).toEqual([wrong, 422]);
+          }
         },
       );
     }

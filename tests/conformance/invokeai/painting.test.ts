@@ -143,4 +143,47 @@ await examine((target, promised) => {
       },
     );
   }
+
+  const [, fill] = fluxFill;
+  const dev = mainOf("flux");
+  promised(
+    "FLUX Fill fails without its conditioning, and another FLUX model with it",
+    [capabilityOf(fill), capabilityOf(dev)],
+    async () => {
+      const mask = await upload(await boxMask(96, 96, box));
+      const size = { width: 96, height: 96 };
+      const source = { imageName: await upload(picture), ...size, strength: 1 };
+      const pictures = { mask, base: source.imageName, blend: mask, canvas: null };
+      const part = { isExpanded: false, fill: "source" as const, ...pictures, region: box };
+      const graph = buildGraph(
+        requestFor("flux", {
+          ...models.mainLike(fill),
+          steps: 2,
+          ...size,
+          source: { ...source, part: { ...part, region: { x: 0, y: 0, ...size } } },
+        }),
+      );
+      const without = structuredClone(graph);
+      without.edges = without.edges.filter(
+        ({ destination }) => destination.field !== "fill_conditioning",
+      );
+      const other = structuredClone(graph);
+      const plain = buildGraph(requestFor("flux", models.mainLike(dev)));
+      other.nodes["model"] = plain.nodes["model"]!;
+      for (const wrong of [without, other]) {
+        const batchId = newBatchId();
+        const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+        const answer = await target.enqueue({ batch_id: batchId, data, graph: wrong });
+        expect(answer.status).toBe(200);
+        const [item] = await target.finishedItems(batchId);
+        expect([item?.status, item?.error_type]).toEqual(["failed", "ValueError"]);
+        expect(item?.error_message).toContain("fill_conditioning");
+      }
+      const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+      const outOfRange = structuredClone(graph);
+      outOfRange.nodes["fmask"]!["cutoff"] = 256;
+      const refused = await target.enqueue({ batch_id: newBatchId(), data, graph: outOfRange });
+      expect(refused.status).toBe(422);
+    },
+  );
 });

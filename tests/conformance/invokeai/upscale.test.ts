@@ -1,6 +1,10 @@
 import { expect } from "bun:test";
 import sharp from "sharp";
-import { buildRepaintGraph, buildUpscaleGraph } from "#activities/adapters/invokeai/graphs/index";
+import {
+  buildRepaintGraph,
+  buildUpscaleGraph,
+  type Graph,
+} from "#activities/adapters/invokeai/graphs/index";
 import { speckled } from "#tests/support/painted-source";
 import { examine } from "./examine.ts";
 import { readModels } from "./found-models.ts";
@@ -123,4 +127,61 @@ await examine((target, promised) => {
       },
     );
   }
+
+  promised(
+    "a graph of tiles is refused with lists of prompts, weights or sizes that do not fit",
+    ["any/spandrel_image_to_image", "sd-1/main", "sd-1/controlnet"],
+    async () => {
+      const { all } = await readModels(target);
+      const graph = buildRepaintGraph({
+        upscaler: await target.findModel("any", "spandrel_image_to_image"),
+        control: await target.findModel("sd-1", "controlnet"),
+        main: all.find((model) => model.base === "sd-1" && model.variant === "normal")!,
+        imageName: (await target.upload(await speckled(64, 64))).json.image_name as string,
+        prompt: "",
+        scale: 1.5,
+        width: 64,
+        height: 64,
+        creativity: 1,
+        steps: 2,
+        cfgScale: 2,
+        scheduler: "euler",
+      });
+      const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+      const send = async (change: (changed: Graph) => void) => {
+        const changed = structuredClone(graph);
+        change(changed);
+        const batchId = newBatchId();
+        return {
+          batchId,
+          answer: await target.enqueue({ batch_id: batchId, data, graph: changed }),
+        };
+      };
+      for (const change of [
+        ({ nodes }: Graph) => void (nodes["control0"]!["control_weight"] = 2.5),
+        ({ nodes }: Graph) => void (nodes["control0"]!["end_step_percent"] = 1.1),
+        ({ nodes }: Graph) => void (nodes["denoise"]!["tile_width"] = 60),
+        ({ nodes }: Graph) => void (nodes["denoise"]!["tile_overlap"] = 0),
+        ({ nodes }: Graph) => void (nodes["denoise"]!["cfg_scale"] = 0.5),
+        ({ nodes }: Graph) => void (nodes["sharp"]!["radius"] = 0),
+        ({ nodes, edges }: Graph) => {
+          nodes["pcc"] = { id: "pcc", type: "collect", is_intermediate: true };
+          const edge = edges.find(
+            ({ destination }) => destination.field === "positive_conditioning",
+          )!;
+          edges.push({ source: edge.source, destination: { node_id: "pcc", field: "item" } });
+          edge.source = { node_id: "pcc", field: "collection" };
+        },
+      ]) {
+        expect((await send(change)).answer.status).toBe(422);
+      }
+      // Larger than the picture: accepted, and fails.
+      const { batchId, answer } = await send(({ nodes }) => {
+        Object.assign(nodes["denoise"]!, { tile_width: 512, tile_height: 512, tile_overlap: 512 });
+      });
+      expect(answer.status).toBe(200);
+      const [item] = await target.finishedItems(batchId);
+      expect([item?.status, item?.error_type]).toEqual(["failed", "AssertionError"]);
+    },
+  );
 });
