@@ -261,7 +261,10 @@ async function recordReproductions(): Promise<void> {
         .toBuffer(),
     );
     await judged(stripped);
-    await write("reproductions", stack, { query: "WorkflowType = 'photoReproduction'", atLeast: 3 });
+    await write("reproductions", stack, {
+      query: "WorkflowType = 'photoReproduction'",
+      atLeast: 3,
+    });
   } finally {
     await stack.stop();
     await temporal.stop();
