@@ -18,9 +18,12 @@ const dash = "–";
 const variantRows: Readonly<
   Record<string, readonly [addition: string, model: Partial<ModelKind>][]>
 > = {
+  "sd-1": [["inpainting", { variant: "inpaint" }]],
+  sdxl: [["inpainting", { variant: "inpaint" }]],
   flux: [
     ["schnell", { variant: "schnell" }],
     ["Kontext", { variant: "dev", name: "Kontext" }],
+    ["Fill", { variant: "dev_fill" }],
   ],
   "qwen-image": [["edit", { variant: "edit" }]],
   flux2: [
@@ -68,7 +71,9 @@ const columns: readonly [title: string, cell: (facts: BaseFacts) => string][] = 
   [
     "`guidance`; usual",
     ({ accepts, defaults }) =>
-      accepts.guidance === false ? dash : `1–20; ${defaults.guidance ?? "the preset's"}`,
+      accepts.guidance === false
+        ? dash
+        : `1–${accepts.maxGuidance ?? 20}; ${defaults.guidance ?? "the preset's"}`,
   ],
   [
     "`scheduler`",
@@ -84,7 +89,11 @@ const columns: readonly [title: string, cell: (facts: BaseFacts) => string][] = 
       return accepts.negativeNeedsCfg ? "with `cfg_scale` above 1" : "yes";
     },
   ],
-  ["from an image", ({ accepts }) => (accepts.imageToImage ? "yes" : dash)],
+  [
+    "from an image",
+    ({ accepts }) => (accepts.partsOnly ? "a part only" : accepts.imageToImage ? "yes" : dash),
+  ],
+  ["`hires`", ({ accepts }) => (accepts.hires ? "yes" : dash)],
   ["LoRAs", ({ accepts }) => (accepts.loras ? "yes" : dash)],
   ["VAEs of", ({ accepts }) => accepts.vaeBases.map((base) => `\`${base}\``).join(", ") || dash],
   [

@@ -1,11 +1,12 @@
-import { findAttempt } from "#db/queries/steps/attempts";
+import { failSlot, findAttempt, listSlots } from "#db/queries/steps/attempts";
 import { noteSourceImage } from "#db/queries/steps/sending-ledgers";
 import { findStep } from "#db/queries/steps/steps";
-import type { ImageNames, Step } from "#db/schema/steps";
+import type { Attempt, ImageNames, Slot, Step } from "#db/schema/steps";
 import type { ActivityDeps } from "../deps";
 import { permanentFailure } from "../failures";
 import { withHeartbeat } from "../heartbeat";
 import { ensurePaintedParts, isPainted } from "./painted-parts";
+import { pictureRole } from "./step-graph";
 import { ensureUploadedReferences } from "./uploaded-references";
 import { ensureUploadedSource } from "./uploaded-source";
 import { withWaitMessage } from "./wait-message";
@@ -18,9 +19,12 @@ export function createSourceActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
     if (!attempt || !step || attempt.postedAt) return;
-    if (attempt.sourceImageName !== null || Object.keys(attempt.imageNames).length > 0) return;
     // The images of a recipe are uploaded with its graph.
-    if (step.recipeId !== null || (!step.sourceImageId && !step.references)) return;
+    if (step.recipeId !== null) return;
+    const enlarging = (await listSlots(db, step.id)).filter(({ enlargement }) => enlargement);
+    if (enlarging.length > 0) return uploadPictures({ step, attempt, slots: enlarging }, signal);
+    if (!step.sourceImageId && !step.references) return;
+    if (attempt.sourceImageName !== null || Object.keys(attempt.imageNames).length > 0) return;
     const { backend } = attempt;
     const { source: imageName = null, ...ofSource } = await sourceNames(step, backend, signal);
     const ofReferences = await referenceNames(step, backend, signal);
@@ -58,6 +62,26 @@ export function createSourceActivities(deps: ActivityDeps) {
     return names;
   }
 
+  /** The pictures of a step that enlarges several. The slot of one that is gone fails; the others go on. */
+  async function uploadPictures(
+    wanted: { step: Step; attempt: Attempt; slots: Slot[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { step, attempt } = wanted;
+    const { batchId, backend, slotIndexes } = attempt;
+    if (Object.keys(attempt.imageNames).length > 0) return;
+    const imageNames: ImageNames = {};
+    for (const { index, sourceImageId: photoId, enlargement, status } of wanted.slots) {
+      if (status !== "open" || !slotIndexes.includes(index)) continue;
+      const source = photoId !== null && enlargement && { photoId, size: enlargement, backend };
+      const imageName = source ? await ensureUploadedSource(deps, source, signal) : undefined;
+      if (imageName === undefined) await failSlot(db, { stepId: step.id, index, error: photoGone });
+      else imageNames[pictureRole(index)] = imageName;
+    }
+    if (Object.keys(imageNames).length === 0) throw permanentFailure(photoGone);
+    await noteSourceImage(db, { ledger: "attempts", batchId, imageName: null, imageNames });
+  }
+
   return {
     /**
      * Once per backend and image. A repeat after a lost answer leaves another intermediate image there that nothing
@@ -67,6 +91,12 @@ export function createSourceActivities(deps: ActivityDeps) {
       withHeartbeat((signal) => withWaitMessage(deps, batchId, () => upload(batchId, signal))),
   };
 }
+
+const photoGone = {
+  code: "invokeai_generation_error",
+  message: "The photo to enlarge is gone.",
+  suggestion: "Enlarge another one.",
+} as const;
 
 function pictureGone(what: "source image" | "reference") {
   return permanentFailure({

@@ -89,7 +89,7 @@ test("of every workflow there is a recorded run", () => {
     const [started] = history.events as {
       workflowExecutionStartedEventAttributes?: { workflowType: { name: string } };
     }[];
-    return started?.workflowExecutionStartedEventAttributes?.workflowType.name;
+    return started?.workflowExecutionStartedEventAttributes?.workflowType.name ?? "";
   });
   expect([...new Set(recorded)].toSorted()).toEqual(Object.keys(workflows).toSorted());
 });

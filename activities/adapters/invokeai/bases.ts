@@ -37,6 +37,10 @@ export type BaseFacts = {
     imageToImage: boolean;
     /** Whether a part of a picture can be painted, by a mask or beyond its edges. */
     inpaint: boolean;
+    /** It paints what a mask or an expansion leaves open and nothing else, whatever the strength and what is there. */
+    partsOnly?: true;
+    /** Whether it can draw in two passes, the second one larger. */
+    hires: boolean;
     /** Whether LoRAs are supported. */
     loras: boolean;
     /** The variants of the LoRAs that fit. Absent: any. */
@@ -63,6 +67,7 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   negativePrompt: true,
   imageToImage: true,
   inpaint: true,
+  hires: false,
   loras: true,
   maxClipSkip: 0,
   guidance: false,
@@ -94,6 +99,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
     defaults: { ...square(512), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
     accepts: {
       ...diffusionAccepts,
+      hires: true,
       maxClipSkip: 12,
       vaeBases: ["sd-1"],
       references: adapterRoles["sd-1"],
@@ -107,6 +113,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
     defaults: { ...square(1024), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
     accepts: {
       ...diffusionAccepts,
+      hires: true,
       maxSize: 4096,
       vaeBases: ["sdxl"],
       references: adapterRoles.sdxl,
@@ -249,6 +256,13 @@ const variantFacts: Readonly<Record<string, Differences>> = {
   // It edits reference images; its own latents as a start would be ignored.
   "flux kontext": { accepts: { imageToImage: false, inpaint: false, references: edits } },
   "qwen-image edit": { accepts: { references: edits } },
+  "flux dev_fill": {
+    defaults: { guidance: 30 },
+    accepts: { imageToImage: false, partsOnly: true, maxGuidance: 100, references: [] },
+  },
+  // They take plain prompts, too, but are made for painting parts.
+  "sd-1 inpaint": { accepts: { hires: false } },
+  "sdxl inpaint": { accepts: { hires: false } },
   "flux2 klein_4b": { accepts: { loraVariants: klein4b } },
   "flux2 klein_9b": { accepts: { loraVariants: klein9b } },
   "flux2 klein_4b_base": { defaults: { steps: 28 }, accepts: { loraVariants: klein4b } },

@@ -18,11 +18,13 @@ export function checkSources({ session, steps, lineage, photos }: SessionDocumen
   if (source !== undefined && positions.has(source)) {
     faults.push({ path: "session.source_image_id", message: "is an image of the session itself" });
   }
-  for (const [at, { position, source_image_id, references = [] }] of steps.entries()) {
-    for (const [path, id] of [
-      ["source_image_id", source_image_id],
-      ...references.map(({ image_id }, index) => [`references.${index}.image_id`, image_id]),
-    ]) {
+  for (const [at, { position, source_image_id: own, slots, references = [] }] of steps.entries()) {
+    const sources = [
+      ["source_image_id", own],
+      ...slots.map((slot, n) => [`slots.${n}.source_image_id`, slot.source_image_id]),
+      ...references.map(({ image_id }, n) => [`references.${n}.image_id`, image_id]),
+    ];
+    for (const [path, id] of sources) {
       const madeAt = id === undefined ? undefined : positions.get(id);
       if (madeAt === undefined || madeAt < position) continue;
       faults.push({

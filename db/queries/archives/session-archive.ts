@@ -52,6 +52,8 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
             union select ${imageIn(sql`reference`)} from steps
               cross join jsonb_array_elements(reference_images) as reference
               where steps.session_id = ${sessionId}
+            union select slots.source_image_id from slots join steps on steps.id = slots.step_id
+              where steps.session_id = ${sessionId}
             union select photos.id from steps
               cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
               join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
@@ -106,10 +108,12 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters, references }: Step): string[] {
-  const { vaeKey, loras = [] } = parameters;
+  const { vaeKey, loras = [], upscale } = parameters;
   const keys = [
     modelKey,
     vaeKey,
+    upscale?.mainModelKey,
+    upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
     ...(references ?? []).flatMap(({ modelKey: adapter, encoderKey }) => [adapter, encoderKey]),

@@ -31,6 +31,7 @@ export async function discardUnselected(
       and not exists (select from photos as child where child.reference_images @> ${asReference(sql`p.id`)})
       and not exists (select from steps where source_image_id = p.id)
       and not exists (select from steps where reference_images @> ${asReference(sql`p.id`)})
+      and not exists (select from slots where source_image_id = p.id)
       and not exists (select from sessions where source_image_id = p.id)
     returning p.id, p.step_id
   `);

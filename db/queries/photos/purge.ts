@@ -165,6 +165,7 @@ const needed = sql`(
   or exists (select from steps where source_image_id = photos.id)
   or exists (select from steps where reference_images @> ${asReference(sql`photos.id`)})
   or exists (select from steps where selected_image_id = photos.id)
+  or exists (select from slots where source_image_id = photos.id)
   or exists (select from sessions where source_image_id = photos.id)
   or exists (select from slots where photo_id = photos.id)
 )`;

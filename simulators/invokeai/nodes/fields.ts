@@ -36,6 +36,8 @@ export type FieldType =
   | "wan_conditioning"
   | "latents"
   | "denoise_mask"
+  | "mask"
+  | "fill_conditioning"
   | "control"
   | "flux_control"
   | "z_image_control"

@@ -1,6 +1,7 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
 export { parseRecordedGraph, replayGraph } from "./recorded";
 export { referencePicture } from "./references";
+export { buildRepaintGraph } from "./repaint";
 export { buildUpscaleGraph } from "./upscale";
 export { placePictures } from "./placement";
 export { placeRecipe, recipeNames } from "./recipe-placement";

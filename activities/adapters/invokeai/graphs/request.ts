@@ -1,4 +1,4 @@
-import type { CompanionName, MaskFill, OptionName, Region } from "#generation-parameters";
+import type { CompanionName, Hires, MaskFill, OptionName, Region } from "#generation-parameters";
 import type { Preprocessor, ReferenceRole } from "#generation-references";
 import type { MainModel, ModelIdentifier } from "../types";
 
@@ -21,6 +21,8 @@ export type GraphRequest = RequestedOptions & {
   loras: readonly WeighedLora[];
   /** null: text to image. */
   source: GraphSource | null;
+  /** A second pass, `scale` times as large; null or absent: none. */
+  hires?: Hires["hires"] | null;
   /** In the order of the request. */
   references: readonly GraphReference[];
 };
