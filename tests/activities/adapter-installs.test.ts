@@ -80,7 +80,7 @@ test("a refused source, a missing login and an answer of another kind are told a
 
 test("an image encoder is installed under the name by which InvokeAI looks it up", async () => {
   const bodies: unknown[] = [];
-  await using proxy = Bun.serve({
+  using proxy = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
