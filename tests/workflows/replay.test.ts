@@ -91,7 +91,7 @@ test("of every workflow there is a recorded run", () => {
     }[];
     return started?.workflowExecutionStartedEventAttributes?.workflowType.name ?? "";
   });
-  expect([...new Set(recorded)].toSorted()).toEqual(Object.keys(workflows).toSorted());
+  expect(new Set(recorded)).toEqual(new Set(Object.keys(workflows)));
 });
 
 test("some runs of the long session continue as new", () => {
