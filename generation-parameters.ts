@@ -222,9 +222,8 @@ export const companions = Object.entries(companionTable).map(([name, companion])
   recorded: companion.recorded as readonly string[],
 }));
 
-/** A kind of model that a main model needs beside it. */
-export type NeededModel = {
-  part: CompanionName | "vae";
+/** A kind of model that another one needs beside it. */
+export type ModelNeed = {
   /** InvokeAI's type, and the bases of which it may be, best first. */
   type: string;
   bases: string[];
@@ -232,21 +231,32 @@ export type NeededModel = {
   variants?: string[];
   /** The formats that fit, best first. Absent: any. */
   formats?: string[];
+  /** The names of which it has to have one, where InvokeAI looks it up by its name. Absent: any. */
+  names?: string[];
   /** For people: "a VAE for flux". */
   title: string;
   /** What InvokeAI's installer takes for one. */
   source: string;
 };
 
+/** A kind of model that a main model needs beside it. */
+export type NeededModel = ModelNeed & { part: CompanionName | "vae" };
+
 /** A model, as far as it matters for what it can be beside another. */
-type ModelKind = { type: string; base: string; variant: string | null; format: string };
+type ModelKind = {
+  type: string;
+  base: string;
+  variant: string | null;
+  format: string;
+  name: string;
+};
 
 /**
  * How well a model fits a need: a lower number is better; undefined: not at all. Earlier versions of InvokeAI record no
  * variant, so such a model fits least.
  */
-export function fitOf(need: NeededModel, model: ModelKind): number | undefined {
-  const { type, bases, variants, formats } = need;
+export function fitOf(need: ModelNeed, model: ModelKind): number | undefined {
+  const { type, bases, variants, formats, names } = need;
   const variantAt =
     variants === undefined
       ? 0
@@ -257,6 +267,7 @@ export function fitOf(need: NeededModel, model: ModelKind): number | undefined {
     bases.indexOf(model.base),
     variantAt,
     formats === undefined ? 0 : formats.indexOf(model.format),
+    names === undefined ? 0 : names.indexOf(model.name),
   ];
   if (model.type !== type || ranks.includes(-1)) return undefined;
   return ranks.reduce((sum, rank) => sum * 100 + rank, 0);

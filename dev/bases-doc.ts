@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { maxReferences } from "#generation-references";
 import {
   baseFacts,
   type BaseFacts,
@@ -24,6 +25,7 @@ const variantRows: Readonly<
     ["Kontext", { variant: "dev", name: "Kontext" }],
     ["Fill", { variant: "dev_fill" }],
   ],
+  "qwen-image": [["edit", { variant: "edit" }]],
   flux2: [
     ["Klein base", { variant: "klein_9b_base" }],
     ["dev", { variant: "dev" }],
@@ -94,6 +96,13 @@ const columns: readonly [title: string, cell: (facts: BaseFacts) => string][] = 
   ["`hires`", ({ accepts }) => (accepts.hires ? "yes" : dash)],
   ["LoRAs", ({ accepts }) => (accepts.loras ? "yes" : dash)],
   ["VAEs of", ({ accepts }) => accepts.vaeBases.map((base) => `\`${base}\``).join(", ") || dash],
+  [
+    "references",
+    ({ accepts }) =>
+      accepts.references
+        .map(({ role, max }) => `\`${role}\`${max < maxReferences ? `, at most ${max}` : ""}`)
+        .join(", ") || dash,
+  ],
   ["`clip_skip`", ({ accepts }) => (accepts.maxClipSkip > 0 ? `0–${accepts.maxClipSkip}` : dash)],
   ["InvokeAI", ({ accepts }) => (accepts.since === undefined ? "6.13" : accepts.since)],
 ];
@@ -135,6 +144,17 @@ const companions = () =>
     ),
   );
 
+/** For each base with adapters, what carries its references, best first. */
+const adapters = () =>
+  markdownTable(
+    ["references of", "role", "carried by", "for example"],
+    Object.keys(baseFacts).flatMap((base) =>
+      factsOfRow(base, {}).accepts.references.flatMap(({ role, adapters: needs }) =>
+        needs.map(({ title, source }) => [`\`${base}\``, `\`${role}\``, title, `\`${source}\``]),
+      ),
+    ),
+  );
+
 /** As the formatter leaves it. */
 function markdownTable(titles: readonly string[], cells: readonly (readonly string[])[]): string {
   const widths = titles.map((title, at) =>
@@ -152,7 +172,10 @@ function withTables(text: string): string {
   if (after === undefined || before === text) throw new Error(`${document} has lost its marks`);
   const words =
     "What a model needs beside it when it is a single file, such as GGUF; best first, with what `POST /models/install` takes:";
-  return `${before}${[begin, parameters(), words, companions(), end].join("\n\n")}${after}`;
+  const carried =
+    "What carries a reference; edits need nothing. An IP-Adapter and FLUX Redux also need their image encoder, see [references](references.md):";
+  const parts = [begin, parameters(), words, companions(), carried, adapters(), end];
+  return `${before}${parts.join("\n\n")}${after}`;
 }
 
 /** What to do when the tables of the document are out of date; undefined when they are current. */

@@ -11,6 +11,7 @@ const watched = [
   "config.ts",
   "errors.ts",
   "generation-parameters.ts",
+  "generation-references.ts",
   "gpu-types.ts",
   "model-sources.ts",
   "output.ts",

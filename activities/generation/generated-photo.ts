@@ -26,6 +26,7 @@ export function generatedPhoto(made: {
     slotIndex: slot.index,
     sourceImageId: slot.enlargement ? slot.sourceImageId : step.sourceImageId,
     maskHash: step.maskHash,
+    references: step.references,
     generation: parameters.recipe
       ? madeByRecipe(step, slot, parameters.recipe)
       : madeByModel(step, slot),

@@ -7,6 +7,7 @@ import { permanentFailure } from "../failures";
 import { withHeartbeat } from "../heartbeat";
 import { ensurePaintedParts, isPainted } from "./painted-parts";
 import { pictureRole } from "./step-graph";
+import { ensureUploadedReferences } from "./uploaded-references";
 import { ensureUploadedSource } from "./uploaded-source";
 import { withWaitMessage } from "./wait-message";
 
@@ -18,25 +19,47 @@ export function createSourceActivities(deps: ActivityDeps) {
     const attempt = await findAttempt(db, batchId);
     const step = attempt && (await findStep(db, attempt.stepId));
     if (!attempt || !step || attempt.postedAt) return;
-    // Its images are uploaded with its graph.
+    // The images of a recipe are uploaded with its graph.
     if (step.recipeId !== null) return;
     const enlarging = (await listSlots(db, step.id)).filter(({ enlargement }) => enlargement);
     if (enlarging.length > 0) return uploadPictures({ step, attempt, slots: enlarging }, signal);
-    if (!step.sourceImageId || attempt.sourceImageName) return;
-    const { sourceImageId: photoId, maskHash, parameters } = step;
+    if (!step.sourceImageId && !step.references) return;
+    if (attempt.sourceImageName !== null || Object.keys(attempt.imageNames).length > 0) return;
     const { backend } = attempt;
+    const { source: imageName = null, ...ofSource } = await sourceNames(step, backend, signal);
+    const ofReferences = await referenceNames(step, backend, signal);
+    const imageNames = { ...ofSource, ...ofReferences };
+    await noteSourceImage(db, { ledger: "attempts", batchId, imageName, imageNames });
+  }
+
+  async function sourceNames(
+    { sourceImageId: photoId, maskHash, parameters }: Step,
+    backend: string,
+    signal: AbortSignal,
+  ): Promise<ImageNames> {
+    if (photoId === null) return {};
     if (isPainted({ maskHash, ...parameters })) {
       const painted = { ...parameters, photoId, maskHash, backend };
       const names = await ensurePaintedParts(deps, painted, signal);
-      if (names === undefined) throw sourceGone();
-      const { source: imageName, ...imageNames } = names;
-      await noteSourceImage(db, { ledger: "attempts", batchId, imageName, imageNames });
-      return;
+      if (names === undefined) throw pictureGone("source image");
+      return names;
     }
-    const source = { photoId, size: parameters, backend };
-    const imageName = await ensureUploadedSource(deps, source, signal);
-    if (imageName === undefined) throw sourceGone();
-    await noteSourceImage(db, { ledger: "attempts", batchId, imageName });
+    const picture = { photoId, size: parameters, backend };
+    const source = await ensureUploadedSource(deps, picture, signal);
+    if (source === undefined) throw pictureGone("source image");
+    return { source };
+  }
+
+  async function referenceNames(
+    { references, parameters }: Step,
+    backend: string,
+    signal: AbortSignal,
+  ): Promise<ImageNames> {
+    if (references === null) return {};
+    const wanted = { references, size: parameters, backend };
+    const names = await ensureUploadedReferences(deps, wanted, signal);
+    if (names === undefined) throw pictureGone("reference");
+    return names;
   }
 
   /** The pictures of a step that enlarges several. The slot of one that is gone fails; the others go on. */
@@ -52,11 +75,10 @@ export function createSourceActivities(deps: ActivityDeps) {
       if (status !== "open" || !slotIndexes.includes(index)) continue;
       const source = photoId !== null && enlargement && { photoId, size: enlargement, backend };
       const imageName = source ? await ensureUploadedSource(deps, source, signal) : undefined;
-      if (imageName === undefined)
-        await failSlot(db, { stepId: step.id, index, error: pictureGone });
+      if (imageName === undefined) await failSlot(db, { stepId: step.id, index, error: photoGone });
       else imageNames[pictureRole(index)] = imageName;
     }
-    if (Object.keys(imageNames).length === 0) throw permanentFailure(pictureGone);
+    if (Object.keys(imageNames).length === 0) throw permanentFailure(photoGone);
     await noteSourceImage(db, { ledger: "attempts", batchId, imageName: null, imageNames });
   }
 
@@ -70,16 +92,16 @@ export function createSourceActivities(deps: ActivityDeps) {
   };
 }
 
-const pictureGone = {
+const photoGone = {
   code: "invokeai_generation_error",
   message: "The photo to enlarge is gone.",
   suggestion: "Enlarge another one.",
 } as const;
 
-function sourceGone() {
+function pictureGone(what: "source image" | "reference") {
   return permanentFailure({
     code: "invokeai_generation_error",
-    message: "The source image of this step is gone.",
-    suggestion: "Choose another source image.",
+    message: `The ${what} of this step is gone.`,
+    suggestion: `Choose another ${what}.`,
   });
 }

@@ -1,16 +1,20 @@
 import type { Db } from "#db/client";
+import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { type NamedModel, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import type { Attempt, ImageNames, Slot, Step, StepParameters } from "#db/schema/steps";
 import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
+import { type Reference, readerOf } from "#generation-references";
 import { describeFailure } from "../adapters/invokeai/errors";
 import {
   buildGraph,
   buildRepaintGraph,
   buildUpscaleGraph,
   type Graph,
+  type GraphReference,
   type PaintedPart,
   promptNodes,
+  referencePicture,
 } from "../adapters/invokeai/graphs/index";
 import type { BatchValues } from "../adapters/invokeai/types";
 import { permanentFailure } from "../failures";
@@ -19,7 +23,7 @@ import { permanentFailure } from "../failures";
 const defaultStrength = 0.75;
 
 /** All models of a step, as requested. */
-export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
+export function modelsOfStep({ parameters, modelHash, references }: Step): NamedModel[] {
   if (parameters.recipe) return parameters.recipe.models;
   const { modelKey, vaeKey, loras = [], upscale } = parameters;
   const others = [
@@ -28,6 +32,7 @@ export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
     upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
+    ...(references ?? []).flatMap(({ modelKey: adapter, encoderKey }) => [adapter, encoderKey]),
   ];
   return [
     { key: modelKey, hash: modelHash },
@@ -94,6 +99,7 @@ export async function stepGraph(
       }),
     ),
     loras: loras.map((lora) => ({ model: find(lora.modelKey), weight: lora.weight })),
+    references: await graphReferences(db, step.references ?? [], attempt.imageNames, find),
     source:
       sourceImageName === null
         ? null
@@ -116,6 +122,32 @@ export async function stepGraph(
     .filter((node) => graph.nodes[node])
     .map((node) => ({ node, field: "value", values: graphs.map((made) => textIn(made, node)) }));
   return { graph, values };
+}
+
+async function graphReferences(
+  db: Db,
+  references: readonly Reference[],
+  imageNames: ImageNames,
+  find: (key: string) => Model,
+): Promise<GraphReference[]> {
+  return Promise.all(
+    references.map(async ({ imageId, modelKey, encoderKey, ...settings }, at) => {
+      const adapter = modelKey === undefined ? null : find(modelKey);
+      // InvokeAI looks it up by its name, and would fetch it under another.
+      const names = adapter && encoderKey !== undefined ? readerOf(adapter)?.names : undefined;
+      if (names && !names.includes(find(encoderKey!).name)) {
+        throw permanentFailure(describeFailure("model_missing"));
+      }
+      const photo = await findPhotoById(db, imageId);
+      const { width = null, height = null } = photo ?? {};
+      return {
+        ...settings,
+        imageName: imageNames[referencePicture(at)] ?? "",
+        size: width === null || height === null ? null : { width, height },
+        adapter,
+      };
+    }),
+  );
 }
 
 /** The picture that a slot enlarges; none if its step draws. */

@@ -1,5 +1,6 @@
 import type { Db } from "#db/client";
 import { listAvailableModels } from "#db/queries/models/available-models";
+import { fitOf, type ModelNeed } from "#generation-parameters";
 import { identify } from "../adapters/invokeai/graphs/index";
 import type { ModelIdentifier } from "../adapters/invokeai/types";
 
@@ -28,4 +29,15 @@ export async function resolveRecordedModels(
     found.set(model.key, identify(taken));
   }
   return found;
+}
+
+/** Whether a place has a model for each of these needs. */
+export async function hasReaders(
+  db: Db,
+  needs: readonly ModelNeed[],
+  place: string,
+): Promise<boolean> {
+  const types = [...new Set(needs.map(({ type }) => type))];
+  const available = types.length === 0 ? [] : await listAvailableModels(db, types, place);
+  return needs.every((need) => available.some((model) => fitOf(need, model) !== undefined));
 }

@@ -3,8 +3,10 @@ import { findMask } from "#db/queries/steps/masks";
 import type { Photo } from "#db/schema/photos";
 import type { ImageNames } from "#db/schema/steps";
 import { meanWeight } from "#media/pictures/mask";
+import { referencePicture } from "../adapters/invokeai/graphs/index";
 import type { ActivityDeps } from "../deps";
 import { ensurePaintedParts, isPainted } from "../generation/painted-parts";
+import { ensureUploadedReferences } from "../generation/uploaded-references";
 import {
   ensureUploadedPicture,
   ensureUploadedSource,
@@ -20,8 +22,31 @@ export async function ensureReproductionPictures(
   wanted: { photo: Photo; pictures: ImageNames; backend: string },
   signal: AbortSignal,
 ): Promise<ImageNames | undefined> {
-  const { photo, pictures, backend } = wanted;
+  const { pictures, backend } = wanted;
   if (await hasAll(deps, { pictures, backend }, signal)) return pictures;
+  const ofReferences = await referenceNames(deps, wanted, signal);
+  const hasSource = pictures["source"] !== undefined;
+  const ofSource = hasSource ? await sourceNames(deps, wanted, signal) : {};
+  return ofReferences && ofSource && { ...ofSource, ...ofReferences };
+}
+
+async function referenceNames(
+  deps: ActivityDeps,
+  { photo, pictures, backend }: { photo: Photo; pictures: ImageNames; backend: string },
+  signal: AbortSignal,
+): Promise<ImageNames | undefined> {
+  const { references, generation } = photo;
+  const { width, height } = generation ?? {};
+  if (pictures[referencePicture(0)] === undefined) return {};
+  if (!references || width === undefined || height === undefined) return undefined;
+  return ensureUploadedReferences(deps, { references, size: { width, height }, backend }, signal);
+}
+
+async function sourceNames(
+  deps: ActivityDeps,
+  { photo, pictures, backend }: { photo: Photo; pictures: ImageNames; backend: string },
+  signal: AbortSignal,
+): Promise<ImageNames | undefined> {
   const { sourceImageId: photoId, generation, maskHash } = photo;
   const { width, height } = generation ?? {};
   if (!generation || !photoId) return undefined;

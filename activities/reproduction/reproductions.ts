@@ -34,7 +34,7 @@ import { pause, withHeartbeat } from "../heartbeat";
 import { isCutShort } from "../pods/cut-short";
 import { receiveImage } from "../retrieval/receive-image";
 import { ensureReproductionPictures, paintedShare } from "./reproduced-source";
-import { resolveRecordedModels } from "./reproduced-models";
+import { hasReaders, resolveRecordedModels } from "./reproduced-models";
 import { type SendingLedger, sendOnce } from "../generation/send-once";
 import { type NoisySource, verdictOn } from "./verdict";
 
@@ -88,16 +88,21 @@ export function createReproductionActivities(deps: ActivityDeps) {
     if (typeof record === "string") return { state: "impossible", reason: record };
     const models = await resolveRecordedModels(db, record.recorded.models, backend);
     if (typeof models === "string") return { state: "impossible", reason: models };
+    // InvokeAI would fetch one that it lacks.
+    if (!(await hasReaders(db, record.recorded.readers, backend))) {
+      return { state: "impossible", reason: "model_gone" };
+    }
     await openReproductionBatch(db, { id: reproductionId, backend });
     const row = await findReproduction(db, reproductionId);
     if (!row?.batchId || row.backend === null) throw new Error("a batch that was just opened");
     const { batchId } = row;
     const { pictures } = record.recorded;
-    if (pictures["source"] && row.sourceImageName === null && row.postedAt === null) {
+    const isUploaded = row.sourceImageName !== null || Object.keys(row.imageNames).length > 0;
+    if (Object.keys(pictures).length > 0 && !isUploaded && row.postedAt === null) {
       const wanted = { photo: record.photo, pictures, backend: row.backend };
       const names = await ensureReproductionPictures(deps, wanted, signal);
-      if (!names?.["source"]) return { state: "impossible", reason: "source_gone" };
-      const { source: imageName, ...imageNames } = names;
+      if (!names) return { state: "impossible", reason: "source_gone" };
+      const { source: imageName = null, ...imageNames } = names;
       await noteSourceImage(db, { ledger: "reproductions", batchId, imageName, imageNames });
     }
     return { state: "ready", batchId };

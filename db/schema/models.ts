@@ -1,5 +1,6 @@
 import { boolean, index, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { AcceptedOptions, NeededModel } from "#generation-parameters";
+import type { AcceptedReference } from "#generation-references";
 import { backends } from "./backends";
 import { moment } from "./columns";
 
@@ -49,6 +50,8 @@ export type ModelAccepts = AcceptedOptions & {
   vaeBases?: string[];
   /** Alternatives of other models that it requires, best first. Older rows lack it, which means none. */
   companions?: NeededModel[][];
+  /** The roles of references that it has. Older rows lack it, which means none. */
+  references?: AcceptedReference[];
   /** The first version of InvokeAI that knows it, where not all supported ones do. */
   since?: string;
 };

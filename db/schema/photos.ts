@@ -18,6 +18,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 import type { CompanionKeys, Hires, Options, Painting, Upscaled } from "#generation-parameters";
+import type { Reference } from "#generation-references";
 import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
 import { masks } from "./masks";
@@ -153,6 +154,8 @@ export const photos = pgTable(
     }),
     /** Of the step that made it. */
     maskHash: text("mask_hash").references(() => masks.contentHash),
+    /** Of the step that made it: parents in its lineage. */
+    references: jsonb("reference_images").$type<Reference[]>(),
     generation: jsonb("generation").$type<GenerationMetadata>(),
     /** SHA-256 of the prompt, hex; for finding photos with the same prompt. */
     promptHash: text("prompt_hash"),
@@ -234,6 +237,9 @@ export const photos = pgTable(
     index("photos_mask")
       .on(table.maskHash)
       .where(sql`${table.maskHash} is not null`),
+    index("photos_references")
+      .using("gin", table.references.op("jsonb_path_ops"))
+      .where(sql`${table.references} is not null`),
     index("photos_live_retrievals")
       .on(table.id)
       .where(sql`${table.retrievalStatus} in ('pending', 'processing')`),

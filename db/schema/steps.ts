@@ -25,6 +25,7 @@ import type {
   Painting,
   Upscaled,
 } from "#generation-parameters";
+import type { Reference } from "#generation-references";
 import type { Json } from "#recipes/recipe";
 import { among, moment, priorities, scheduleColumns } from "./columns";
 import { masks } from "./masks";
@@ -91,6 +92,8 @@ export const steps = pgTable(
     }),
     /** White is painted, black is kept; null: no mask. */
     maskHash: text("mask_hash").references(() => masks.contentHash),
+    /** The pictures that it is conditioned on, besides its source; null: none. */
+    references: jsonb("reference_images").$type<Reference[]>(),
     prompt: text("prompt").notNull(),
     negativePrompt: text("negative_prompt"),
     /** Both prompts are templates; each slot holds its own final prompts. */
@@ -139,6 +142,10 @@ export const steps = pgTable(
     index("steps_mask")
       .on(table.maskHash)
       .where(sql`${table.maskHash} is not null`),
+    // By containment: `[{"imageId": …}]`.
+    index("steps_references")
+      .using("gin", table.references.op("jsonb_path_ops"))
+      .where(sql`${table.references} is not null`),
     index("steps_selected").on(table.selectedImageId),
     index("steps_recipe").on(table.recipeId),
   ],

@@ -76,6 +76,8 @@ function parseNode(
     }
     node[name] = given;
   }
+  const broken = definition.rule?.(node);
+  if (broken !== undefined) problems.push(ruleBroken([...loc, type], broken, value));
   return node;
 }
 
@@ -171,5 +173,11 @@ const listInputs: ReadonlySet<FieldType> = new Set([
   "anima_conditioning",
   "krea2_conditioning",
   "control",
+  "flux_control",
+  "t2i_adapter",
+  "ip_adapter",
+  "flux_redux",
+  "flux_kontext",
+  "image_list",
   "collection",
 ]);

@@ -7,9 +7,17 @@ export type Painting = SceneInput & {
   height: number;
   /** Encoded picture that stays visible, more so with a lower `strength` (0–1). */
   source?: { bytes: Buffer; strength: number };
+  /** Pictures that condition the image: each kind has a band of it, in its colours. */
+  references?: readonly ShownReference[];
   /** Where it is white, the source stays, but for what decoding changes. */
   mask?: Buffer;
 };
+
+/** The bands from the top, one for each role of a reference. */
+const bands = ["edit", "style", "composition", "control"] as const;
+
+/** `weight`: 0 to 1. */
+export type ShownReference = { band: (typeof bands)[number]; bytes: Buffer; weight: number };
 
 /** Paints a PNG; equal input gives equal pixels. */
 export async function paint(painting: Painting): Promise<Buffer> {
@@ -54,7 +62,50 @@ function withDecodingLoss(pixels: Buffer): Buffer {
   return Buffer.from(pixels.map((value) => value ^ 1));
 }
 
-async function paintWhole(painting: Painting): Promise<Buffer> {
+async function paintWhole({ references = [], ...painting }: Painting): Promise<Buffer> {
+  const { width, height } = painting;
+  const picture = await paintScene(painting);
+  if (references.length === 0) return picture;
+  const data = await rawOf(picture, { width, height });
+  for (const [at, band] of bands.entries()) {
+    const shown = references.filter((reference) => reference.band === band);
+    const [top, bottom] = [at, at + 1].map((part) => Math.floor((height * part) / bands.length));
+    for (const [index, { bytes, weight }] of shown.entries()) {
+      const [left, right] = [index, index + 1].map((part) =>
+        Math.floor((width * part) / shown.length),
+      );
+      const box = { top: top!, bottom: bottom!, left: left!, right: right!, width };
+      tint(data, box, await averageOf(bytes), weight);
+    }
+  }
+  return encodePng(sharp(data, { raw: { width, height, channels: 3 } }));
+}
+
+/** Blends a rectangle of the pixels with a colour, most of it where the weight is 1. */
+function tint(
+  data: Buffer,
+  box: Record<"top" | "bottom" | "left" | "right" | "width", number>,
+  colour: readonly number[],
+  weight: number,
+): void {
+  const share = Math.min(1, Math.max(0, weight)) * 0.9;
+  for (let y = box.top; y < box.bottom; y += 1) {
+    for (let x = box.left; x < box.right; x += 1) {
+      for (const [channel, value] of colour.entries()) {
+        const at = (y * box.width + x) * 3 + channel;
+        data[at] = Math.round(data[at]! * (1 - share) + value * share);
+      }
+    }
+  }
+}
+
+async function averageOf(bytes: Buffer): Promise<number[]> {
+  const opaque = await sharp(bytes).removeAlpha().toColourspace("srgb").png().toBuffer();
+  const { channels } = await sharp(opaque).stats();
+  return channels.slice(0, 3).map(({ mean }) => mean);
+}
+
+async function paintScene(painting: Painting): Promise<Buffer> {
   const { width, height, source } = painting;
   const scene = sharp(Buffer.from(drawScene(painting, width, height)));
   if (source === undefined) return encodePng(scene.removeAlpha());

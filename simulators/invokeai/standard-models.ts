@@ -81,6 +81,7 @@ function knownModels(): ModelRecord[] {
     record("CLIP Embed G14", "clip_embed", "any", "diffusers", 1_389_382_176, {
       variant: "gigantic",
     }),
+    ...adapters(),
     record("Woodcut Lines", "lora", "sd-1", "lycoris", 37_861_176, {
       trigger_phrases: ["woodcut"],
       default_settings: { weight: 0.8, weight_min: null, weight_max: null },
@@ -94,6 +95,39 @@ function knownModels(): ModelRecord[] {
       trigger_phrases: null,
       default_settings: { weight: null, weight_min: null, weight_max: null },
     }),
+  ];
+}
+
+/** What carries references, and what reads their pictures. */
+function adapters(): ModelRecord[] {
+  const controlNets = ["sd-1", "sdxl", "flux", "z-image"].map((base) =>
+    record(`Edges for ${base}`, "controlnet", base, "checkpoint", 1_445_157_120, {
+      default_settings: null,
+    }),
+  );
+  return [
+    ...controlNets,
+    record("Depth for sd-1", "controlnet", "sd-1", "diffusers", 1_445_157_120, {
+      default_settings: null,
+    }),
+    record("Sketch XL", "t2i_adapter", "sdxl", "diffusers", 158_060_976, {
+      default_settings: null,
+    }),
+    ...["sd-1", "sdxl", "flux"].map((base) =>
+      record(`Look for ${base}`, "ip_adapter", base, "checkpoint", 44_642_768, {}),
+    ),
+    record("FLUX Redux", "flux_redux", "flux", "checkpoint", 129_062_632, {}),
+    ...["IP Adapter SD1.5 Image Encoder", "clip-vit-large-patch14"].map((name) =>
+      record(name, "clip_vision", "any", "diffusers", 2_528_373_448, {}),
+    ),
+    record(
+      "SigLIP - google/siglip-so400m-patch14-384",
+      "siglip",
+      "any",
+      "diffusers",
+      3_511_950_624,
+      {},
+    ),
   ];
 }
 

@@ -78,6 +78,38 @@ test("a refused source, a missing login and an answer of another kind are told a
   expect(await faultOf(invokeai.listStarters())).toBe("broken");
 });
 
+test("an image encoder is installed under the name by which InvokeAI looks it up", async () => {
+  const bodies: unknown[] = [];
+  using proxy = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      const { pathname, search } = new URL(request.url);
+      const { method, headers } = request;
+      const body = method === "GET" ? null : await request.text();
+      if (pathname.endsWith("/install") && body) bodies.push(JSON.parse(body));
+      const answer = await fetch(`${simulator.url}${pathname}${search}`, { method, headers, body });
+      // Its body is no longer compressed.
+      const type = answer.headers.get("content-type") ?? "";
+      return new Response(await answer.arrayBuffer(), {
+        status: answer.status,
+        headers: { "content-type": type },
+      });
+    },
+  });
+  const through = createInvokeAiClient({
+    baseUrl: proxy.url.href,
+    connectionTimeoutMs: 1_000,
+    readTimeoutMs: 1_000,
+    credentials: { user: "owner@example.org", password: "a long password" },
+  });
+  await through.listInstalledSources();
+  for (const source of ["InvokeAI/ip_adapter_sd_image_encoder", clip]) {
+    await faultOf(through.startInstall({ source, huggingFaceToken: null }));
+  }
+  expect(bodies).toEqual([{ name: "IP Adapter SD1.5 Image Encoder", type: "clip_vision" }, {}]);
+});
+
 test("starter models name the sources of their dependencies; sets name sources", async () => {
   const { models, bundles } = await invokeai.listStarters();
   const flux = models.find(({ base }) => base === "flux");

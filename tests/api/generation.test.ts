@@ -153,12 +153,15 @@ describe("sessions", () => {
 
   test("discarding trashes images that are neither selected nor in use", async () => {
     const session = await openSession();
-    const step = await requestStep(session.id, stepOf({ batch_size: 7 }));
-    const [selected, favorite, inAlbum, source, shared, plain, other] = await finishStep(step.id);
+    const step = await requestStep(session.id, stepOf({ batch_size: 8 }));
+    const [selected, favorite, inAlbum, source, reference, shared, plain, other] = await finishStep(
+      step.id,
+    );
     await call("POST", `/steps/${step.id}/select`, { image_id: selected });
     await db.update(photos).set({ isFavorite: true }).where(eq(photos.id, favorite!));
     await insertAlbum(db, [inAlbum!]);
     await insertPhoto(db, { sourceImageId: source! });
+    await insertPhoto(db, { references: [{ imageId: reference!, role: "style" }] });
     await db.insert(shareLinks).values({
       id: crypto.randomUUID(),
       keyHash: "0".repeat(64),

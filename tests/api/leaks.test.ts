@@ -92,6 +92,8 @@ const inRow: Secrets = {
   "model's name": `${mark}-ModelName`,
   "model's hash": `${mark}-ModelHash`,
   lora: `${mark}-Lora`,
+  "reference's model": `${mark}-Adapter`,
+  reference: "5eac0de5-0000-4000-8000-00000000beef",
   scheduler: `${mark}-Scheduler`,
   seed: 918_273_645,
   cost: "471472.25",
@@ -141,6 +143,13 @@ beforeAll(async () => {
         costUsd: Number(inRow["cost"]),
         retrievalError: `${inRow["retrieval's error"]}`,
         sessionId,
+        references: [
+          {
+            imageId: `${inRow["reference"]}`,
+            role: "style",
+            modelKey: `${inRow["reference's model"]}`,
+          },
+        ],
         generation: {
           prompt: `${inRow["prompt"]}`,
           negativePrompt: `${inRow["negative prompt"]}`,
@@ -316,6 +325,8 @@ test("the search finds what would leak without stripping", async () => {
     "retrieval's error",
     "name in InvokeAI",
     "model's key",
+    "reference",
+    "reference's model",
   ]) {
     expect([...visible]).not.toContain(channel);
   }

@@ -70,6 +70,7 @@ async function everything(): Promise<Partial<NewPhoto>> {
     slotIndex: 0,
     sourceImageId: source.id,
     maskHash,
+    references: [{ imageId: crypto.randomUUID(), role: "style", weight: 0.5 }],
     generation: {
       prompt: 'a "fox"\\',
       seed: 2 ** 53 - 1,

@@ -94,6 +94,7 @@ test("the bases of available models list the parameters that a step accepts", as
       parts_only: false,
       hires: false,
       loras: true,
+      references: [],
       max_clip_skip: 24,
       guidance: false,
       max_steps: 500,

@@ -142,6 +142,7 @@ export async function createActivityBench(
           parentId: null,
           recipeId: null,
           maskHash: null,
+          references: null,
           sourceImageId: overrides.sourceImageId ?? null,
           prompt: overrides.prompt ?? "a harbour in the morning",
           negativePrompt: null,

@@ -1,12 +1,13 @@
 import { factsOf } from "#activities/adapters/invokeai/bases";
 import {
   type Graph,
+  type GraphReference,
   type GraphRequest,
   type PaintedPart,
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
-import type { NeededModel } from "#generation-parameters";
+import type { ModelNeed, NeededModel } from "#generation-parameters";
 import { graphRequest } from "./graph-request";
 
 /** The five fields of a model that a graph contains. */
@@ -88,7 +89,7 @@ export const fluxFill: readonly [title: string, model: MainModel] = [
 ];
 
 /** A model that meets a need. */
-export const companionFor = (need: NeededModel): GraphRequest["model"] => ({
+export const companionFor = (need: ModelNeed): GraphRequest["model"] => ({
   ...partOf(need.bases[0]!, need.type, need.title),
   format: need.formats?.[0] ?? "checkpoint",
   variant: need.variants?.[0] ?? null,
@@ -104,6 +105,21 @@ export function partsFor(needed: readonly NeededModel[]) {
     vae: vae ? companionFor(vae) : null,
     companions: Object.fromEntries(companions) as GraphRequest["companions"],
   };
+}
+
+/** A reference of each role of a model, and of each kind of model that carries it; two of those that it takes itself. */
+export function referencesFor(model: MainModel): GraphReference[] {
+  return factsOfMain(model).accepts.references.flatMap(({ role, adapters }) =>
+    (adapters.length === 0 ? [null, null] : adapters).map((need, at) => ({
+      role,
+      imageName: `${role}-${at}.png`,
+      size: { width: 300, height: 200 },
+      adapter: need && companionFor(need),
+      ...(need && { weight: 0.5 }),
+      ...(need && need.type !== "flux_redux" && { begin: 0.1, end: 0.9 }),
+      ...(role === "control" && at === 0 && { preprocessor: "canny" as const }),
+    })),
+  );
 }
 
 /** A complete text-to-image request for a base, or for the model in `overrides`, with its usual size. */
@@ -122,13 +138,14 @@ export function requestFor(base: string, overrides: Partial<GraphRequest> = {}):
   });
 }
 
-/** A request with everything that the model supports: a source to resize, another VAE, two LoRAs, skipped layers. */
+/** A request with everything that the model supports: a source to resize, another VAE, LoRAs, skipped layers, references. */
 export function fullRequestFor(base: string, model = mainOf(base)): GraphRequest {
   const source = { imageName: "src.png", width: 600, height: 512, strength: 0.75 };
   const { accepts } = factsOfMain(model);
   const [vaeBase] = accepts.vaeBases;
   return requestFor(base, {
     model,
+    references: referencesFor(model),
     ...(accepts.imageToImage && { source }),
     ...(vaeBase !== undefined && { vae: partOf(vaeBase, "vae", "clear") }),
     ...(accepts.loras && {

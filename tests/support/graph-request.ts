@@ -20,6 +20,7 @@ export function graphRequest(
     companions: {},
     loras: [],
     source: null,
+    references: [],
     ...overrides,
   };
 }

@@ -5,6 +5,7 @@ import { bindRecipe } from "#recipes/bind";
 import { checkTemplate } from "#recipes/check-template";
 import { completeInputs } from "#recipes/complete-inputs";
 import { convertWorkflow } from "#recipes/convert";
+import { preprocessors } from "#generation-references";
 import { ruleOf } from "#recipes/node-rules";
 import type { RecipeTemplate } from "#recipes/recipe";
 import { isStorableJson } from "#recipes/storable-text";
@@ -335,7 +336,19 @@ test("values are checked against the ranges of their inputs, and every fault is 
 });
 
 test("every node type that the simulator knows has a rule", () => {
-  const others: Record<string, string> = { prompt_from_file: "refused", infill_lama: "asks" };
+  const asking = [
+    "infill_lama",
+    "ip_adapter",
+    "flux_ip_adapter",
+    "flux_redux",
+    ...Object.values(preprocessors).flatMap(({ node, fetchesWeights }) =>
+      fetchesWeights ? [node] : [],
+    ),
+  ];
+  const others: Record<string, string> = {
+    prompt_from_file: "refused",
+    ...Object.fromEntries(asking.map((type) => [type, "asks"])),
+  };
   for (const type of Object.keys(catalogue)) {
     const { kind } = ruleOf(type, "invokeai");
     expect([type, kind]).toEqual([type, others[type] ?? "plain"]);

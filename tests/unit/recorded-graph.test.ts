@@ -7,12 +7,14 @@ import {
   replayGraph,
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
+import { readerOf } from "#generation-references";
 import { verdictOn } from "#activities/reproduction/verdict";
 import {
   fluxFill,
   fullRequestFor,
   mainOf,
   paintedPart,
+  referencesFor,
   requestFor,
   takesLoras,
   takesSource,
@@ -31,9 +33,15 @@ function recorded(change: (graph: Json) => void = () => {}, base = "sd-1"): Json
 // oxlint-disable-next-line typescript/no-explicit-any -- a graph from a file may have any shape
 type Json = Record<string, any>;
 
+/** The names of the pictures of all references of a base, by role. */
+const referencePictures = (base: string) =>
+  Object.fromEntries(
+    referencesFor(mainOf(base)).map(({ imageName }, at) => [`reference${at}`, imageName]),
+  );
+
 describe("a recorded graph", () => {
   test.each(supportedBases)(
-    "as it is built for %s names its seed, its models and its source",
+    "as it is built for %s names its seed, its models, its source and its references",
     (base) => {
       const found = parseRecordedGraph(recorded(() => {}, base));
       expect(found?.seed).toBe(4_294_967_295);
@@ -44,7 +52,10 @@ describe("a recorded graph", () => {
       ];
       expect(names).toEqual(expect.arrayContaining([mainOf(base).name, ...parts]));
       const hasSource = takesSource(mainOf(base));
-      expect(found?.pictures).toEqual(hasSource ? { source: "src.png" } : {});
+      expect(found?.pictures).toEqual({
+        ...(hasSource && { source: "src.png" }),
+        ...referencePictures(base),
+      });
       // The encoders of these have a seed, or add no noise.
       const isExact = ["flux", "flux2", "qwen-image", "krea-2"].includes(base);
       if (isExact || !hasSource) expect(found?.noisyStrength).toBeUndefined();
@@ -64,11 +75,42 @@ describe("a recorded graph", () => {
     (base) => {
       for (const fill of ["source", "cv2", "noise", "lama"] as const) {
         const found = parseRecordedGraph(paintedGraph(base, fill));
-        expect([fill, found?.pictures]).toEqual([fill, { ...rolesOf, canvas: "canvas.png" }]);
+        const pictures = { ...rolesOf, canvas: "canvas.png", ...referencePictures(base) };
+        expect([fill, found?.pictures]).toEqual([fill, pictures]);
         expect(found?.noisyStrength).toBeUndefined();
       }
     },
   );
+
+  test.each([
+    ["sd-1", mainOf("sd-1")],
+    ["flux", mainOf("flux")],
+    ["flux kontext", { ...mainOf("flux"), name: "Kontext dev" }],
+    ["qwen-image edit", mainOf("qwen-image", "edit")],
+  ])("of %s that only has references names each, and what reads it", (_title, model) => {
+    const references = referencesFor(model);
+    const graph = buildGraph(requestFor(model.base, { model, references }));
+    const found = parseRecordedGraph(graph);
+    expect(Object.values(found?.pictures ?? {})).toEqual(
+      references.map(({ imageName }) => imageName),
+    );
+    const readers = references.flatMap(({ adapter }) => (adapter && readerOf(adapter)) ?? []);
+    expect(found?.readers).toEqual(readers);
+    const [alone] = references;
+    const single = buildGraph(requestFor(model.base, { model, references: [alone!] }));
+    expect(parseRecordedGraph(single)?.pictures).toEqual({ reference0: alone!.imageName });
+  });
+
+  test("with a preprocessor that fetches weights runs only if the owner allows it", () => {
+    const model = mainOf("sd-1");
+    const references = referencesFor(model).map((reference) =>
+      reference.preprocessor ? { ...reference, preprocessor: "depth" as const } : reference,
+    );
+    const graph = buildGraph(requestFor("sd-1", { references }));
+    expect(parseRecordedGraph(graph)).toBeUndefined();
+    const allowed = ["depth_anything_depth_estimation"];
+    expect(parseRecordedGraph(graph, { output: 0, allowed })).toBeDefined();
+  });
 
   test("of an enlarged picture names its source", () => {
     const model = mainOf("sd-1");
@@ -97,6 +139,7 @@ describe("a recorded graph", () => {
     });
     const withPictures = (...names: string[]) =>
       recorded(({ nodes }) => {
+        for (const id of Object.keys(nodes)) if (id.startsWith("ref")) delete nodes[id];
         for (const id of ["rin", "i2l"]) delete nodes[id]?.image;
         for (const [at, name] of names.entries()) nodes[`r${at}`] = resize(`r${at}`, name);
       });

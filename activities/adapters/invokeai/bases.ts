@@ -1,4 +1,6 @@
 import { type AcceptedOptions, type NeededModel, schedulers } from "#generation-parameters";
+import type { AcceptedReference } from "#generation-references";
+import { adapterRoles, edits } from "./adapters";
 import { companionsOf } from "./companions";
 import type { MainModel } from "./types";
 
@@ -47,6 +49,8 @@ export type BaseFacts = {
     vaeBases: string[];
     /** Alternatives of models that the main model needs beside it, best first. */
     companions: NeededModel[][];
+    /** The roles of references that it has; none: it takes none. */
+    references: AcceptedReference[];
     /** The first version of InvokeAI that knows it, where not all supported ones do. */
     since?: string;
   };
@@ -69,6 +73,7 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   guidance: false,
   vaeBases: [],
   companions: [],
+  references: [],
 };
 
 /** `euler` stands for the only way in which those without a choice are sampled. */
@@ -92,7 +97,13 @@ const presets = { V4_QUALITY_48: 48, V4_DEFAULT_20: 20, V4_TURBO_12: 12 };
 export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   "sd-1": {
     defaults: { ...square(512), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, hires: true, maxClipSkip: 12, vaeBases: ["sd-1"] },
+    accepts: {
+      ...diffusionAccepts,
+      hires: true,
+      maxClipSkip: 12,
+      vaeBases: ["sd-1"],
+      references: adapterRoles["sd-1"],
+    },
   },
   "sd-2": {
     defaults: { ...square(768), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
@@ -100,7 +111,13 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   },
   sdxl: {
     defaults: { ...square(1024), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, hires: true, maxSize: 4096, vaeBases: ["sdxl"] },
+    accepts: {
+      ...diffusionAccepts,
+      hires: true,
+      maxSize: 4096,
+      vaeBases: ["sdxl"],
+      references: adapterRoles.sdxl,
+    },
   },
   flux: {
     defaults: { ...square(1024), steps: 30, cfgScale: 1, scheduler: "euler", guidance: 4 },
@@ -113,6 +130,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       negativePrompt: false,
       guidance: true,
       vaeBases: ["flux"],
+      references: adapterRoles.flux,
     },
   },
   "sd-3": {
@@ -133,6 +151,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       schedulers: flowSchedulers,
       negativeNeedsCfg: true,
       vaeBases: ["flux"],
+      references: adapterRoles["z-image"],
     },
   },
   "qwen-image": {
@@ -149,6 +168,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
       cfgScale: false,
       negativePrompt: false,
       vaeBases: ["flux2"],
+      references: edits,
     },
   },
   anima: {
@@ -234,10 +254,11 @@ const variantFacts: Readonly<Record<string, Differences>> = {
     accepts: { guidance: false },
   },
   // It edits reference images; its own latents as a start would be ignored.
-  "flux kontext": { accepts: { imageToImage: false, inpaint: false } },
+  "flux kontext": { accepts: { imageToImage: false, inpaint: false, references: edits } },
+  "qwen-image edit": { accepts: { references: edits } },
   "flux dev_fill": {
     defaults: { guidance: 30 },
-    accepts: { imageToImage: false, partsOnly: true, maxGuidance: 100 },
+    accepts: { imageToImage: false, partsOnly: true, maxGuidance: 100, references: [] },
   },
   // They take plain prompts, too, but are made for painting parts.
   "sd-1 inpaint": { accepts: { hires: false } },

@@ -1,5 +1,6 @@
 import { Value } from "@sinclair/typebox/value";
 import { ProviderError } from "#errors";
+import { requiredIdentityOf } from "#generation-references";
 import { isOnHuggingFace, type ModelSource, parseModelSource } from "#model-sources";
 import type { Http } from "../http";
 import {
@@ -63,7 +64,7 @@ export function createInstallCalls(http: Http) {
 
     /**
      * Starts an install; the same source twice makes two jobs. Sent once, without a retry. The token is sent only with sources
-     * that are on Hugging Face.
+     * that are on Hugging Face. A model that InvokeAI looks up by its name gets that name.
      */
     async startInstall(
       install: { source: string; huggingFaceToken: string | null },
@@ -73,7 +74,8 @@ export function createInstallCalls(http: Http) {
       const parsed = parseModelSource(source);
       const hasToken = token !== null && parsed !== undefined && isOnHuggingFace(parsed);
       const query = { source, ...(hasToken && { access_token: token }) };
-      const request = { method: "POST", path, query, json: {}, isSentOnce: true } as const;
+      const json = requiredIdentityOf(source) ?? {};
+      const request = { method: "POST", path, query, json, isSentOnce: true } as const;
       return toJob(parseAnswer(Job, await http.readJson(request, signal).catch(withoutCause)));
     },
 

@@ -1,6 +1,8 @@
 import { type Static, t } from "elysia";
 import { type GenerationBase, listGenerationBases } from "#db/queries/generation/generation-bases";
+import { referenceRoles } from "#generation-references";
 import type { ApiDeps } from "../../deps";
+import { oneOf } from "../../fields/one-of";
 import { answerJson } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { maxSteps } from "./parameters";
@@ -35,6 +37,16 @@ const baseSchema = t.Object(
     }),
     hires: t.Boolean({ description: "Whether a second, larger pass is supported" }),
     loras: t.Boolean(),
+    references: t.Array(
+      t.Object({
+        role: oneOf(referenceRoles),
+        max: t.Integer({ description: "How many of the role a step may have" }),
+        adapters: t.Array(t.String(), {
+          description: "InvokeAI's types of the models that carry it; none: the model itself does",
+        }),
+      }),
+      { description: "The roles of references" },
+    ),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
     max_guidance: t.Optional(t.Integer()),
@@ -81,6 +93,11 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
     parts_only: accepts.partsOnly ?? false,
     hires: accepts.hires ?? false,
     loras: accepts.loras !== false,
+    references: (accepts.references ?? []).map(({ role, max, adapters }) => ({
+      role,
+      max,
+      adapters: adapters.map(({ type }) => type),
+    })),
     max_clip_skip: accepts.maxClipSkip,
     guidance: accepts.guidance !== false,
     ...(accepts.guidance !== false && { max_guidance: accepts.maxGuidance ?? 20 }),

@@ -19,7 +19,7 @@ export const compareSchema = t.Object(
     photo_ids: t.Array(t.String({ format: "uuid" })),
     parameters: t.Array(
       t.Object({
-        name: t.String({ description: "As in `generation_metadata`" }),
+        name: t.String({ description: "As in `generation_metadata`, or `references`" }),
         values: t.Array(t.Any(), {
           description: "One value for each photo, in the order of photo_ids; null if it has none",
         }),
@@ -44,9 +44,8 @@ export async function comparePhotos(
     if (photo) return photo;
     throw notFound("photo", `ids.${at}`);
   });
-  const made = photos.map((photo) => photo.generation);
-  const models = await findRecordedModels(database.db, made);
-  return { photo_ids: ids, parameters: differingParameters(made, models) };
+  const models = await findRecordedModels(database.db, photos);
+  return { photo_ids: ids, parameters: differingParameters(photos, models) };
 }
 
 function readIds(given: string | string[]): string[] {

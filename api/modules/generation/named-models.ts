@@ -2,6 +2,7 @@ import type { Tx } from "#db/client";
 import { getPlaceInForce } from "#db/queries/backends/in-force";
 import { listModelsOf, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
+import { readersFor } from "#generation-references";
 import type { RequestedParameters } from "./parameters";
 
 /** Known models, and a function that replaces outdated model keys with InvokeAI's current ones. */
@@ -51,11 +52,19 @@ export async function readNamedModels(
   };
 }
 
+/** Types and bases of the models that may carry references of a main model, and of those that they need beside them. */
+export function referenceKinds({ accepts }: Model): { type: string; base: string }[] {
+  const adapters = (accepts?.references ?? []).flatMap((one) => one.adapters);
+  const readers = readersFor(adapters.map(({ type }) => type));
+  return kindsOf([...adapters, ...readers]);
+}
+
 /** Types and bases of the models that main models may need beside them. */
 export function neededKinds(mains: readonly Model[]): { type: string; base: string }[] {
-  const kinds = mains
-    .flatMap(({ accepts }) => accepts?.companions ?? [])
-    .flat()
-    .flatMap(({ type, bases }) => bases.map((base) => ({ type, base })));
+  return kindsOf(mains.flatMap(({ accepts }) => accepts?.companions ?? []).flat());
+}
+
+function kindsOf(needs: readonly { type: string; bases: string[] }[]) {
+  const kinds = needs.flatMap(({ type, bases }) => bases.map((base) => ({ type, base })));
   return [...new Map(kinds.map((kind) => [`${kind.type} ${kind.base}`, kind])).values()];
 }

@@ -134,6 +134,7 @@ export async function writeRecipeStep(
       parentId: parent?.id ?? null,
       sourceImageId: ofRole("source") ?? null,
       maskHash: null,
+      references: null,
       recipeId: recipe.id,
       prompt: ofRole("prompt") ?? "",
       negativePrompt: ofRole("negative") || null,

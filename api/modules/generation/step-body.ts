@@ -1,6 +1,7 @@
 import type { Static } from "elysia";
 import { type FieldFault, invalid } from "#errors";
 import type { Json } from "#recipes/recipe";
+import { referencesFromWire } from "../../fields/references";
 import { toRequestedParameters } from "./parameters-model";
 import type { RecipeStepRequest } from "./recipe-steps";
 import type { stepBody } from "./step-model";
@@ -35,6 +36,9 @@ export function readStepBody(
     }
     if (body.parameters !== undefined) {
       faults.push({ path: "parameters", message: "not together with recipe_id; use inputs" });
+    }
+    if (body.references !== undefined) {
+      faults.push({ path: "references", message: "not together with recipe_id; use inputs" });
     }
     if (body.mask || sent.mask) {
       faults.push({ path: "mask", message: "not together with recipe_id; use inputs" });
@@ -71,6 +75,7 @@ export function readStepBody(
     expand: body.expand ?? false,
     parameters: toRequestedParameters(parameters!),
     maskPhotoId: body.mask ?? null,
+    references: referencesFromWire(body.references ?? []),
     ...parts,
   };
 }

@@ -3,6 +3,7 @@ import type { StepView } from "#db/queries/generation/step-views";
 import type { Photo } from "#db/schema/photos";
 import { stepStatuses } from "#db/schema/steps";
 import { oneOf } from "../../fields/one-of";
+import { referencesBody, referencesSchema, referencesToWire } from "../../fields/references";
 import { photoSchema, photoToWire, retrievalStatus } from "../photos/model";
 import { maskUrl } from "./mask-url";
 import { parametersBody, parametersSchema, parametersToWire } from "./parameters-model";
@@ -48,6 +49,7 @@ export const stepBody = t.Object(
     ...scheduleFields,
     parent_id: t.Optional(t.Nullable(uuid)),
     source_image_id: t.Optional(t.Nullable(uuid)),
+    references: t.Optional(referencesBody),
     mask: t.Optional(
       t.Nullable(
         t.String({
@@ -74,6 +76,7 @@ export const stepSchema = t.Object(
     source_image_id: t.Optional(uuid),
     recipe_id: t.Optional(uuid),
     mask_url: t.Optional(t.String({ description: "The mask as PNG: white is painted" })),
+    references: t.Optional(referencesSchema),
     prompt: t.String(),
     negative_prompt: t.Optional(t.String()),
     expanded_prompts: t.Optional(
@@ -169,6 +172,7 @@ export function stepToWire(view: StepView, timeZone: string): Static<typeof step
     ...(view.sourceImageId !== null && { source_image_id: view.sourceImageId }),
     ...(view.recipeId !== null && { recipe_id: view.recipeId }),
     ...(view.maskHash !== null && { mask_url: maskUrl(view.maskHash) }),
+    ...(view.references && { references: referencesToWire(view.references) }),
     prompt: view.prompt,
     ...(view.negativePrompt !== null && { negative_prompt: view.negativePrompt }),
     ...(view.expand && {

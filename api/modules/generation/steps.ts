@@ -21,9 +21,11 @@ import type { Session } from "#db/schema/sessions";
 import type { Step } from "#db/schema/steps";
 import { conflict, invalid, notFound } from "#errors";
 import type { Region } from "#generation-parameters";
+import type { RequestedReference } from "../../fields/references";
 import { readNamedModels } from "./named-models";
 import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
 import { planSlots } from "./prompts";
+import { completeReferences } from "./references";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
 import { findParent, resolveSource } from "./source";
@@ -42,6 +44,7 @@ export type StepRequest = {
   parentId: string | null;
   sourceImageId: string | null;
   mask: StepMask | null;
+  references?: readonly RequestedReference[];
   /** Text to image, even if the session has a source image. */
   isTextToImage?: boolean;
   parameters: RequestedParameters;
@@ -121,6 +124,9 @@ export async function writeStep(
     const message = `not supported by ${model.base}, which generates from text alone`;
     faults.push({ path: "source_image_id", message });
   }
+  const wanted = requested.references ?? [];
+  const { references, faults: referenceFaults } = await completeReferences(deps, tx, wanted, model);
+  faults.push(...referenceFaults);
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
 
   if (requested.mask) {
@@ -135,6 +141,7 @@ export async function writeStep(
       sourceImageId: source,
       recipeId: null,
       maskHash: requested.mask?.contentHash ?? null,
+      references,
       prompt: requested.prompt,
       negativePrompt: requested.negativePrompt,
       expand: requested.expand ?? false,

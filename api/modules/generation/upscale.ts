@@ -161,6 +161,7 @@ async function writeUpscaleStep(
       parentId,
       sourceImageId: isOne ? first!.id : null,
       maskHash: null,
+      references: null,
       recipeId: null,
       prompt: isOne ? promptOf(first!) : "",
       negativePrompt: null,

@@ -1,9 +1,26 @@
 import type { Model } from "#db/schema/models";
 import type { NeededModel } from "#generation-parameters";
+import type { AdapterNeed, ReferenceRole } from "#generation-references";
+import { pickAdapter } from "./adapters";
 import { describeMissing, pickCompanions } from "./companions";
 
 /** Whether images can be generated with a main model now, and else why not and what to install. */
 export type Usability = { usable: boolean; reason?: string; missing: NeededModel[] };
+
+/** A role of references that a main model has, and what to install before it can be used. */
+export type ReferenceUsability = { role: ReferenceRole; max: number; missing: AdapterNeed[] };
+
+/** @param candidates the available models that may carry its references, by name */
+export function referenceUsabilityOf(
+  { accepts }: Model,
+  candidates: readonly Model[],
+): ReferenceUsability[] {
+  return (accepts?.references ?? []).map((accepted) => {
+    const { role, max, adapters } = accepted;
+    const picked = adapters.length === 0 ? undefined : pickAdapter(accepted, candidates);
+    return { role, max, missing: picked && "missing" in picked ? picked.missing : [] };
+  });
+}
 
 /**
  * @param candidates the available models that it may need beside it, by name

@@ -1,4 +1,5 @@
 import { t } from "elysia";
+import { referencesBody } from "../../fields/references";
 import { seedCount } from "./parameters";
 import { overridesBody } from "./parameters-model";
 import { scheduleFields } from "./schedule-model";
@@ -18,6 +19,7 @@ export const variationBody = t.Object(
       t.Boolean({ default: false, description: "Use the photo's seed. Not together with `seed`." }),
     ),
     parameters: t.Optional(overridesBody),
+    references: t.Optional(referencesBody),
     ...scheduleFields,
     inputs: t.Optional(
       t.Record(t.String(), t.Any(), {

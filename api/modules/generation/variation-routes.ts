@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import type { Json } from "#recipes/recipe";
 import type { ApiDeps } from "../../deps";
+import { referencesFromWire } from "../../fields/references";
 import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
@@ -38,7 +39,9 @@ export function createVariationRoutes(deps: ApiDeps) {
               negativePrompt: requested.negative_prompt,
               sameSeed,
               parameters: { ...toOverrides(requested.parameters ?? {}), seed, batchSize: count },
-              hasParameters: requested.parameters !== undefined,
+              hasParameters:
+                requested.parameters !== undefined || requested.references !== undefined,
+              references: requested.references && referencesFromWire(requested.references),
               schedule,
               inputs: requested.inputs as Record<string, Json> | undefined,
             });

@@ -10,8 +10,10 @@ import type { Mask } from "#db/schema/masks";
 import type { Model } from "#db/schema/models";
 import type { Photo } from "#db/schema/photos";
 import { type Edges, paintingOf } from "#generation-parameters";
+import { resolveModels } from "#db/queries/models/model-lookup";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import type { Json } from "#recipes/recipe";
+import type { RequestedReference } from "../../fields/references";
 import { type RequestedParameters, seedCount } from "./parameters";
 import { type NoModel, type Recalled, recall, recallModel, recallSeed } from "./recall";
 import { readUsability } from "./read-usability";
@@ -37,6 +39,8 @@ export type VariationRequest = {
   parameters: Omit<Partial<RequestedParameters>, "vaeKey"> & { vaeKey?: string | null | undefined };
   /** The request has parameters other than seed and count. */
   hasParameters?: boolean;
+  /** Replace the recorded ones. */
+  references?: readonly RequestedReference[] | undefined;
   /** Of a photo's recipe; override the recorded ones. */
   inputs?: Readonly<Record<string, Json>> | undefined;
   schedule: RequestedSchedule;
@@ -106,6 +110,7 @@ async function planImages(
   const sourceImageId = await findSource(tx, photo);
   const wanted = await planStep(tx, photo, requested);
   const mask = await recallMask(tx, photo, wanted.parameters.expand);
+  const references = requested.references ?? (await recallReferences(tx, photo));
   return (deps) =>
     writeStep(deps, tx, {
       id,
@@ -113,6 +118,7 @@ async function planImages(
       parentId: null,
       sourceImageId,
       mask,
+      references,
       isTextToImage: sourceImageId === null,
       schedule: requested.schedule,
       ...wanted,
@@ -185,6 +191,27 @@ async function recallMask(tx: Tx, photo: Photo, expand: Edges | undefined): Prom
   const isPainted = photo.generation?.region !== undefined;
   if (mask || !isPainted || photo.generation?.expand || expand) return mask ?? null;
   throw conflict("The mask of this photo is gone; request a step with a new one instead.");
+}
+
+/** The references that the photo was made with. An adapter that InvokeAI no longer has is chosen anew. */
+async function recallReferences(tx: Tx, photo: Photo): Promise<RequestedReference[]> {
+  if (photo.kind === "uploaded" || !photo.references) return [];
+  const keys = photo.references.flatMap(({ modelKey: key }) =>
+    key === undefined ? [] : [{ key }],
+  );
+  const adapters = await resolveModels(tx, keys);
+  const isHere = (key: string | undefined) =>
+    key !== undefined && adapters.get(key)?.isAvailable === true;
+  for (const { imageId } of photo.references) {
+    if (await findPhotoById(tx, imageId)) continue;
+    throw conflict(
+      "A reference of this photo was deleted for good; send `references` to replace them, or an empty list for none.",
+    );
+  }
+  return photo.references.map(({ encoderKey: _reader, modelKey, ...reference }) => ({
+    ...reference,
+    ...(isHere(modelKey) && { modelKey }),
+  }));
 }
 
 /** The step to write: the photo's recorded parameters, overridden by those of the request. */

@@ -17,7 +17,7 @@ import { faults } from "../../http/error-body";
 import { answerJson, listBody, listOf, pageOf, pageQuery, readPage } from "../../lists/lists";
 import { createModule } from "../../http/module";
 import { modelSchema, modelToWire, vaeBasesOf } from "./model";
-import { readUsability } from "../generation/read-usability";
+import { readReferenceUsability, readUsability } from "../generation/read-usability";
 import { refreshedSchema, refreshedToWire } from "./refreshed";
 
 const byKey = t.Object({ key: t.String({ minLength: 1, maxLength: 200 }) });
@@ -31,7 +31,8 @@ export function createModelRoutes(deps: ApiDeps) {
   async function show(models: Model[]) {
     const vaes = await listVaes(db, [...new Set(models.flatMap(vaeBasesOf))]);
     const usabilityOf = await readUsability(db, models);
-    return models.map((model) => modelToWire(model, vaes, usabilityOf(model)));
+    const referencesOf = await readReferenceUsability(db, models);
+    return models.map((model) => modelToWire(model, vaes, usabilityOf(model), referencesOf(model)));
   }
 
   async function showOne(model: Model | undefined) {

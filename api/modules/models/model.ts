@@ -1,6 +1,9 @@
 import { type Static, t } from "elysia";
 import type { Model } from "#db/schema/models";
-import type { Usability } from "../generation/usability";
+import type { ModelNeed } from "#generation-parameters";
+import { referenceRoles } from "#generation-references";
+import { oneOf } from "../../fields/one-of";
+import type { ReferenceUsability, Usability } from "../generation/usability";
 
 const lackedSchema = t.Object(
   {
@@ -52,6 +55,15 @@ export const modelSchema = t.Object(
       t.Object({ key: t.String(), hash: t.String(), name: t.String(), is_default: t.Boolean() }),
     ),
     supported: t.Boolean({ description: "Whether this server can generate images with it" }),
+    references: t.Array(
+      t.Object({
+        role: oneOf(referenceRoles),
+        max: t.Integer({ description: "How many of the role a step may have" }),
+        usable: t.Boolean(),
+        lacks: t.Array(lackedSchema),
+      }),
+      { description: "The roles of references that a step with this model may have" },
+    ),
     ...usabilityFields,
   },
   { title: "Model" },
@@ -62,6 +74,7 @@ export function modelToWire(
   model: Model,
   vaes: Model[],
   usability: Usability,
+  references: ReferenceUsability[],
 ): Static<typeof modelSchema> {
   const { defaults } = model;
   return {
@@ -96,6 +109,12 @@ export function modelToWire(
             }))
         : [],
     supported: model.accepts !== null && model.defaults !== null,
+    references: references.map(({ role, max, missing }) => ({
+      role,
+      max,
+      usable: missing.length === 0,
+      lacks: missing.map(lackToWire),
+    })),
     ...usabilityToWire(usability),
   };
 }
@@ -109,12 +128,16 @@ export function usabilityToWire({ usable, reason, missing }: Usability) {
   return {
     usable,
     ...(reason !== undefined && { unusable_reason: reason }),
-    lacks: missing.map(({ type, bases, variants, title, source }) => ({
-      type,
-      base: bases[0]!,
-      ...(variants?.[0] !== undefined && { variant: variants[0] }),
-      title,
-      source,
-    })),
+    lacks: missing.map(lackToWire),
+  };
+}
+
+function lackToWire({ type, bases, variants, title, source }: ModelNeed) {
+  return {
+    type,
+    base: bases[0]!,
+    ...(variants?.[0] !== undefined && { variant: variants[0] }),
+    title,
+    source,
   };
 }

@@ -2,6 +2,7 @@ import { type Static, t } from "elysia";
 import { type LineageNode, listLineage } from "#db/queries/photos/lineage";
 import type { Model } from "#db/schema/models";
 import { notFound } from "#errors";
+import { referenceRoles } from "#generation-references";
 import type { ApiDeps } from "../../deps";
 import { oneOf } from "../../fields/one-of";
 import { maskUrl } from "../generation/mask-url";
@@ -16,6 +17,7 @@ export const edgeKinds = [
   "img2img",
   "inpaint",
   "outpaint",
+  "reference",
   "selected",
   "upscale",
   "variation",
@@ -29,7 +31,7 @@ export const lineageSchema = t.Object({
       step_id: t.Optional(uuid),
       role: oneOf(["origin", "selected", "alternative"], {
         description:
-          "origin: the root of the tree. selected: the selected image of its step. alternative: any other image.",
+          "origin: it was made from no other. selected: the selected image of its step. alternative: any other image.",
       }),
       purged: t.Boolean({ description: "Deleted for good: the node has no image" }),
     }),
@@ -40,8 +42,9 @@ export const lineageSchema = t.Object({
       to: uuid,
       kind: oneOf(edgeKinds, {
         description:
-          "inpaint: a part of the parent was painted by a mask. outpaint: it was extended. upscale: it was enlarged. selected: from the selected image of the parent step. variation: from its parameters, not its pixels.",
+          "inpaint: a part of the parent was painted by a mask. outpaint: it was extended. upscale: it was enlarged. reference: it conditioned the image, in this `role`. selected: from the selected image of the parent step. variation: from its parameters, not its pixels.",
       }),
+      role: t.Optional(oneOf(referenceRoles, { description: "Of a reference" })),
       mask_url: t.Optional(t.String()),
       changed: t.Record(t.String(), t.Array(t.Any(), { minItems: 2, maxItems: 2 }), {
         description: "Parameters that differ, as [before, after]; null if one has no value",
@@ -57,10 +60,7 @@ export async function showLineage(
 ): Promise<Static<typeof lineageSchema>> {
   const nodes = await listLineage(database.db, photoId);
   if (nodes.length === 0) throw notFound("photo");
-  const models = await findRecordedModels(
-    database.db,
-    nodes.map(({ generation }) => generation),
-  );
+  const models = await findRecordedModels(database.db, nodes);
   const byId = new Map(nodes.map((node) => [node.id, node]));
   return {
     nodes: nodes.map((node) => ({
@@ -71,17 +71,29 @@ export async function showLineage(
       purged: node.isPurged,
     })),
     edges: nodes.flatMap((node) => {
+      const references = (node.references ?? [])
+        .filter(({ imageId }) => byId.has(imageId))
+        .map(({ imageId: from, role }) => ({
+          from,
+          to: node.id,
+          kind: "reference" as const,
+          role,
+          changed: {},
+        }));
       const parent = node.parentId === null ? undefined : byId.get(node.parentId);
-      if (!parent) return [];
+      if (!parent) return references;
       const changed = changesBetween(parent, node, models);
       const mask = node.maskHash === null ? {} : { mask_url: maskUrl(node.maskHash) };
-      return [{ from: parent.id, to: node.id, kind: kindOf(node), ...mask, changed }];
+      return [
+        { from: parent.id, to: node.id, kind: kindOf(node), ...mask, changed },
+        ...references,
+      ];
     }),
   };
 }
 
 function roleOf(node: LineageNode) {
-  if (node.parentId === null) return "origin";
+  if (node.parentId === null && !node.references) return "origin";
   return node.isSelected ? "selected" : "alternative";
 }
 
@@ -100,7 +112,7 @@ function changesBetween(
   models: ReadonlyMap<string, Model>,
 ): Record<string, [unknown, unknown]> {
   if (!before.generation || !after.generation) return {};
-  const differing = differingParameters([before.generation, after.generation], models).filter(
+  const differing = differingParameters([before, after], models).filter(
     ({ name }) => name !== "seed" || firstSeedOf(before) !== firstSeedOf(after),
   );
   return Object.fromEntries(differing.map(({ name, values: [old, now] }) => [name, [old, now]]));

@@ -8,6 +8,7 @@ import {
   verdicts,
 } from "#db/schema/photos";
 import { wallClock } from "../../fields/moment";
+import { referencesSchema, referencesToWire } from "../../fields/references";
 import { oneOf } from "../../fields/one-of";
 import { tagsSchema, titleSchema } from "../../fields/text";
 import { maskUrl } from "../generation/mask-url";
@@ -77,6 +78,7 @@ export const photoSchema = t.Object(
     invoke_id: t.Optional(t.String()),
     source_image_id: t.Optional(uuid),
     mask_url: t.Optional(t.String({ description: "The mask that it was painted with" })),
+    references: t.Optional(referencesSchema),
     session_id: t.Optional(uuid),
     step_id: t.Optional(uuid),
     cost_usd: t.Optional(t.Number()),
@@ -113,6 +115,7 @@ export function photoToWire(photo: ListedPhoto): PhotoBody {
     invoke_id: photo.invokeId ?? undefined,
     source_image_id: photo.sourceImageId ?? undefined,
     mask_url: photo.maskHash === null ? undefined : maskUrl(photo.maskHash),
+    references: photo.references ? referencesToWire(photo.references) : undefined,
     session_id: photo.sessionId ?? undefined,
     step_id: photo.stepId ?? undefined,
     cost_usd: photo.costUsd ?? undefined,

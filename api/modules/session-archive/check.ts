@@ -103,6 +103,7 @@ function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Re
     if (step.source_image_id !== undefined && !photoIds.has(step.source_image_id)) {
       report(`${path}.source_image_id`, "is not among the photos");
     }
+    checkReferences(step, photoIds, path, report);
     if (step.parameters.batch_size !== step.slots.length) {
       report(`${path}.slots`, "are not as many as batch_size");
     }
@@ -124,13 +125,31 @@ function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Re
   }
 }
 
+function checkReferences(
+  { references = [] }: Pick<DocumentStep, "references">,
+  photoIds: ReadonlySet<string>,
+  path: string,
+  report: Report,
+): void {
+  for (const [at, { image_id, begin, end }] of references.entries()) {
+    if (!photoIds.has(image_id)) {
+      report(`${path}.references.${at}.image_id`, "is not among the photos");
+    }
+    if (begin !== undefined && end !== undefined && begin > end) {
+      report(`${path}.references.${at}.begin`, "is above end");
+    }
+  }
+}
+
 function checkPhotos({ photos }: SessionDocument, maxPictureBytes: number, report: Report): void {
   const ids = new Set<string>();
   const files = new Set([documentName]);
   const uploads = new Set<string>();
+  const photoIds = new Set(photos.map(({ id }) => id));
   let bytes = 0;
   for (const [at, photo] of photos.entries()) {
     const path = `photos.${at}`;
+    checkReferences(photo, photoIds, path, report);
     const { id, kind, file, absent, file_size, content_hash, mime_type } = photo;
     if (ids.has(id)) report(`${path}.id`, "appears twice");
     ids.add(id);

@@ -3,6 +3,7 @@ import type { Photo } from "#db/schema/photos";
 import type { Recipe } from "#db/schema/recipes";
 import type { Slot, Step } from "#db/schema/steps";
 import type { ImageMimeType } from "#media/pictures/formats";
+import { referencesToWire } from "../../fields/references";
 import { parametersToWire } from "../generation/parameters-model";
 import { generationToWire } from "../photos/generation-metadata";
 import {
@@ -59,6 +60,7 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
     ...(step.sourceImageId !== null && { source_image_id: step.sourceImageId }),
     ...(step.recipeId !== null && { recipe_id: step.recipeId }),
     ...(step.maskHash !== null && { mask: step.maskHash }),
+    ...(step.references && { references: referencesToWire(step.references) }),
     prompt: step.prompt,
     ...(step.negativePrompt !== null && { negative_prompt: step.negativePrompt }),
     ...(step.expand && { expand: true }),
@@ -105,7 +107,14 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
   const created_at = photo.createdAt.toISOString();
   if (file === undefined && isGone(photo)) {
     const none = { filename: "", tags: [], is_favorite: false };
-    return { id, kind, absent: "deleted", created_at, ...none };
+    return {
+      id,
+      kind,
+      absent: "deleted",
+      created_at,
+      ...none,
+      ...(photo.references && { references: referencesToWire(photo.references) }),
+    };
   }
   return {
     id,
@@ -128,6 +137,7 @@ function photoToDocument(photo: Photo, sessionId: string, file: string | undefin
     ...(photo.rating !== null && { rating: photo.rating }),
     ...(photo.costUsd !== null && { cost_usd: photo.costUsd }),
     ...(photo.maskHash !== null && { mask: photo.maskHash }),
+    ...(photo.references && { references: referencesToWire(photo.references) }),
     ...(photo.generation &&
       kind === "generated" && { generation_metadata: madeWith(photo, sessionId) }),
   };

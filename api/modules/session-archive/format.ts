@@ -5,6 +5,7 @@ import { endStatuses, slotStatuses } from "#db/schema/steps";
 import { imageMimeTypes } from "#media/pictures/formats";
 import { momentInput } from "../../fields/moment";
 import { oneOf } from "../../fields/one-of";
+import { maxReferences, preprocessorNames, referenceRoles } from "#generation-references";
 import { exactJson } from "../../http/bodies/plain-values";
 import { tagsSchema, titleSchema } from "../../fields/text";
 import { parametersSchema } from "../generation/parameters-model";
@@ -65,6 +66,27 @@ const slot = t.Object(
   strict,
 );
 
+const share = t.Optional(t.Number({ minimum: 0, maximum: 1 }));
+
+const references = t.Optional(
+  t.Array(
+    t.Object(
+      {
+        image_id: id,
+        role: oneOf(referenceRoles),
+        weight: t.Optional(t.Number({ minimum: 0, maximum: 2 })),
+        begin: share,
+        end: share,
+        preprocessor: t.Optional(oneOf(preprocessorNames)),
+        model_key: t.Optional(modelText),
+        encoder_key: t.Optional(modelText),
+      },
+      strict,
+    ),
+    { minItems: 1, maxItems: maxReferences },
+  ),
+);
+
 const step = t.Object(
   {
     id,
@@ -73,6 +95,7 @@ const step = t.Object(
     source_image_id: t.Optional(id),
     recipe_id: t.Optional(id),
     mask: t.Optional(hash),
+    references,
     /** Empty for an enlarged upload, and for a recipe without one. */
     prompt: words,
     negative_prompt: t.Optional(words),
@@ -117,12 +140,15 @@ const photo = t.Object(
     cost_usd: cost,
     /** The mask that it was painted with. */
     mask: t.Optional(hash),
+    references,
     generation_metadata: t.Optional(t.Object(generationMetadata.properties, strict)),
   },
   strict,
 );
 
-const edge = t.Object({ from: id, to: id, kind: oneOf(edgeKinds) }, strict);
+/** Those of references follow from the photos. */
+const archivedKinds = edgeKinds.filter((kind) => kind !== "reference");
+const edge = t.Object({ from: id, to: id, kind: oneOf(archivedKinds) }, strict);
 
 const model = t.Object(
   {

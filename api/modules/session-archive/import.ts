@@ -108,7 +108,11 @@ async function checkAncestry(tx: Tx, changed: readonly { id: string }[]): Promis
     tx,
     changed.map(({ id }) => id),
   );
-  if (!hasCycle(new Map(ancestry.map(({ id, parentId }) => [id, parentId])))) return;
+  const parents = new Map<string, string[]>();
+  for (const { id, parentId } of ancestry) {
+    parents.set(id, [...(parents.get(id) ?? []), parentId]);
+  }
+  if (!hasCycle(parents)) return;
   throw conflict(
     "The archive cannot be imported: together with the photos here its lineage would contain a cycle.",
   );

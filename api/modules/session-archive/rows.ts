@@ -2,6 +2,7 @@ import type { ImportedSession, PhotoAssignment } from "#db/queries/archives/sess
 import type { NewPhoto, GenerationMetadata } from "#db/schema/photos";
 import type { Mask } from "#db/schema/masks";
 import type { StepParameters } from "#db/schema/steps";
+import type { Reference } from "#generation-references";
 import type { Json, RecipeTemplate } from "#recipes/recipe";
 import { fileColumns, type PictureFacts, uploadedPhoto } from "#library/photo-row";
 import { displayName } from "#media/folders/filename";
@@ -37,6 +38,7 @@ export function documentToRows(
   const rowOf = (photo: DocumentPhoto) => ({
     ...photoRow(photo, makers.get(photo.id), pictures.get(photo.id), now),
     maskHash: hashOf(photo.mask),
+    references: referencesOfWire(photo.references, idOf),
   });
   const isActive = session.status === "active";
   return {
@@ -56,6 +58,7 @@ export function documentToRows(
       parentId: step.parent_id ?? null,
       sourceImageId: optionalId(step.source_image_id),
       maskHash: hashOf(step.mask),
+      references: referencesOfWire(step.references, idOf),
       prompt: step.prompt,
       negativePrompt: step.negative_prompt ?? null,
       expand: step.expand ?? false,
@@ -123,6 +126,18 @@ function parametersOf(step: DocumentStep, idOf: (id: string) => string): StepPar
     typeof value === "string" ? idOf(value) : value,
   ]);
   return { ...parameters, recipe: { ...recipe, inputs: Object.fromEntries(inputs) } };
+}
+
+/** Photos may have other ids here. */
+function referencesOfWire(
+  references: DocumentStep["references"],
+  idOf: (id: string) => string,
+): Reference[] | null {
+  if (!references) return null;
+  return camelCased<Reference[]>(references).map((reference) => ({
+    ...reference,
+    imageId: idOf(reference.imageId),
+  }));
 }
 
 /** The references of the photos. A photo that existed before only gets its session, step and slot. */

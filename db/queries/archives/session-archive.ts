@@ -6,6 +6,7 @@ import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Recipe, recipes } from "../../schema/recipes";
 import { type Session, sessions } from "../../schema/sessions";
 import { type Slot, slots, type Step, steps } from "../../schema/steps";
+import { imageIn, parentsOf } from "../photos/references";
 import { companionKeysOf } from "#generation-parameters";
 
 export type SessionRows = {
@@ -15,7 +16,7 @@ export type SessionRows = {
   slots: Slot[];
   /** The session's own photos and all their ancestors. */
   photos: Photo[];
-  /** Models, VAEs and LoRAs of the steps, as far as they were ever listed by InvokeAI. */
+  /** Models, VAEs, LoRAs and adapters of the steps, as far as they were ever listed by InvokeAI. */
   models: ModelRow[];
   /** That the steps run. */
   recipes: Recipe[];
@@ -48,6 +49,9 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
+            union select ${imageIn(sql`reference`)} from steps
+              cross join jsonb_array_elements(reference_images) as reference
+              where steps.session_id = ${sessionId}
             union select slots.source_image_id from slots join steps on steps.id = slots.step_id
               where steps.session_id = ${sessionId}
             union select photos.id from steps
@@ -56,7 +60,7 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
               where steps.session_id = ${sessionId}
             union select source_image_id from sessions where id = ${sessionId})
           union
-          select p.source_image_id from taken join photos p on p.id = taken.id
+          select parent_id from taken join photos p on p.id = taken.id, ${parentsOf(sql`p`)} as parents
         ) select id from taken where id is not null`;
       const itsPhotos = await tx
         .select(photoColumns)
@@ -103,7 +107,7 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 /** An image among the inputs of a recipe is the id of a photo. */
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
-function keysOf({ modelKey, parameters }: Step): string[] {
+function keysOf({ modelKey, parameters, references }: Step): string[] {
   const { vaeKey, loras = [], upscale } = parameters;
   const keys = [
     modelKey,
@@ -112,6 +116,7 @@ function keysOf({ modelKey, parameters }: Step): string[] {
     upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
+    ...(references ?? []).flatMap(({ modelKey: adapter, encoderKey }) => [adapter, encoderKey]),
     ...(parameters.recipe?.models ?? []).map(({ key }) => key),
   ];
   return keys.filter((key) => key !== undefined);

@@ -7,6 +7,7 @@ import { sessions } from "../../schema/sessions";
 import { slots, steps } from "../../schema/steps";
 import { searchColumns } from "../../search/search-words";
 import { insertEvents } from "../events/events";
+import { parentsOf } from "../photos/references";
 import { keepMask } from "../steps/masks";
 
 // An arbitrary number that all imports of sessions share.
@@ -183,7 +184,7 @@ async function assignPhotos(tx: Tx, assignments: PhotoAssignment[]): Promise<voi
     where p.id = assigned.id and p.session_id is null and p.step_id is null`);
 }
 
-/** These photos and all their ancestors, each with its parent in the lineage. */
+/** These photos and all their ancestors, each with each of its parents in the lineage. */
 export async function listAncestry(
   tx: Tx,
   ids: readonly string[],
@@ -191,12 +192,13 @@ export async function listAncestry(
   // `union` terminates even if rows form a cycle.
   const rows = await tx.execute<{ id: string; parentId: string }>(sql`
     with recursive up(id, parent_id) as (
-      select p.id, coalesce(p.source_image_id, s.source_image_id)
-      from photos p left join sessions s on s.id = p.session_id
+      select p.id, coalesce(parents.parent_id, s.source_image_id)
+      from photos p left join sessions s on s.id = p.session_id, ${parentsOf(sql`p`)} as parents
       where p.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::text::jsonb)::uuid)
       union
-      select p.id, coalesce(p.source_image_id, s.source_image_id)
-      from up join photos p on p.id = up.parent_id left join sessions s on s.id = p.session_id
+      select p.id, coalesce(parents.parent_id, s.source_image_id)
+      from up join photos p on p.id = up.parent_id left join sessions s on s.id = p.session_id,
+        ${parentsOf(sql`p`)} as parents
     )
     select id, parent_id as "parentId" from up where parent_id is not null`);
   return [...rows];

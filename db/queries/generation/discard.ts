@@ -1,11 +1,12 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "../../client";
 import type { NewEvent } from "../../schema/events";
+import { asReference } from "../photos/references";
 import { eventsOfPhotos } from "../photos/trash";
 
 /**
  * If the session has `discard_unselected`, moves its unselected images to the trash; returns the events to insert. Keeps
- * images that are selected, a favourite, in an album, shared, or the source of something else. Resets the flag, so that a
+ * images that are selected, a favourite, in an album, shared, or the source or a reference of something else. Resets the flag, so that a
  * second call changes nothing and a photo that was restored stays restored.
  */
 export async function discardUnselected(
@@ -27,7 +28,9 @@ export async function discardUnselected(
       and not exists (select from album_photos where photo_id = p.id)
       and not exists (select from share_links where photo_id = p.id and revoked_at is null)
       and not exists (select from photos as child where child.source_image_id = p.id)
+      and not exists (select from photos as child where child.reference_images @> ${asReference(sql`p.id`)})
       and not exists (select from steps where source_image_id = p.id)
+      and not exists (select from steps where reference_images @> ${asReference(sql`p.id`)})
       and not exists (select from slots where source_image_id = p.id)
       and not exists (select from sessions where source_image_id = p.id)
     returning p.id, p.step_id

@@ -1,4 +1,5 @@
 import { and, asc, eq, isNotNull, sql } from "drizzle-orm";
+import type { ReferenceRole } from "#generation-references";
 import type { Db, Tx } from "../../client";
 import { type ModelAccepts, models } from "../../schema/models";
 import { isAvailableAt } from "../models/availability";
@@ -26,6 +27,13 @@ export async function listGenerationBases(db: Db | Tx): Promise<GenerationBase[]
   return rows.flatMap(({ base, variant, accepts }) =>
     accepts === null ? [] : [{ base, variant, accepts }],
   );
+}
+
+/** The bases of available models that take a reference of a role. */
+export async function listReferenceBases(db: Db | Tx, role: ReferenceRole): Promise<string[]> {
+  const bases = await listGenerationBases(db);
+  const able = bases.filter(({ accepts }) => accepts.references?.some((one) => one.role === role));
+  return [...new Set(able.map(({ base }) => base))];
 }
 
 /** The bases of available models that paint a part of a picture. */

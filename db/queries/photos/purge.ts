@@ -19,6 +19,7 @@ import { originalChecks } from "../../schema/original-checks";
 import { type NewPhoto, type PhotoKind, photos } from "../../schema/photos";
 import { shareLinks } from "../../schema/shares";
 import { insertEvents } from "../events/events";
+import { asReference } from "./references";
 import { eventsOfPhotos, lockPhotos } from "./trash";
 
 /**
@@ -41,6 +42,7 @@ const keptColumns = new Set([
   "stepId",
   "slotIndex",
   "sourceImageId",
+  "references",
   "costUsd",
 ]);
 
@@ -156,10 +158,12 @@ export function deleteUnneededNodes(db: Db, onSlice?: () => void): Promise<numbe
   );
 }
 
-/** Another row refers to it: as its source, as a selected image, or as the image of a slot. */
+/** Another row refers to it: as its source, as a reference, as a selected image, or as the image of a slot. */
 const needed = sql`(
   exists (select from photos as child where child.source_image_id = photos.id)
+  or exists (select from photos as child where child.reference_images @> ${asReference(sql`photos.id`)})
   or exists (select from steps where source_image_id = photos.id)
+  or exists (select from steps where reference_images @> ${asReference(sql`photos.id`)})
   or exists (select from steps where selected_image_id = photos.id)
   or exists (select from slots where source_image_id = photos.id)
   or exists (select from sessions where source_image_id = photos.id)

@@ -69,7 +69,7 @@ export async function closeReproductionBatch(db: Db, batchId: string): Promise<v
   const none = { batchId: null, sourceImageName: null, postedAt: null, acceptedAt: null };
   await db
     .update(reproductions)
-    .set({ ...none, imageName: null })
+    .set({ ...none, imageNames: {}, imageName: null })
     .where(and(eq(reproductions.batchId, batchId), isNull(reproductions.judgedAt)));
 }
 

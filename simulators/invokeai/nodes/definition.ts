@@ -23,6 +23,8 @@ export type NodeDefinition = {
   fields: Record<string, Field>;
   outputs: Record<string, FieldType>;
   outputType: string;
+  /** A rule over several fields: what is wrong, in the real server's words. */
+  rule?: (node: Inputs) => string | undefined;
   /** Keeps unknown fields (only `core_metadata`). */
   open?: boolean;
   /** The output without its `type`. */

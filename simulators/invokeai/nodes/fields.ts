@@ -37,8 +37,15 @@ export type FieldType =
   | "latents"
   | "denoise_mask"
   | "mask"
-  | "control"
   | "fill_conditioning"
+  | "control"
+  | "flux_control"
+  | "z_image_control"
+  | "t2i_adapter"
+  | "ip_adapter"
+  | "flux_redux"
+  | "flux_kontext"
+  | "image_list"
   | "lora"
   | "any"
   | "collection";
@@ -194,6 +201,23 @@ export const imageField = (need: "required" | "optional" = "required") =>
 
 export const modelField = (need: "required" | "optional" = "required") =>
   object("model", ["key", "hash", "name", "base", "type"], need);
+
+/** A list of pictures, from an edge or as a literal. */
+export function imageList(need: "required" | "optional"): Field {
+  const { check } = imageField();
+  return {
+    type: "image_list",
+    input: "either",
+    ...(need === "optional" ? { default: [] } : {}),
+    check(value) {
+      if (!Array.isArray(value)) return { type: "list_type", msg: "Input should be a valid list" };
+      if (need === "required" && value.length === 0) {
+        return { type: "too_short", msg: "List should have at least 1 item after validation" };
+      }
+      return value.map((each) => check!(each)).find((fault) => fault !== undefined);
+    },
+  };
+}
 
 /** A value that is not validated. */
 export function anything(type: FieldType): Field {

@@ -120,6 +120,10 @@ export const fluxNodes: Record<string, NodeDefinition> = {
       guidance: float(4),
       seed: integer(0),
       controlnet_vae: connection("vae", "optional"),
+      control: connection("flux_control", "optional"),
+      ip_adapter: connection("ip_adapter", "optional"),
+      redux_conditioning: connection("flux_redux", "optional"),
+      kontext_conditioning: connection("flux_kontext", "optional"),
       fill_conditioning: connection("fill_conditioning", "optional"),
     },
     outputs: latentsFields,
@@ -127,7 +131,14 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     async run(inputs, context) {
       const positive = readConditioning(context, inputs.positive_text_conditioning);
       const transformer = inputs.transformer as TransformerValue;
+      if (inputs.kontext_conditioning != null && inputs.controlnet_vae == null) {
+        throw new NodeError(
+          "ValueError",
+          "A VAE (e.g., controlnet_vae) must be provided to use Kontext conditioning.",
+        );
+      }
       return runSampler(await withFill(inputs, context), context, {
+        base: "flux",
         prompt: positive.prompt,
         steps: inputs.num_steps,
         variant: [transformer.transformer.hash, loraIdentity(transformer.loras), positive.encoder],

@@ -4,6 +4,7 @@ import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
 import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
+import { referenceNodes } from "./references.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
 import { repaintingNodes, upscalingNodes } from "./upscaling.ts";
@@ -21,6 +22,7 @@ const definitions: Record<string, NodeDefinition> = {
   ...pictureNodes,
   ...paintingNodes,
   ...upscalingNodes,
+  ...referenceNodes,
   ...repaintingNodes,
   ...fluxNodes,
   ...transformerNodes,

@@ -5,6 +5,7 @@ import { NodeError } from "./endings.ts";
 import { choice, connection, flag, float, integer, text, type ValueFault } from "./fields.ts";
 import { sourceBytes } from "./latents.ts";
 import { loraIdentity, type ClipValue, type UnetValue } from "./loaders.ts";
+import { referencesOf } from "./references.ts";
 import { schedulers } from "./schedulers.ts";
 import {
   conditioningOutput,
@@ -91,6 +92,9 @@ export const samplingNodes: Record<string, NodeDefinition> = {
       cfg_rescale_multiplier: float(0, { ge: 0, lt: 1 }),
       latents: connection("latents", "optional"),
       denoise_mask: connection("denoise_mask", "optional"),
+      control: connection("control", "optional"),
+      ip_adapter: connection("ip_adapter", "optional"),
+      t2i_adapter: connection("t2i_adapter", "optional"),
     },
     outputs: latentsFields,
     outputType: "latents_output",
@@ -121,6 +125,7 @@ export const samplingNodes: Record<string, NodeDefinition> = {
       const start = Number(inputs.denoising_start);
       const end = Number(inputs.denoising_end);
       const { steps, cfg_scale, cfg_rescale_multiplier, scheduler } = inputs;
+      const shown = await referencesOf(inputs, unet.unet.base, context);
       const painting: Painting = {
         prompt: positive.prompt,
         seed: noise?.seed ?? 0,
@@ -133,7 +138,9 @@ export const samplingNodes: Record<string, NodeDefinition> = {
           positive.encoder,
           negative.prompt,
           [steps, cfg_scale, cfg_rescale_multiplier, scheduler, start, end],
+          ...shown.identity,
         ]),
+        references: shown.references,
         ...(source === undefined
           ? {}
           : { source: { bytes: await sourceBytes(source), strength: Math.max(0, end - start) } }),

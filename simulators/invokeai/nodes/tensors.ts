@@ -3,7 +3,13 @@ import type { RunContext } from "./definition.ts";
 import type { FieldType } from "./fields.ts";
 
 /** The output of a text encoder: the prompt, the encoder that processed it, and the kind of models that can use it. */
-export type Conditioning = { prompt: string; encoder: string; family: string };
+export type Conditioning = {
+  prompt: string;
+  encoder: string;
+  family: string;
+  /** That the encoder saw beside the prompt. */
+  pictures?: Buffer[];
+};
 
 /** The picture that latents represent until they are decoded. */
 export type Latents = Painting;

@@ -54,6 +54,10 @@ export type Family = {
   steps: string;
   cfg: string | null;
   samplerNeedsVae?: true;
+  /** The sampler's input for references, and its type. */
+  references?: [input: string, type: FieldType];
+  /** References go to the text encoder, and the first as latents to the sampler. */
+  editsInText?: true;
   /** The sampler fails where no step is left between start and end. */
   needsStep?: true;
   loraLoader?: { type: string; parts: readonly string[] };
@@ -61,7 +65,8 @@ export type Family = {
 
 const schedulers = choice(["euler", "heun", "lcm"], "euler");
 
-const maybe = (field: Field): Field => ({
+/** The same, but it may be left out. */
+export const maybe = (field: Field): Field => ({
   ...field,
   default: null,
   check: (value): ValueFault | undefined => (value === null ? undefined : field.check?.(value)),
@@ -106,6 +111,7 @@ const flux2: Family = {
   steps: "num_steps",
   cfg: "cfg_scale",
   samplerNeedsVae: true,
+  references: ["kontext_conditioning", "flux_kontext"],
   loraLoader: {
     type: "flux2_klein_lora_collection_loader",
     parts: ["transformer", "qwen3_encoder"],
@@ -171,6 +177,7 @@ export const families: readonly Family[] = [
     steps: "steps",
     cfg: "guidance_scale",
     samplerNeedsVae: true,
+    references: ["control", "z_image_control"],
     loraLoader: {
       type: "z_image_lora_collection_loader",
       parts: ["transformer", "qwen3_encoder"],
@@ -195,6 +202,7 @@ export const families: readonly Family[] = [
     samplerFields: { steps: integer(40, { gt: 0 }), cfg_scale: float(4) },
     steps: "steps",
     cfg: "cfg_scale",
+    editsInText: true,
     loraLoader: { type: "qwen_image_lora_collection_loader", parts: ["transformer"] },
   },
   flux2,

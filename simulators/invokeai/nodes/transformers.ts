@@ -1,6 +1,14 @@
 import type { Inputs, NodeDefinition, RunContext } from "./definition.ts";
 import { NodeError } from "./endings.ts";
-import { connection, type FieldType, float, integer, modelField, text } from "./fields.ts";
+import {
+  connection,
+  type FieldType,
+  float,
+  imageList,
+  integer,
+  modelField,
+  text,
+} from "./fields.ts";
 import { vaeDecoder, vaeEncoder } from "./latents.ts";
 import {
   addLoras,
@@ -13,7 +21,8 @@ import {
 } from "./loaders.ts";
 import { runSampler } from "./run-sampler.ts";
 import { conditioningOutput, latentsFields, readConditioning } from "./tensors.ts";
-import { type Family, families } from "./transformer-families.ts";
+import { bytesOf } from "./references.ts";
+import { type Family, families, maybe } from "./transformer-families.ts";
 
 type PartValue = { model: ModelIdentifier; loras: LoraUse[] };
 
@@ -121,7 +130,7 @@ function loadEncoder(
   return encoder;
 }
 
-function encoderOf({ parts, conditioning, base, prefix }: Family): NodeDefinition {
+function encoderOf({ parts, conditioning, base, prefix, editsInText }: Family): NodeDefinition {
   return {
     fields: {
       ...Object.fromEntries(
@@ -133,10 +142,13 @@ function encoderOf({ parts, conditioning, base, prefix }: Family): NodeDefinitio
         ]),
       ),
       prompt: text(""),
+      ...(editsInText && { reference_images: imageList("optional") }),
     },
     outputs: { conditioning: conditioning.type },
     outputType: `${prefix}_conditioning_output`,
-    run(inputs, context) {
+    async run(inputs, context) {
+      const given = (inputs.reference_images ?? []) as unknown[];
+      const pictures = await Promise.all(given.map((image) => bytesOf(context, image)));
       const used = Object.entries(parts).flatMap(([name, type]) =>
         type === "integer" || inputs[name] == null ? [] : [inputs[name] as PartValue],
       );
@@ -144,6 +156,7 @@ function encoderOf({ parts, conditioning, base, prefix }: Family): NodeDefinitio
         prompt: String(inputs.prompt),
         encoder: JSON.stringify(used.map(({ model, loras }) => [model.hash, loraIdentity(loras)])),
         family: base,
+        pictures,
       });
     },
   };
@@ -209,6 +222,10 @@ function samplerOf(family: Family): NodeDefinition {
       height: integer(1024, { multipleOf: family.sizeMultiple }),
       seed: integer(0),
       ...(family.samplerNeedsVae && { vae: connection("vae", "optional") }),
+      ...(family.references && {
+        [family.references[0]]: connection(family.references[1], "optional"),
+      }),
+      ...(family.editsInText && { reference_latents: connection("latents", "optional") }),
       ...family.samplerFields,
     },
     outputs: latentsFields,
@@ -244,7 +261,15 @@ async function sample(
   const transformer = inputs.transformer as PartValue;
   const settings = Object.keys(family.samplerFields).map((name) => inputs[name]);
   const range = family.vaeEncoder === null ? { denoising_start: 0, denoising_end: 1 } : {};
+  const record = context.models.find(transformer.model.key);
+  const seesLatents = record?.variant === "edit" && inputs.reference_latents != null;
   return runSampler({ ...inputs, ...range }, context, {
+    base: family.base,
+    references: (seesLatents ? (conditioning.pictures ?? []) : []).map((bytes) => ({
+      band: "edit" as const,
+      bytes,
+      weight: 1,
+    })),
     prompt: conditioning.prompt,
     // A preset without a number of steps of its own.
     steps: inputs[family.steps] ?? 12,
@@ -259,6 +284,13 @@ async function sample(
   });
 }
 
+/** The encoder of Qwen-Image, which others use, too, also scales the picture. */
+function encoderNodeOf(type: string): NodeDefinition {
+  if (type !== "qwen_image_i2l") return vaeEncoder;
+  const side = maybe(integer(undefined));
+  return { ...vaeEncoder, fields: { ...vaeEncoder.fields, width: side, height: side } };
+}
+
 function nodesOf(family: Family): [string, NodeDefinition][] {
   const { vaeEncoder: encoder, captioner } = family;
   return [
@@ -267,7 +299,9 @@ function nodesOf(family: Family): [string, NodeDefinition][] {
     ...loraLoaderOf(family),
     [family.sampler, samplerOf(family)],
     [family.decoder, vaeDecoder],
-    ...(encoder === null ? [] : [[encoder, vaeEncoder] satisfies [string, NodeDefinition]]),
+    ...(encoder === null
+      ? []
+      : [[encoder, encoderNodeOf(encoder)] satisfies [string, NodeDefinition]]),
     ...(captioner === undefined
       ? []
       : [[captioner, captionBuilder] satisfies [string, NodeDefinition]]),

@@ -51,35 +51,6 @@ export const upscalingNodes: Record<string, NodeDefinition> = {
   },
 };
 
-/** A ControlNet, and its part in the pictures of the sampler of tiles. */
-const control: NodeDefinition = {
-  fields: {
-    image: imageField(),
-    control_model: modelField(),
-    control_weight: float(1, { ge: -1, le: 2 }),
-    begin_step_percent: float(0, { ge: 0, le: 1 }),
-    end_step_percent: float(1, { ge: 0, le: 1 }),
-    control_mode: choice(["balanced", "more_prompt", "more_control", "unbalanced"], "balanced"),
-    resize_mode: choice(
-      ["just_resize", "crop_resize", "fill_resize", "just_resize_simple"],
-      "just_resize",
-    ),
-  },
-  outputs: { control: "control" },
-  outputType: "control_output",
-  run(inputs, context) {
-    if (Number(inputs.begin_step_percent) > Number(inputs.end_step_percent)) {
-      throw new NodeError(
-        "ValueError",
-        "Begin step percent must be less than or equal to end step percent",
-      );
-    }
-    const model = loadModel(context, inputs.control_model, "controlnet", unknownPart);
-    const { id: _id, is_intermediate: _intermediate, use_cache: _cache, ...settings } = inputs;
-    return { control: { ...settings, control_model: model } };
-  },
-};
-
 /** Painting an enlarged picture again, in tiles. */
 export const repaintingNodes: Record<string, NodeDefinition> = {
   unsharp_mask: {
@@ -99,7 +70,6 @@ export const repaintingNodes: Record<string, NodeDefinition> = {
       return context.saveImage(await sharp(bytes).sharpen().png().toBuffer(), inputs);
     },
   },
-  controlnet: control,
   tiled_multi_diffusion_denoise_latents: {
     fields: {
       positive_conditioning: connection("conditioning"),
@@ -140,9 +110,10 @@ async function repaint(inputs: Inputs, context: RunContext): Promise<Record<stri
   }
   const controls = [inputs.control ?? []].flat() as {
     image: { image_name: string };
-    control_model: { base: string };
+    model: unknown;
   }[];
-  if (controls.some(({ control_model: { base } }) => base !== unet.base)) {
+  const models = controls.map(({ model }) => loadModel(context, model, "controlnet", unknownPart));
+  if (models.some(({ base }) => base !== unet.base)) {
     throw new NodeError("RuntimeError", "mat1 and mat2 shapes cannot be multiplied");
   }
   const [start, end] = [Number(inputs.denoising_start), Number(inputs.denoising_end)];

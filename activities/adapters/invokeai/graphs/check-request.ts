@@ -1,7 +1,7 @@
 import { AppError } from "#errors";
 import { fitOf, hiresSize, type OptionName, optionNamed, options } from "#generation-parameters";
 import type { BaseFacts } from "../bases";
-import type { GraphRequest } from "./request";
+import type { GraphReference, GraphRequest } from "./request";
 
 type Accepts = BaseFacts["accepts"];
 
@@ -18,7 +18,7 @@ export function checkRequest(request: GraphRequest, accepts: Accepts): void {
 }
 
 function checkParts(request: GraphRequest, accepts: Accepts): void {
-  const { model, vae, loras, source } = request;
+  const { model, vae, loras, source, references } = request;
   const { base } = model;
   const { vaeBases, loras: takesLoras } = accepts;
   const rules: [boolean, string][] = [
@@ -34,6 +34,10 @@ function checkParts(request: GraphRequest, accepts: Accepts): void {
       `a LoRA of base ${base} in place of "${lora.model.name}"`,
     ]),
     [hasCompanions(request, accepts), companionWords(accepts)],
+    ...references.map((reference): [boolean, string] => [
+      hasAdapter(reference, accepts),
+      `an adapter of base ${base} for the reference of role ${reference.role}`,
+    ]),
     [
       !source || accepts.imageToImage || (source.part !== undefined && accepts.inpaint),
       `no ${accepts.inpaint ? "whole " : ""}source image for "${model.name}"`,
@@ -57,6 +61,21 @@ function hasCompanions({ companions, vae }: GraphRequest, accepts: Accepts): boo
   );
 }
 
+/** Whether the reference is carried by one of the models that carry its role; one of a role that the base lacks has none. */
+function hasAdapter({ role, adapter }: GraphReference, { references }: Accepts): boolean {
+  const accepted = references.find((candidate) => candidate.role === role);
+  if (!accepted || accepted.adapters.length === 0) return adapter === null;
+  return adapter !== null && accepted.adapters.some((need) => fitOf(need, adapter) !== undefined);
+}
+
+/** Whether the base has the roles, each so often. */
+function areInBounds(given: readonly GraphReference[], { references }: Accepts): boolean {
+  const counts = Map.groupBy(given, ({ role }) => role);
+  return [...counts].every(
+    ([role, { length }]) => length <= (references.find((one) => one.role === role)?.max ?? 0),
+  );
+}
+
 function companionWords({ companions }: Accepts): string {
   const alternatives = companions.map((needed) => needed.map(({ title }) => title).join(" and "));
   return alternatives.length === 0
@@ -65,7 +84,7 @@ function companionWords({ companions }: Accepts): string {
 }
 
 function checkValues(request: GraphRequest, accepts: Accepts): void {
-  const { width, height, source, loras, model } = request;
+  const { width, height, source, loras, model, references } = request;
   const { sizeMultiple, minSize, maxSize } = accepts;
   const rules: [boolean, string][] = [
     [
@@ -107,6 +126,10 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
     [
       !source?.part || accepts.inpaint,
       `mask and expand to none, as ${model.base} paints whole pictures only`,
+    ],
+    [
+      areInBounds(references, accepts),
+      `references to ${accepts.references.map(({ role, max }) => `at most ${max} of role ${role}`).join(", ") || "none"} for ${model.base}`,
     ],
     [
       !request.hires || (accepts.hires && !source),

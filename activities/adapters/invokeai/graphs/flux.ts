@@ -2,6 +2,7 @@ import { createGraph, type Graph, identify, seedNode } from "./graph";
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
+import { addReferences } from "./references";
 import type { GraphRequest } from "./request";
 import { addFillConditioning, addOutput, addSource } from "./source";
 
@@ -55,6 +56,7 @@ export function buildFluxGraph(given: GraphRequest): Graph {
   graph.connect(transformer, "denoise.transformer");
   graph.connect("model.vae", "denoise.controlnet_vae");
   graph.connect(`${seedNode}.value`, "denoise.seed");
+  addReferences(graph, request);
   if (isFill) addFillConditioning(graph, request);
   else addSource(graph, request, { type: "flux_vae_encode", vae: "model.vae" });
   addOutput(graph, request, { type: "flux_vae_decode", vae: "model.vae" });

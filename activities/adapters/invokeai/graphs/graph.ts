@@ -17,6 +17,7 @@ export type Literal =
   | number
   | boolean
   | { image_name: string }
+  | { image_name: string }[]
   | { board_id: string }
   | ModelIdentifier
   | LoraMetadata[];

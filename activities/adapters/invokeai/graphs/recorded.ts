@@ -1,14 +1,19 @@
 import { Type, type Static } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ModelIdentifier } from "../types";
+import { type AdapterNeed, maxReferences, readerOfNode } from "#generation-references";
 import { refusalOf } from "#recipes/node-rules";
 import { metadataType, outputNode, seedNode, slotNode } from "./graph";
 import { outputNumber } from "./recipe-placement";
+import { referenceNode, referencePicture } from "./references";
 
 const maxNodes = 200;
 
-/** Runs without the setting of the owner: a step may ask for it as its fill. */
-const requestable = "infill_lama";
+/**
+ * Run without the setting of the owner: a step may ask for the first as its fill. What the others fetch where it is missing
+ * is checked before they run.
+ */
+const requestable = ["infill_lama", "ip_adapter", "flux_ip_adapter", "flux_redux"];
 
 const name = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
 const End = Type.Object({ node_id: name, field: name });
@@ -53,6 +58,8 @@ export type RecordedGraph = {
   seed: number;
   /** All models in the graph, without duplicates. */
   models: ModelIdentifier[];
+  /** The image encoders that its nodes look up by name. */
+  readers: AdapterNeed[];
   /** The names of its uploaded pictures on the server, by role: as `ImageNames`, with its source. */
   pictures: Record<string, string>;
   /** The strength, 0 to 1, of image to image whose whole source is encoded with unseeded noise. */
@@ -70,7 +77,7 @@ export function parseRecordedGraph(
 ): RecordedGraph | undefined {
   if (!Value.Check(Recorded, value)) return undefined;
   const all = Object.entries(value.nodes);
-  const allowed = [...picture.allowed, requestable];
+  const allowed = [...picture.allowed, ...requestable];
   const mayRun = all.every(
     ([id, node]) => node.id === id && refusalOf(node, allowed) === undefined,
   );
@@ -101,6 +108,7 @@ export function parseRecordedGraph(
     graph: { id: value.id, nodes, edges },
     seed: seed.value,
     models: [...models.values()],
+    readers: withoutMetadata.flatMap(([, node]) => readerOfNode(node) ?? []),
     pictures,
     noisyStrength:
       pictures["mask"] === undefined
@@ -166,10 +174,11 @@ function rolesOf(
 ): Record<string, string> | undefined {
   const [first, ...others] = names;
   if (first === undefined) return {};
-  if (others.length === 0) return { source: first };
   const roles = picturesIn(nodes);
+  const isReference = roles[referencePicture(0)] !== undefined;
+  if (others.length === 0 && !isReference) return { source: first };
   const isComplete = names.isSubsetOf(new Set(Object.values(roles)));
-  return isComplete && roles["source"] !== undefined ? roles : undefined;
+  return isComplete && (isReference || roles["source"] !== undefined) ? roles : undefined;
 }
 
 /** Where the builders put the name of each uploaded picture: the first of these inputs that holds one. */
@@ -194,11 +203,20 @@ const places: Record<string, [node: string, input: string][]> = {
     [outputNode, "mask"],
   ],
   canvas: [[outputNode, "base_image"]],
+  ...Object.fromEntries(
+    Array.from({ length: maxReferences }, (_, at) => [
+      referencePicture(at),
+      [
+        [referenceNode(at), "image"],
+        [referenceNode(at), "images"],
+      ],
+    ]),
+  ),
 };
 
 function picturesIn(nodes: Record<string, Fields>): Record<string, string> {
   const found = Object.entries(places).flatMap(([role, inputs]): [string, string][] => {
-    const values = inputs.map(([node, input]) => nodes[node]?.[input]);
+    const values = inputs.map(([node, input]) => [nodes[node]?.[input]].flat()[0]);
     const picture = values.find((value) => Value.Check(ImageField, value));
     return picture ? [[role, (picture as Static<typeof ImageField>).image_name]] : [];
   });

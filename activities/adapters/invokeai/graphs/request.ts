@@ -1,4 +1,5 @@
 import type { CompanionName, Hires, MaskFill, OptionName, Region } from "#generation-parameters";
+import type { Preprocessor, ReferenceRole } from "#generation-references";
 import type { MainModel, ModelIdentifier } from "../types";
 
 /** The complete input of a graph, with models as the server has them now. */
@@ -22,6 +23,8 @@ export type GraphRequest = RequestedOptions & {
   source: GraphSource | null;
   /** A second pass, `scale` times as large; null or absent: none. */
   hires?: Hires["hires"] | null;
+  /** In the order of the request. */
+  references: readonly GraphReference[];
 };
 
 /** null or absent: not specified. */
@@ -30,6 +33,20 @@ type RequestedOptions = { [Name in OptionName]?: number | null };
 type Companion = ModelIdentifier & Pick<MainModel, "format" | "variant">;
 
 export type WeighedLora = { model: ModelIdentifier; weight: number };
+
+/** An uploaded picture that the image is conditioned on. Absent fields are those that its adapter does not have. */
+export type GraphReference = {
+  role: ReferenceRole;
+  imageName: string;
+  /** Of the picture; null: unknown. */
+  size: { width: number; height: number } | null;
+  /** null: the main model carries it. */
+  adapter: Companion | null;
+  weight?: number;
+  begin?: number;
+  end?: number;
+  preprocessor?: Preprocessor;
+};
 
 /** An uploaded image with the requested aspect ratio; if its size differs, it is stretched to the exact one. */
 type GraphSource = {

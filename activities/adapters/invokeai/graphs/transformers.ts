@@ -2,6 +2,7 @@ import { createGraph, type Graph, identify, type Literal, seedNode } from "./gra
 import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
+import { addReferences } from "./references";
 import type { GraphRequest } from "./request";
 import { addOutput, addSource } from "./source";
 import { type TransformerBase, transformerBaseOf } from "./transformer-bases";
@@ -26,6 +27,7 @@ export function buildTransformerGraph(request: GraphRequest): Graph {
   graph.connect(parts["transformer"]!, "denoise.transformer");
   graph.connect(`${seedNode}.value`, "denoise.seed");
   if (base.samplerTakesVae) graph.connect("model.vae", "denoise.vae");
+  addReferences(graph, request);
   if (base.source) addSource(graph, request, { type: base.source.encoder, vae: "model.vae" });
   addOutput(graph, request, { type: base.decoder, vae: "model.vae" });
   addMetadata(graph, request, { modePrefix: base.prefix, more: recordedInputs(request, base) });

@@ -1,6 +1,7 @@
 import { type GraphBuilder, identify, seedNode } from "./graph";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
+import { addReferences } from "./references";
 import type { GraphRequest } from "./request";
 import { addSecondPass } from "./second-pass";
 import { addOutput, addSource } from "./source";
@@ -32,6 +33,7 @@ export function addUnetGeneration(
   addPrompt(graph, { name: "pos", text: prompt, into: "positive_conditioning", ...shared });
   addPrompt(graph, { name: "neg", text: negativePrompt, into: "negative_conditioning", ...shared });
   addDenoise(graph, request, model.unet);
+  addReferences(graph, request);
   const vae = addVae(graph, request);
   const precision = { literals: { fp32: true }, vae };
   addSource(graph, request, { type: "i2l", unet: model.unet, ...precision });
