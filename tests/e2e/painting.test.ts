@@ -45,9 +45,7 @@ test("each base that inpaints leaves the pixels outside of the mask as they are"
   expect(able.size).toBeGreaterThanOrEqual(9);
   const { items: models } = await gallery.get("/models?type=main&limit=100");
   for (const base of able) {
-    const model = models.find(
-      (each: Json) => each.base === base && each.supported && each.is_available,
-    );
+    const model = models.find((each: Json) => each.base === base && each.usable);
     const parameters = { model_key: model.key };
     const photo = await painted({ mask: mask["id"], parameters });
     const after = await originalOf(photo["id"]);

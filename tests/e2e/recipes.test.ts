@@ -26,7 +26,7 @@ const inputOf = (recipe: Body, role: string): string =>
 const modelKey = (): Promise<string> =>
   until("a model", async () => {
     const { items } = await gallery.get("/models?base=sd-1");
-    return items.find((model: Body) => model.supported && model.is_available)?.key;
+    return items.find((model: Body) => model.usable)?.key;
   });
 
 async function request(recipe: Body, more: Body = {}): Promise<Body> {
