@@ -8,12 +8,14 @@ const watched = [
   "library",
   "db",
   "media",
+  "recipes",
   "config.ts",
   "errors.ts",
   "generation-parameters.ts",
   "gpu-types.ts",
   "model-sources.ts",
   "output.ts",
+  "storable-text.ts",
 ];
 const settleMs = 200;
 

@@ -9,7 +9,7 @@ import {
 } from "#db/queries/recipes/recipe-sources";
 import { ProviderError } from "#errors";
 import type { Json } from "#recipes/recipe";
-import { isStorableJson } from "#recipes/storable-text";
+import { isStorableJson } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 

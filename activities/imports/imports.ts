@@ -23,6 +23,7 @@ import {
 } from "#media/folders/import-folder";
 import { fileMoment } from "#media/metadata/taken-at";
 import { unsupportedType } from "#media/pictures/rejection";
+import { beginningOf } from "#storable-text";
 import type { ImportTally } from "#workflows/photo-import/contract";
 import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "../deps";
@@ -136,10 +137,7 @@ export function createImportActivities(deps: ActivityDeps) {
     const folder = file.split("/").slice(0, -1);
     if (!row.makesAlbums || folder.length === 0) return;
     const albumId = v5(`${row.path}/${folder.join("/")}`, albumNamespace);
-    // Must not end in half a surrogate pair.
-    const name = displayName(shown.split("/").at(-2), "Photos")
-      .slice(0, maxAlbumName)
-      .replace(/[\uD800-\uDBFF]$/, "");
+    const name = beginningOf(displayName(shown.split("/").at(-2), "Photos"), maxAlbumName);
     await insertAlbum(db, { id: albumId, name, description: null, coverPhotoId: null });
     await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId }));
   }

@@ -2,6 +2,7 @@ import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
 import { listMirroredBoards, noteBoard } from "#db/queries/mirror/boards";
 import { noteMirrorState } from "#db/queries/mirror/states";
 import type { SettingValues } from "#db/settings";
+import { beginningOf } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
@@ -152,11 +153,7 @@ async function noteBoards({ deps, backend, client, mirrored, signal }: Look): Pr
   return { all: new Set(boards.map(({ boardId }) => boardId)), chosen };
 }
 
-/** Must not end in half a surrogate pair. */
 function albumName(name: string): string {
-  const short = name
-    .trim()
-    .slice(0, maxAlbumName)
-    .replace(/[\uD800-\uDBFF]$/, "");
+  const short = beginningOf(name.trim(), maxAlbumName);
   return short === "" ? "Board" : short;
 }

@@ -12,6 +12,7 @@ const forbidden: [string, string][] = [
   ["generation-parameters.ts", 'import "./errors"'],
   ["gpu-types.ts", 'import "./errors"'],
   ["model-sources.ts", 'import "./errors"'],
+  ["storable-text.ts", 'import "./errors"'],
   ["db/a.ts", 'import "#media/storage/keys"'],
   ["db/b.ts", 'import "#api/app"'],
   ["db/c.ts", 'import { loadConfig } from "#config"; loadConfig({})'],
