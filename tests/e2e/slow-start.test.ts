@@ -28,7 +28,11 @@ test("a worker prepares its work, although each call of a busy Temporal takes a 
   const [host, port] = required("TEST_TEMPORAL_ADDRESS").split(":");
   const proxy = await startTcpProxy({ host: host!, port: Number(port) }, { answerDelayMs: 1_000 });
   open.push(proxy);
-  const stack = await startStack({ temporalAddress: `127.0.0.1:${proxy.port}` });
+  const stack = await startStack({
+    temporalAddress: `127.0.0.1:${proxy.port}`,
+    // Not by the schedule, which would make up for it.
+    timings: { reconcileEveryMs: 600_000 },
+  });
   open.push(stack);
   const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
   const gallery = createGalleryClient(api.url);
