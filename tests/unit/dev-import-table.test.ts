@@ -107,7 +107,7 @@ const allowed: [string, string][] = [
     "stack/library/ok.ts",
     'import type { Command } from "#library/commands/command"; export type A = Command',
   ],
-  ["recipes/ok.ts", 'import "#errors"; import "./other"'],
+  ["recipes/ok.ts", 'import "#errors"; import "#storable-text"; import "./other"'],
   ["api/also-ok.ts", 'import "#library/keep"'],
   ["stack/ok.ts", 'import "#errors"; import "#config"'],
   [
