@@ -9,7 +9,7 @@ export type RecordedRun = {
   history: { events: { eventType: string }[] };
 };
 
-type RunsToRecord = {
+export type RunsToRecord = {
   /** A query of Temporal's visibility. */
   query: string;
   /** Whether runs may be open; otherwise all but the backend's have to end first. */

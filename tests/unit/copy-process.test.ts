@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { constants } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "#errors";
 import type { CopyOrder } from "#media/copies/order";
@@ -94,7 +94,7 @@ test("the process has a low priority and no secrets in its environment", async (
   const { pid, nice } = await startedBy(() => {
     stopped = copies.run(reencode(endless), limitMs).catch((error: unknown) => error);
   });
-  expect(nice).toBe("10");
+  expect(Number(nice)).toBe(Math.min(getPriority() + 10, 19));
   if (process.platform === "linux") {
     const environment = await Bun.file(`/proc/${pid}/environ`).text();
     expect(environment).not.toMatch(/DATABASE|TOKEN|PASSWORD|KEY=/);

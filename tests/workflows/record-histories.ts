@@ -1,19 +1,27 @@
 // Records the histories that replay.test.ts replays:  bun --no-env-file tests/workflows/record-histories.ts [name…]
-// Starts Postgres, Temporal servers, api, worker and InvokeAI's simulator, plays sessions, imports, reproductions and installs, and
+// Starts Postgres, Temporal servers, api, worker and InvokeAI's simulator, plays something of each workflow, and
 // writes their runs to tests/workflows/histories. Record again only when open runs need not survive a change: a run that
 // replay.test.ts refuses would get stuck after an upgrade.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import type { Command } from "#library/commands/command";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
+import type { StorageMoveStatus } from "#db/schema/storage-moves";
 import { generationSessionId } from "#workflows/generation-session/contract";
 import { generationStepId } from "#workflows/generation-step/contract";
+import { housekeepingRun, housekeepingTasks } from "#workflows/housekeeping/contract";
 import { modelInstallId } from "#workflows/model-install/contract";
 import { photoRetrievalId } from "#workflows/photo-retrieval/contract";
 import type { Timings } from "#workflows/timings";
 import { turnGranted } from "#workflows/turn/contract";
+import { createBackupCommands } from "#tests/support/backups";
 import type { GalleryClient } from "#tests/support/gallery";
-import { recordRuns } from "#tests/support/histories";
+import { recordRuns, type RunsToRecord } from "#tests/support/histories";
+import { createInvokeAiPage, nextDrawing } from "#tests/support/invokeai-page";
+import { settingsOf, startObjectStore } from "#tests/support/object-store";
+import { smallPng } from "#tests/support/png";
 import { startGallery } from "#tests/support/running-gallery";
 import type { Stack } from "#tests/support/stack";
 import { startTemporalServer } from "#tests/support/temporal-server";
@@ -184,7 +192,7 @@ async function record({
       }
     }
     const query = `GallerySession = '${id}' or WorkflowType = 'invokeaiBackend'`;
-    await write(name, stack, query, dropped);
+    await write(name, stack, { query, isKept: (run) => !dropped.has(run), atLeast: 3 });
   } finally {
     await stack.stop();
     await temporal.stop();
@@ -216,7 +224,7 @@ async function recordImports(): Promise<void> {
     await until("a look", async () => (await show()).looked_at);
     await gallery.post(`/photos/imports/${id}/cancel`);
     await until("its end", async () => (await show()).status === "cancelled");
-    await write("imports", stack, "WorkflowType = 'photoImport'", new Set());
+    await write("imports", stack, { query: "WorkflowType = 'photoImport'", atLeast: 4 });
   } finally {
     await stack.stop();
     await temporal.stop();
@@ -258,7 +266,10 @@ async function recordReproductions(): Promise<void> {
         .toBuffer(),
     );
     await judged(stripped);
-    await write("reproductions", stack, "WorkflowType = 'photoReproduction'", new Set());
+    await write("reproductions", stack, {
+      query: "WorkflowType = 'photoReproduction'",
+      atLeast: 3,
+    });
   } finally {
     await stack.stop();
     await temporal.stop();
@@ -299,31 +310,120 @@ async function recordInstalls(): Promise<void> {
     await installIs(cancelled, "cancelled");
 
     await installIs((await install("nobody/no-such-model")).id, "failed");
-    await write("installs", stack, "WorkflowType = 'modelInstall'", new Set());
+    await write("installs", stack, { query: "WorkflowType = 'modelInstall'", atLeast: 3 });
   } finally {
     await stack.stop();
     await temporal.stop();
   }
 }
 
-/** Writes the runs that a query finds, one per line. */
-async function write(
-  name: string,
-  stack: Stack,
-  query: string,
-  dropped: ReadonlySet<string>,
-): Promise<void> {
-  const isKept = (workflowId: string) => !dropped.has(workflowId);
-  const runs = await recordRuns(stack, { query, isKept, atLeast: 3 });
-  await writeFile(join(folder, `${name}.json`), runs);
-  console.log(`${name}: ${(JSON.parse(runs) as unknown[]).length} runs`);
+/** Records a move to a bucket in several runs, and the deletion of the old copy. */
+async function recordMoves(): Promise<void> {
+  const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 20 });
+  const bucket = await startObjectStore();
+  const env = settingsOf(bucket.access);
+  const { stack, gallery } = await startGallery({
+    temporalAddress: temporal.address,
+    env: { ...env, STORAGE: "disk" },
+    timings: { reconcileEveryMs: 1_000, storageSettleMs: 500, storageLateMs: 500 },
+  });
+  try {
+    await gallery.upload(await smallPng());
+    const run = async (command: Command, storage: string) => {
+      const place = {
+        url: stack.database.url,
+        dataDir: stack.dataDir,
+        env: { ...env, STORAGE: storage },
+      };
+      const { code, output } = await createBackupCommands(place).run(command);
+      if (code !== 0) throw new Error(output);
+    };
+    const moveIs = (status: StorageMoveStatus) =>
+      until(`a move that is ${status}`, async () => {
+        return (await findNewestMove(stack.database.db))?.status === status;
+      });
+    await run({ verb: "storage-move", target: "s3" }, "disk");
+    await moveIs("completed");
+    await run({ verb: "storage-forget-old", keepsFiles: false }, "s3");
+    await moveIs("forgotten");
+    await write("moves", stack, { query: "WorkflowType = 'storageMove'", atLeast: 3 });
+  } finally {
+    await stack.stop();
+    await bucket.stop();
+    await temporal.stop();
+  }
 }
 
-await withServices(import.meta.path);
-await mkdir(folder, { recursive: true });
+/** Records a mirror whose follower was cut off by a kill, and that was turned off. */
+async function recordMirror(): Promise<void> {
+  const temporal = await startTemporalServer({});
+  const { stack, worker, gallery } = await startGallery({ temporalAddress: temporal.address });
+  try {
+    const taken = (amount: number) =>
+      until(`${amount} pictures that were taken`, async () => {
+        return (await gallery.get("/photos")).items.length === amount;
+      });
+    const page = createInvokeAiPage(stack.invokeai.url);
+    const mirror = (value: string) => gallery.patch("/settings", { backend: { mirror: value } });
+    await page.draw([nextDrawing()]);
+    await mirror("all");
+    await taken(1);
+    await worker.kill();
+    await page.draw([nextDrawing()]);
+    await stack.startWorker();
+    await taken(2);
+    await mirror("off");
+    await write("mirror", stack, { query: "WorkflowType = 'invokeaiMirror'", atLeast: 2 });
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+  }
+}
+
+/** Records a run of each task of housekeeping. */
+async function recordHousekeeping(): Promise<void> {
+  const temporal = await startTemporalServer({});
+  const backups = await mkdtemp(join(tmpdir(), "gallery-backups-"));
+  const { stack, gallery } = await startGallery({
+    temporalAddress: temporal.address,
+    env: { BACKUP_TO: backups },
+  });
+  try {
+    await gallery.upload(await smallPng());
+    for (const task of housekeepingTasks) {
+      const { type, options } = housekeepingRun(task);
+      const id = `${options.workflowId}/recorded`;
+      await stack.temporal.workflow.execute(type, { ...options, workflowId: id });
+    }
+    // The schedules go on meanwhile, with runs of their own.
+    await write("housekeeping", stack, {
+      query: "WorkflowId STARTS_WITH 'housekeeping/'",
+      areOpen: true,
+      isKept: (id) => id.endsWith("/recorded"),
+      atLeast: housekeepingTasks.length,
+    });
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+    await rm(backups, { recursive: true });
+  }
+}
+
+/** Writes runs, one per line. */
+async function write(name: string, stack: Stack, runs: RunsToRecord): Promise<void> {
+  const text = await recordRuns(stack, runs);
+  await writeFile(join(folder, `${name}.json`), text);
+  console.log(`${name}: ${(JSON.parse(text) as unknown[]).length} runs`);
+}
+
 const isWanted = (name: string) => Bun.argv.length === 2 || Bun.argv.includes(name);
+await withServices(import.meta.path, { s3: isWanted("moves") });
+await mkdir(folder, { recursive: true });
 for (const scene of scenes) if (isWanted(scene.name)) await record(scene);
 if (isWanted("imports")) await recordImports();
 if (isWanted("reproductions")) await recordReproductions();
 if (isWanted("installs")) await recordInstalls();
+if (isWanted("moves")) await recordMoves();
+if (isWanted("mirror")) await recordMirror();
+if (isWanted("housekeeping")) await recordHousekeeping();
 process.exit(0);

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { housekeepingTasks } from "#workflows/housekeeping/contract";
+import * as workflows from "#workflows/index";
 import { kindsOf, type RecordedRun, replay } from "#tests/support/histories";
 
 // Recorded by record-histories.ts.
@@ -17,6 +19,9 @@ const [completed, cancelled, failed, lost, waiting, line, long] = await Promise.
 const imports = await read("imports");
 const reproductions = await read("reproductions");
 const installs = await read("installs");
+const moves = await read("moves");
+const mirror = await read("mirror");
+const housekeeping = await read("housekeeping");
 
 /** The sessions in which the first attempt to fetch an image failed or was cancelled. */
 const withRetrievals = new Set(["cancelled", "failed"]);
@@ -57,6 +62,37 @@ test("every recorded run of a model install replays with the current workflow; a
   const last = installs.map(({ history }) => history.events.at(-1)?.eventType);
   expect(last).toContain("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW");
 }, 60_000);
+
+test("every recorded run of a move to another storage replays with the current workflow; a long one continues as new", async () => {
+  expect(kindsOf(moves)).toEqual(new Set(["storage-move"]));
+  expect(await replay(moves)).toEqual({});
+  const last = moves.map(({ history }) => history.events.at(-1)?.eventType);
+  expect(last).toContain("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW");
+}, 60_000);
+
+test("every recorded run of the mirror replays with the current workflow", async () => {
+  expect(kindsOf(mirror)).toEqual(new Set(["invokeai-mirror"]));
+  expect(await replay(mirror)).toEqual({});
+}, 60_000);
+
+test("a recorded run of each task of housekeeping replays with the current workflows", async () => {
+  expect(housekeeping).toHaveLength(housekeepingTasks.length);
+  expect(await replay(housekeeping)).toEqual({});
+}, 60_000);
+
+test("of every workflow there is a recorded run", () => {
+  const runs = [
+    ...[completed, cancelled, failed, lost, waiting, line, long].flat(),
+    ...[imports, reproductions, installs, moves, mirror, housekeeping].flat(),
+  ];
+  const recorded = runs.map(({ history }) => {
+    const [started] = history.events as {
+      workflowExecutionStartedEventAttributes?: { workflowType: { name: string } };
+    }[];
+    return started?.workflowExecutionStartedEventAttributes?.workflowType.name;
+  });
+  expect([...new Set(recorded)].toSorted()).toEqual(Object.keys(workflows).toSorted());
+});
 
 test("some runs of the long session continue as new", () => {
   const last = long.map(({ history }) => history.events.at(-1)?.eventType);

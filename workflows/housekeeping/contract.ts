@@ -20,6 +20,8 @@ const tasks = {
 
 export type HousekeepingTask = keyof typeof tasks;
 
+export const housekeepingTasks = Object.keys(tasks) as HousekeepingTask[];
+
 /** The id of a schedule, and of a run started by hand; Temporal appends the time to the ids of scheduled runs. */
 export const housekeepingId = (task: HousekeepingTask): string => `housekeeping/${task}`;
 

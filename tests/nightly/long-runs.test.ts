@@ -8,7 +8,7 @@ import { startGallery } from "#tests/support/running-gallery";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { until } from "#tests/support/wait";
 
-/** 8 by default; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/e2e/long-runs.test.ts`. */
+/** 8 by default; 200 take minutes: `GALLERY_TEST_SESSION_STEPS=200 ./gallery test tests/nightly/long-runs.test.ts`. */
 const manySteps = Number(given("GALLERY_TEST_SESSION_STEPS") ?? 8);
 const endsAfterMs = 60_000 + manySteps * 5_000;
 const suggestedEvents = 40;
