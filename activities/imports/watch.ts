@@ -53,8 +53,9 @@ export function createWatchActivities(deps: ActivityDeps) {
       const row = await findImport(db, importId);
       const isEnded = !isWatched(row);
       if (isEnded || lookedAt > endsAt) return { isEnded, tally: tallyOf(row) };
-      await look(row, { patienceMs, endsAt, signal });
-      const restMs = Math.max(patienceMs, restFactor * (performance.now() - lookedAt));
+      const isIdle = await look(row, { patienceMs, endsAt, signal });
+      const lookMs = isIdle ? performance.now() - lookedAt : 0;
+      const restMs = Math.max(patienceMs, restFactor * lookMs);
       const restsUntil = performance.now() + restMs;
       while (performance.now() < restsUntil && isWatched(await findImport(db, importId))) {
         await pause(Math.min(endCheckMs, Math.max(restsUntil - performance.now(), 1)), signal);
@@ -64,12 +65,13 @@ export function createWatchActivities(deps: ActivityDeps) {
 
   type Look = { patienceMs: number; endsAt: number; signal: AbortSignal };
 
-  /** Looks at every file of the folder once. A folder that is away is looked for again. */
-  async function look(begun: PhotoImport, options: Look): Promise<void> {
+  /** Looks at every file of the folder once. @returns whether there was nothing to take */
+  async function look(begun: PhotoImport, options: Look): Promise<boolean> {
     const importId = begun.id;
     const folder = await resolveImportFolder(deps.config.importRoots, begun.path);
     if (folder.state !== "allowed" || folder.path !== begun.path) {
-      return noteLook(db, { importId, awayReason: whyAway });
+      await noteLook(db, { importId, awayReason: whyAway });
+      return true;
     }
     const pages = pagesOf(begun.path);
     /** Those that are refused or may still be written. */
@@ -78,9 +80,12 @@ export function createWatchActivities(deps: ActivityDeps) {
     let row: PhotoImport = begun;
     for (;;) {
       const page = await nextPage(pages);
-      if ("awayReason" in page) return noteLook(db, { importId, ...page });
+      if ("awayReason" in page) {
+        await noteLook(db, { importId, ...page });
+        return true;
+      }
       const settled = await settlePage(row, page.files, options);
-      if (settled === undefined) return;
+      if (settled === undefined) return false;
       for (const hash of settled.open) open.add(hash);
       changing += settled.changing;
       row = settled.row;
@@ -90,6 +95,7 @@ export function createWatchActivities(deps: ActivityDeps) {
     await noteLook(db, { importId, lookedAt: now(), changing });
     const hasNews = JSON.stringify(tallyOf(row)) !== JSON.stringify(tallyOf(begun));
     if (hasNews) await emitImportProgress(db, row);
+    return !hasNews;
   }
 
   /** Notes files that changed and takes those that did not. Undefined when the import has ended, or it is time to start anew. */

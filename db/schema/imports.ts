@@ -89,7 +89,7 @@ export const photoImportFaults = pgTable(
 );
 
 /** What became of a file of a watched folder. */
-export const watchedOutcomes = ["imported", "duplicates", "sidecars", "failed"] as const;
+const watchedOutcomes = ["imported", "duplicates", "sidecars", "failed"] as const;
 export type WatchedOutcome = (typeof watchedOutcomes)[number];
 
 /** A file or other entry of a watched folder, as last seen. */
