@@ -79,6 +79,7 @@ export function createWatchActivities(deps: ActivityDeps) {
     let changing = 0;
     let row: PhotoImport = begun;
     for (;;) {
+      options.signal.throwIfAborted();
       const page = await nextPage(pages);
       if ("awayReason" in page) {
         await noteLook(db, { importId, ...page });
