@@ -15,7 +15,7 @@ import { live } from "./imports";
 const filesPerDeletion = 5_000;
 
 /** A file as it was seen. */
-export type SeenFile = Pick<WatchedFile, "fileHash" | "size" | "modifiedMs">;
+type SeenFile = Pick<WatchedFile, "fileHash" | "size" | "modifiedMs">;
 
 /** These files as last noted, by hash of their names. */
 export async function findWatchedFiles(
