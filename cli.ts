@@ -35,7 +35,7 @@ const usages: Record<string, string> = {
              run the tests of a power cut: what was acknowledged is on the disk; needs Linux and strace
   test --runpod-clients
              install RunPod's own MCP server and dstack, and drive them against the RunPod simulator
-  test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]
+  test --schedules N [--mixed|--pods] [--seed N] [--lanes N] [--planted NAME]
              run N sessions under random faults, starting at the given seed (1)
                --planted  with a worker that has the named defect, which the run must find
   test --chaos MINUTES [--seed N] [--planted NAME]

@@ -2,7 +2,7 @@ import { runOnServices } from "./services-child";
 import { startTestServices } from "#stack/test-services";
 
 /**
- * `./gallery test --schedules N [--pods] [--seed N] [--lanes N] [--planted NAME]`: runs sessions under seeded random faults.
+ * `./gallery test --schedules N [--mixed|--pods] [--seed N] [--lanes N] [--planted NAME]`: runs sessions under seeded random faults.
  * @returns the exit status
  */
 export const runSchedules = (root: string, args: readonly string[], env: Environment) =>

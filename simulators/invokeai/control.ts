@@ -151,7 +151,13 @@ export type SimulatorState = {
     seeds: (number | null)[];
   }[];
   /** Pictures made by output nodes, without intermediate ones. */
-  generated: { batchId: string; itemId: number; seed: number | null; imageName: string }[];
+  generated: {
+    batchId: string;
+    itemId: number;
+    nodeId: string;
+    seed: number | null;
+    imageName: string;
+  }[];
   uploads: { imageName: string }[];
   /** Requests for full pictures; `sent` is false when a fault damaged the answer. */
   downloads: { imageName: string; sent: boolean }[];

@@ -41,6 +41,7 @@ export async function saveNodeImage(
     const entry = {
       batchId: row.batch_id,
       itemId: row.item_id,
+      nodeId: session.prepared_source_mapping[node.id] ?? node.id,
       seed: findSeed(session.graph),
       imageName: image.image_name,
     };

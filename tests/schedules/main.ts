@@ -6,7 +6,7 @@ import { runLanes } from "./lanes";
 import { copyWithDefect, defectNames, isDefectName } from "./planted-defects";
 import { podSchedules } from "./pods/runner";
 import type { Report, ScheduleRunner } from "./runner";
-import { sessionSchedules } from "./sessions";
+import { mixedSchedules, sessionSchedules } from "./sessions";
 import { describeAll, describeReport } from "./summary";
 
 const { values } = parseArgs({
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     lanes: { type: "string", default: "3" },
     planted: { type: "string" },
     pods: { type: "boolean", default: false },
+    mixed: { type: "boolean", default: false },
   },
 });
 
@@ -27,6 +28,7 @@ if (planted !== undefined && !isDefectName(planted)) {
   process.exit(2);
 }
 
+const family = values.pods ? " --pods" : values.mixed ? " --mixed" : "";
 const startedAt = performance.now();
 const reports: Report[] = [];
 const seeds = Array.from({ length: amount! }, (_, index) => first! + index);
@@ -40,7 +42,7 @@ function tell(report: Report): boolean {
   const log = join(logs, `worker-${report.seed}.log`);
   void writeFile(log, report.log);
   console.log(`    the workers' log: ${log}`);
-  const again = `--schedules 1${values.pods ? " --pods" : ""} --seed ${report.seed}`;
+  const again = `--schedules 1${family} --seed ${report.seed}`;
   console.log(`    to repeat it: ./gallery test ${again}`);
   // For a planted defect one finding is enough.
   return planted === undefined;
@@ -53,7 +55,9 @@ async function runAll<Bed extends { stop(): Promise<void> }>(
   return runner.faultKinds;
 }
 
-const faultKinds = await (values.pods ? runAll(podSchedules) : runAll(sessionSchedules));
+const faultKinds = await (values.pods
+  ? runAll(podSchedules)
+  : runAll(values.mixed ? mixedSchedules : sessionSchedules));
 
 const broken = reports.filter((report) => report.broken.length > 0);
 console.log(`\n${describeAll(faultKinds, reports, performance.now() - startedAt)}`);

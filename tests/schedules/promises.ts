@@ -58,9 +58,10 @@ async function checkSlots({ stack }: Pick<TestBed, "stack">, stepIds: string[]):
 /** No batch was accepted twice, no slot was generated twice, and each generated image is a photo. */
 function checkGeneration(state: SimulatorState, all: Photo[]): string[] {
   const taken = state.enqueues.filter(({ enqueued }) => enqueued > 0).map((each) => each.batchId);
-  // A batch's id consists of its step's id and the attempt's number.
+  // A batch's id consists of its step's id and the attempt's number; a recipe may have several outputs.
   const drawn = state.generated.map(
-    ({ batchId, seed }) => `the image of seed ${seed} in step ${batchId.replace(/-\d+$/, "")}`,
+    ({ batchId, nodeId, seed }) =>
+      `the image of seed ${seed} of ${nodeId} in step ${batchId.replace(/-\d+$/, "")}`,
   );
   const named = new Set(all.map((photo) => photo.invokeId));
   return [

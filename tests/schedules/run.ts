@@ -4,7 +4,7 @@ import type { TestBed } from "./test-bed";
 import { createHolds } from "./moments";
 import { haveEnded, describeState, listOpenWork } from "./quiescence";
 import type { Report } from "./runner";
-import { denoisingSteps, describeFault, drawSchedule, type Schedule } from "./schedule";
+import { denoisingSteps, describeFault, type Schedule } from "./schedule";
 import { armFault, type ObservedStep, InconclusiveRun } from "./strikes";
 import { createUserSession } from "./user-session";
 
@@ -12,15 +12,15 @@ import { createUserSession } from "./user-session";
 const settleTimeoutMs = 240_000;
 
 /**
- * Runs the schedule of a seed on an idle test bed.
+ * Runs a schedule on an idle test bed.
  * @throws InconclusiveRun when it is inconclusive
  */
-export async function runSchedule(seed: number, testBed: TestBed): Promise<Report> {
-  const schedule = drawSchedule(seed);
+export async function runSchedule(schedule: Schedule, testBed: TestBed): Promise<Report> {
+  const { seed } = schedule;
   const startedAt = performance.now();
   const report: Report = {
     seed,
-    outline: `steps ${schedule.pace}`,
+    outline: `steps ${schedule.pace}: ${schedule.steps.map(({ kind }) => kind).join(", ")}`,
     planned: schedule.faults.map(({ kind }) => kind),
     ms: 0,
     struck: [],
@@ -50,10 +50,13 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
   const user = createUserSession(testBed.gallery);
   const sessionId = await user.openSession();
   const uploadedId = await user.uploadSource();
-  const stepIds: string[] = [];
+  const sessionIds = new Set([sessionId]);
+  /** By position; a grid has several. */
+  const stepIds: string[][] = [];
 
   async function runSteps(positions: number[]): Promise<void> {
     const ids: string[] = [];
+    let areRequested = false;
     const hold = createHolds(testBed);
     const armed = await Promise.all(
       schedule.faults
@@ -61,12 +64,12 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
         .map(async (fault) => {
           let requestedAt: number | undefined;
           const observed: ObservedStep = {
-            id: () => stepIds[fault.step],
+            id: () => stepIds[fault.step]?.[0],
             requestedAt: () => {
               if (stepIds[fault.step] !== undefined) requestedAt ??= performance.now();
               return requestedAt;
             },
-            isOver: async () => ids.length === positions.length && (await haveEnded(testBed, ids)),
+            isOver: async () => areRequested && (await haveEnded(testBed, ids)),
           };
           return { fault, ...(await armFault(testBed, { user, hold }, fault, observed)) };
         }),
@@ -82,10 +85,13 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
     for (const position of positions) {
       const planned = schedule.steps[position]!;
       const sourceId = await sourceOf(planned.source);
-      const id = await user.requestStep(sessionId, { ...planned, denoisingSteps }, sourceId);
-      stepIds.push(id);
-      ids.push(id);
+      const step = { ...planned, denoisingSteps };
+      const requested = await user.requestStep(sessionId, step, sourceId);
+      sessionIds.add(requested.sessionId);
+      stepIds.push(requested.stepIds);
+      ids.push(...requested.stepIds);
     }
+    areRequested = true;
     await strikes;
     await Promise.all([testBed.postgres.over(), testBed.temporal.over()]);
     await testBed.stack.invokeai.control.clearFaults();
@@ -96,7 +102,7 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
     if (source === "none") return undefined;
     if (source === "upload") return uploadedId;
     const [photo] = await testBed.stack.database.sql`
-      select id from photos where step_id = ${stepIds.at(-1)!} order by slot_index limit 1`;
+      select id from photos where step_id = ${stepIds.at(-1)![0]!} order by slot_index limit 1`;
     // A step that was cancelled early has no image to continue from.
     return photo?.id ?? uploadedId;
   }
@@ -104,7 +110,7 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
   const positions = schedule.steps.map((_, position) => position);
   if (schedule.pace === "all at once") await runSteps(positions);
   else for (const position of positions) await runSteps([position]);
-  await user.completeSession(sessionId);
+  for (const id of sessionIds) await user.completeSession(id);
   let openWork: string[] = [];
   await until(
     "the end of all runs",
@@ -117,5 +123,5 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
     // A check costs Temporal and the worker more than the work that is waited for.
     500,
   );
-  return stepIds;
+  return stepIds.flat();
 }

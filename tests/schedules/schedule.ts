@@ -42,7 +42,13 @@ type LostAnswer = "enqueueBatch" | "batchStatus" | "listAll" | "uploadImage";
 
 type DownloadFault = "truncated_body" | "wrong_length" | "truncated_png" | "unreachable";
 
-type PlannedStep = {
+/** How a step is requested: by parameters alone, or with one of the other things that a step can have. */
+export const stepKinds = ["plain", "mask", "references", "recipe", "grid"] as const;
+
+type StepKind = (typeof stepKinds)[number];
+
+export type PlannedStep = {
+  kind: StepKind;
   source: "none" | "upload" | "previous";
   images: number;
   /** The seed of its first image. */
@@ -68,6 +74,7 @@ export function drawSchedule(seed: number): Schedule {
   const steps = Array.from({ length: stepsPerSession }, (_, position): PlannedStep => {
     const hasPrevious = pace === "one by one" && position > 0;
     return {
+      kind: "plain",
       source: draw.oneOf(hasPrevious ? allSources : firstSources),
       images: 2 + draw.below(3),
       seed: 1_000 * (position + 1),
@@ -76,6 +83,21 @@ export function drawSchedule(seed: number): Schedule {
   const faults = Array.from({ length: 1 + draw.below(4) }, () => drawFault(draw, steps));
   return { seed, pace, steps, faults };
 }
+
+/** The schedule of a seed with the same faults, whose steps are of several kinds. */
+export function drawMixedSchedule(seed: number): Schedule {
+  const schedule = drawSchedule(seed);
+  // Draws of its own: the faults of a seed stay as they are.
+  const draw = createDraw(~seed);
+  const steps = schedule.steps.map((step) => ({
+    ...step,
+    kind: draw.oneOf(step.source === "none" ? kindsWithoutSource : kindsWithSource),
+  }));
+  return { ...schedule, steps };
+}
+
+const kindsWithoutSource: readonly StepKind[] = ["references", "recipe", "grid"];
+const kindsWithSource: readonly StepKind[] = ["mask", "references", "grid"];
 
 const firstSources: readonly PlannedStep["source"][] = ["none", "upload"];
 const allSources: readonly PlannedStep["source"][] = [...firstSources, "previous"];

@@ -1,6 +1,6 @@
 import type { ScheduleRunner } from "./runner";
 import { runSchedule } from "./run";
-import { faultKinds } from "./schedule";
+import { drawMixedSchedule, drawSchedule, faultKinds } from "./schedule";
 import { startTestBed, type TestBed } from "./test-bed";
 
 /** Sessions with an InvokeAI that is always there. */
@@ -8,7 +8,13 @@ export const sessionSchedules: ScheduleRunner<TestBed> = {
   faultKinds,
   schedulesPerTestBed: 10,
   startTestBed,
-  runSchedule,
+  runSchedule: (seed, testBed) => runSchedule(drawSchedule(seed), testBed),
+};
+
+/** The same with steps that have masks, references, recipes of two outputs, and with grids. */
+export const mixedSchedules: ScheduleRunner<TestBed> = {
+  ...sessionSchedules,
+  runSchedule: (seed, testBed) => runSchedule(drawMixedSchedule(seed), testBed),
 };
 
 export const sessionPromise =

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { applyDefect, copyWithDefect, defectNames } from "#tests/schedules/planted-defects";
 import { usualSeeds } from "#tests/schedules/seeds";
-import { describeFault, drawSchedule, faultKinds } from "#tests/schedules/schedule";
+import {
+  describeFault,
+  drawMixedSchedule,
+  drawSchedule,
+  faultKinds,
+  stepKinds,
+} from "#tests/schedules/schedule";
 
 const temporary = await mkdtemp(join(tmpdir(), "gallery-defects-"));
 afterAll(() => rm(temporary, { recursive: true }));
@@ -31,6 +37,13 @@ test("300 schedules contain each kind of fault more than 50 times, and each has 
     expect(planned.filter((each) => each === kind).length, kind).toBeGreaterThan(50);
   }
   expect(Math.min(...seeds.map((seed) => drawSchedule(seed).faults.length))).toBe(1);
+});
+
+test("mixed schedules have the faults of the same seed, and steps of each kind", () => {
+  const mixed = seeds.map(drawMixedSchedule);
+  expect(mixed.map(({ faults }) => faults)).toEqual(seeds.map((seed) => drawSchedule(seed).faults));
+  const drawn = mixed.flatMap(({ steps }) => steps.map(({ kind }) => kind));
+  expect([...new Set(drawn), "plain"].toSorted()).toEqual([...stepKinds].toSorted());
 });
 
 test("the usual seeds together contain each kind of fault", () => {

@@ -111,9 +111,8 @@ async function play(bed: PodTestBed, schedule: PodSchedule, report: Report): Pro
 
   const sessionId = await user.openSession();
   for (const step of schedule.steps) {
-    observed.stepIds.push(
-      await user.requestStep(sessionId, { ...step, denoisingSteps }, undefined),
-    );
+    const planned = { kind: "plain", ...step, denoisingSteps } as const;
+    observed.stepIds.push(...(await user.requestStep(sessionId, planned, undefined)).stepIds);
     observed.requestedAt ??= performance.now();
     if (schedule.pace === "one by one") await stepsEnd();
   }
