@@ -107,7 +107,11 @@ export function createFileTaker(deps: ActivityDeps) {
 
   return {
     /** Imports a file as a photo, or returns why not. Repeated, the same file of the same import is the same photo. */
-    async takeFile(row: PhotoImport, walked: WalkedFile, options: TakeOptions): Promise<Taken> {
+    takeFile: async (
+      row: PhotoImport,
+      walked: WalkedFile,
+      options: TakeOptions,
+    ): Promise<Taken> => {
       const { file, refusal, isSidecar } = walked;
       if (refusal !== null) return { outcome: { code: "left_out", message: refusal } };
       if (isSidecar) return { outcome: "sidecars" };
@@ -122,11 +126,11 @@ export function createFileTaker(deps: ActivityDeps) {
     },
 
     /** Appends the photo to the album of its folder; files directly in the import's folder are in no album. */
-    async addToFolderAlbum(
+    addToFolderAlbum: async (
       row: PhotoImport,
       { file, shown }: WalkedFile,
       taken: Taken,
-    ): Promise<void> {
+    ): Promise<void> => {
       const photoId = "photoId" in taken ? taken.photoId : null;
       const folder = file.split("/").slice(0, -1);
       if (photoId === null || !row.makesAlbums || folder.length === 0) return;

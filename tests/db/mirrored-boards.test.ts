@@ -36,13 +36,13 @@ test("renamed boards rename the albums that kept their names, all at once", asyn
   await note(["a", "Far north"], ["b", "Deep south"], ["c", "Still empty", "Empty"], ["d", "New"]);
   expect([await nameOf(north), await nameOf(south)]).toEqual(["Far north", "Mine"]);
   const boards = await listMirroredBoards(database.db, backend);
-  const noted = boards.map(({ boardId, name, chosenAs }) => [boardId, name, chosenAs]);
-  expect(noted.toSorted()).toEqual([
-    ["a", "Far north", null],
-    ["b", "Deep south", null],
-    ["c", "Still empty", "Empty"],
-    ["d", "New", null],
-  ]);
+  const noted = new Map(boards.map((board) => [board.boardId, [board.name, board.chosenAs]]));
+  expect(Object.fromEntries(noted)).toEqual({
+    a: ["Far north", null],
+    b: ["Deep south", null],
+    c: ["Still empty", "Empty"],
+    d: ["New", null],
+  });
 });
 
 test("an album that is being made while its board is renamed gets the new name", async () => {

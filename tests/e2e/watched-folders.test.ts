@@ -38,12 +38,12 @@ async function watchFolder(more: object = {}) {
     id,
     folder,
     show,
-    async put(file: string, bytes: Uint8Array | string): Promise<void> {
+    put: async (file: string, bytes: Uint8Array | string): Promise<void> => {
       await mkdir(join(folder, file, ".."), { recursive: true });
       await writeFile(join(folder, file), bytes);
     },
     /** Waits until the import has these fields. */
-    async is(wanted: Record<string, unknown>): Promise<Body> {
+    is: async (wanted: Record<string, unknown>): Promise<Body> => {
       let last: Body;
       const matches = async () => {
         last = await show();
@@ -54,7 +54,7 @@ async function watchFolder(more: object = {}) {
       );
     },
     /** Waits until the whole folder was looked at anew, and no file may still be written. */
-    async isSettled(): Promise<Body> {
+    isSettled: async (): Promise<Body> => {
       const after = Date.now();
       return until("a settled folder", async () => {
         const seen = await show();
