@@ -65,7 +65,32 @@ export type Painting = {
 };
 
 /** A picture that was enlarged by a model; `width` and `height` are those before. */
-export type Upscaled = { upscale?: { scale: number } };
+export type Upscaled = {
+  upscale?: {
+    scale: number;
+    /** It was painted again, above 0 up to 1: how much is new. Then also with which models. */
+    creativity?: number;
+    mainModelKey?: string;
+    controlModelKey?: string;
+  };
+};
+/** How one of the pictures of a step that enlarges several is enlarged. */
+export type Enlargement = { width: number; height: number; scale: number };
+
+/** A picture that was drawn twice, the second time larger; `width` and `height` are those of the first time. */
+export type Hires = {
+  /** `strength`: how much the second pass changes, above 0 up to 1. */
+  hires?: { scale: number; strength: number };
+};
+
+/** The size of the second pass, in multiples of 8. */
+export function hiresSize(
+  { width, height }: { width: number; height: number },
+  scale: number,
+): { width: number; height: number } {
+  const fit = (side: number) => Math.round((side * scale) / 8) * 8;
+  return { width: fit(width), height: fit(height) };
+}
 
 /** Picks the fields of a painting from others; absent ones stay absent. */
 export function paintingOf({ maskBlur, maskFill, region, expand }: Painting): Painting {
@@ -85,6 +110,8 @@ export type AcceptedOptions = {
   maxClipSkip: number;
   /** `optional`: without a value, the model's scheduler determines it. */
   guidance: boolean | "optional";
+  /** The highest guidance, where it is not 20. */
+  maxGuidance?: number;
 };
 
 type Option = {
@@ -116,7 +143,7 @@ const table = {
   guidance: {
     wire: "guidance",
     isWhole: false,
-    bounds: ({ guidance }) => (guidance === false ? null : { min: 1, max: 20 }),
+    bounds: ({ guidance, maxGuidance: max = 20 }) => (guidance === false ? null : { min: 1, max }),
     isNeeded: ({ guidance }) => guidance === true,
     recorded: { min: 0, max: 100 },
   },

@@ -17,9 +17,12 @@ const dash = "–";
 const variantRows: Readonly<
   Record<string, readonly [addition: string, model: Partial<ModelKind>][]>
 > = {
+  "sd-1": [["inpainting", { variant: "inpaint" }]],
+  sdxl: [["inpainting", { variant: "inpaint" }]],
   flux: [
     ["schnell", { variant: "schnell" }],
     ["Kontext", { variant: "dev", name: "Kontext" }],
+    ["Fill", { variant: "dev_fill" }],
   ],
   flux2: [
     ["Klein base", { variant: "klein_9b_base" }],
@@ -66,7 +69,9 @@ const columns: readonly [title: string, cell: (facts: BaseFacts) => string][] = 
   [
     "`guidance`; usual",
     ({ accepts, defaults }) =>
-      accepts.guidance === false ? dash : `1–20; ${defaults.guidance ?? "the preset's"}`,
+      accepts.guidance === false
+        ? dash
+        : `1–${accepts.maxGuidance ?? 20}; ${defaults.guidance ?? "the preset's"}`,
   ],
   [
     "`scheduler`",
@@ -82,7 +87,11 @@ const columns: readonly [title: string, cell: (facts: BaseFacts) => string][] = 
       return accepts.negativeNeedsCfg ? "with `cfg_scale` above 1" : "yes";
     },
   ],
-  ["from an image", ({ accepts }) => (accepts.imageToImage ? "yes" : dash)],
+  [
+    "from an image",
+    ({ accepts }) => (accepts.partsOnly ? "a part only" : accepts.imageToImage ? "yes" : dash),
+  ],
+  ["`hires`", ({ accepts }) => (accepts.hires ? "yes" : dash)],
   ["LoRAs", ({ accepts }) => (accepts.loras ? "yes" : dash)],
   ["VAEs of", ({ accepts }) => accepts.vaeBases.map((base) => `\`${base}\``).join(", ") || dash],
   ["`clip_skip`", ({ accepts }) => (accepts.maxClipSkip > 0 ? `0–${accepts.maxClipSkip}` : dash)],

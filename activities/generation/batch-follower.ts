@@ -1,6 +1,6 @@
 import type { Attempt, Step } from "#db/schema/steps";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
-import type { ProgressSpans } from "../adapters/invokeai/progress";
+import { hiresSpans, type ProgressSpans } from "../adapters/invokeai/progress";
 import type { BatchItem } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
 import { recipeOf } from "./recipe-graph";
@@ -53,10 +53,7 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
   return async (batch: { step: Step; attempt: Attempt }, onChange: () => void) => {
     const { batchId, backend } = batch.attempt;
     const invokeai = await deps.invokeai(backend);
-    const spans =
-      batch.step.recipeId === null
-        ? undefined
-        : recipeSpans((await recipeOf(deps, batch.step)).template);
+    const spans = await spansOf(deps, batch.step);
     const entry = followed.get(batchId) ?? open(batch, invokeai, spans);
     clearTimeout(entry.end);
     entry.watchers += 1;
@@ -77,4 +74,13 @@ export function createBatchFollower(deps: Pick<ActivityDeps, "database" | "now" 
       },
     };
   };
+}
+
+/** Which part of an image's progress each node is; undefined: that of a plain graph. */
+async function spansOf(
+  deps: Pick<ActivityDeps, "database">,
+  step: Step,
+): Promise<ProgressSpans | undefined> {
+  if (step.recipeId !== null) return recipeSpans((await recipeOf(deps, step)).template);
+  return step.parameters.hires && hiresSpans;
 }

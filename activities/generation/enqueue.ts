@@ -14,7 +14,7 @@ import { ensureModelsOf } from "../backend/models";
 import { inDoubtUntil, pollEveryMs, sendOnce, type SendingLedger } from "./send-once";
 import { itemOf } from "./item-slots";
 import { prepareRecipe, recipeGraph } from "./recipe-graph";
-import { stepGraph } from "./step-graph";
+import { pictureRole, stepGraph } from "./step-graph";
 import { withWaitMessage } from "./wait-message";
 
 type EnqueueInput = { batchId: string; graceMs: number };
@@ -73,13 +73,16 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const { batchId, backend } = attempt;
     const step = await findStep(db, attempt.stepId);
     if (!step) return undefined;
-    const slots = (await listSlots(db, step.id)).filter((slot) =>
-      attempt.slotIndexes.includes(slot.index),
+    const slots = (await listSlots(db, step.id)).filter(
+      ({ index, enlargement }) =>
+        attempt.slotIndexes.includes(index) &&
+        // One whose picture is gone has failed.
+        (enlargement === null || attempt.imageNames[pictureRole(index)] !== undefined),
     );
     if (step.recipeId === null) {
-      const { graph, texts } = await stepGraph(db, { step, slots, attempt });
+      const { graph, values } = await stepGraph(db, { step, slots, attempt });
       const boardId = await findBoard(backend, signal);
-      return { batchId, slots, texts, graph: placePictures(graph, { batchId, boardId }) };
+      return { batchId, slots, values, graph: placePictures(graph, { batchId, boardId }) };
     }
     const boardId = await findBoard(backend, signal);
     const parts = slots.map(({ index, seed }) => ({ ...itemOf(step, index), seed }));
@@ -88,7 +91,7 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const graph = await recipeGraph(deps, placed);
     // One item makes all pictures of a seed.
     const items = new Map(parts.map(({ item, seed }) => [item, { index: item, seed }]));
-    return { batchId, slots: [...items.values()], texts: [], graph };
+    return { batchId, slots: [...items.values()], values: [], graph };
   }
 
   /** The configured board. If InvokeAI cannot provide it, the images go on no board. */

@@ -24,7 +24,7 @@ export function generatedPhoto(made: {
     sessionId: step.sessionId,
     stepId: step.id,
     slotIndex: slot.index,
-    sourceImageId: step.sourceImageId,
+    sourceImageId: slot.enlargement ? slot.sourceImageId : step.sourceImageId,
     maskHash: step.maskHash,
     generation: parameters.recipe
       ? madeByRecipe(step, slot, parameters.recipe)
@@ -35,6 +35,7 @@ export function generatedPhoto(made: {
 function madeByModel(step: Step, slot: Slot): GenerationMetadata {
   const { parameters } = step;
   const { prompt, negativePrompt } = promptsOf(step, slot);
+  const upscale = slot.enlargement ? { scale: slot.enlargement.scale } : parameters.upscale;
   return {
     prompt,
     negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,
@@ -49,14 +50,15 @@ function madeByModel(step: Step, slot: Slot): GenerationMetadata {
     steps: parameters.steps,
     cfgScale: parameters.cfgScale,
     scheduler: parameters.scheduler,
-    width: parameters.width,
-    height: parameters.height,
+    width: slot.enlargement?.width ?? parameters.width,
+    height: slot.enlargement?.height ?? parameters.height,
     strength: step.sourceImageId === null ? undefined : parameters.strength,
     vaeKey: parameters.vaeKey,
     ...companionKeysOf(parameters),
     ...optionsOf(parameters),
     ...paintingOf(parameters),
-    ...(parameters.upscale && { upscale: parameters.upscale }),
+    ...(parameters.hires && { hires: parameters.hires }),
+    ...(upscale && { upscale }),
     loras: parameters.loras ?? [],
   };
 }

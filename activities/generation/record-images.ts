@@ -60,6 +60,8 @@ function nextSlot({ id }: Step, { seed }: BatchItem, index: number): Slot | unde
     seed,
     prompt: null,
     negativePrompt: null,
+    sourceImageId: null,
+    enlargement: null,
     status: "open",
     photoId: null,
     error: null,

@@ -6,12 +6,13 @@ import { companionKeysOf, companions, optionsOf } from "#generation-parameters";
 import { describeFailure } from "../adapters/invokeai/errors";
 import {
   buildGraph,
+  buildRepaintGraph,
   buildUpscaleGraph,
   type Graph,
   type PaintedPart,
   promptNodes,
 } from "../adapters/invokeai/graphs/index";
-import type { BatchTexts } from "../adapters/invokeai/types";
+import type { BatchValues } from "../adapters/invokeai/types";
 import { permanentFailure } from "../failures";
 
 /** InvokeAI's own default; the source remains recognizable. */
@@ -20,9 +21,11 @@ const defaultStrength = 0.75;
 /** All models of a step, as requested. */
 export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
   if (parameters.recipe) return parameters.recipe.models;
-  const { modelKey, vaeKey, loras = [] } = parameters;
+  const { modelKey, vaeKey, loras = [], upscale } = parameters;
   const others = [
     vaeKey,
+    upscale?.mainModelKey,
+    upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
   ];
@@ -33,7 +36,7 @@ export function modelsOfStep({ parameters, modelHash }: Step): NamedModel[] {
 }
 
 /**
- * The graph of a step's slots, from rows and the models of the backend as last read, and the prompts that differ between the
+ * The graph of a step's slots, from rows and the models of the backend as last read, and the values that differ between the
  * slots. A model whose key has changed is found by its hash.
  * @throws ApplicationFailure when a model is gone or was never seen; AppError of the graph builder
  */
@@ -44,7 +47,7 @@ export async function stepGraph(
     slots: Slot[];
     attempt: Pick<Attempt, "backend" | "sourceImageName" | "imageNames">;
   },
-): Promise<{ graph: Graph; texts: BatchTexts[] }> {
+): Promise<{ graph: Graph; values: BatchValues[] }> {
   const { step, slots, attempt } = params;
   const { backend, sourceImageName } = attempt;
   const { parameters } = step;
@@ -54,16 +57,24 @@ export async function stepGraph(
     if (!model?.isAvailable) throw permanentFailure(describeFailure("model_missing"));
     return model;
   };
-  if (parameters.upscale && sourceImageName !== null) {
-    const graph = buildUpscaleGraph({
-      model: find(parameters.modelKey),
-      imageName: sourceImageName,
-      prompt: step.prompt,
-      scale: parameters.upscale.scale,
-      width: parameters.width,
-      height: parameters.height,
-    });
-    return { graph, texts: [] };
+  const [enlarged, ...others] = slots.flatMap((slot) => enlargedOf(step, slot, attempt));
+  if (enlarged) {
+    const { creativity, mainModelKey, controlModelKey } = parameters.upscale ?? {};
+    if (creativity !== undefined && mainModelKey !== undefined && controlModelKey !== undefined) {
+      const graph = buildRepaintGraph({
+        upscaler: find(parameters.modelKey),
+        main: find(mainModelKey),
+        control: find(controlModelKey),
+        ...enlarged,
+        creativity,
+        steps: parameters.steps,
+        cfgScale: parameters.cfgScale,
+        scheduler: parameters.scheduler,
+      });
+      return { graph, values: [] };
+    }
+    const pictures = [enlarged, ...others] as const;
+    return buildUpscaleGraph({ model: find(parameters.modelKey), pictures });
   }
   const { width, height, vaeKey, loras = [] } = parameters;
   const request = {
@@ -73,6 +84,7 @@ export async function stepGraph(
     cfgScale: parameters.cfgScale,
     scheduler: parameters.scheduler,
     ...optionsOf(parameters),
+    hires: parameters.hires ?? null,
     model: find(parameters.modelKey),
     vae: vaeKey === undefined ? null : find(vaeKey),
     companions: Object.fromEntries(
@@ -99,12 +111,28 @@ export async function stepGraph(
   // A builder may leave the node of an empty negative prompt out.
   const sized = graphs.toSorted((a, b) => nodesIn(b) - nodesIn(a));
   const graph = sized[0]!;
-  if (!step.expand) return { graph, texts: [] };
-  const texts = promptNodes
+  if (!step.expand) return { graph, values: [] };
+  const values = promptNodes
     .filter((node) => graph.nodes[node])
-    .map((node) => ({ node, values: graphs.map((made) => textIn(made, node)) }));
-  return { graph, texts };
+    .map((node) => ({ node, field: "value", values: graphs.map((made) => textIn(made, node)) }));
+  return { graph, values };
 }
+
+/** The picture that a slot enlarges; none if its step draws. */
+function enlargedOf(
+  step: Step,
+  slot: Slot,
+  { sourceImageName, imageNames }: Pick<Attempt, "sourceImageName" | "imageNames">,
+) {
+  const { width, height, upscale } = step.parameters;
+  const enlargement = slot.enlargement ?? (upscale && { width, height, ...upscale });
+  const imageName = slot.enlargement ? imageNames[pictureRole(slot.index)] : sourceImageName;
+  if (!enlargement || imageName == null) return [];
+  return [{ imageName, prompt: promptsOf(step, slot).prompt, ...enlargement }];
+}
+
+/** The role of the picture of a slot that enlarges one of its own. */
+export const pictureRole = (slotIndex: number): string => `picture_${slotIndex}`;
 
 function textIn({ nodes }: Graph, node: string): string {
   const value = nodes[node]?.["value"];
@@ -118,8 +146,8 @@ export function promptsOf(
   step: Pick<Step, "prompt" | "negativePrompt" | "expand">,
   slot: Pick<Slot, "prompt" | "negativePrompt">,
 ): { prompt: string; negativePrompt: string } {
-  const { prompt, negativePrompt } = step.expand ? slot : step;
-  return { prompt: prompt ?? step.prompt, negativePrompt: negativePrompt ?? "" };
+  const { negativePrompt } = step.expand ? slot : step;
+  return { prompt: slot.prompt ?? step.prompt, negativePrompt: negativePrompt ?? "" };
 }
 
 /** The painted part, if it is not the whole picture that is generated. */

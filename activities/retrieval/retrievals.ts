@@ -16,6 +16,7 @@ import { hashOf } from "#media/storage/hash";
 import { originalKey } from "#media/storage/keys";
 import { purgePhotoFiles, storePhotoFiles } from "#media/storage/photo-files";
 import type { StagedFile } from "#media/storage/storage";
+import { hiresSize } from "#generation-parameters";
 import type { FailedAttempt } from "#workflows/photo-retrieval/contract";
 import { broken } from "../adapters/http-failures";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
@@ -218,10 +219,11 @@ async function isInvokeAi(invokeai: InvokeAiClient, signal: AbortSignal): Promis
 }
 
 function expectedOf(photo: Photo) {
-  const { width, height, recipe, region, upscale } = photo.generation ?? {};
+  const { width, height, recipe, region, upscale, hires } = photo.generation ?? {};
   // Of a painted part, and before it was enlarged, the size is not that of the picture. A workflow may make any size.
   if (recipe || region || upscale || width === undefined || height === undefined) return undefined;
-  return { mimeType: "image/png", width, height } as const;
+  const size = hires ? hiresSize({ width, height }, hires.scale) : { width, height };
+  return { mimeType: "image/png", ...size } as const;
 }
 
 function gone(): ProviderError {

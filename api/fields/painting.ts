@@ -43,16 +43,6 @@ export const paintingFields = {
   ),
 };
 
-/** Only in responses: a picture is enlarged by a route of its own. */
-export const upscaledFields = {
-  upscale: t.Optional(
-    t.Object(
-      { scale: t.Number() },
-      { ...strict, description: "It was enlarged. `width` and `height` are those before." },
-    ),
-  ),
-};
-
 type Wire = Partial<Static<ReturnType<typeof schemaOf>>>;
 const schemaOf = () => t.Object(paintingFields);
 

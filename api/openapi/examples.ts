@@ -35,6 +35,7 @@ export const bodyExamples: Record<string, Json> = {
   "patch /api/v1/generation/steps/{id}": { selected_image_id: exampleId },
   "post /api/v1/generation/steps/{id}/select": { image_id: exampleId },
   "post /api/v1/photos/{id}/upscale": { scale: 2 },
+  "post /api/v1/photos/batch/upscale": { ...ids, scale: 2 },
   "post /api/v1/models/install": { source: "RunDiffusion/Juggernaut-XL-v9" },
   "post /api/v1/models/{key}/favorite": { is_favorite: true },
   "post /api/v1/photos/batch/delete": ids,

@@ -37,6 +37,10 @@ export type ModelAccepts = AcceptedOptions & {
   imageToImage?: boolean;
   /** Whether a mask or an expansion is accepted. Older rows lack it, which means false. */
   inpaint?: boolean;
+  /** It paints what a mask or an expansion leaves open and nothing else, whatever the strength and what is there. */
+  partsOnly?: true;
+  /** Whether it can draw in two passes. Older rows lack it, which means false. */
+  hires?: boolean;
   /** Older rows lack it, which means true. */
   loras?: boolean;
   /** The variants of the LoRAs that fit. Absent: any. */

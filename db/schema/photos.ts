@@ -17,7 +17,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { CompanionKeys, Options, Painting, Upscaled } from "#generation-parameters";
+import type { CompanionKeys, Hires, Options, Painting, Upscaled } from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
 import { among, moment } from "./columns";
 import { masks } from "./masks";
@@ -42,6 +42,7 @@ export type RetrievalStatus = (typeof retrievalStatuses)[number];
 export type GenerationMetadata = Options &
   CompanionKeys &
   Painting &
+  Hires &
   Upscaled & {
     prompt?: string;
     negativePrompt?: string;

@@ -17,7 +17,14 @@ import {
   uuid,
   bigint,
 } from "drizzle-orm/pg-core";
-import type { CompanionKeys, Options, Painting, Upscaled } from "#generation-parameters";
+import type {
+  CompanionKeys,
+  Enlargement,
+  Hires,
+  Options,
+  Painting,
+  Upscaled,
+} from "#generation-parameters";
 import type { Json } from "#recipes/recipe";
 import { among, moment, priorities, scheduleColumns } from "./columns";
 import { masks } from "./masks";
@@ -34,6 +41,7 @@ export type StepStatus = (typeof stepStatuses)[number];
 export type StepParameters = Options &
   CompanionKeys &
   Painting &
+  Hires &
   Upscaled & {
     modelKey: string;
     modelHash: string;
@@ -149,9 +157,14 @@ export const slots = pgTable(
       .references(() => steps.id, { onDelete: "cascade" }),
     index: smallint("slot_index").notNull(),
     seed: bigint("seed", { mode: "number" }).notNull(),
-    /** The final prompts of an expanded step; null: the step's own. */
+    /** Of an expanded step its final prompts, else that of the picture which it enlarges; null: the step's own. */
     prompt: text("prompt"),
     negativePrompt: text("negative_prompt"),
+    /** The picture that it enlarges, of a step that enlarges several; null: the step's source, if it has one. */
+    sourceImageId: uuid("source_image_id").references((): AnyPgColumn => photos.id, {
+      onDelete: "set null",
+    }),
+    enlargement: jsonb("enlargement").$type<Enlargement>(),
     status: text("status").$type<SlotStatus>().notNull().default("open"),
     photoId: uuid("photo_id").references((): AnyPgColumn => photos.id, { onDelete: "set null" }),
     error: jsonb("error").$type<StepError>(),
@@ -162,6 +175,9 @@ export const slots = pgTable(
     primaryKey({ columns: [table.stepId, table.index] }),
     check("slots_status", among(table.status, slotStatuses)),
     check("slots_seed", sql`${table.seed} between 0 and 4294967295`),
+    index("slots_source")
+      .on(table.sourceImageId)
+      .where(sql`${table.sourceImageId} is not null`),
     uniqueIndex("slots_photo_once")
       .on(table.photoId)
       .where(sql`${table.photoId} is not null`),

@@ -57,6 +57,8 @@ export async function createProject({ docker }: Engine, root: string) {
   type Version = (typeof versions)[number];
   const imageOf = (version: Version) => `photo-gallery:${name}-${version}`;
   const networks = ["inside", "outside"].map((network) => `${name}_${network}`);
+  /** Of dev/compose/simulated.yml; they do not belong to the project, so that they survive `down --volumes`. */
+  const volumes = { simulator: `${name}-simulator`, backups: `${name}-backups` };
 
   return {
     baseUrl: `http://127.0.0.1:${port}`,
@@ -115,6 +117,24 @@ export async function createProject({ docker }: Engine, root: string) {
         root,
       ),
 
+    /** Needs the image. */
+    async createVolumes(): Promise<void> {
+      for (const volume of Object.values(volumes)) await docker("volume", "create", volume);
+      const mount = `${volumes.backups}:/backups`;
+      const chown = ["chown", "1000:1000", "/backups"];
+      await docker("run", "--rm", "--user=0", "--volume", mount, imageOf("one"), ...chown);
+    },
+
+    /** A verb of ./gallery beside a running program, as docs/deployment.md says. */
+    gallery: (service: "api" | "worker", ...args: string[]) =>
+      compose("exec", "-T", service, "./gallery", ...args),
+    /** A verb of ./gallery while API and worker do not run. */
+    galleryAlone: (...args: string[]) =>
+      compose("run", "--rm", "-T", "worker", "./gallery", ...args),
+
+    /** Of the owner's only the backups and .env remain; InvokeAI's machine is another one. */
+    loseEverything: () => compose("down", "--volumes", "--remove-orphans"),
+
     /** As docs/deployment.md says. */
     up: () => compose("up", "--detach", "--wait", "--wait-timeout", "180"),
 
@@ -142,6 +162,9 @@ export async function createProject({ docker }: Engine, root: string) {
 
     async remove(): Promise<void> {
       await compose("down", "--volumes", "--remove-orphans", "--timeout", "5").catch(() => {});
+      for (const volume of Object.values(volumes)) {
+        await docker("volume", "rm", volume).catch(() => {});
+      }
       // By name: an image of the same content may have names of the owner's.
       const images = [...versions.map(imageOf), `photo-gallery-simulator:${name}`];
       for (const image of images) await docker("rmi", image).catch(() => {});

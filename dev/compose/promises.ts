@@ -88,6 +88,22 @@ export const promises: ComposePromise[] = [
     },
   },
   {
+    title: "the doctor finds nothing at fault, and names Temporal or Postgres while it is stopped",
+    keep: async ({ project, owner }) => {
+      expectEqual("the faults", await examine(project), []);
+      for (const service of ["temporal", "postgres"] as const) {
+        await project.compose("stop", service);
+        const part = service === "postgres" ? "database" : service;
+        const faults = await examine(project);
+        if (!faults.includes(part)) {
+          throw new Error(`without ${service} it names only ${faults.join(", ")}`);
+        }
+        await project.compose("start", service);
+        await owner.waitUntilWell();
+      }
+    },
+  },
+  {
     title:
       "an idle worker whose program stands still is killed by its health check, and starts again",
     keep: async ({ project, owner }) => {
@@ -139,7 +155,44 @@ export const promises: ComposePromise[] = [
       await owner.finishStep(step);
     },
   },
+  {
+    title:
+      "a backup with a step under way, everything deleted and restored: every byte and link is back, the step ends",
+    keep: async ({ project, owner }) => {
+      const { id } = await owner.upload();
+      const link = await owner.api.call<{ url: string }>("POST", "/share", { photo_id: id });
+      const step = await owner.startStep(slowestMs);
+      await project.gallery("worker", "backup");
+      await project.gallery("worker", "restore", "--check");
+      await project.loseEverything();
+      await project.galleryAlone("restore");
+      await project.up();
+      const page = `${project.baseUrl}${new URL(link.url).pathname}`;
+      expectEqual("the link", (await fetch(page)).status, 200);
+      await owner.finishStep(step);
+      const verdict = await project.gallery("worker", "verify");
+      if (!verdict.includes(" 0 lost or damaged")) throw new Error(verdict);
+    },
+  },
+  {
+    title: "a restore into a gallery in use is refused, and changes nothing",
+    keep: async ({ project }) => {
+      const isRefused = await project.galleryAlone("restore").then(
+        () => false,
+        () => true,
+      );
+      if (!isRefused) throw new Error("it was accepted");
+    },
+  },
 ];
+
+/** The parts that `./gallery doctor` in the container of the API reports to be at fault. */
+async function examine(project: Project): Promise<string[]> {
+  // It exits with 1 at a fault; the error then contains what it printed.
+  const report = await project.gallery("api", "doctor").catch((error: Error) => error.message);
+  if (!report.includes("database")) throw new Error(report);
+  return [...report.matchAll(/^fault +(\S+)/gm)].map(([, part = ""]) => part);
+}
 
 /** Does something that ends a service, and waits until it runs again. */
 async function restarted(owner: Owner, service: Service, end: () => Promise<unknown>) {

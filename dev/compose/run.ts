@@ -85,6 +85,7 @@ async function lint(project: Project, root: string): Promise<void> {
 async function build(project: Project): Promise<void> {
   await project.build("one");
   await project.buildSimulator();
+  await project.createVolumes();
 }
 
 async function keepAndCheck(

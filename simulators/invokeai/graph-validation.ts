@@ -146,7 +146,12 @@ function findEdgeFault(
   }
   const isNewList =
     output === "collection" && to.type === "flux2_denoise" && input.type === "flux_conditioning";
-  if (fits(output, input.type) && (traits.hasNewBases || !isNewList)) return undefined;
+  const isNoList =
+    output === "collection" &&
+    to.type === "tiled_multi_diffusion_denoise_latents" &&
+    input.type === "conditioning";
+  const isAllowed = !isNoList && (traits.hasNewBases || !isNewList);
+  if (fits(output, input.type) && isAllowed) return undefined;
   return `Edge source and target types do not match (${source.node_id}.${source.field} -> ${destination.node_id}.${destination.field})`;
 }
 
@@ -165,5 +170,6 @@ const listInputs: ReadonlySet<FieldType> = new Set([
   "z_image_conditioning",
   "anima_conditioning",
   "krea2_conditioning",
+  "control",
   "collection",
 ]);

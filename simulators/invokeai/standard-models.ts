@@ -46,8 +46,18 @@ function knownModels(): ModelRecord[] {
     single("Lantern Z GGUF", "z-image", "turbo"),
     single("Garden Q GGUF", "qwen-image", "generate"),
     single("Paper Doll Anima", "anima", null),
+    main("Meadowlight Inpainting", "sd-1", 2_132_699_190, { variant: "inpaint" }),
+    main("Northern Atlas XL Inpainting", "sdxl", 6_938_160_014, { variant: "inpaint" }),
+    main("Harbour Fill", "flux", 6_788_905_472, {
+      format: "gguf_quantized",
+      variant: "dev_fill",
+      default_settings: null,
+    }),
     main("Refined XL", "sdxl-refiner", 6_075_981_930, { description: null }),
     record("4x Clear Sight", "spandrel_image_to_image", "any", "checkpoint", 67_000_000, {}),
+    record("Tiles for sd-1", "controlnet", "sd-1", "diffusers", 723_000_000, {
+      default_settings: { preprocessor: null },
+    }),
     record("Softer Colours VAE", "vae", "sd-1", "diffusers", 334_643_238, { cpu_only: null }),
     record("XL Clear VAE", "vae", "sdxl", "checkpoint", 334_641_162, { cpu_only: null }),
     record("Harbour VAE", "vae", "flux", "checkpoint", 335_304_388, { cpu_only: null }),

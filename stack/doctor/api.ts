@@ -14,7 +14,7 @@ export function checkApi(baseUrl: string, token: string | undefined): Check {
       if (!response) {
         fault(
           `does not answer at ${baseUrl}`,
-          "Start the gallery, or name its address with --api. If it runs, read api.log.",
+          "Start the gallery, or name its address with --api. If it runs, read its log.",
         );
         return;
       }

@@ -52,7 +52,7 @@ export function checkWorkers(temporal: Temporal): Check {
       );
       const missing = wanted.filter((_, at) => !polled[at]);
       for (const [queue, what] of missing) {
-        fault(`none polls ${queue} for ${what}`, "Start the worker, or read worker.log.");
+        fault(`none polls ${queue} for ${what}`, "Start the worker, or read its log.");
       }
       if (missing.length === 0) ok(`poll ${Object.values(queues).join(", ")}`);
     },
@@ -81,7 +81,7 @@ export function checkSchedules(temporal: Temporal): Check {
       if (failing.length > 0) {
         fault(
           `the last run failed: ${failing.join(", ")}`,
-          "The Temporal web UI shows why, and worker.log.",
+          "The Temporal web UI shows why, and the log of the worker.",
         );
       }
       const backend = await findRun(temporal, invokeaiBackendId);

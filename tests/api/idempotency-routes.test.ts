@@ -166,6 +166,12 @@ beforeAll(async () => {
       same: json({ scale: 2 }),
       other: json({ scale: 3 }),
     },
+    "/api/v1/photos/batch/upscale": {
+      path: "/api/v1/photos/batch/upscale",
+      first: json({ ids: [photo], scale: 2 }),
+      same: json({ scale: 2, ids: [photo] }),
+      other: json({ ids: [photo], to: 200 }),
+    },
     "/api/v1/photos/{id}/reproduce": {
       path: `/api/v1/photos/${made}/reproduce`,
       first: json({}),

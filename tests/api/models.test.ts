@@ -91,6 +91,8 @@ test("the bases of available models list the parameters that a step accepts", as
       negative_prompt_needs_cfg: false,
       image_to_image: true,
       inpaint: false,
+      parts_only: false,
+      hires: false,
       loras: true,
       max_clip_skip: 24,
       guidance: false,

@@ -70,6 +70,11 @@ const refusedValues: Record<string, (accepts: BaseFacts["accepts"]) => unknown[]
   mask_fill: () => ["cv2", "unknown"],
   region: () => [{ x: 0, y: 0, width: 64, height: 64 }],
   expand: () => [{ left: 64 }, { left: -1 }],
+  hires: ({ hires }) => [
+    hires ? { scale: 1 } : { scale: 2 },
+    { scale: 2, strength: 0 },
+    { scale: 5 },
+  ],
   loras: () => [[{ model_key: "of another base", weight: 1 }]],
   guidance: ({ guidance }) => [21, guidance === false ? 4 : 0.5],
   clip_skip: ({ maxClipSkip }) => [maxClipSkip + 1],

@@ -3,7 +3,7 @@ import { speckled } from "#tests/support/painted-source";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
-const { stack, gallery } = await startGallery();
+const { stack, gallery, worker } = await startGallery();
 afterAll(() => stack.stop(), 30_000);
 
 test("an upload is enlarged; the lineage, the reproduction and an export know it", async () => {
@@ -23,12 +23,7 @@ test("an upload is enlarged; the lineage, the reproduction and an export know it
 
   const { edges } = await gallery.get(`/photos/${photo.id}/lineage`);
   expect(edges).toContainEqual(expect.objectContaining({ from: id, kind: "upscale" }));
-  await gallery.post(`/photos/${photo.id}/reproduce`);
-  const verdict = await until("a verdict", async () => {
-    const { reproduction } = await gallery.get(`/photos/${photo.id}`);
-    return reproduction;
-  });
-  expect(verdict).toMatchObject({ verdict: "identical" });
+  expect(await verdictOn(photo.id)).toMatchObject({ verdict: "identical" });
 
   const archive = await fetch(`${gallery.url}/api/v1/generation/sessions/${session.id}/export`);
   const form = new FormData();
@@ -40,4 +35,86 @@ test("an upload is enlarged; the lineage, the reproduction and an export know it
     return response.status === 409 ? undefined : response;
   });
   expect(imported.status).toBe(201);
+}, 60_000);
+
+async function verdictOn(photoId: string) {
+  await gallery.post(`/photos/${photoId}/reproduce`);
+  return until("a verdict", async () => (await gallery.get(`/photos/${photoId}`)).reproduction);
+}
+
+test("several photos are enlarged in one step, each from its own and once, although the worker is killed", async () => {
+  const { control } = stack.invokeai;
+  const pictures = [speckled(72, 64), speckled(64, 80), speckled(66, 66)];
+  const ids: string[] = [];
+  for (const bytes of pictures) ids.push((await gallery.upload(await bytes)).id);
+  const fault = await control.addFault({ kind: "answer_held", route: "enqueueBatch", times: 1 });
+  const { session, step } = await gallery.post("/photos/batch/upscale", { ids, to: 160 });
+  expect(session.entry_type).toBe("scratch");
+  await control.until((state) => state.held.length === 1);
+  await worker.kill();
+  expect(await control.struck(fault)).toBe(1);
+  await control.release();
+  await stack.startWorker();
+  const done = await gallery.stepIs(step.id, ["completed", "failed"]);
+  expect([done["status"], done["error"]]).toEqual(["completed", undefined]);
+  await gallery.allRetrieved(step.id, ids.length);
+  const { enqueues } = await control.state();
+  expect(enqueues.filter(({ batchId }) => batchId.startsWith(step.id))).toHaveLength(1);
+
+  const images = await gallery.photosOf(step.id);
+  const sizes = images.map(({ photo }) => [photo.width, photo.height]);
+  expect(sizes).toEqual([
+    [160, 142],
+    [128, 160],
+    [160, 160],
+  ]);
+  for (const [index, { image_id: to }] of images.entries()) {
+    const { edges } = await gallery.get(`/photos/${to}/lineage`);
+    expect(edges).toMatchObject([{ from: ids[index], to, kind: "upscale" }]);
+  }
+  expect(await verdictOn(images[1]!["image_id"])).toMatchObject({ verdict: "identical" });
+}, 90_000);
+
+test("an image drawn in two passes is larger, and selecting it to finish enlarges it again", async () => {
+  const session = await gallery.createSession();
+  const step = await gallery.requestStep(session["id"], {
+    parameters: { batch_size: 1, width: 64, height: 96, hires: { scale: 1.5, strength: 0.5 } },
+  });
+  await gallery.stepIs(step["id"], ["completed"]);
+  await gallery.allRetrieved(step["id"], 1);
+  const [image] = await gallery.photosOf(step["id"]);
+  const { photo, image_id } = image!;
+  expect([photo.width, photo.height]).toEqual([96, 144]);
+  expect(photo.generation_metadata).toMatchObject({
+    width: 64,
+    height: 96,
+    hires: { scale: 1.5, strength: 0.5 },
+  });
+  expect(await verdictOn(image_id)).toMatchObject({ verdict: "identical" });
+
+  const selected = await gallery.post(`/generation/steps/${step["id"]}/select`, {
+    image_id,
+    finish: "upscale",
+    scale: 2,
+  });
+  await gallery.stepIs(selected["finishing_step_id"], ["completed"]);
+  await gallery.allRetrieved(selected["finishing_step_id"], 1);
+  const [finished] = await gallery.photosOf(selected["finishing_step_id"]);
+  expect([finished!["photo"].width, finished!["photo"].height]).toEqual([192, 288]);
+  const { edges } = await gallery.get(`/photos/${finished!["image_id"]}/lineage`);
+  expect(edges).toMatchObject([{ from: image_id, kind: "upscale" }]);
+}, 90_000);
+
+test("an enlarged photo is painted again with creativity, and can be made again", async () => {
+  const { id } = await gallery.upload(await speckled(96, 64));
+  const { step } = await gallery.post(`/photos/${id}/upscale`, { scale: 1.5, creativity: 0.5 });
+  const done = await gallery.stepIs(step.id, ["completed", "failed"]);
+  expect([done["status"], done["error"]]).toEqual(["completed", undefined]);
+  await gallery.allRetrieved(step.id, 1);
+  const [image] = await gallery.photosOf(step.id);
+  const { photo, image_id } = image!;
+  expect([photo.width, photo.height]).toEqual([144, 96]);
+  expect(photo.generation_metadata.upscale).toMatchObject({ scale: 1.5, creativity: 0.5 });
+  const { verdict } = await verdictOn(image_id);
+  expect(["identical", "near"]).toContain(verdict);
 }, 60_000);

@@ -2,6 +2,7 @@ import { factsOf } from "#activities/adapters/invokeai/bases";
 import {
   type Graph,
   type GraphRequest,
+  type PaintedPart,
   supportedBases,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
@@ -57,6 +58,8 @@ export const variantOf = (base: string): string | null =>
 export const everyMain: readonly [title: string, model: MainModel][] = [
   ...supportedBases.map((base): [string, MainModel] => [base, mainOf(base)]),
   ["flux schnell", mainOf("flux", "schnell")],
+  ["sd-1 inpaint", mainOf("sd-1", "inpaint")],
+  ["sdxl inpaint", mainOf("sdxl", "inpaint")],
   ["flux kontext", { ...mainOf("flux"), name: "Kontext dev" }],
   ["flux2 klein_9b in a single file", mainOf("flux2", "klein_9b", "gguf_quantized")],
   ["flux2 dev", mainOf("flux2", "dev")],
@@ -65,6 +68,23 @@ export const everyMain: readonly [title: string, model: MainModel][] = [
   ["qwen-image edit", mainOf("qwen-image", "edit")],
   ["qwen-image in a single file", mainOf("qwen-image", "generate", "gguf_quantized")],
   ["krea-2 in a single file", mainOf("krea-2", "krea2_base", "gguf_quantized")],
+];
+
+/** A part of a picture to paint, with uploads for each of its pictures. */
+export const paintedPart: PaintedPart = {
+  isExpanded: false,
+  mask: "mask.png",
+  fill: "source",
+  base: "base.png",
+  blend: "blend.png",
+  region: { x: 0, y: 0, width: 512, height: 512 },
+  canvas: "canvas.png",
+};
+
+/** A model that only paints parts, so that it takes no plain request. */
+export const fluxFill: readonly [title: string, model: MainModel] = [
+  "flux fill",
+  mainOf("flux", "dev_fill"),
 ];
 
 /** A model that meets a need. */

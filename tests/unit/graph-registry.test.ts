@@ -13,7 +13,9 @@ import { AppError } from "#errors";
 import {
   companionFor,
   everyMain,
+  fluxFill,
   mainOf,
+  paintedPart,
   partOf,
   partsFor,
   requestFor,
@@ -100,8 +102,8 @@ test("a model of a base without graphs, or of another kind, is refused with invo
     model({ base: "sdxl-refiner" }),
     model({ type: "vae" }),
     model({ base: "toString" }),
-    model({ variant: "inpaint" }),
-    flux({ variant: "dev_fill" }),
+    model({ variant: "depth" }),
+    flux({ variant: "dev_fill", format: "diffusers" }),
   ]) {
     expect(refusalOf(requestFor("sd-1", { model: other }))).toMatchObject({
       kind: "invalid",
@@ -300,11 +302,45 @@ for (const [base, own] of Object.entries(refused)) {
   });
 }
 
-test("only plain main models of known bases are supported", () => {
+test("FLUX Fill is refused without a part to paint", () => {
+  const [, fill] = fluxFill;
+  const whole = { imageName: "a.png", width: 1024, height: 1024, strength: 0.5 };
+  const request = (overrides: object) => requestFor("flux", { model: fill, ...overrides });
+  expect(refusalOf(request({})).message).toContain("only paints a part of a picture");
+  expect(refusalOf(request({ source: whole })).message).toContain("no whole source image");
+  const graph = buildGraph(request({ guidance: 30, source: { ...whole, part: paintedPart } }));
+  expect(graph.nodes["denoise"]).toMatchObject({ denoising_start: 0, guidance: 30 });
+  expect(graph.nodes["meta"]).toMatchObject({ generation_mode: "flux_inpaint", strength: 1 });
+  expect(graph.nodes["fill"]).toMatchObject({ image: { image_name: "a.png" } });
+  expect(graph.nodes["fmask"]).toMatchObject({ image: { image_name: "mask.png" } });
+  expect(graph.nodes).not.toHaveProperty("i2l");
+  expect(graph.nodes).not.toHaveProperty("cgm");
+});
+
+test("a second pass is built for sd-1 and sdxl without a source only, and within their sizes", () => {
+  const hires = { scale: 2, strength: 0.5 };
+  for (const base of supportedBases) {
+    if (base === "sd-1" || base === "sdxl") buildGraph(requestFor(base, { hires }));
+    else expect(refusalOf(requestFor(base, { hires })).message).toMatch(/hires to none/);
+  }
+  for (const overrides of [
+    { hires, source: { imageName: "a.png", width: 512, height: 512, strength: 0.5 } },
+    { hires: { ...hires, scale: 5 } },
+    { hires: { ...hires, scale: 1 } },
+    { hires: { ...hires, strength: 0 } },
+    { hires: { ...hires, strength: 1.1 } },
+    { hires: { ...hires, scale: Number.NaN } },
+    { hires, model: mainOf("sd-1", "inpaint") },
+  ]) {
+    expect(refusalOf(requestFor("sd-1", overrides)).code).toBe("invokeai_graph_error");
+  }
+});
+
+test("main models of known bases and variants are supported", () => {
   for (const base of ["sd-1", "sd-2", "sdxl"]) {
     expect(isSupported(model({ base }))).toBe(true);
     expect(isSupported(model({ base, variant: null }))).toBe(true);
-    expect(isSupported(model({ base, variant: "inpaint" }))).toBe(false);
+    expect(isSupported(model({ base, variant: "inpaint" }))).toBe(true);
     expect(isSupported(model({ base, variant: "depth" }))).toBe(false);
     expect(isSupported(model({ base, type: "lora" }))).toBe(false);
   }
@@ -313,11 +349,11 @@ test("only plain main models of known bases are supported", () => {
   }
 });
 
-test("of FLUX, dev, schnell and Kontext in a single file are supported; folders and fill models are not", () => {
+test("of FLUX, dev, schnell, Kontext and Fill in a single file are supported; folders are not", () => {
   expect(isSupported(flux())).toBe(true);
   expect(isSupported(flux({ variant: "schnell", format: "checkpoint" }))).toBe(true);
   expect(isSupported(flux({ format: "diffusers" }))).toBe(false);
-  expect(isSupported(flux({ variant: "dev_fill" }))).toBe(false);
+  expect(isSupported(flux({ variant: "dev_fill" }))).toBe(true);
   expect(isSupported(flux({ name: "FLUX.1 Kontext dev" }))).toBe(true);
 });
 

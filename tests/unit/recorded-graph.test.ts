@@ -9,8 +9,11 @@ import {
 } from "#activities/adapters/invokeai/graphs/index";
 import { verdictOn } from "#activities/reproduction/verdict";
 import {
+  fluxFill,
   fullRequestFor,
   mainOf,
+  paintedPart,
+  requestFor,
   takesLoras,
   takesSource,
   takesVae,
@@ -49,18 +52,9 @@ describe("a recorded graph", () => {
     },
   );
 
-  const part: PaintedPart = {
-    isExpanded: false,
-    mask: "mask.png",
-    fill: "source",
-    base: "base.png",
-    blend: "blend.png",
-    region: { x: 0, y: 0, width: 512, height: 512 },
-    canvas: "canvas.png",
-  };
   const paintedGraph = (base: string, fill: PaintedPart["fill"]) => {
     const request = fullRequestFor(base);
-    const source = { ...request.source!, part: { ...part, fill } };
+    const source = { ...request.source!, part: { ...paintedPart, fill } };
     return JSON.parse(JSON.stringify(buildGraph({ ...request, source }))) as Json;
   };
   const rolesOf = { source: "src.png", mask: "mask.png", base: "base.png", blend: "blend.png" };
@@ -78,9 +72,21 @@ describe("a recorded graph", () => {
 
   test("of an enlarged picture names its source", () => {
     const model = mainOf("sd-1");
-    const size = { width: 90, height: 61 };
-    const graph = buildUpscaleGraph({ model, imageName: "src.png", prompt: "", scale: 2, ...size });
+    const picture = { imageName: "src.png", prompt: "", scale: 2, width: 90, height: 61 };
+    const { graph } = buildUpscaleGraph({ model, pictures: [picture] });
     expect(parseRecordedGraph(graph)?.pictures).toEqual({ source: "src.png" });
+  });
+
+  test("of FLUX Fill tells its pictures apart", () => {
+    const [, model] = fluxFill;
+    const source = { imageName: "src.png", width: 64, height: 64, strength: 1, part: paintedPart };
+    const graph = buildGraph(requestFor("flux", { model, source }));
+    expect(parseRecordedGraph(graph)?.pictures).toEqual({ ...rolesOf, canvas: "canvas.png" });
+  });
+
+  test("of two passes has no unseeded noise, so that its picture can be made again exactly", () => {
+    const graph = buildGraph(requestFor("sd-1", { hires: { scale: 1.5, strength: 0.6 } }));
+    expect(parseRecordedGraph(graph)).toMatchObject({ pictures: {}, noisyStrength: undefined });
   });
 
   test("of a recipe may have one picture anywhere, but not two that nothing tells apart", () => {

@@ -11,6 +11,7 @@ test.each([
   "backup",
   "restore",
   "verify",
+  "storage",
   "migrate",
 ])("./gallery %s --help prints the usage of this verb alone and does nothing", async (verb) => {
   const { code, output } = await runVerb(verb, "--help");

@@ -89,9 +89,9 @@ test("of every workflow there is a recorded run", () => {
     const [started] = history.events as {
       workflowExecutionStartedEventAttributes?: { workflowType: { name: string } };
     }[];
-    return started?.workflowExecutionStartedEventAttributes?.workflowType.name;
+    return started?.workflowExecutionStartedEventAttributes?.workflowType.name ?? "";
   });
-  expect([...new Set(recorded)].toSorted()).toEqual(Object.keys(workflows).toSorted());
+  expect(new Set(recorded)).toEqual(new Set(Object.keys(workflows)));
 });
 
 test("some runs of the long session continue as new", () => {

@@ -35,6 +35,10 @@ export type BaseFacts = {
     imageToImage: boolean;
     /** Whether a part of a picture can be painted, by a mask or beyond its edges. */
     inpaint: boolean;
+    /** It paints what a mask or an expansion leaves open and nothing else, whatever the strength and what is there. */
+    partsOnly?: true;
+    /** Whether it can draw in two passes, the second one larger. */
+    hires: boolean;
     /** Whether LoRAs are supported. */
     loras: boolean;
     /** The variants of the LoRAs that fit. Absent: any. */
@@ -59,6 +63,7 @@ const diffusionAccepts: BaseFacts["accepts"] = {
   negativePrompt: true,
   imageToImage: true,
   inpaint: true,
+  hires: false,
   loras: true,
   maxClipSkip: 0,
   guidance: false,
@@ -87,7 +92,7 @@ const presets = { V4_QUALITY_48: 48, V4_DEFAULT_20: 20, V4_TURBO_12: 12 };
 export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   "sd-1": {
     defaults: { ...square(512), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxClipSkip: 12, vaeBases: ["sd-1"] },
+    accepts: { ...diffusionAccepts, hires: true, maxClipSkip: 12, vaeBases: ["sd-1"] },
   },
   "sd-2": {
     defaults: { ...square(768), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
@@ -95,7 +100,7 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   },
   sdxl: {
     defaults: { ...square(1024), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxSize: 4096, vaeBases: ["sdxl"] },
+    accepts: { ...diffusionAccepts, hires: true, maxSize: 4096, vaeBases: ["sdxl"] },
   },
   flux: {
     defaults: { ...square(1024), steps: 30, cfgScale: 1, scheduler: "euler", guidance: 4 },
@@ -230,6 +235,13 @@ const variantFacts: Readonly<Record<string, Differences>> = {
   },
   // It edits reference images; its own latents as a start would be ignored.
   "flux kontext": { accepts: { imageToImage: false, inpaint: false } },
+  "flux dev_fill": {
+    defaults: { guidance: 30 },
+    accepts: { imageToImage: false, partsOnly: true, maxGuidance: 100 },
+  },
+  // They take plain prompts, too, but are made for painting parts.
+  "sd-1 inpaint": { accepts: { hires: false } },
+  "sdxl inpaint": { accepts: { hires: false } },
   "flux2 klein_4b": { accepts: { loraVariants: klein4b } },
   "flux2 klein_9b": { accepts: { loraVariants: klein9b } },
   "flux2 klein_4b_base": { defaults: { steps: 28 }, accepts: { loraVariants: klein4b } },

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { outputNode } from "./graphs/graph";
+import { outputNode, secondPassNode } from "./graphs/graph";
 import { sequenceOf } from "./versions";
 
 export type ProgressPhase = "preparing" | "loading_model" | "denoising" | "decoding";
@@ -25,6 +25,13 @@ export type ProgressSpans = ReadonlyMap<string, Span>;
 const preparing: Span = { from: 0, to: 0, phase: "preparing" };
 const ownSpans: ProgressSpans = new Map([
   ["denoise", { from: 0.05, to: 0.95, phase: "denoising" }],
+  [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
+]);
+
+/** Of a graph with two passes, of which the second one takes longer. */
+export const hiresSpans: ProgressSpans = new Map([
+  ["denoise", { from: 0.05, to: 0.3, phase: "denoising" }],
+  [secondPassNode, { from: 0.3, to: 0.95, phase: "denoising" }],
   [outputNode, { from: 0.95, to: 1, phase: "decoding" }],
 ]);
 

@@ -6,7 +6,12 @@ import {
 } from "./progress-reader";
 import { openSocket, type SocketTarget } from "./socket";
 
-export type { ItemProgress, ProgressPhase, ProgressSpans } from "./progress-reader";
+export {
+  hiresSpans,
+  type ItemProgress,
+  type ProgressPhase,
+  type ProgressSpans,
+} from "./progress-reader";
 
 const invocationEvents: readonly InvocationEvent[] = [
   "invocation_started",

@@ -9,7 +9,7 @@ import type {
   BatchItems,
   BatchSlot,
   BatchStatus,
-  BatchTexts,
+  BatchValues,
   EnqueueAnswer,
   QueueStatus,
 } from "./types";
@@ -34,7 +34,7 @@ type WireBatch = {
   batchId: string;
   graph: Graph | RecordedGraph["graph"] | BoundGraph;
   slots: readonly BatchSlot[];
-  texts?: readonly BatchTexts[];
+  values?: readonly BatchValues[];
 };
 
 /** Calls about batches and their items. */
@@ -157,18 +157,17 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /**
- * Seed, slot and prompts are the only data that differ between items. They are checked to be integers and texts: the server
- * accepts values that it cannot load later, and such an item blocks its queue for all clients.
+ * Seed, slot and `values` are the only data that differ between items. They are checked to be of the kinds that they replace:
+ * the server accepts values that it cannot load later, and such an item blocks its queue for all clients.
  */
 function toWireBatch(batch: WireBatch) {
-  const { batchId, graph, slots, texts = [] } = batch;
-  const isWhole = texts.every(
-    ({ node, values }) =>
-      graph.nodes[node]?.["type"] === "string" &&
-      values.length === slots.length &&
-      values.every((value) => typeof value === "string"),
+  const { batchId, graph, slots, values = [] } = batch;
+  const isWhole = values.every(
+    (list) =>
+      list.values.length === slots.length &&
+      list.values.every((value) => isLike(graph.nodes[list.node]?.[list.field], value)),
   );
-  if (!isWhole) throw new Error("the texts of a batch are not one for each slot");
+  if (!isWhole) throw new Error("the values of a batch are not one for each slot");
   const numbers = slots.flatMap(({ index, seed }) => [index, seed]);
   if (slots.length === 0 || !numbers.every(isUint32)) {
     throw new AppError({
@@ -177,9 +176,9 @@ function toWireBatch(batch: WireBatch) {
       message: `Request at least one image, each with a seed from 0 to ${maxSeed}.`,
     });
   }
-  const datum = (node: string, items: number[] | string[]) => ({
+  const datum = (node: string, field: string, items: BatchValues["values"]) => ({
     node_path: node,
-    field_name: "value",
+    field_name: field,
     items,
   });
   return {
@@ -192,17 +191,31 @@ function toWireBatch(batch: WireBatch) {
       [
         datum(
           seedNode,
+          "value",
           slots.map(({ seed }) => seed),
         ),
         datum(
           slotNode,
+          "value",
           slots.map(({ index }) => index),
         ),
-        ...texts.map(({ node, values }) => datum(node, values)),
+        ...values.map((list) => datum(list.node, list.field, list.values)),
       ],
     ],
     graph,
   };
+}
+
+/** Whether a value can stand where the graph has `literal`: a text, a finite number, or the name of a picture. */
+function isLike(literal: unknown, value: BatchValues["values"][number]): boolean {
+  if (typeof value === "number") return typeof literal === "number" && Number.isFinite(value);
+  if (typeof value === "string") return typeof literal === "string";
+  return (
+    typeof value.image_name === "string" &&
+    typeof literal === "object" &&
+    literal !== null &&
+    "image_name" in literal
+  );
 }
 
 function isUint32(value: number): boolean {

@@ -30,8 +30,12 @@ export type InvokeAiModel = MainModel & {
 /** One requested image: its index in the step and its seed, both integers from 0 to 2³²−1. */
 export type BatchSlot = { index: number; seed: number };
 
-/** The values of a string node that differ between the slots of a batch, in their order. */
-export type BatchTexts = { node: string; values: string[] };
+/** The values of a node's field that differ between the slots of a batch, in their order. */
+export type BatchValues = {
+  node: string;
+  field: string;
+  values: string[] | number[] | { image_name: string }[];
+};
 
 /** How many items the server accepted: fewer than requested means that its queue is full. */
 export type EnqueueAnswer = { requested: number; enqueued: number };

@@ -29,9 +29,15 @@ const baseSchema = t.Object(
     }),
     image_to_image: t.Boolean({ description: "Whether a picture can be the source" }),
     inpaint: t.Boolean({ description: "Whether `mask` and `expand` are supported" }),
+    parts_only: t.Boolean({
+      description:
+        "It only paints a part of a picture: a mask or `expand` is required, `strength` and `mask_fill` are not supported",
+    }),
+    hires: t.Boolean({ description: "Whether a second, larger pass is supported" }),
     loras: t.Boolean(),
     max_clip_skip: t.Integer({ description: "0: CLIP skip is not supported" }),
     guidance: t.Boolean(),
+    max_guidance: t.Optional(t.Integer()),
     max_steps: t.Integer(),
   },
   { title: "GenerationBase" },
@@ -72,9 +78,12 @@ function baseToWire({ base, variant, accepts }: GenerationBase): Static<typeof b
     negative_prompt_needs_cfg: accepts.negativeNeedsCfg ?? false,
     image_to_image: accepts.imageToImage !== false,
     inpaint: accepts.inpaint ?? false,
+    parts_only: accepts.partsOnly ?? false,
+    hires: accepts.hires ?? false,
     loras: accepts.loras !== false,
     max_clip_skip: accepts.maxClipSkip,
     guidance: accepts.guidance !== false,
+    ...(accepts.guidance !== false && { max_guidance: accepts.maxGuidance ?? 20 }),
     max_steps: accepts.maxSteps ?? maxSteps,
   };
 }

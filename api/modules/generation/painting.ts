@@ -22,7 +22,7 @@ const minRegionSide = 16;
 const maxRegionPixels = 4_096 * 4_096;
 
 /** Whether only a part of a picture is painted. */
-function isPainted(requested: RequestedPainting, { mask }: PaintingContext): boolean {
+function isPainted(requested: RequestedPainting, { mask }: Pick<PaintingContext, "mask">): boolean {
   return mask !== null || requested.expand !== undefined;
 }
 
@@ -38,7 +38,12 @@ export function completePainting(
 ): { painting: Painting; size: Partial<Size> } {
   const { source, mask, bases } = context;
   const nothing = { painting: {}, size: {} };
+  const isPartsOnly = model.accepts?.partsOnly === true;
   if (!isPainted(requested, context)) {
+    if (isPartsOnly) {
+      const what = "this model only paints a part of a source image";
+      refuse("mask", `required, or parameters.expand: ${what}`);
+    }
     for (const [name, value] of [
       ["mask_blur", requested.maskBlur],
       ["mask_fill", requested.maskFill],
@@ -78,13 +83,21 @@ export function completePainting(
     refuse(cause, `a result of at most ${maxSide} pixels a side`);
   }
   const { maskBlur = 0, maskFill = "source" } = requested;
+  if (isPartsOnly && requested.maskFill !== undefined) {
+    refuse("parameters.mask_fill", "not supported: this model paints without a start");
+  }
   if (maskBlur < 0 || maskBlur > maxBlur) {
     refuse("parameters.mask_blur", `a whole number from 0 to ${maxBlur}`);
   }
   const region = requested.region ?? { x: 0, y: 0, ...canvas };
   checkRegion(region, { canvas, source, mask, expand }, refuse);
   return {
-    painting: { maskBlur, maskFill, region, ...(expand && { expand }) },
+    painting: {
+      maskBlur,
+      ...(!isPartsOnly && { maskFill }),
+      region,
+      ...(expand && { expand }),
+    },
     size: sizeOf(region, model),
   };
 }

@@ -2,13 +2,10 @@ import { type Static, t } from "elysia";
 import type { StepParameters } from "#db/schema/steps";
 import { schedulers } from "#generation-parameters";
 import { companionFields, companionsToWire } from "../../fields/companions";
+import { chosenHires, hiresField } from "../../fields/hires";
 import { optionFields, optionsFromWire, optionsToWire } from "../../fields/options";
-import {
-  upscaledFields,
-  paintingFields,
-  paintingFromWire,
-  paintingToWire,
-} from "../../fields/painting";
+import { paintingFields, paintingFromWire, paintingToWire } from "../../fields/painting";
+import { upscaledFields, upscaledToWire } from "../../fields/upscaled";
 import type { RequestedParameters } from "./parameters";
 
 const strict = { additionalProperties: false };
@@ -38,6 +35,7 @@ export const parametersBody = t.Object(
       t.Array(t.Object({ model_key: t.String(), weight: t.Number() }, strict), { maxItems: 100 }),
     ),
     ...paintingFields,
+    ...hiresField,
     ...optionFields(() => t.Optional(t.Number())),
   },
   strict,
@@ -97,6 +95,7 @@ export const parametersSchema = t.Object(
     recipe: t.Optional(stepRecipe),
     ...paintingFields,
     ...upscaledFields,
+    ...chosenHires,
     ...optionFields(() => t.Optional(t.Number())),
   },
   { title: "StepParameters" },
@@ -127,6 +126,7 @@ export function toOverrides(body: Static<typeof overridesBody>) {
     strength: body.strength,
     loras: body.loras?.map((lora) => ({ modelKey: lora.model_key, weight: lora.weight })),
     ...paintingFromWire(body),
+    hires: body.hires,
     ...optionsFromWire(body),
   };
 }
@@ -159,7 +159,8 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
       },
     }),
     ...paintingToWire(parameters),
-    ...(parameters.upscale && { upscale: parameters.upscale }),
+    ...upscaledToWire(parameters),
+    ...(parameters.hires && { hires: parameters.hires }),
     ...optionsToWire(parameters),
   };
 }

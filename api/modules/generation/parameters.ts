@@ -6,6 +6,7 @@ import { eachOption, type OptionName, type Options, options } from "#generation-
 import type { RequestedPainting } from "../../fields/painting";
 import { describeMissing, pickCompanions, pickedKeys } from "./companions";
 import { completePainting, type PaintingContext } from "./painting";
+import { completeHires, type RequestedHires } from "./hires";
 import { versionFault } from "./usability";
 
 /** The parameters of a request, before defaults are filled in. */
@@ -24,6 +25,7 @@ export type RequestedParameters = {
     seed?: number | undefined;
     strength?: number | undefined;
     loras?: { modelKey: string; weight: number }[] | undefined;
+    hires?: RequestedHires | undefined;
   };
 
 /** What a request is checked against: rows and limits that the caller has read. */
@@ -91,6 +93,8 @@ export function completeParameters(
       refuse(name, `a multiple of ${sizeMultiple} from ${minSize} to ${maxSize} for ${model.base}`);
     }
   }
+  const drawn = { base: model.base, accepts, hasSource: context.hasSource, width, height };
+  const hires = completeHires(requested.hires, drawn, refuse);
   const scheduler = requested.scheduler ?? defaults.scheduler;
   const steps =
     requested.steps ??
@@ -175,11 +179,13 @@ export function completeParameters(
     scheduler,
     batchSize,
     seed,
-    ...(context.hasSource && { strength: requested.strength ?? defaultStrength }),
+    ...(context.hasSource &&
+      !accepts.partsOnly && { strength: requested.strength ?? defaultStrength }),
     ...(vaeKey !== undefined && { vaeKey }),
     ...pickedKeys(picked),
     ...(loras.length > 0 && { loras }),
     ...painting,
+    ...hires,
     ...eachOption((name, { bounds }) =>
       bounds(accepts) === null ? undefined : (requested[name] ?? defaultOptions[name]),
     ),

@@ -61,7 +61,6 @@ export const stepBody = t.Object(
   strict,
 );
 
-export const selectBody = t.Object({ image_id: uuid }, strict);
 export const stepChange = t.Object(
   { selected_image_id: t.Optional(t.Nullable(uuid)), ...scheduleFields },
   { ...strict, minProperties: 1 },
@@ -81,6 +80,20 @@ export const stepSchema = t.Object(
       t.Array(
         t.Object({ seed: count, prompt: t.String(), negative_prompt: t.Optional(t.String()) }),
         { description: "Only with `expand`: the final prompts of each image" },
+      ),
+    ),
+    pictures: t.Optional(
+      t.Array(
+        t.Object({
+          image_id: t.Optional(uuid),
+          width: count,
+          height: count,
+          scale: t.Number(),
+        }),
+        {
+          description:
+            "Only of a step that enlarges several photos: each with its size before, in the order of `seeds`",
+        },
       ),
     ),
     parameters: parametersSchema,
@@ -163,6 +176,14 @@ export function stepToWire(view: StepView, timeZone: string): Static<typeof step
         seed,
         prompt,
         ...(negativePrompt !== null && { negative_prompt: negativePrompt }),
+      })),
+    }),
+    ...(view.pictures.length > 0 && {
+      pictures: view.pictures.map(({ imageId, width, height, scale }) => ({
+        ...(imageId !== null && { image_id: imageId }),
+        width,
+        height,
+        scale,
       })),
     }),
     parameters: parametersToWire(view.parameters),

@@ -18,11 +18,11 @@ import { createModule } from "../../http/module";
 import { readStepMask } from "./mask";
 import { requestRecipeStep } from "./recipe-steps";
 import { readStepBody } from "./step-body";
+import { readSelection, selectBody, selectedStepSchema } from "./select-body";
 import {
   alternativesSchema,
   alternativeToWire,
   retrySchema,
-  selectBody,
   stepBody,
   stepChange,
   stepSchema,
@@ -32,7 +32,8 @@ import {
 } from "./step-model";
 import { toSchedule } from "./schedule-model";
 import { changeStepSchedule, isEmpty } from "./schedules";
-import { cancelStep, requestStep, retryRetrievals, retryStep, selectImage } from "./steps";
+import { selectImage } from "./selection";
+import { cancelStep, requestStep, retryRetrievals, retryStep } from "./steps";
 
 const byId = t.Object({ id: t.String({ format: "uuid" }) });
 
@@ -135,15 +136,21 @@ export function createStepRoutes(deps: ApiDeps) {
     .post(
       "/steps/:id/select",
       async ({ params, body }) => {
-        const choice = { stepId: params.id, imageId: body.image_id, path: "image_id" };
-        await selectImage(deps, choice);
-        return stepToWire(await getStep(params.id), timeZone);
+        const finishing = await selectImage(deps, { stepId: params.id, ...readSelection(body) });
+        return {
+          ...stepToWire(await getStep(params.id), timeZone),
+          ...(finishing !== undefined && { finishing_step_id: finishing }),
+        };
       },
       {
         params: byId,
         body: selectBody,
-        response: { 200: stepSchema, ...faults(404, 409) },
-        detail: { summary: "Select one of a step's images" },
+        response: { 200: selectedStepSchema, ...faults(400, 404, 409) },
+        detail: {
+          summary: "Select one of a step's images, and enlarge it if that is asked for",
+          description:
+            "With `finish: upscale`, the session gets a further step that enlarges the image, once for each image. Without `scale` and `to`, it becomes as large as the model and the limit of 8192 pixels a side allow.",
+        },
       },
     )
     .patch(

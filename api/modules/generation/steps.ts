@@ -9,7 +9,6 @@ import {
   insertStep,
   lockStepWithSession,
   setPendingMessage,
-  setSelectedImage,
 } from "#db/queries/generation/step-requests";
 import { reopenRetrievals, reopenSlots, reopenStep } from "#db/queries/generation/step-retries";
 import { listOvertaken } from "#db/queries/line/turns";
@@ -27,7 +26,7 @@ import { type RequestedParameters, completeParameters, seedCount, seedsOf } from
 import { planSlots } from "./prompts";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
-import { checkPicture, findParent, resolveSource } from "./source";
+import { findParent, resolveSource } from "./source";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
@@ -117,7 +116,8 @@ export async function writeStep(
     parameters,
   });
   faults.unshift(...promptFaults);
-  if (source !== null && model.accepts?.imageToImage === false) {
+  const { imageToImage, partsOnly } = model.accepts ?? {};
+  if (source !== null && imageToImage === false && !partsOnly) {
     const message = `not supported by ${model.base}, which generates from text alone`;
     faults.push({ path: "source_image_id", message });
   }
@@ -164,28 +164,6 @@ export async function cancelStep(deps: Deps, stepId: string): Promise<void> {
   });
   // Sent on every call: an earlier signal may have been lost.
   await deps.temporal.stepCancelled(sessionId, stepId);
-}
-
-/** Selects an image of the step; null clears the selection. */
-export async function selectImage(
-  deps: Deps,
-  params: { stepId: string; imageId: string | null; path: string },
-): Promise<void> {
-  const { stepId, imageId, path } = params;
-  await deps.database.db.transaction(async (tx) => {
-    const { step, session } = await lockStep(tx, stepId);
-    if (session.status !== "active") throw conflict(`The session is ${session.status}.`);
-    if (imageId !== null) await checkPicture(tx, { photoId: imageId, path, stepId });
-    if (step.selectedImageId === imageId) return;
-    await setSelectedImage(tx, { stepId, imageId });
-    await insertEvents(tx, [
-      {
-        type: "step.selected",
-        sessionId: session.id,
-        data: { step_id: stepId, selected_image_id: imageId },
-      },
-    ]);
-  });
 }
 
 /** Runs an ended step again, for images that were never generated or were lost before they were fetched. */
@@ -270,7 +248,8 @@ export async function lockActiveSession(tx: Tx, sessionId: string): Promise<Sess
   return session;
 }
 
-async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: Session }> {
+/** @throws AppError not_found */
+export async function lockStep(tx: Tx, stepId: string): Promise<{ step: Step; session: Session }> {
   const found = await lockStepWithSession(tx, stepId);
   if (!found) throw notFound("step");
   return found;

@@ -4,29 +4,12 @@ import { faults } from "../../http/error-body";
 import { createIdempotency } from "../../http/idempotency";
 import { createModule } from "../../http/module";
 import { showFirstStep } from "./show-first-step";
-import { maxUpscaledSide, requestUpscale } from "./upscale";
+import { requestUpscale } from "./upscale";
+import { repaintFields, toUpscaleWish, upscaleFields } from "./upscale-body";
 import { variationSchema } from "./variation-model";
 
-const upscaleBody = t.Object(
-  {
-    scale: t.Optional(
-      t.Number({ description: "Above 1, up to the factor of the model, which is usually 4" }),
-    ),
-    to: t.Optional(
-      t.Integer({
-        description: `In place of scale: the pixels of the result's longer side, at most ${maxUpscaledSide}`,
-      }),
-    ),
-    model_key: t.Optional(
-      t.String({
-        minLength: 1,
-        maxLength: 200,
-        description: "An upscaling model. Default: the first by name",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const strict = { additionalProperties: false };
+const uuid = t.String({ format: "uuid" });
 
 /** Enlarging photos with an upscaling model. */
 export function createUpscaleRoutes(deps: ApiDeps) {
@@ -36,21 +19,52 @@ export function createUpscaleRoutes(deps: ApiDeps) {
       "/photos/:id/upscale",
       async ({ params, body, once, status }) => {
         const answer = await once.answer({ ...body, photo: params.id }, async (sessionId) => {
-          const { scale, to, model_key: modelKey } = body;
-          await requestUpscale(deps, { sessionId, photoId: params.id, scale, to, modelKey });
+          const photos = { photoId: params.id };
+          await requestUpscale(deps, { sessionId, photos, ...toUpscaleWish(body) });
           return { status: 202, body: await showFirstStep(deps, sessionId) };
         });
         return status(202, answer.body);
       },
       {
-        params: t.Object({ id: t.String({ format: "uuid" }) }),
-        body: upscaleBody,
+        params: t.Object({ id: uuid }),
+        body: t.Object({ ...upscaleFields, ...repaintFields }, strict),
         response: { 202: variationSchema, ...faults(400, 404, 409) },
         createsOnce: true,
         detail: {
           summary: "Enlarge a photo: open a refinement session with a step that upscales it",
           description:
-            "The result is `scale` times as large, or has `to` pixels on its longer side. Nothing is painted anew. Models: `GET /models?type=spandrel_image_to_image`.",
+            "The result is `scale` times as large, or has `to` pixels on its longer side. Without `creativity`, nothing is painted anew. Models: `GET /models?type=spandrel_image_to_image`.",
+        },
+      },
+    )
+    .post(
+      "/photos/batch/upscale",
+      async ({ body, once, status }) => {
+        const { ids: photoIds } = body;
+        const answer = await once.answer(body, async (sessionId) => {
+          await requestUpscale(deps, { sessionId, photos: { photoIds }, ...toUpscaleWish(body) });
+          return { status: 202, body: await showFirstStep(deps, sessionId) };
+        });
+        return status(202, answer.body);
+      },
+      {
+        body: t.Object(
+          {
+            ids: t.Array(uuid, {
+              minItems: 1,
+              maxItems: 100,
+              description: "The ids of 1 to MAX_BATCH_SIZE photos",
+            }),
+            ...upscaleFields,
+          },
+          strict,
+        ),
+        response: { 202: variationSchema, ...faults(400, 404, 409) },
+        createsOnce: true,
+        detail: {
+          summary: "Enlarge several photos: open a session with a step of one image for each",
+          description:
+            "If one of them cannot be enlarged, none is. `scale` is the same for all; with `to` each gets its own. The step's `pictures` has the photos in the order of its `seeds`.",
         },
       },
     );

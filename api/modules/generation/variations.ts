@@ -221,16 +221,18 @@ async function planStep(tx: Tx, photo: Photo, requested: VariationRequest) {
       ...recalled.parameters,
       ...(made?.strength !== undefined &&
         photo.kind === "generated" && { strength: made.strength }),
-      ...(made && photo.kind === "generated" && paintingOf(made)),
+      ...(made && photo.kind === "generated" && { ...paintingOf(made), hires: made.hires }),
     },
   };
 }
 
 /** The model for requests that name none; undefined when none can be used. */
 async function findDefaultModel(tx: Tx): Promise<Model | undefined> {
-  const models = await listDefaultModels(tx);
+  const models = (await listDefaultModels(tx)).filter(({ accepts }) => !accepts?.partsOnly);
   const usabilityOf = await readUsability(tx, models);
-  return models.find((model) => usabilityOf(model).usable);
+  const usable = models.filter((model) => usabilityOf(model).usable);
+  // Models for inpainting draw whole pictures less well.
+  return usable.find(({ variant }) => variant !== "inpaint") ?? usable[0];
 }
 
 /** The model to use, and the photo's recorded model if InvokeAI still has it. */

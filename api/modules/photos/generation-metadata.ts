@@ -1,8 +1,10 @@
 import { t, type Static } from "elysia";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { companionFields, companionsToWire } from "../../fields/companions";
+import { chosenHires } from "../../fields/hires";
 import { optionFields, optionsToWire } from "../../fields/options";
-import { upscaledFields, paintingFields, paintingToWire } from "../../fields/painting";
+import { paintingFields, paintingToWire } from "../../fields/painting";
+import { upscaledFields, upscaledToWire } from "../../fields/upscaled";
 
 export const generationMetadata = t.Object(
   {
@@ -24,6 +26,7 @@ export const generationMetadata = t.Object(
     ...companionFields(t.Optional(t.String())),
     ...paintingFields,
     ...upscaledFields,
+    ...chosenHires,
     ...optionFields(({ isWhole }) => t.Optional(isWhole ? t.Integer() : t.Number())),
     recipe: t.Optional(
       t.Object(
@@ -72,7 +75,8 @@ export function generationToWire(made: GenerationMetadata): Static<typeof genera
     vae_key: made.vaeKey,
     ...companionsToWire(made),
     ...paintingToWire(made),
-    ...(made.upscale && { upscale: made.upscale }),
+    ...upscaledToWire(made),
+    ...(made.hires && { hires: made.hires }),
     ...optionsToWire(made),
     ...(made.recipe && {
       recipe: {

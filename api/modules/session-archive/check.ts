@@ -66,7 +66,7 @@ function checkSession({ session, photos }: SessionDocument, report: Report): voi
 
 /** A step of a recipe names it, and has what it needs; another one has a prompt, unless it enlarges, and a model. */
 function checkRecipe(
-  { recipe_id, parameters, prompt, model_key }: DocumentStep,
+  { recipe_id, parameters, prompt, model_key, slots }: DocumentStep,
   recipeIds: ReadonlySet<string>,
   path: string,
   report: Report,
@@ -76,8 +76,9 @@ function checkRecipe(
   } else if (recipe_id !== undefined && !recipeIds.has(recipe_id)) {
     report(`${path}.recipe_id`, "is not among the recipes");
   } else if (recipe_id === undefined) {
-    // An upload that was enlarged has none.
-    if (prompt === "" && !parameters.upscale) report(`${path}.prompt`, "is empty");
+    // An upload that was enlarged has none, and several pictures have their own.
+    const isEnlarged = parameters.upscale ?? slots.every((slot) => slot.enlargement);
+    if (prompt === "" && !isEnlarged) report(`${path}.prompt`, "is empty");
     if (model_key === "") report(`${path}.model_key`, "is empty");
   }
 }
@@ -108,6 +109,9 @@ function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Re
     for (const [index, slot] of step.slots.entries()) {
       const slotPath = `${path}.slots.${index}`;
       if (slot.index !== index) report(`${slotPath}.index`, "is not its index in the list");
+      if (slot.source_image_id !== undefined && !photoIds.has(slot.source_image_id)) {
+        report(`${slotPath}.source_image_id`, "is not among the photos");
+      }
       if (slot.photo_id === undefined) continue;
       if (!generated.has(slot.photo_id)) report(`${slotPath}.photo_id`, "is not a generated photo");
       if (filled.has(slot.photo_id)) report(`${slotPath}.photo_id`, "fills two slots");

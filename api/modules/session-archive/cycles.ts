@@ -18,13 +18,16 @@ export function checkSources({ session, steps, lineage }: SessionDocument): void
   if (source !== undefined && positions.has(source)) {
     faults.push({ path: "session.source_image_id", message: "is an image of the session itself" });
   }
-  for (const [at, { position, source_image_id: id }] of steps.entries()) {
-    const madeAt = id === undefined ? undefined : positions.get(id);
-    if (madeAt === undefined || madeAt < position) continue;
-    faults.push({
-      path: `steps.${at}.source_image_id`,
-      message: "is an image of this step or a later one",
-    });
+  for (const [at, { position, source_image_id: own, slots }] of steps.entries()) {
+    const sources = [["", own], ...slots.map((slot, n) => [`slots.${n}.`, slot.source_image_id])];
+    for (const [place, id] of sources) {
+      const madeAt = id === undefined ? undefined : positions.get(id);
+      if (madeAt === undefined || madeAt < position) continue;
+      faults.push({
+        path: `steps.${at}.${place}source_image_id`,
+        message: "is an image of this step or a later one",
+      });
+    }
   }
   const parents = new Map<string, string>();
   if (source !== undefined) {

@@ -80,6 +80,8 @@ function stepToDocument(step: Step, slots: readonly Slot[]): DocumentStep {
       seed: slot.seed,
       ...(slot.prompt !== null && { prompt: slot.prompt }),
       ...(slot.negativePrompt !== null && { negative_prompt: slot.negativePrompt }),
+      ...(slot.sourceImageId !== null && { source_image_id: slot.sourceImageId }),
+      ...(slot.enlargement && { enlargement: slot.enlargement }),
       status: slot.status,
       ...(slot.photoId !== null && { photo_id: slot.photoId }),
       ...(slot.error && { error: slot.error }),

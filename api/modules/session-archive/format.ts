@@ -39,6 +39,7 @@ const name = t.String({ minLength: 1, maxLength: 1_000 });
 const modelText = t.String({ maxLength: 1_000 });
 const smallInteger = t.Integer({ minimum: 0, maximum: 2_147_483_647 });
 const hash = t.String({ pattern: "^[0-9a-f]{64}$" });
+const side = t.Integer({ minimum: 1, maximum: 100_000 });
 const cost = t.Optional(t.Number({ minimum: 0, maximum: 999_999 }));
 /** A recipe may make more pictures than were requested. */
 const slotIndex = t.Integer({ minimum: 0, maximum: 32_767 });
@@ -50,9 +51,13 @@ const slot = t.Object(
   {
     index: slotIndex,
     seed: t.Integer({ minimum: 0, maximum: 4_294_967_295 }),
-    /** Its final prompts, if its step is expanded. */
+    /** Its final prompts, if its step is expanded; else that of the picture which it enlarges. */
     prompt: t.Optional(words),
     negative_prompt: t.Optional(words),
+    source_image_id: t.Optional(id),
+    enlargement: t.Optional(
+      t.Object({ width: side, height: side, scale: t.Number({ minimum: 1, maximum: 16 }) }, strict),
+    ),
     status: oneOf(slotStatuses),
     photo_id: t.Optional(id),
     error,

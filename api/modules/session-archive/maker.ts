@@ -6,7 +6,7 @@ export type Maker = { step: DocumentStep; slot: DocumentStep["slots"][number] };
 /** The final prompts of an image, and the templates of an expanded step. */
 export function promptsOf({ step, slot }: Maker) {
   const { prompt, negative_prompt: negativePrompt } = step;
-  if (!step.expand) return { prompt, negativePrompt };
+  if (!step.expand) return { prompt: slot.prompt ?? prompt, negativePrompt };
   return {
     prompt: slot.prompt ?? prompt,
     negativePrompt: slot.negative_prompt,

@@ -81,6 +81,8 @@ export function documentToRows(
         seed: slot.seed,
         prompt: slot.prompt ?? null,
         negativePrompt: slot.negative_prompt ?? null,
+        sourceImageId: optionalId(slot.source_image_id),
+        enlargement: slot.enlargement ?? null,
         status: slot.status,
         photoId: slot.photo_id ?? null,
         error: slot.error ?? null,

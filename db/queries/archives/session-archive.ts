@@ -48,6 +48,8 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
         with recursive taken(id) as (
           (select id from photos where session_id = ${sessionId}
             union select source_image_id from steps where session_id = ${sessionId}
+            union select slots.source_image_id from slots join steps on steps.id = slots.step_id
+              where steps.session_id = ${sessionId}
             union select photos.id from steps
               cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
               join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
@@ -102,10 +104,12 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters }: Step): string[] {
-  const { vaeKey, loras = [] } = parameters;
+  const { vaeKey, loras = [], upscale } = parameters;
   const keys = [
     modelKey,
     vaeKey,
+    upscale?.mainModelKey,
+    upscale?.controlModelKey,
     ...Object.values(companionKeysOf(parameters)),
     ...loras.map((lora) => lora.modelKey),
     ...(parameters.recipe?.models ?? []).map(({ key }) => key),

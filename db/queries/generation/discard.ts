@@ -28,6 +28,7 @@ export async function discardUnselected(
       and not exists (select from share_links where photo_id = p.id and revoked_at is null)
       and not exists (select from photos as child where child.source_image_id = p.id)
       and not exists (select from steps where source_image_id = p.id)
+      and not exists (select from slots where source_image_id = p.id)
       and not exists (select from sessions where source_image_id = p.id)
     returning p.id, p.step_id
   `);

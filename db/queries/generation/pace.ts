@@ -19,7 +19,7 @@ export function paceOf(kind: { modelHash: SQL; pixels: SQL; backend: SQL }): SQL
       from steps s
       join attempts a on a.step_id = s.id
       where s.status = 'completed'
-        and s.model_hash = ${kind.modelHash} and s.recipe_id is null
+        and s.model_hash = ${kind.modelHash} and s.recipe_id is null and ${kind.pixels} > 0
         and ((s.parameters ->> 'width')::int * (s.parameters ->> 'height')::int) = ${kind.pixels}
         and a.backend = ${kind.backend} and a.outcome = 'finished' and a.accepted_at is not null
         and not exists (select from slots where step_id = s.id and status = 'failed')
@@ -29,10 +29,15 @@ export function paceOf(kind: { modelHash: SQL; pixels: SQL; backend: SQL }): SQL
   )`;
 }
 
-/** The denoising steps of one image: image to image runs only the share `strength` of the requested steps. */
+/**
+ * The denoising steps of one image: image to image runs only the share `strength` of the requested steps. Those of a second
+ * pass count by its area.
+ */
 export function denoisingSteps(parameters: SQL): SQL<number> {
   return sql<number>`greatest(
-    (${parameters} ->> 'steps')::float8 * coalesce((${parameters} ->> 'strength')::float8, 1), 1)`;
+    (${parameters} ->> 'steps')::float8 * (coalesce((${parameters} ->> 'strength')::float8, 1)
+      + coalesce((${parameters} #>> '{hires,strength}')::float8
+        * power((${parameters} #>> '{hires,scale}')::float8, 2), 0)), 1)`;
 }
 
 /** Seconds that one image of a step takes on a backend; null when no such image was generated there before. */

@@ -64,10 +64,11 @@ export type NewStep = Omit<
   | "costUsd"
 > & { parameters: StepParameters };
 
-/** An image to request. The prompts are null unless the step is expanded. */
-export type NewSlot = Pick<typeof slots.$inferInsert, "prompt" | "negativePrompt"> & {
-  seed: number;
-};
+/** An image to request. Only `seed` is needed unless the step is expanded or enlarges several pictures. */
+export type NewSlot = Pick<
+  typeof slots.$inferInsert,
+  "prompt" | "negativePrompt" | "sourceImageId" | "enlargement"
+> & { seed: number };
 
 /** Appends a step to its session, with its open slots. The caller holds the session's lock. */
 export async function insertStep(

@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, not, sql, type SQL } from "drizzle-orm";
+import type { Enlargement } from "#generation-parameters";
 import type { Db, Tx } from "../../client";
 import { sessions } from "../../schema/sessions";
 import {
@@ -19,6 +20,8 @@ export type StepView = Step & {
   seeds: number[];
   /** The final prompts by slot; empty unless the step was expanded. */
   expandedPrompts: { seed: number; prompt: string; negativePrompt: string | null }[];
+  /** By slot, of a step that enlarges several pictures; else empty. */
+  pictures: (Enlargement & { imageId: string | null })[];
   /** Of the newest attempt; null before the first one. */
   batchId: string | null;
   retrieval: RetrievalCounts;
@@ -40,6 +43,10 @@ const expandedPrompts = sql<StepView["expandedPrompts"]>`(
   select coalesce(json_agg(json_build_object(
     'seed', seed, 'prompt', slots.prompt, 'negativePrompt', slots.negative_prompt) order by slot_index), '[]')
   from slots where step_id = ${steps.id} and ${steps.expand}
+)`;
+const pictures = sql<StepView["pictures"]>`(
+  select coalesce(json_agg(enlargement || jsonb_build_object('imageId', source_image_id) order by slot_index), '[]')
+  from slots where step_id = ${steps.id} and enlargement is not null
 )`;
 const slotsFilled = sql<number>`(
   select count(*)::int from slots where step_id = ${steps.id} and status = 'filled'
@@ -75,6 +82,7 @@ async function viewSteps(db: Db | Tx, where: SQL | undefined, page?: Page): Prom
       step: steps,
       seeds,
       expandedPrompts,
+      pictures,
       slotsFilled,
       slotsFailed,
       missing,

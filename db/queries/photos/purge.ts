@@ -161,6 +161,7 @@ const needed = sql`(
   exists (select from photos as child where child.source_image_id = photos.id)
   or exists (select from steps where source_image_id = photos.id)
   or exists (select from steps where selected_image_id = photos.id)
+  or exists (select from slots where source_image_id = photos.id)
   or exists (select from sessions where source_image_id = photos.id)
   or exists (select from slots where photo_id = photos.id)
 )`;

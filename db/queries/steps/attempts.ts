@@ -108,6 +108,17 @@ export async function settleUnsent(
   return won.length === 1;
 }
 
+/** Fails an open slot that cannot be sent; one that is not open stays as it is. */
+export async function failSlot(
+  db: Db,
+  { stepId, index, error }: { stepId: string; index: number; error: StepError },
+): Promise<void> {
+  await db
+    .update(slots)
+    .set({ status: "failed", error })
+    .where(and(eq(slots.stepId, stepId), eq(slots.index, index), eq(slots.status, "open")));
+}
+
 /** An item that failed. Its slot stays open until it has failed `maxTries` times. */
 export type SlotFailure = { index: number; error: StepError; maxTries: number };
 

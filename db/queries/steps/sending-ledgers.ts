@@ -52,10 +52,10 @@ export async function markAccepted(db: Db, params: OfBatch & { now: Date }): Pro
     .where(and(isOpen, isNull(table.acceptedAt)));
 }
 
-/** Records the names on the backend: of the source image, and of the other pictures of the graph by their roles. */
+/** Records the names on the backend: of the source image, if there is one, and of the other pictures by their roles. */
 export async function noteSourceImage(
   db: Db,
-  params: OfBatch & { imageName: string; imageNames?: ImageNames },
+  params: OfBatch & { imageName: string | null; imageNames?: ImageNames },
 ): Promise<void> {
   const { table, isOpen } = openRow(params);
   const { imageName: sourceImageName, imageNames = {} } = params;

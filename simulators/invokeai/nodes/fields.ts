@@ -36,6 +36,9 @@ export type FieldType =
   | "wan_conditioning"
   | "latents"
   | "denoise_mask"
+  | "mask"
+  | "control"
+  | "fill_conditioning"
   | "lora"
   | "any"
   | "collection";

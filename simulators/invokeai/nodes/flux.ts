@@ -1,5 +1,16 @@
-import { choice, connection, float, integer, modelField, text } from "./fields.ts";
-import type { NodeDefinition } from "./definition.ts";
+import sharp from "sharp";
+import type { Inputs, NodeDefinition, RunContext } from "./definition.ts";
+import { NodeError } from "./endings.ts";
+import {
+  choice,
+  connection,
+  flag,
+  float,
+  imageField,
+  integer,
+  modelField,
+  text,
+} from "./fields.ts";
 import {
   addLoras,
   clipOf,
@@ -12,9 +23,16 @@ import {
 } from "./loaders.ts";
 import { vaeDecoder, vaeEncoder } from "./latents.ts";
 import { runSampler } from "./run-sampler.ts";
-import { conditioningOutput, latentsFields, readConditioning } from "./tensors.ts";
+import {
+  conditioningOutput,
+  latentsFields,
+  latentsOutput,
+  readConditioning,
+  readTensor,
+  storeTensor,
+} from "./tensors.ts";
 
-type TransformerValue = { transformer: { hash?: unknown }; loras: LoraUse[] };
+type TransformerValue = { transformer: { key: string; hash?: unknown }; loras: LoraUse[] };
 type Lorable = { loras: LoraUse[] };
 
 /** FLUX.1: four models as input, no noise node, and the size on the sampler. */
@@ -102,13 +120,14 @@ export const fluxNodes: Record<string, NodeDefinition> = {
       guidance: float(4),
       seed: integer(0),
       controlnet_vae: connection("vae", "optional"),
+      fill_conditioning: connection("fill_conditioning", "optional"),
     },
     outputs: latentsFields,
     outputType: "latents_output",
     async run(inputs, context) {
       const positive = readConditioning(context, inputs.positive_text_conditioning);
       const transformer = inputs.transformer as TransformerValue;
-      return runSampler(inputs, context, {
+      return runSampler(await withFill(inputs, context), context, {
         prompt: positive.prompt,
         steps: inputs.num_steps,
         variant: [transformer.transformer.hash, loraIdentity(transformer.loras), positive.encoder],
@@ -116,6 +135,70 @@ export const fluxNodes: Record<string, NodeDefinition> = {
       });
     },
   },
+  image_mask_to_tensor: {
+    fields: {
+      image: imageField(),
+      cutoff: integer(128, { ge: 0, le: 255 }),
+      invert: flag(false),
+      metadata: connection("metadata", "optional"),
+    },
+    outputs: { mask: "mask", width: "integer", height: "integer" },
+    outputType: "mask_output",
+    async run(inputs, context) {
+      const { image_name } = inputs.image as { image_name: string };
+      context.images.getForNode(image_name);
+      const grey = sharp(await context.images.readBytes(image_name))
+        .removeAlpha()
+        .greyscale();
+      const { data, info } = await grey.raw().toBuffer({ resolveWithObject: true });
+      // What is true in the real tensor is black here, as in the mask of a sampler.
+      const isTrue = (value: number) => value < Number(inputs.cutoff) !== (inputs.invert === true);
+      const bits = Buffer.from(data.map((value) => (isTrue(value) ? 0 : 255)));
+      const { width, height } = info;
+      const png = await sharp(bits, { raw: { width, height, channels: 1 } })
+        .png()
+        .toBuffer();
+      return { mask: { tensor_name: storeTensor(context, png) }, width, height };
+    },
+  },
+  flux_fill: {
+    fields: { image: imageField(), mask: { type: "mask", input: "either" } },
+    outputs: { fill_cond: "fill_conditioning" },
+    outputType: "flux_fill_output",
+    run: ({ image, mask }) => ({ fill_cond: { image, mask } }),
+  },
   flux_vae_decode: vaeDecoder,
   flux_vae_encode: vaeEncoder,
 };
+
+/** The inputs of a sampler of FLUX Fill, which starts from noise and sees picture and mask; of another model as they are. */
+async function withFill(inputs: Inputs, context: RunContext): Promise<Inputs> {
+  const { transformer } = inputs.transformer as TransformerValue;
+  const isFill = context.models.find(transformer.key)?.variant === "dev_fill";
+  const fill = inputs.fill_conditioning as
+    | { image: { image_name: string }; mask: { tensor_name: string } }
+    | null
+    | undefined;
+  const refuse = (message: string) => new NodeError("ValueError", message);
+  if (!isFill && fill != null) {
+    throw refuse("fill_conditioning was provided, but the model is not a FLUX Fill model.");
+  }
+  if (!isFill) return inputs;
+  if (fill == null) throw refuse("A FLUX Fill model is being used without fill_conditioning.");
+  if (inputs.controlnet_vae == null) {
+    throw refuse("A FLUX Fill model is being used without controlnet_vae.");
+  }
+  if (Number(inputs.denoising_start) > 0 && inputs.latents == null) {
+    throw refuse("denoising_start should be 0 when initial latents are not provided.");
+  }
+  context.images.getForNode(fill.image.image_name);
+  const { latents } = latentsOutput(context, {
+    prompt: "",
+    seed: 0,
+    width: Number(inputs.width),
+    height: Number(inputs.height),
+    source: { bytes: await context.images.readBytes(fill.image.image_name), strength: 0 },
+  });
+  const mask = readTensor<Buffer>(context, fill.mask, "tensor_name");
+  return { ...inputs, latents, denoise_mask: { mask_name: storeTensor(context, mask) } };
+}

@@ -1,12 +1,12 @@
 import { fluxNodes } from "./flux.ts";
-import { latentsNodes } from "./latents.ts";
+import { latentsNodes, resizingNodes } from "./latents.ts";
 import { loaderNodes } from "./loaders.ts";
 import { metadataNodes } from "./metadata.ts";
 import { paintingNodes } from "./painting.ts";
 import { pictureNodes } from "./pictures.ts";
 import { samplingNodes } from "./sampling.ts";
 import { transformerNodes } from "./transformers.ts";
-import { upscalingNodes } from "./upscaling.ts";
+import { repaintingNodes, upscalingNodes } from "./upscaling.ts";
 import { valueNodes } from "./values.ts";
 import { flag, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
@@ -17,9 +17,11 @@ const definitions: Record<string, NodeDefinition> = {
   ...loaderNodes,
   ...samplingNodes,
   ...latentsNodes,
+  ...resizingNodes,
   ...pictureNodes,
   ...paintingNodes,
   ...upscalingNodes,
+  ...repaintingNodes,
   ...fluxNodes,
   ...transformerNodes,
 };

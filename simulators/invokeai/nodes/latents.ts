@@ -39,6 +39,33 @@ export const latentsNodes: Record<string, NodeDefinition> = {
   },
 };
 
+const modes = ["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"];
+
+/** Latents of another size. */
+export const resizingNodes: Record<string, NodeDefinition> = {
+  lresize: {
+    fields: {
+      latents: connection("latents"),
+      width: integer(undefined, { ge: 64, multipleOf: 8 }),
+      height: integer(undefined, { ge: 64, multipleOf: 8 }),
+      mode: choice(modes, "bilinear"),
+      antialias: flag(false),
+    },
+    outputs: latentsFields,
+    outputType: "latents_output",
+    async run(inputs, context) {
+      const latents = readTensor<Latents>(context, inputs.latents, "latents_name");
+      return latentsOutput(context, {
+        prompt: "",
+        seed: 0,
+        width: Number(inputs.width),
+        height: Number(inputs.height),
+        source: { bytes: await sourceBytes(latents), strength: 0 },
+      });
+    },
+  },
+};
+
 /** The decoder of bases that are not of the SD family. */
 export const vaeDecoder: NodeDefinition = {
   fields: {

@@ -1,4 +1,4 @@
-import { anything, choice, float, integer, text, type Field } from "./fields.ts";
+import { anything, choice, flag, float, integer, text, type Field } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
 
 const prefixes = [
@@ -50,6 +50,9 @@ export const metadataNodes: Record<string, NodeDefinition> = {
       model: anything("model"),
       loras: anything("collection"),
       strength: optional(float(undefined)),
+      hrf_enabled: optional(flag(false)),
+      hrf_method: text(null),
+      hrf_strength: optional(float(undefined)),
       init_image: text(null),
       vae: anything("model"),
     },

@@ -110,7 +110,7 @@ export const paintingNodes: Record<string, NodeDefinition> = {
       return {
         denoise_mask: {
           mask_name: storeTensor(context, grown),
-          masked_latents_name: null,
+          masked_latents_name: isInpaintModel(inputs, context) ? storeTensor(context, bytes) : null,
           gradient: true,
         },
         expanded_mask_area: image,
@@ -193,6 +193,13 @@ export const paintingNodes: Record<string, NodeDefinition> = {
     ),
   }),
 };
+
+/** Whether the model is one that also sees the rest of the picture. */
+function isInpaintModel({ unet, vae, image }: Inputs, context: RunContext): boolean {
+  if (unet == null || vae == null || image == null) return false;
+  const { key } = (unet as { unet: { key: string } }).unet;
+  return context.models.find(key)?.variant === "inpaint";
+}
 
 /** The upper layer, stretched to the size of the base, where the mask is black. */
 async function blend(inputs: Inputs, context: RunContext): Promise<Record<string, unknown>> {

@@ -156,6 +156,31 @@ await examine((target, promised) => {
       );
     }
 
+    if (accepts.hires) {
+      promised(
+        `${title}: a second pass makes a larger picture, which its strength changes`,
+        needs,
+        async () => {
+          const hires = { scale: 1.5, strength: 0.7 };
+          const [first, again] = await run(requestOf(kind, { hires }), [7, 7]);
+          const { width, height } = await sharp(
+            await target.download(outputImage(first!)),
+          ).metadata();
+          expect([width, height]).toEqual([side * 1.5, side * 1.5]);
+          const drawn = await pixelsOf(first);
+          expect(await pixelsOf(again)).toBe(drawn);
+          expect(await metadataOf(first)).toMatchObject({ hrf_enabled: true, hrf_strength: 0.7 });
+          const weaker = { hires: { ...hires, strength: 0.3 } };
+          expect(await pixels(requestOf(kind, weaker))).not.toBe(drawn);
+          for (const wrong of [{ width: 60 }, { width: 100 }, { mode: "lanczos" }]) {
+            const graph = buildGraph(requestOf(kind, { hires }));
+            Object.assign(graph.nodes["large"]!, wrong);
+            expect([wrong, (await enqueue(graph, [1])).answer.status]).toEqual([wrong, 422]);
+          }
+        },
+      );
+    }
+
     if (accepts.maxClipSkip > 0) {
       promised(`${title}: skipped layers change the picture`, needs, async () => {
         const plain = await pixels(requestOf(kind));

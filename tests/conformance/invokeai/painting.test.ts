@@ -5,7 +5,7 @@ import { buildGraph } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import type { MaskFill, Painting, Region } from "#generation-parameters";
 import { canvasOf } from "#media/pictures/painting";
-import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
+import { everyMain, fluxFill, mainOf, requestFor } from "#tests/support/graph-parts";
 import { boxMask, differences, partsOf, speckled } from "#tests/support/painted-source";
 import { examine } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
@@ -70,7 +70,7 @@ await examine((target, promised) => {
     return target.download(outputImage(item!));
   }
 
-  for (const [title, kind] of everyMain) {
+  for (const [title, kind] of [...everyMain, fluxFill]) {
     if (!factsOf(kind)!.accepts.inpaint) continue;
     const needs = [capabilityOf(kind)];
     // CogView4 needs multiples of 32.
@@ -143,4 +143,47 @@ await examine((target, promised) => {
       },
     );
   }
+
+  const [, fill] = fluxFill;
+  const dev = mainOf("flux");
+  promised(
+    "FLUX Fill fails without its conditioning, and another FLUX model with it",
+    [capabilityOf(fill), capabilityOf(dev)],
+    async () => {
+      const mask = await upload(await boxMask(96, 96, box));
+      const size = { width: 96, height: 96 };
+      const source = { imageName: await upload(picture), ...size, strength: 1 };
+      const pictures = { mask, base: source.imageName, blend: mask, canvas: null };
+      const part = { isExpanded: false, fill: "source" as const, ...pictures, region: box };
+      const graph = buildGraph(
+        requestFor("flux", {
+          ...models.mainLike(fill),
+          steps: 2,
+          ...size,
+          source: { ...source, part: { ...part, region: { x: 0, y: 0, ...size } } },
+        }),
+      );
+      const without = structuredClone(graph);
+      without.edges = without.edges.filter(
+        ({ destination }) => destination.field !== "fill_conditioning",
+      );
+      const other = structuredClone(graph);
+      const plain = buildGraph(requestFor("flux", models.mainLike(dev)));
+      other.nodes["model"] = plain.nodes["model"]!;
+      for (const wrong of [without, other]) {
+        const batchId = newBatchId();
+        const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+        const answer = await target.enqueue({ batch_id: batchId, data, graph: wrong });
+        expect(answer.status).toBe(200);
+        const [item] = await target.finishedItems(batchId);
+        expect([item?.status, item?.error_type]).toEqual(["failed", "ValueError"]);
+        expect(item?.error_message).toContain("fill_conditioning");
+      }
+      const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+      const outOfRange = structuredClone(graph);
+      outOfRange.nodes["fmask"]!["cutoff"] = 256;
+      const refused = await target.enqueue({ batch_id: newBatchId(), data, graph: outOfRange });
+      expect(refused.status).toBe(422);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { AppError } from "#errors";
-import { fitOf, type OptionName, optionNamed, options } from "#generation-parameters";
+import { fitOf, hiresSize, type OptionName, optionNamed, options } from "#generation-parameters";
 import type { BaseFacts } from "../bases";
 import type { GraphRequest } from "./request";
 
@@ -34,7 +34,10 @@ function checkParts(request: GraphRequest, accepts: Accepts): void {
       `a LoRA of base ${base} in place of "${lora.model.name}"`,
     ]),
     [hasCompanions(request, accepts), companionWords(accepts)],
-    [!source || accepts.imageToImage, `no source image for "${model.name}"`],
+    [
+      !source || accepts.imageToImage || (source.part !== undefined && accepts.inpaint),
+      `no ${accepts.inpaint ? "whole " : ""}source image for "${model.name}"`,
+    ],
   ];
   refuse("invokeai_model_error", "Choose", rules);
 }
@@ -98,8 +101,20 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
       `cfg_scale to a number above 1, without which ${model.base} ignores the negative_prompt`,
     ],
     [
+      !accepts.partsOnly || source?.part !== undefined,
+      `mask or expand to one, as "${model.name}" only paints a part of a picture`,
+    ],
+    [
       !source?.part || accepts.inpaint,
       `mask and expand to none, as ${model.base} paints whole pictures only`,
+    ],
+    [
+      !request.hires || (accepts.hires && !source),
+      `hires to none: ${accepts.hires ? "a source image has no second pass" : `it is not supported by ${model.base}`}`,
+    ],
+    [
+      !request.hires || isHires(request.hires, request, accepts),
+      "hires to a scale above 1 within the sizes of the base, and a strength above 0, up to 1",
     ],
     [!source || (source.strength >= 0 && source.strength <= 1), "strength to a number from 0 to 1"],
     [loras.every(({ weight }) => Number.isFinite(weight)), "the weights of the LoRAs to numbers"],
@@ -121,6 +136,15 @@ export function isSize(value: number | null, accepts: Accepts): value is number 
   if (value === null) return false;
   const { sizeMultiple, minSize, maxSize } = accepts;
   return value % sizeMultiple === 0 && value >= minSize && value <= maxSize;
+}
+
+function isHires(
+  { scale, strength }: NonNullable<GraphRequest["hires"]>,
+  base: { width: number; height: number },
+  accepts: Accepts,
+): boolean {
+  const { width, height } = hiresSize(base, scale);
+  return scale > 1 && Math.max(width, height) <= accepts.maxSize && strength > 0 && strength <= 1;
 }
 
 export function isSteps(value: number | null, accepts: Accepts): value is number {

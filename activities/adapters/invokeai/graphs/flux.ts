@@ -3,13 +3,15 @@ import { addLoras } from "./loras";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
-import { addOutput, addSource } from "./source";
+import { addFillConditioning, addOutput, addSource } from "./source";
 
 /**
- * Text to image and image to image for FLUX dev and schnell, node by node as InvokeAI's own UI builds it: four models, one
- * prompt, and noise that the sampler generates itself.
+ * Text to image and image to image for FLUX dev and schnell, and painting with FLUX Fill, node by node as InvokeAI's own UI
+ * builds it: four models, one prompt, and noise that the sampler generates itself.
  */
-export function buildFluxGraph(request: GraphRequest): Graph {
+export function buildFluxGraph(given: GraphRequest): Graph {
+  const isFill = given.model.variant === fillVariant;
+  const request = isFill ? atFullStrength(given) : given;
   const { source, steps, scheduler, width, height, guidance } = request;
   // `checkRequest` has refused a request without them.
   const [vae, t5Encoder, clipEmbed] = [
@@ -53,7 +55,8 @@ export function buildFluxGraph(request: GraphRequest): Graph {
   graph.connect(transformer, "denoise.transformer");
   graph.connect("model.vae", "denoise.controlnet_vae");
   graph.connect(`${seedNode}.value`, "denoise.seed");
-  addSource(graph, request, { type: "flux_vae_encode", vae: "model.vae" });
+  if (isFill) addFillConditioning(graph, request);
+  else addSource(graph, request, { type: "flux_vae_encode", vae: "model.vae" });
   addOutput(graph, request, { type: "flux_vae_decode", vae: "model.vae" });
   addMetadata(graph, request, {
     modePrefix: "flux_",
@@ -64,6 +67,13 @@ export function buildFluxGraph(request: GraphRequest): Graph {
     },
   });
   return graph.build();
+}
+
+const fillVariant = "dev_fill";
+
+/** FLUX Fill begins with noise, and knows the source by its conditioning. */
+function atFullStrength(request: GraphRequest): GraphRequest {
+  return { ...request, source: request.source && { ...request.source, strength: 1 } };
 }
 
 /** InvokeAI's "optimized denoising": FLUX determines the composition in its very first steps. */

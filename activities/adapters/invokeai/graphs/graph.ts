@@ -5,6 +5,8 @@ export const outputNode = "out";
 /** Two integer nodes whose values differ per item; the second has no edges and only identifies the item. */
 export const seedNode = "seed";
 export const slotNode = "slot";
+/** The sampler of a second, larger pass. */
+export const secondPassNode = "hires";
 /** The string nodes of the prompts; a graph without a negative prompt has only the first. */
 export const promptNodes = ["pos", "neg"] as const;
 /** The type of the node that describes the image; it does not affect the pixels. */
@@ -62,6 +64,11 @@ export function createGraph(id: string) {
     connect(source: string, destination: string) {
       edges.push({ source: parseEnd(source), destination: parseEnd(destination) });
     },
+    /** The inputs of a node that are connected, with their sources. */
+    inputsOf: (name: string): [input: string, source: string][] =>
+      edges
+        .filter(({ destination }) => destination.node_id === name)
+        .map(({ source, destination }) => [destination.field, `${source.node_id}.${source.field}`]),
     build: (): Graph => ({ id, nodes, edges }),
   };
 }

@@ -178,9 +178,13 @@ const places: Record<string, [node: string, input: string][]> = {
     ["fill", "image"],
     ["rin", "image"],
     ["i2l", "image"],
+    ["large", "image"],
     [outputNode, "image"],
   ],
-  mask: [["cgm", "mask"]],
+  mask: [
+    ["cgm", "mask"],
+    ["fmask", "image"],
+  ],
   base: [
     ["blend", "layer_base"],
     [outputNode, "layer_base"],

@@ -23,9 +23,12 @@ const builders: ReadonlyMap<string, (request: GraphRequest) => Graph> = new Map(
 
 export const supportedBases: readonly string[] = [...builders.keys()];
 
-/** Variants that use their base's graph; others, for example for inpainting, need more than a prompt. */
-const plainVariants: Readonly<Record<string, readonly string[]>> = {
-  flux: ["dev", "schnell"],
+/** Variants that graphs are built for; others need more than a prompt and a source. */
+const drawnVariants: Readonly<Record<string, readonly string[]>> = {
+  "sd-1": ["normal", "inpaint"],
+  "sd-2": ["normal", "inpaint"],
+  sdxl: ["normal", "inpaint"],
+  flux: ["dev", "schnell", "dev_fill"],
   flux2: ["klein_4b", "klein_9b", "klein_4b_base", "klein_9b_base", "dev"],
   "z-image": ["turbo", "zbase"],
   "qwen-image": ["generate", "edit"],
@@ -37,7 +40,7 @@ const plainVariants: Readonly<Record<string, readonly string[]>> = {
 export function isSupported(model: MainModel): boolean {
   const { base, type, variant } = model;
   if (type !== "main" || !supportedBases.includes(base)) return false;
-  if (variant !== null && !(plainVariants[base] ?? ["normal"]).includes(variant)) return false;
+  if (variant !== null && !drawnVariants[base]?.includes(variant)) return false;
   return isLoadable(model);
 }
 
@@ -78,7 +81,7 @@ export function buildGraph(request: GraphRequest): Graph {
     throw new AppError({
       kind: "invalid",
       code: "invokeai_model_error",
-      message: `Choose a plain main model of one of these bases: ${supportedBases.join(", ")}; "${model.name}" is not one.`,
+      message: `Choose a supported main model of one of these bases: ${supportedBases.join(", ")}; "${model.name}" is not one.`,
     });
   }
   checkRequest(request, facts.accepts);

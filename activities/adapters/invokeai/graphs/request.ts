@@ -1,4 +1,4 @@
-import type { CompanionName, MaskFill, OptionName, Region } from "#generation-parameters";
+import type { CompanionName, Hires, MaskFill, OptionName, Region } from "#generation-parameters";
 import type { MainModel, ModelIdentifier } from "../types";
 
 /** The complete input of a graph, with models as the server has them now. */
@@ -20,6 +20,8 @@ export type GraphRequest = RequestedOptions & {
   loras: readonly WeighedLora[];
   /** null: text to image. */
   source: GraphSource | null;
+  /** A second pass, `scale` times as large; null or absent: none. */
+  hires?: Hires["hires"] | null;
 };
 
 /** null or absent: not specified. */

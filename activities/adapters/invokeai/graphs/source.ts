@@ -34,6 +34,19 @@ export function addSource(
   if (source.part) addMask(graph, source.part, { image, filled, ...encoder });
 }
 
+/** Adds the source of FLUX Fill, which `checkRequest` has made sure of: the sampler takes picture and mask as they are. */
+export function addFillConditioning(graph: GraphBuilder, { source }: GraphRequest): void {
+  if (!source?.part) return;
+  // Everything that the blend can show is painted, also where the mask is grey.
+  graph.node("fmask", "image_mask_to_tensor", {
+    image: { image_name: source.part.mask },
+    cutoff: 255,
+  });
+  graph.node("fill", "flux_fill", { image: { image_name: source.imageName } });
+  graph.connect("fmask.mask", "fill.mask");
+  graph.connect("fill.fill_cond", "denoise.fill_conditioning");
+}
+
 /**
  * Adds the node for the decoded picture. If only a part is painted, the result is blended onto the rest with the mask of
  * the request: decoding changes every pixel, and InvokeAI's own mask for pasting reaches beyond the given one.
@@ -41,13 +54,13 @@ export function addSource(
 export function addOutput(
   graph: GraphBuilder,
   { source, width, height }: GraphRequest,
-  decoder: { type: string; literals?: Record<string, Literal>; vae: string },
+  decoder: { type: string; literals?: Record<string, Literal>; vae: string; latents?: string },
 ): void {
   const part = source?.part;
   const decoded = part ? "dec" : outputNode;
   if (part) graph.node(decoded, decoder.type, decoder.literals);
   else graph.output(decoder.type, decoder.literals);
-  graph.connect("denoise.latents", `${decoded}.latents`);
+  graph.connect(decoder.latents ?? "denoise.latents", `${decoded}.latents`);
   graph.connect(decoder.vae, `${decoded}.vae`);
   if (part) addBlend(graph, part, { width, height });
 }

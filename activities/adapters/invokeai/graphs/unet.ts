@@ -2,6 +2,7 @@ import { type GraphBuilder, identify, seedNode } from "./graph";
 import { addMetadata } from "./metadata";
 import { addPrompt } from "./prompt";
 import type { GraphRequest } from "./request";
+import { addSecondPass } from "./second-pass";
 import { addOutput, addSource } from "./source";
 
 /** The prompt encoder: its node type, the sources of its inputs, and its inputs for the text. */
@@ -34,7 +35,8 @@ export function addUnetGeneration(
   const vae = addVae(graph, request);
   const precision = { literals: { fp32: true }, vae };
   addSource(graph, request, { type: "i2l", unet: model.unet, ...precision });
-  addOutput(graph, request, { type: "l2i", ...precision });
+  const latents = request.hires ? addSecondPass(graph, request, request.hires) : "denoise.latents";
+  addOutput(graph, request, { type: "l2i", ...precision, latents });
   addMetadata(graph, request, {
     modePrefix,
     more: {
@@ -42,6 +44,7 @@ export function addUnetGeneration(
       cfg_scale: cfgScale,
       cfg_rescale_multiplier: 0,
       ...(clipSkip === null ? {} : { clip_skip: clipSkip }),
+      ...(request.hires && { hrf_enabled: true, hrf_strength: request.hires.strength }),
     },
   });
   graph.connect("neg.value", "meta.negative_prompt");
