@@ -8,6 +8,7 @@ import { createReaperActivities } from "./pods/reaper";
 import { createInstallActivities } from "./models/installs";
 import { createOfferActivities } from "./pods/offers";
 import { createPodActivities } from "./pods/tend";
+import { createWatchActivities } from "./imports/watch";
 import { createMirrorActivities } from "./mirror/follow";
 import { createPurgeActivities } from "./housekeeping/purge";
 import { createReproductionActivities } from "./reproduction/reproductions";
@@ -33,6 +34,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createBackupActivities(deps),
     ...createHousekeepingActivities(deps),
     ...createImportActivities(deps),
+    ...createWatchActivities(deps),
     ...createMirrorActivities(deps),
     ...createPurgeActivities(deps),
     ...createInstallActivities(deps),

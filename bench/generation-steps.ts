@@ -19,14 +19,23 @@ export async function openSession(api: ApiClient, sourceId?: string): Promise<st
  * Runs a step with unique seeds, from its request to the completion time in its row, when all its images are stored.
  * @param pauseMs time between polls. The row has the exact time; polling more often would disturb the measurement.
  */
-export async function runStep(
+export function runStep(
   api: ApiClient,
   sessionId: string,
   parameters: AskedStep,
+  pauseMs?: number,
+): Promise<StepRun> {
+  return runRequest(api, sessionId, { prompt: "hills by the sea", parameters }, pauseMs);
+}
+
+/** The same for any request of a step. */
+export async function runRequest(
+  api: ApiClient,
+  sessionId: string,
+  asked: object,
   pauseMs = 50,
 ): Promise<StepRun> {
   const requestedAt = Date.now();
-  const asked = { prompt: "hills by the sea", parameters };
   const { id } = await api.call<Step>("POST", `/generation/sessions/${sessionId}/steps`, asked);
   for (;;) {
     const step = await api.call<Step>("GET", `/generation/steps/${id}`);

@@ -3,6 +3,7 @@ import { Refusal } from "#stack/refusal";
 import { measureBackup } from "./measurements/backup";
 import { measureMemory } from "./measurements/generation-memory";
 import { measureProgress } from "./measurements/generation-progress";
+import { measureRecipes } from "./measurements/generation-recipes";
 import { measureReal } from "./measurements/generation-real";
 import { measureRetrieval } from "./measurements/generation-retrieval";
 import { measureSteps } from "./measurements/generation-steps";
@@ -14,6 +15,7 @@ import { measureSharePage } from "./measurements/library-share";
 import { measureZip } from "./measurements/library-zip";
 import { measureLine } from "./measurements/line";
 import { measureList } from "./measurements/list";
+import { measureMirror } from "./measurements/mirror";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
 import { measureThumbnails } from "./measurements/thumbnails";
@@ -55,11 +57,15 @@ const library: Record<string, Measurement> = {
  */
 const generation: Record<string, Measurement> = {
   "generation/steps": measureSteps,
+  "generation/recipes": measureRecipes,
   "generation/progress": measureProgress,
   "generation/retrieval": measureRetrieval,
   "generation/real": measureReal,
   "generation/memory": measureMemory,
 };
+
+/** Two thousand pictures of InvokeAI's own page; measured only when named. */
+const mirror: Record<string, Measurement> = { mirror: measureMirror };
 
 /** A line of hundreds of steps; measured only when named. */
 const line: Record<string, Measurement> = { line: measureLine };
@@ -96,6 +102,7 @@ export async function runBenchmarks(
     ...Object.keys(groups),
     ...members,
     ...Object.keys(harm),
+    ...Object.keys(mirror),
     ...Object.keys(line),
     ...Object.keys(backup),
     ...Object.keys(workers),
@@ -131,6 +138,7 @@ async function measureStack(
     ...library,
     ...generation,
     ...harm,
+    ...mirror,
     ...line,
     ...backup,
     ...workers,

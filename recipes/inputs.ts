@@ -1,3 +1,4 @@
+import { beginningOf } from "#storable-text";
 import { findField, type NodeField } from "./catalogue";
 import type { CheckedWorkflow, KnownNode } from "./checked-workflow";
 import type { ShownField, SourceEdge } from "./read-workflow";
@@ -139,10 +140,10 @@ function readModel(value: Json): Json | undefined {
 
 function labelOf(node: KnownNode, field: string, about: NodeField): string {
   const given = node.fieldLabels.get(field)?.trim();
-  if (given) return given.slice(0, maxLabelLength);
+  if (given) return beginningOf(given, maxLabelLength);
   const title = node.label.trim() || node.about.title;
   const name = about.title || field;
-  return `${title}: ${name}`.slice(0, maxLabelLength);
+  return beginningOf(`${title}: ${name}`, maxLabelLength);
 }
 
 /** Only prompts, seeds and sizes may set several inputs at once; of the others the first keeps its role. */

@@ -8,6 +8,7 @@ const watched = [
   "library",
   "db",
   "media",
+  "recipes",
   "config.ts",
   "errors.ts",
   "generation-parameters.ts",
@@ -15,6 +16,7 @@ const watched = [
   "gpu-types.ts",
   "model-sources.ts",
   "output.ts",
+  "storable-text.ts",
 ];
 const settleMs = 200;
 

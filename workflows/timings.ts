@@ -65,6 +65,11 @@ export type Timings = {
   mirrorCheckMs: number;
   /** Between two comparisons of all its pictures, stars and boards. */
   mirrorCompareMs: number;
+  /**
+   * Between two looks at a watched folder: a file is taken once its size and time are the same for so long. Longer than most
+   * programs pause while they write a file.
+   */
+  watchPatienceMs: number;
   /** How often open runs are compared with the rows that ask for them. */
   reconcileEveryMs: number;
   /** How often pods are looked for that no session owns: as long one may run on unseen. */
@@ -101,6 +106,7 @@ const defaultTimings: Timings = {
   storageLateMs: 60 * minute,
   mirrorCheckMs: 30 * second,
   mirrorCompareMs: 5 * minute,
+  watchPatienceMs: 10 * second,
   reconcileEveryMs: 60 * second,
   reapEveryMs: 60 * second,
 };

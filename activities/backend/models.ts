@@ -16,12 +16,15 @@ import { readRecipeSources } from "./read-recipe-sources";
 
 type Deps = Pick<ActivityDeps, "database" | "invokeai" | "now">;
 
-/** Updates the table of models from this backend; returns how many it has. */
+/**
+ * Updates the table of models from this backend, and what comes with them.
+ * @returns how many it has. `isPartial`: what comes with them could not be read, and should be read again soon
+ */
 export async function readModels(
   deps: Deps,
   backend: string,
   signal?: AbortSignal,
-): Promise<{ modelsCount: number }> {
+): Promise<{ modelsCount: number; isPartial?: true }> {
   const { db } = deps.database;
   for (;;) {
     const found = await findModelsSyncedAt(db, backend);
@@ -32,22 +35,25 @@ export async function readModels(
     const digest = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
     const isWritten = await syncModels(db, { backend, seen, digest, found, now: deps.now() });
     if (!isWritten) continue;
-    await readStarters(deps, backend, signal);
-    await readRecipeSources(deps, backend, signal);
-    return { modelsCount: seen.length };
+    const hasStarters = await readStarters(deps, backend, signal);
+    const hasSources = await readRecipeSources(deps, backend, signal);
+    const isPartial = !(hasStarters && hasSources);
+    return { modelsCount: seen.length, ...(isPartial && { isPartial }) };
   }
 }
 
-/** What InvokeAI offers to install is worth less than the models: a failure keeps the last list. */
-async function readStarters(deps: Deps, backend: string, signal?: AbortSignal): Promise<void> {
+/** What InvokeAI offers to install is worth less than the models: a failure keeps the last list, and is false. */
+async function readStarters(deps: Deps, backend: string, signal?: AbortSignal): Promise<boolean> {
   const readAt = deps.now();
   const place = modelListOf(backend);
   try {
     const starters = await (await deps.invokeai(backend)).listStarters(signal);
     await saveStarterList(deps.database.db, { place, ...starters, readAt });
+    return true;
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     log.warn("starter models not read", { place, fault: error.fault, status: error.status });
+    return error.fault === "missing";
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from "#db/queries/recipes/recipe-sources";
 import { ProviderError } from "#errors";
 import type { Json } from "#recipes/recipe";
-import { isStorableJson } from "#recipes/storable-text";
+import { isStorableJson } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 
@@ -23,20 +23,23 @@ const maxWorkflowLength = 1024 * 1024;
 /**
  * Reads what recipes are made from: the node types of an InvokeAI, once for each version and once a day, and the workflows
  * of its library that have changed. Worth less than its models: a failure keeps what was read before.
+ * @returns whether they were read, as far as this InvokeAI has them
  */
 export async function readRecipeSources(
   deps: Deps,
   backend: string,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const place = modelListOf(backend);
   try {
     const invokeai = await deps.invokeai(backend);
     await readNodeTypes(deps, { place, invokeai }, signal);
     await readLibrary(deps, { place, invokeai }, signal);
+    return true;
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     log.warn("workflows not read", { place, fault: error.fault, status: error.status });
+    return error.fault === "missing";
   }
 }
 

@@ -2,6 +2,7 @@ import { finishSession } from "#db/queries/generation/session-end";
 import { closeQuietSession } from "#db/queries/generation/sessions";
 import { closedMessage, isOpen, openingOf } from "#db/opening";
 import { closeCancelledWaitingSteps, endStep, findLiveSteps } from "#db/queries/steps/steps";
+import { beginningOf } from "#storable-text";
 import type { ActivityDeps } from "../deps";
 
 const summaryLength = 60;
@@ -14,10 +15,9 @@ type NextStep = (
   | { state: "closed" }
 ) & { title?: string };
 
-/** The beginning of a prompt or title; never ends in half a surrogate pair. */
+/** The beginning of a prompt or title. */
 function summaryOf(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.slice(0, summaryLength).replace(/[\uD800-\uDBFF]$/, "");
+  return beginningOf(text.replace(/\s+/g, " ").trim(), summaryLength);
 }
 
 /** The row activities of a session's run. */

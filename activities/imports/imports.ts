@@ -1,7 +1,5 @@
 import { v5 } from "uuid";
-import { AppError, type ErrorKind, payloadTooLarge } from "#errors";
-import { appendToAlbum } from "#db/queries/albums/album-order";
-import { insertAlbum } from "#db/queries/albums/albums";
+import { AppError } from "#errors";
 import {
   endImport,
   findImport,
@@ -10,54 +8,33 @@ import {
   startImport,
   emitImportProgress,
 } from "#db/queries/imports/imports";
-import { findPhotoByHash } from "#db/queries/photos/duplicates";
 import type { PhotoImport } from "#db/schema/imports";
-import type { NewPhoto } from "#db/schema/photos";
-import { keepUpload } from "#library/keep";
-import { displayName } from "#media/folders/filename";
-import { type OpenedFile, withImportFile } from "#media/folders/import-file";
 import {
   resolveImportFolder,
   type WalkedFile,
   walkImportFolder,
 } from "#media/folders/import-folder";
-import { fileMoment } from "#media/metadata/taken-at";
-import { unsupportedType } from "#media/pictures/rejection";
 import type { ImportTally } from "#workflows/photo-import/contract";
 import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, withHeartbeat } from "../heartbeat";
 import { importQueueOf } from "./import-queue";
-import { readSidecars, sidecarColumns } from "./sidecars";
+import { createFileTaker, type Taken } from "./take-file";
+import { tallyOf } from "./tally";
 
 /** A minute or two of work: progress is reported after each slice. */
 const filesPerSlice = 200;
 /** One is read while the other is decoded; the decode budget limits the memory of both. */
 const atOnce = 2;
-const maxAlbumName = 200;
-/** Any UUID that never changes: it makes the album id of a folder the same in each import. */
-const albumNamespace = "3f5b7a0e-9a5d-4a6c-8f0f-6f1f6b0a2c11";
 
 type ImportRef = { importId: string };
 type Ending = { status: "completed" | "failed" | "cancelled"; error: string | null };
 type Slice = { state: "more" | "completed" | "cancelled"; tally: ImportTally };
-type Refusal = { code: string; message: string };
-type Taken =
-  | { outcome: "imported" | "duplicates"; photoId: string }
-  | { outcome: "sidecars" | Refusal };
-
-/** Errors of the file itself; after any other error the file is retried. */
-const verdicts: ReadonlySet<ErrorKind> = new Set([
-  "invalid",
-  "too_large",
-  "unsupported_type",
-  "unprocessable",
-]);
 
 /** Imports folders on the server into the library; their files are read, never written. */
 export function createImportActivities(deps: ActivityDeps) {
-  const { storage, now } = deps;
-  const { maxUploadBytes } = deps.config.limits;
+  const { now } = deps;
+  const { takeFile, addToFolderAlbum } = createFileTaker(deps);
   const { db } = deps.database;
 
   /** Checks that the requested folder still exists, and is still below a root. */
@@ -70,78 +47,6 @@ export function createImportActivities(deps: ActivityDeps) {
       message:
         "The folder does not exist, is reached by a link, or is not below IMPORT_ROOTS of the worker.",
     });
-  }
-
-  /** Imports a file as a photo, or returns why not. Repeated, the same file of the same import is the same photo. */
-  async function takeFile(row: PhotoImport, walked: WalkedFile): Promise<Taken> {
-    const { file, refusal, isSidecar } = walked;
-    if (refusal !== null) return { outcome: { code: "left_out", message: refusal } };
-    if (isSidecar) return { outcome: "sidecars" };
-    try {
-      return await withImportFile(row.path, file, (opened) => takeOpened(row, walked, opened));
-    } catch (error) {
-      if (!(error instanceof AppError) || !verdicts.has(error.kind)) throw error;
-      return { outcome: { code: error.code, message: error.message } };
-    }
-  }
-
-  async function takeOpened(
-    row: PhotoImport,
-    { file, shown, sidecars }: WalkedFile,
-    opened: OpenedFile,
-  ): Promise<Taken> {
-    // Checked before copying: a film may have gigabytes.
-    if (opened.bytes > 0 && !opened.isPicture) {
-      throw unsupportedType("Only JPEG, PNG, WebP, GIF, AVIF and HEIC pictures can be taken.");
-    }
-    // Checked before copying: a sparse file would fill the disk.
-    if (opened.bytes > maxUploadBytes) throw tooLarge(maxUploadBytes);
-    const id = v5(file, row.id);
-    // Left by a try that was killed during this file.
-    await storage.removeStaged("uploaded", id);
-    await using staged = await storage.stage("uploaded", id);
-    const received = await staged.receive(noting(opened.chunks), maxUploadBytes);
-    const known = await findPhotoByHash(db, received.contentHash);
-    if (known) return { outcome: known.id === id ? "imported" : "duplicates", photoId: known.id };
-
-    const filename = displayName(shown, "photo");
-    const { photo } = await keepUpload(deps, {
-      staged,
-      received,
-      id,
-      filename,
-      title: null,
-      tags: [],
-      complete: async (taken) => {
-        const besides = sidecarColumns(taken, await readSidecars(row.path, sidecars, filename));
-        const dated = { ...taken, ...besides };
-        return dated.takenAt ? dated : { ...dated, ...fileTimeColumns(opened.modifiedAt) };
-      },
-    });
-    return { outcome: photo.id === id ? "imported" : "duplicates", photoId: photo.id };
-  }
-
-  /** The last resort for a picture without a recorded time. */
-  function fileTimeColumns(modifiedAt: Date): Partial<NewPhoto> {
-    const found = fileMoment(modifiedAt, deps.config.timeZone);
-    return found ? { takenAt: found.wallClock, takenAtSource: "file" } : {};
-  }
-
-  /** Appends the photo to the album of its folder; files directly in the import's folder are in no album. */
-  async function addToFolderAlbum(
-    row: PhotoImport,
-    { file, shown }: WalkedFile,
-    photoId: string,
-  ): Promise<void> {
-    const folder = file.split("/").slice(0, -1);
-    if (!row.makesAlbums || folder.length === 0) return;
-    const albumId = v5(`${row.path}/${folder.join("/")}`, albumNamespace);
-    // Must not end in half a surrogate pair.
-    const name = displayName(shown.split("/").at(-2), "Photos")
-      .slice(0, maxAlbumName)
-      .replace(/[\uD800-\uDBFF]$/, "");
-    await insertAlbum(db, { id: albumId, name, description: null, coverPhotoId: null });
-    await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId }));
   }
 
   async function runSlice(importId: string, signal: AbortSignal): Promise<Slice> {
@@ -159,7 +64,7 @@ export function createImportActivities(deps: ActivityDeps) {
       if (!oldest) return current;
       const taken = await oldest.taken;
       const { walked } = oldest;
-      if ("photoId" in taken) await addToFolderAlbum(current, walked, taken.photoId);
+      await addToFolderAlbum(current, walked, taken);
       const { file, shown } = walked;
       const from = current.position;
       return settleFile(db, { id: importId, from, file, shown, outcome: taken.outcome });
@@ -173,7 +78,7 @@ export function createImportActivities(deps: ActivityDeps) {
         }
         signal.throwIfAborted();
         noteProgress();
-        const taken = takeFile(row, walked);
+        const taken = takeFile(row, walked, { id: v5(walked.file, row.id) });
         // Marked as handled: it is awaited in order.
         taken.catch(() => {});
         running.push({ walked, taken });
@@ -202,12 +107,12 @@ export function createImportActivities(deps: ActivityDeps) {
   }
 
   return {
-    /** `isNew`: its files were not counted yet. `queue`: of the workers that have its root. */
+    /** `isNew`: its files were not counted yet. `queue`: of the workers that have its root. `watches`: it goes on. */
     async beginImport({ importId }: ImportRef) {
       const begun = await startImport(db, { id: importId, now: now() });
       if (!begun) return { state: "ended" as const };
       const queue = begun.root === null ? queues.images : importQueueOf(begun.root);
-      return { state: "live" as const, isNew: begun.isNew, queue };
+      return { state: "live" as const, isNew: begun.isNew, queue, watches: begun.watches };
     },
 
     /** Counts the files, as the total for progress. */
@@ -232,24 +137,4 @@ export function createImportActivities(deps: ActivityDeps) {
       await endImport(db, { id: importId, status, error, now: now() });
     },
   };
-}
-
-/** Each chunk counts as progress: a file on a slow disk may take minutes. */
-async function* noting(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    noteProgress();
-    yield chunk;
-  }
-}
-
-function tallyOf(row: PhotoImport | undefined): ImportTally {
-  const { found = 0, imported = 0, duplicates = 0, failed = 0, sidecars = 0 } = row ?? {};
-  return { found, imported, duplicates, failed, sidecars };
-}
-
-/** The same limit as for uploads. */
-function tooLarge(maxBytes: number): AppError {
-  return payloadTooLarge(
-    `The file holds more than ${maxBytes} bytes; raise MAX_UPLOAD_SIZE and import the folder again.`,
-  );
 }

@@ -1,7 +1,8 @@
 import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
-import { listMirroredBoards, noteBoard } from "#db/queries/mirror/boards";
+import { listMirroredBoards, noteBoards, type SeenBoard } from "#db/queries/mirror/boards";
 import { noteMirrorState } from "#db/queries/mirror/states";
 import type { SettingValues } from "#db/settings";
+import { beginningOf } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
@@ -49,7 +50,7 @@ export async function compareAll(
   const { deps, backend, client, mirrored, signal } = look;
   const { db } = deps.database;
   const { imageNames, starred } = await client.listGallery(signal);
-  const boards = await noteBoards(look);
+  const boards = await readBoards(look);
   const boardOf = new Map<string, string>();
   for (const boardId of boards.all) {
     noteProgress();
@@ -129,34 +130,36 @@ async function chosenBoards(look: Look, images: GalleryImage[]): Promise<Readonl
   const noted = await listMirroredBoards(look.deps.database.db, look.backend);
   const known = new Set(noted.map(({ boardId }) => boardId));
   const areKnown = images.every(({ boardId }) => boardId === null || known.has(boardId));
-  if (!areKnown) return (await noteBoards(look)).chosen;
+  if (!areKnown) return (await readBoards(look)).chosen;
   return new Set(noted.filter((board) => board.chosenAs !== null).map(({ boardId }) => boardId));
 }
 
-/** Notes the boards that InvokeAI has. A board stays chosen when it is renamed there. */
-async function noteBoards({ deps, backend, client, mirrored, signal }: Look): Promise<Boards> {
+/** Reads the boards that InvokeAI has, and notes those that changed. A board stays chosen when it is renamed there. */
+async function readBoards({ deps, backend, client, mirrored, signal }: Look): Promise<Boards> {
   const { db } = deps.database;
   const boards = await client.listBoards(signal);
   const noted = new Map(
     (await listMirroredBoards(db, backend)).map((board) => [board.boardId, board]),
   );
   const names = mirrored === "all" ? [] : mirrored.boards;
-  const chosen = new Set<string>();
-  for (const { boardId, name } of boards) {
+  const seen = boards.map(({ boardId, name }): SeenBoard => {
     const before = noted.get(boardId)?.chosenAs ?? null;
     const stays = before !== null && names.includes(before) ? before : null;
     const chosenAs = stays ?? (names.includes(name) ? name : null);
-    if (chosenAs !== null) chosen.add(boardId);
-    await noteBoard(db, { backend, boardId, name: albumName(name), chosenAs });
-  }
-  return { all: new Set(boards.map(({ boardId }) => boardId)), chosen };
+    return { boardId, name: albumName(name), chosenAs };
+  });
+  const changed = seen.filter(({ boardId, name, chosenAs }) => {
+    const before = noted.get(boardId);
+    return before?.name !== name || before.chosenAs !== chosenAs;
+  });
+  await noteBoards(db, { backend, boards: changed });
+  return {
+    all: new Set(seen.map(({ boardId }) => boardId)),
+    chosen: new Set(seen.filter((board) => board.chosenAs !== null).map((board) => board.boardId)),
+  };
 }
 
-/** Must not end in half a surrogate pair. */
 function albumName(name: string): string {
-  const short = name
-    .trim()
-    .slice(0, maxAlbumName)
-    .replace(/[\uD800-\uDBFF]$/, "");
+  const short = beginningOf(name.trim(), maxAlbumName);
   return short === "" ? "Board" : short;
 }

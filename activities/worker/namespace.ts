@@ -93,7 +93,7 @@ async function addSearchAttributes(connection: Connection, namespace: string): P
  */
 export async function retryUntilReady(
   connection: Connection,
-  call: () => Promise<void>,
+  call: () => Promise<unknown>,
 ): Promise<void> {
   const end = Date.now() + retryForMs;
   for (;;) {

@@ -120,7 +120,7 @@ export async function runWorker(
       Promise.all(workers.map((worker) => worker.run())),
       whenOneFails(workers, stopping.signal),
     ]);
-    await Promise.race([running, retryUntilReady(connection, () => prepareWork(deps))]);
+    await Promise.race([running, prepareWork(connection, deps)]);
     if (config.worker.roles.includes("generation")) {
       void watchModels(deps, {
         quietMs: 1_000,
@@ -143,7 +143,7 @@ export async function runWorker(
     }
     const refill = () => {
       logger.warn("the workflow service has lost its database; runs are restarted from rows");
-      return prepareWork(deps);
+      return prepareWork(connection, deps);
     };
     const onWhole = () => {
       Promise.all([noteWorker(database.db, self), compareClocks()]).catch((error: unknown) => {
@@ -170,19 +170,22 @@ export async function runWorker(
   return code;
 }
 
-/** Starts what must always run, and what accumulated while no worker ran. */
-async function prepareWork({
-  temporal,
-  timings,
-  config,
-}: Pick<ActivityDeps, "temporal" | "timings" | "config">): Promise<void> {
-  await ensureSchedules(temporal, timings, config);
+/**
+ * Starts what must always run, and what accumulated while no worker ran. Each call is repeated by itself: on a busy machine
+ * all of them together take longer than one may.
+ */
+async function prepareWork(
+  connection: Connection,
+  { temporal, timings, config }: Pick<ActivityDeps, "temporal" | "timings" | "config">,
+): Promise<void> {
+  const attempt = (call: () => Promise<unknown>) => retryUntilReady(connection, call);
   for (const task of ["reconcile", "reap-pods"] as const) {
     const { type, options } = housekeepingRun(task);
-    await temporal.workflow.start(type, options);
+    await attempt(() => temporal.workflow.start(type, options));
   }
+  await ensureSchedules(temporal, timings, config, attempt);
   // An upgrade may have changed the program's facts about bases, which are part of the rows.
-  await refreshModels(temporal);
+  await attempt(() => refreshModels(temporal));
 }
 
 function createDeps(

@@ -41,19 +41,23 @@ export const scheduledTasks: readonly HousekeepingTask[] = schedulesFor(
 /**
  * Creates or updates the schedules; idempotent, also when several workers start at once. Without a folder for backups there
  * is none for them; only a worker that would make them knows that.
+ * @param attempt makes each call, and may repeat it
  */
 export async function ensureSchedules(
   client: Client,
   timings: Partial<Timings>,
   config: Pick<Config, "backup" | "timeZone" | "worker">,
+  attempt: (call: () => Promise<void>) => Promise<void> = (call) => call(),
 ): Promise<void> {
   for (const schedule of schedulesFor(timingsOf({ timings }))) {
     const isBackup = schedule.task === "back-up";
     if (isBackup && !config.worker.roles.includes("housekeeping")) continue;
     const isWanted = !isBackup || config.backup.folder !== null;
-    await (isWanted
-      ? ensureSchedule(client, schedule, config.timeZone)
-      : removeSchedule(client, schedule.task));
+    await attempt(() =>
+      isWanted
+        ? ensureSchedule(client, schedule, config.timeZone)
+        : removeSchedule(client, schedule.task),
+    );
   }
 }
 

@@ -95,9 +95,7 @@ export function startLoad(cluster: Cluster, size: LoadSize, durationMs: number) 
 
   async function requestSteps(): Promise<void> {
     const findModel = async (): Promise<Json | undefined> =>
-      (await get("/models?base=sd-1"))["items"].find(
-        (each: Json) => each["supported"] && each["is_available"],
-      );
+      (await get("/models?base=sd-1"))["items"].find((each: Json) => each["usable"]);
     const model = await waitFor(findModel, {
       timeoutMs: 60_000,
       everyMs: 500,

@@ -9,6 +9,8 @@ import { signatureBytes, sniffHead } from "../pictures/sniff";
 export type OpenedFile = {
   bytes: number;
   modifiedAt: Date;
+  /** The same with the fraction that the file system gives. */
+  modifiedMs: number;
   /** Whether its first bytes are those of an accepted type. */
   isPicture: boolean;
   chunks: AsyncGenerator<Uint8Array>;
@@ -36,6 +38,7 @@ export async function withImportFile<T>(
     return await use({
       bytes: before.size,
       modifiedAt: before.mtime,
+      modifiedMs: before.mtimeMs,
       isPicture: sniffHead(head) !== undefined,
       chunks: chunksOf(handle, before),
     });

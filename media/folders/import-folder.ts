@@ -59,6 +59,9 @@ export type WalkedFile = Readonly<{
   isSidecar: boolean;
   /** Its possible sidecars, in the form of `file`; most trusted first. */
   sidecars: readonly string[];
+  /** Bytes and time of change as listed, in milliseconds since 1970; 0 for what is left out. */
+  size: number;
+  modifiedMs: number;
 }>;
 
 /**
@@ -92,7 +95,7 @@ async function* walk(folder: Folder, after: readonly string[]): AsyncGenerator<W
     const isReached = name === first;
     // Already done: a file, or a folder that was left out.
     if (isReached && rest.length === 0) continue;
-    const kind = await kindOf(`${folder.root}/${file}`);
+    const { kind, size, modifiedMs } = await examine(`${folder.root}/${file}`);
     if (kind === "folder") {
       const reason = whyFolderIsLeftOut(name, folder.name);
       if (reason !== undefined) yield leftOut({ file, shown }, reason);
@@ -116,6 +119,8 @@ async function* walk(folder: Folder, after: readonly string[]): AsyncGenerator<W
       refusal: null,
       isSidecar,
       sidecars: isSidecar ? [] : sidecars.of(name).map((other) => joined(folder.file, other)),
+      size,
+      modifiedMs,
     };
   }
 }
@@ -126,6 +131,8 @@ const leftOut = ({ file, shown }: Pick<WalkedFile, "file" | "shown">, refusal: s
   refusal,
   isSidecar: false,
   sidecars: [],
+  size: 0,
+  modifiedMs: 0,
 });
 
 const joined = (folder: string, name: string) => (folder === "" ? name : `${folder}/${name}`);
@@ -206,13 +213,17 @@ const refusals = {
 };
 
 /** Decided by name, only to choose how to open the entry. The opened file is checked again. */
-async function kindOf(path: string): Promise<Kind> {
-  let found: Stats;
+async function examine(path: string): Promise<{ kind: Kind; size: number; modifiedMs: number }> {
   try {
-    found = await lstat(textToPath(path));
+    const found = await lstat(textToPath(path));
+    return { kind: kindOf(found), size: found.size, modifiedMs: found.mtimeMs };
   } catch (error) {
-    return isMissing(error) || isReplaced(error) ? "gone" : "closed";
+    const kind = isMissing(error) || isReplaced(error) ? "gone" : "closed";
+    return { kind, size: 0, modifiedMs: 0 };
   }
+}
+
+function kindOf(found: Stats): Kind {
   if (found.isFile()) return "file";
   if (found.isDirectory()) return "folder";
   return found.isSymbolicLink() ? "link" : "other";

@@ -78,9 +78,7 @@ export function createUser(
           ledger.sessions.add(session);
         }
         const { items } = await call("get", "/models?base=sd-1");
-        const model = items.find(
-          (each: Record<string, unknown>) => each["supported"] && each["is_available"],
-        );
+        const model = items.find((each: Record<string, unknown>) => each["usable"]);
         const parameters = {
           model_key: model.key,
           width: 64,

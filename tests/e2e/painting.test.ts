@@ -44,7 +44,7 @@ test("each base that inpaints leaves the pixels outside of the mask as they are"
   const able = new Set(bases.filter(({ inpaint }: Json) => inpaint).map(({ base }: Json) => base));
   expect(able.size).toBeGreaterThanOrEqual(9);
   const { items: models } = await gallery.get("/models?type=main&limit=100");
-  const usable = models.filter((each: Json) => each.supported && each.is_available);
+  const usable = models.filter((each: Json) => each.usable);
   // Made for painting parts.
   const made = usable.filter(({ name }: Json) => /inpainting|fill/i.test(name));
   expect(made).toHaveLength(3);

@@ -15,8 +15,7 @@ afterAll(() => stack.stop(), 30_000);
 async function recipeOf(libraryId: string): Promise<Body> {
   const isRead = async () =>
     (await gallery.get("/recipes/library")).items.some((one: Body) => one.library_id === libraryId);
-  // Read with the models, which may be a minute later.
-  await until("the library", isRead, 90_000);
+  await until("the library", isRead);
   return gallery.post("/recipes", { library_id: libraryId });
 }
 
@@ -26,7 +25,7 @@ const inputOf = (recipe: Body, role: string): string =>
 const modelKey = (): Promise<string> =>
   until("a model", async () => {
     const { items } = await gallery.get("/models?base=sd-1");
-    return items.find((model: Body) => model.supported && model.is_available)?.key;
+    return items.find((model: Body) => model.usable)?.key;
   });
 
 async function request(recipe: Body, more: Body = {}): Promise<Body> {

@@ -19,7 +19,7 @@ export function createGalleryClient(url: string) {
   async function firstModel(): Promise<Json> {
     return until("a model that can generate images", async () => {
       const { items } = await call("GET", "/models?base=sd-1");
-      return items.find((model: Json) => model.supported && model.is_available);
+      return items.find((model: Json) => model.usable);
     });
   }
 

@@ -1,7 +1,13 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A TCP proxy that a test can cut, like a server that is gone, or stall, like a server that is stopped. */
-export async function startTcpProxy(target: { host: string; port: number }) {
+/**
+ * A TCP proxy that a test can cut, like a server that is gone, or stall, like a server that is stopped. Each packet of an answer
+ * arrives `answerDelayMs` later, like that of a busy server.
+ */
+export async function startTcpProxy(
+  target: { host: string; port: number },
+  { answerDelayMs = 0 } = {},
+) {
   const sockets = new Set<Socket>();
   let isCut = false;
   let isStalled = false;
@@ -20,7 +26,11 @@ export async function startTcpProxy(target: { host: string; port: number }) {
       [outside, inside],
     ] as const) {
       sockets.add(one);
-      one.pipe(other);
+      if (one === outside && answerDelayMs > 0) {
+        one.on("data", (data) => setTimeout(() => other.write(data), answerDelayMs));
+      } else {
+        one.pipe(other);
+      }
       one.on("error", () => other.destroy());
       one.on("close", () => {
         sockets.delete(one);

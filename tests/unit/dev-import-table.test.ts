@@ -12,6 +12,7 @@ const forbidden: [string, string][] = [
   ["generation-parameters.ts", 'import "./errors"'],
   ["gpu-types.ts", 'import "./errors"'],
   ["model-sources.ts", 'import "./errors"'],
+  ["storable-text.ts", 'import "./errors"'],
   ["db/a.ts", 'import "#media/storage/keys"'],
   ["db/b.ts", 'import "#api/app"'],
   ["db/c.ts", 'import { loadConfig } from "#config"; loadConfig({})'],
@@ -106,7 +107,7 @@ const allowed: [string, string][] = [
     "stack/library/ok.ts",
     'import type { Command } from "#library/commands/command"; export type A = Command',
   ],
-  ["recipes/ok.ts", 'import "#errors"; import "./other"'],
+  ["recipes/ok.ts", 'import "#errors"; import "#storable-text"; import "./other"'],
   ["api/also-ok.ts", 'import "#library/keep"'],
   ["stack/ok.ts", 'import "#errors"; import "#config"'],
   [

@@ -199,7 +199,7 @@ async function record({
   }
 }
 
-/** Records the import of a folder of three slices, in two runs, and a cancelled import. */
+/** Records the import of a folder of three slices, in two runs, a cancelled import, and a folder that was watched. */
 async function recordImports(): Promise<void> {
   const temporal = await startTemporalServer({ "limit.historyCount.suggestContinueAsNew": 15 });
   const pictures = await mkdtemp(join(tmpdir(), "gallery-import-"));
@@ -219,7 +219,12 @@ async function recordImports(): Promise<void> {
     await Promise.all(notes);
     await play(pictures, "completed");
     await play(pictures, "cancelled");
-    await write("imports", stack, { query: "WorkflowType = 'photoImport'", atLeast: 3 });
+    const { id } = await gallery.post("/photos/import", { path: pictures, watch: true });
+    const show = () => gallery.get(`/photos/imports/${id}`);
+    await until("a look", async () => (await show()).looked_at);
+    await gallery.post(`/photos/imports/${id}/cancel`);
+    await until("its end", async () => (await show()).status === "cancelled");
+    await write("imports", stack, { query: "WorkflowType = 'photoImport'", atLeast: 4 });
   } finally {
     await stack.stop();
     await temporal.stop();

@@ -34,5 +34,8 @@ export const housekeepingRun = (task: HousekeepingTask) =>
     status: "pending",
   });
 
-/** `away`: why the place in force does not run; its models stay as they were last read. */
-export type RefreshModelsResult = { modelsCount: number } | { away: string };
+/**
+ * `away`: why the place in force does not run; its models stay as they were last read. `isPartial`: its models were read, but
+ * not its workflows or what it offers to install.
+ */
+export type RefreshModelsResult = { modelsCount: number; isPartial?: true } | { away: string };

@@ -46,6 +46,9 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
   let isOutdated = false;
   /** The place that has answered at each check since its models were read. */
   let readFrom: string | undefined;
+  /** When they are read again because part of what comes with them was missing, and how long that was waited for. */
+  let rereadAt = Infinity;
+  let rereadPauseMs = 0;
 
   setHandler(lookAgain, () => {
     signals++;
@@ -74,6 +77,7 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
     }
     // Turns are granted only after the models were read.
     const { backend, ready } = view;
+    if (Date.now() >= rereadAt) readFrom = undefined;
     const isRead = ready && (readFrom === backend || (await readModels(backend)));
     readFrom = isRead ? backend : undefined;
     const line = await tendLine({ backend, ready: isRead && pod.isOpen });
@@ -84,12 +88,17 @@ export async function invokeaiBackend(input: InvokeaiBackendInput): Promise<void
       await continueAsNew<typeof invokeaiBackend>({ timings: input.timings });
     }
     const untilPod = Math.max(podDueAt - Date.now(), 0);
-    await condition(() => isWoken, Math.min(pauseMs(view, line), untilPod));
+    const untilReread = Math.max(rereadAt - Date.now(), 0);
+    await condition(() => isWoken, Math.min(pauseMs(view, line), untilPod, untilReread));
   }
 
   async function readModels(backend: string): Promise<boolean> {
     try {
-      await syncModels({ backend });
+      const read = await syncModels({ backend });
+      const isPartial = "isPartial" in read;
+      // Each pause is twice as long: what cannot be read now may never be.
+      rereadPauseMs = isPartial ? Math.max(2 * rereadPauseMs, timings.backendRetryMs) : 0;
+      rereadAt = isPartial ? Date.now() + rereadPauseMs : Infinity;
       return true;
     } catch (error) {
       if (isCancellation(error)) throw error;

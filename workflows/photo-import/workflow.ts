@@ -20,7 +20,7 @@ const { beginImport, endImport } = proxyActivities<Activities>({
 
 /**
  * Imports a folder on the server into the library, a slice at a time. Cancelled by its row, which is read after each
- * file.
+ * file. A watched folder is followed until then, by one activity an hour; what it has taken is in rows.
  */
 export async function photoImport(input: PhotoImportInput): Promise<void> {
   const { importId } = input;
@@ -28,12 +28,20 @@ export async function photoImport(input: PhotoImportInput): Promise<void> {
     const begun = await beginImport({ importId });
     if (begun.state === "ended") return;
     // Retried here: a dead worker, a full disk, an unreachable database. A bad file is an entry in the import's errors.
-    const { countImportFiles, importSlice } = proxyActivities<Activities>({
+    const { countImportFiles, importSlice, watchFolder } = proxyActivities<Activities>({
       taskQueue: begun.queue,
       startToCloseTimeout: "2 hours",
       heartbeatTimeout: timingsOf(input).heartbeatMs,
       retry: { initialInterval: "500ms", maximumInterval: "30 seconds" },
     });
+    if (begun.watches) {
+      showStatus("watching", "Takes each file of the folder once it has stopped changing.");
+      const { watchPatienceMs: patienceMs } = timingsOf(input);
+      const { isEnded, tally } = await watchFolder({ importId, patienceMs });
+      if (!isEnded) await continueAsNew<typeof photoImport>(input);
+      await endImport({ importId, status: "cancelled", error: null });
+      return showStatus("cancelled", describeTally(tally));
+    }
     if (begun.isNew) {
       showStatus("counting", "Counting the files of the folder.");
       await countImportFiles({ importId });

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { FieldKind, NodeCatalogue, NodeField, NodeType } from "#recipes/catalogue";
+import { beginningOf } from "#storable-text";
 import { parseAnswer } from "./wire";
 
 const Schemas = Type.Object({
@@ -135,7 +136,7 @@ function asObject(value: unknown): Properties {
 }
 
 const nameOf = (ref: string) => ref.slice(ref.lastIndexOf("/") + 1);
-const shorten = (text: string) => text.slice(0, maxTitleLength);
+const shorten = (text: string) => beginningOf(text, maxTitleLength);
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((part) => typeof part === "string");

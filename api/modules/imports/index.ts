@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import {
   countImports,
+  countWatchedFolders,
   findImport,
   insertImport,
   listImportFaults,
@@ -22,6 +23,8 @@ import { importBody, importParams, importSchema, importSummarySchema, importToWi
 import { whatImportWaitsFor } from "./waits";
 
 const maxErrors = 10_000;
+/** Each takes one of the 16 slots that the worker has for a root, as long as it is watched. */
+const maxWatchedFolders = 8;
 
 /** Imports of folders on the server. */
 export function createImportsModule(deps: ApiDeps) {
@@ -51,6 +54,18 @@ export function createImportsModule(deps: ApiDeps) {
     throw folder.state === "outside" ? outside() : notFound("folder", "path");
   }
 
+  async function insert(row: Parameters<typeof insertImport>[1]): Promise<void> {
+    // A repeat finds its row.
+    const isRepeat = (await findImport(db, row.id)) !== undefined;
+    if (row.watches && !isRepeat && (await countWatchedFolders(db)) >= maxWatchedFolders) {
+      throw conflict(
+        `At most ${maxWatchedFolders} folders can be watched; watch one that holds several of them, or cancel an import that watches one.`,
+      );
+    }
+    const isInserted = await insertImport(db, row);
+    if (!isInserted) throw conflict("An import already watches this folder.");
+  }
+
   return createModule({
     name: "imports",
     prefix: "/api/v1/photos",
@@ -60,9 +75,10 @@ export function createImportsModule(deps: ApiDeps) {
     .post(
       "/import",
       async ({ body, once, status }) => {
-        const wanted = { path: body.path, makesAlbums: body.albums ?? false };
+        const { path, albums: makesAlbums = false, watch: watches = false } = body;
+        const wanted = { path, makesAlbums, watches };
         const answer = await once.answer(wanted, async (id) => {
-          await insertImport(db, { ...wanted, id, ...(await resolvePath(wanted.path)) });
+          await insert({ ...wanted, id, ...(await resolvePath(path)) });
           await deps.temporal.importRequested(id);
           return { status: 202, body: await show(id) };
         });
@@ -72,7 +88,7 @@ export function createImportsModule(deps: ApiDeps) {
         body: importBody,
         response: { 202: importSchema, ...faults(403, 404, 409) },
         createsOnce: true,
-        detail: { summary: "Import a folder on the server" },
+        detail: { summary: "Import a folder on the server, once or as long as it is watched" },
       },
     )
     .get(

@@ -25,6 +25,13 @@ export const importBody = t.Object(
         description: "Make an album of each subfolder, with the subfolder's name",
       }),
     ),
+    watch: t.Optional(
+      t.Boolean({
+        default: false,
+        description:
+          "Go on until the import is cancelled: what comes into the folder later is imported once it has stopped changing",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -34,12 +41,22 @@ const importFields = {
   status: oneOf(importStatuses),
   folder: t.String({ description: "The name of the folder, without its path" }),
   albums: t.Boolean(),
+  watch: t.Boolean({ description: "It goes on until it is cancelled" }),
   found: amount("Files in the folder and its subfolders; 0 until they are counted"),
   imported: amount("New photos"),
   duplicates: amount("Files whose bytes are those of an existing photo"),
   failed: amount("Files and folders that were not imported; see `errors`"),
   sidecars: amount("Files with metadata of another file, such as XMP"),
   progress_message: t.Optional(t.String({ description: "What the import waits for" })),
+  changing: t.Optional(
+    amount("Of a watched folder: files that may still be written, as of `looked_at`"),
+  ),
+  looked_at: t.Optional(
+    t.String({
+      format: "date-time",
+      description: "When all of a watched folder was last looked at",
+    }),
+  ),
   error: t.Optional(t.String({ description: "Why the import ended early" })),
   workflow_url: t.Optional(t.String()),
   created_at: moment,
@@ -74,12 +91,15 @@ export function importToWire(
     status: row.status,
     folder: readableName(basename(row.path)),
     albums: row.makesAlbums,
+    watch: row.watches,
     found: row.found,
     imported: row.imported,
     duplicates: row.duplicates,
     failed: row.failed,
     sidecars: row.sidecars,
     ...(waitsFor !== undefined && { progress_message: waitsFor }),
+    ...(row.watches && { changing: row.changing }),
+    ...(row.lookedAt && { looked_at: row.lookedAt.toISOString() }),
     ...(row.error !== null && { error: row.error }),
     ...(workflowUrl !== undefined && { workflow_url: workflowUrl }),
     created_at: row.createdAt.toISOString(),

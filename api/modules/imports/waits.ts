@@ -3,7 +3,7 @@ import type { PhotoImport } from "#db/schema/imports";
 
 /** Why a live import does not move, if it does not. */
 export function whatImportWaitsFor(
-  { status, root }: Pick<PhotoImport, "status" | "root">,
+  { status, root, awayReason }: Pick<PhotoImport, "status" | "root" | "awayReason">,
   { count, roles, importRoots }: Served,
 ): string | undefined {
   if (status !== "pending" && status !== "processing") return undefined;
@@ -11,5 +11,5 @@ export function whatImportWaitsFor(
   if (count > 0 && !isServed) {
     return "No running worker can read this folder; start one that has it below its IMPORT_ROOTS and has the role images.";
   }
-  return status === "pending" ? "Waiting for the worker." : undefined;
+  return status === "pending" ? "Waiting for the worker." : (awayReason ?? undefined);
 }

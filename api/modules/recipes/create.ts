@@ -8,7 +8,7 @@ import { originalOf, withOriginal } from "#library/original";
 import { readRecordedWorkflow } from "#media/metadata/recorded-graph";
 import { convertWorkflow } from "#recipes/convert";
 import type { RecipeTemplate } from "#recipes/recipe";
-import { isStorableJson } from "#recipes/storable-text";
+import { isStorableJson } from "#storable-text";
 import { tidyTitle } from "../../fields/text";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "storage">;

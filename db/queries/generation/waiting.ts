@@ -33,8 +33,9 @@ export async function listWaiting(
       select 'retrieval', id, session_id, created_at, null
         from photos where retrieval_status in ('pending', 'processing')
       union all
-      select 'import', id, null, created_at, null
+      select 'import', id, null, coalesce(looked_at, created_at), away_reason
         from photo_imports where status in ('pending', 'processing')
+          and (not watches or looked_at is null or away_reason is not null)
       union all
       select 'install', id, null, created_at, message
         from model_installs where status in ('pending', 'processing')

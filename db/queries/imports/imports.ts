@@ -9,7 +9,8 @@ import {
 } from "../../schema/imports";
 import { insertEvents } from "../events/events";
 
-const live = inArray(photoImports.status, ["pending", "processing"]);
+/** Whether an import has not ended. */
+export const live = inArray(photoImports.status, ["pending", "processing"]);
 
 const eventOf = (type: Extract<EventType, `import.${string}`>, row: PhotoImport): NewEvent => ({
   type,
@@ -25,15 +26,21 @@ const eventOf = (type: Extract<EventType, `import.${string}`>, row: PhotoImport)
   },
 });
 
-/** Inserts an import; an existing one does not change. */
+/** Inserts an import; an existing one does not change. False when another import watches this folder. */
 export async function insertImport(
   db: Db,
-  params: { id: string; path: string; root: string; makesAlbums: boolean },
-): Promise<void> {
-  await db.transaction(async (tx) => {
+  params: { id: string; path: string; root: string; makesAlbums: boolean; watches: boolean },
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
     const [row] = await tx.insert(photoImports).values(params).onConflictDoNothing().returning();
     if (row) await insertEvents(tx, [eventOf("import.requested", row)]);
+    return row !== undefined || (await tx.$count(photoImports, eq(photoImports.id, params.id))) > 0;
   });
+}
+
+/** The imports that watch their folders. */
+export async function countWatchedFolders(db: Db): Promise<number> {
+  return db.$count(photoImports, and(photoImports.watches, live));
 }
 
 export async function findImport(db: Db, id: string): Promise<PhotoImport | undefined> {
@@ -113,7 +120,7 @@ export async function listLiveImports(
 export async function startImport(
   db: Db,
   params: { id: string; now: Date },
-): Promise<{ isNew: boolean; root: string | null } | undefined> {
+): Promise<(Pick<PhotoImport, "root" | "watches"> & { isNew: boolean }) | undefined> {
   return db.transaction(async (tx) => {
     const [begun] = await tx
       .update(photoImports)
@@ -122,13 +129,13 @@ export async function startImport(
       .returning();
     if (begun) {
       await insertEvents(tx, [eventOf("import.started", begun)]);
-      return { isNew: true, root: begun.root };
+      return { isNew: true, root: begun.root, watches: begun.watches };
     }
     const [row] = await tx
       .select()
       .from(photoImports)
       .where(and(eq(photoImports.id, params.id), live));
-    return row && { isNew: row.found === 0, root: row.root };
+    return row && { isNew: row.found === 0, root: row.root, watches: row.watches };
   });
 }
 

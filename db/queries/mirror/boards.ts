@@ -8,29 +8,34 @@ export async function listMirroredBoards(db: Db, backend: string): Promise<Mirro
   return db.select().from(mirroredBoards).where(eq(mirroredBoards.backend, backend));
 }
 
+export type SeenBoard = { boardId: string; name: string; chosenAs: string | null };
+
 /**
- * Notes a board as last seen. An album that has kept the board's previous name is renamed with it; another name is the
+ * Notes boards as last seen. An album that has kept its board's previous name is renamed with it; another name is the
  * owner's choice.
  */
-export async function noteBoard(
+export async function noteBoards(
   db: Db,
-  board: { backend: string; boardId: string; name: string; chosenAs: string | null },
+  { backend, boards }: { backend: string; boards: readonly SeenBoard[] },
 ): Promise<void> {
-  const { backend, boardId, name, chosenAs } = board;
+  if (boards.length === 0) return;
+  const listed = sql`json_to_recordset(${JSON.stringify(boards)}::text::json)
+    as listed ("boardId" text, name text, "chosenAs" text)`;
   await db.transaction(async (tx) => {
-    const isBoard = and(eq(mirroredBoards.backend, backend), eq(mirroredBoards.boardId, boardId));
-    const [before] = await tx.select().from(mirroredBoards).where(isBoard).for("update");
-    if (!before) {
-      await tx.insert(mirroredBoards).values(board).onConflictDoNothing();
-      return;
-    }
-    if (before.name === name && before.chosenAs === chosenAs) return;
-    await tx.update(mirroredBoards).set({ name, chosenAs }).where(isBoard);
-    if (before.albumId === null || before.name === name) return;
-    await tx
-      .update(albums)
-      .set({ name, updatedAt: sql`now()` })
-      .where(and(eq(albums.id, before.albumId), eq(albums.name, before.name)));
+    // In a statement of its own: the next one then sees an album that was being made for one of them.
+    await tx.execute(sql`
+      select from ${mirroredBoards} where backend = ${backend}
+        and board_id in (select "boardId" from ${listed}) order by board_id for update`);
+    await tx.execute(sql`
+      with renamed as (
+        update ${albums} as album set name = listed.name, updated_at = now()
+        from ${mirroredBoards} as before join ${listed} on before.board_id = listed."boardId"
+        where before.backend = ${backend} and before.name <> listed.name
+          and album.id = before.album_id and album.name = before.name
+      )
+      insert into ${mirroredBoards} (backend, board_id, name, chosen_as)
+      select ${backend}, "boardId", name, "chosenAs" from ${listed}
+      on conflict (backend, board_id) do update set name = excluded.name, chosen_as = excluded.chosen_as`);
   });
 }
 

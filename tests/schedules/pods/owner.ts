@@ -37,8 +37,7 @@ export function createOwner(bed: PodTestBed) {
     await until("a ready pod", isReady, startTimeoutMs);
     const knowsOne = async () =>
       (await gallery.get("/models?base=sd-1")).items.some(
-        (each: { supported: boolean; is_available: boolean }) =>
-          each.supported && each.is_available,
+        (each: { usable: boolean }) => each.usable,
       );
     await until("a model", knowsOne, startTimeoutMs);
     await stopPod();
