@@ -18,7 +18,7 @@ export function createUser(
   api: ApiFront,
   ledger: Ledger,
   seed: number,
-  backUp: () => Promise<boolean>,
+  { backUp, isBusy }: { backUp: () => Promise<boolean>; isBusy: () => Promise<boolean> },
 ) {
   const draw = createDraw(seed);
   let shade = seed * 10_000;
@@ -72,6 +72,8 @@ export function createUser(
     {
       name: "step",
       run: async () => {
+        // What waits at the end has to be generated within the quiet period.
+        if (await isBusy()) return;
         if (session === undefined) {
           const opened = await persist("/generation/sessions", { entry_type: "scratch" });
           session = String(opened["id"]);

@@ -16,6 +16,8 @@ import { drawFaults, faultKinds } from "./plan";
 import { strike } from "./strike";
 
 const users = 4;
+/** With more, no further steps are requested. */
+const mostLiveSteps = 40;
 const settleTimeoutMs = 300_000;
 
 export type ChaosReport = {
@@ -60,6 +62,8 @@ export async function runChaos(options: {
     backup = undefined;
     return code === 0;
   };
+  const countLive = () => bed.stack.database.db.$count(steps, isNull(steps.completedAt));
+  const isBusy = async () => (await countLive()) > mostLiveSteps;
   const killBackup = () => backup?.child.kill("SIGKILL") !== undefined;
 
   async function breakThings(): Promise<void> {
@@ -75,7 +79,7 @@ export async function runChaos(options: {
 
   try {
     const work = Array.from({ length: users }, (_, at) =>
-      createUser(api, ledger, seed * 100 + at, backUp).work(isOver),
+      createUser(api, ledger, seed * 100 + at, { backUp, isBusy }).work(isOver),
     );
     await Promise.all([breakThings(), ...work]);
     tell("quiet: everything is waited for");
@@ -100,17 +104,10 @@ export async function runChaos(options: {
   return report;
 
   async function settle(): Promise<void> {
-    const live = async () =>
-      (
-        await bed.stack.database.db
-          .select({ id: steps.id })
-          .from(steps)
-          .where(isNull(steps.completedAt))
-      ).length;
     let left = 0;
     await until(
       "the end of all steps",
-      async () => (left = await live()) === 0 && haveEnded(bed, [...ledger.steps]),
+      async () => (left = await countLive()) === 0 && haveEnded(bed, [...ledger.steps]),
       settleTimeoutMs,
       () => `${left} steps are live`,
       500,
