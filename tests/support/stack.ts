@@ -10,6 +10,7 @@ import {
   simulatedKey,
   startRunpodSimulator,
 } from "#simulators/runpod/start";
+import { housekeepingId, housekeepingTasks } from "#workflows/housekeeping/contract";
 import type { Timings } from "#workflows/timings";
 import { createTestDatabase } from "./database";
 import { required } from "./environment";
@@ -127,6 +128,18 @@ export async function startStack(options: StackOptions = {}) {
   }
 
   const connection = Connection.lazy({ address });
+  const temporal = new Client({ connection, namespace });
+
+  /** The server that all files share would go on starting runs that nobody works on. */
+  async function endSchedules(): Promise<void> {
+    if (options.temporalAddress !== undefined) return;
+    const ends = housekeepingTasks.map((task) =>
+      temporal.schedule.getHandle(housekeepingId(task)).delete(),
+    );
+    // A stack whose worker never started has none.
+    await Promise.allSettled(ends);
+  }
+
   return {
     database,
     dataDir,
@@ -145,7 +158,7 @@ export async function startStack(options: StackOptions = {}) {
     startWorker,
     startApi,
     /** For reading runs; tests make their requests through the api. */
-    temporal: new Client({ connection, namespace }),
+    temporal,
     /** Clears all faults and waits until InvokeAI's queue is empty. */
     async calmInvokeAi(): Promise<void> {
       await invokeai.control.clearFaults();
@@ -153,6 +166,7 @@ export async function startStack(options: StackOptions = {}) {
     },
     async stop(): Promise<void> {
       await Promise.all(processes.map((each) => each.kill()));
+      await endSchedules();
       await connection.close();
       await invokeai.stop();
       await runpod?.stop();
