@@ -22,7 +22,8 @@ export async function receiveImage(
     await writer.close();
   } catch (error) {
     await writer.abort(error).catch(() => {});
-    await received.catch(() => {});
+    // A full disk ends the download first, in Bun without a reason. A fault of the download is also what the file received.
+    await received;
     throw error;
   }
   return received;
