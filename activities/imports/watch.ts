@@ -18,6 +18,7 @@ import {
 } from "#media/folders/import-folder";
 import type { ImportTally } from "#workflows/photo-import/contract";
 import type { ActivityDeps } from "../deps";
+import { eachOf } from "../each-of";
 import { noteProgress, pause, withHeartbeat } from "../heartbeat";
 import { createFileTaker } from "./take-file";
 import { tallyOf } from "./tally";
@@ -123,29 +124,23 @@ export function createWatchActivities(deps: ActivityDeps) {
     const open = states.flatMap(({ state, file }) =>
       ["changed", "waits", "refused"].includes(state) ? [file.fileHash] : [],
     );
-    const queue = states.filter(({ state }) => state === "ready");
+    const ready = states.filter(({ state }) => state === "ready");
     let row: PhotoImport | undefined = begun;
-    const work = async () => {
-      for (let one = queue.shift(); one && row; one = queue.shift()) {
-        signal.throwIfAborted();
-        noteProgress();
-        const { walked, file } = one;
-        const taken = await takeFile(begun, walked, {
-          id: v5(JSON.stringify([walked.file, file.size, file.modifiedMs]), importId),
-          onlyUnchanged: true,
-          isTakenBefore: (contentHash) => isContentTaken(db, { importId, contentHash }),
-        });
-        await addToFolderAlbum(begun, walked, taken);
-        const { outcome } = taken;
-        const contentHash = "contentHash" in taken ? taken.contentHash : null;
-        const ending = { importId, ...file, shown: walked.shown, contentHash, outcome };
-        const settled = await settleWatchedFile(db, ending);
-        if (typeof outcome !== "string") open.push(file.fileHash);
-        row = settled && isWatched(settled) && performance.now() < endsAt ? settled : undefined;
-      }
-    };
-    const results = await Promise.allSettled(Array.from({ length: atOnce }, work));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await eachOf(ready, { atOnce, signal }, async ({ walked, file }) => {
+      if (!row) return;
+      const taken = await takeFile(begun, walked, {
+        id: v5(JSON.stringify([walked.file, file.size, file.modifiedMs]), importId),
+        onlyUnchanged: true,
+        isTakenBefore: (contentHash) => isContentTaken(db, { importId, contentHash }),
+      });
+      await addToFolderAlbum(begun, walked, taken);
+      const { outcome } = taken;
+      const contentHash = "contentHash" in taken ? taken.contentHash : null;
+      const ending = { importId, ...file, shown: walked.shown, contentHash, outcome };
+      const settled = await settleWatchedFile(db, ending);
+      if (typeof outcome !== "string") open.push(file.fileHash);
+      row = settled && isWatched(settled) && performance.now() < endsAt ? settled : undefined;
+    });
     if (!row) return undefined;
     const changing = states.filter(({ state }) => state === "changed" || state === "waits").length;
     return { row, open, changing };

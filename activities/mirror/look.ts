@@ -6,6 +6,7 @@ import { beginningOf } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
+import { eachOf } from "../each-of";
 import { noteProgress } from "../heartbeat";
 import { settleImage, settleMove } from "./settle";
 import { takeImage } from "./take-image";
@@ -104,17 +105,10 @@ async function unseenOf({ deps, backend }: Look, images: GalleryImage[]): Promis
 
 async function takeEach(look: Look, images: GalleryImage[]): Promise<void> {
   const { deps, backend, signal } = look;
-  const queue = [...images];
-  const work = async () => {
-    for (let image = queue.shift(); image !== undefined; image = queue.shift()) {
-      signal.throwIfAborted();
-      noteProgress();
-      const taken = await takeImage(deps, backend, image, signal);
-      if (taken) await settleImage(deps, backend, image, taken);
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: atOnce }, work));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  await eachOf(images, { atOnce, signal }, async (image) => {
+    const taken = await takeImage(deps, backend, image, signal);
+    if (taken) await settleImage(deps, backend, image, taken);
+  });
 }
 
 type Boards = { all: ReadonlySet<string>; chosen: ReadonlySet<string> };

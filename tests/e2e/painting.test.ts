@@ -1,5 +1,6 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { boxMask, differences, speckled } from "#tests/support/painted-source";
+import { createInvokeAiPage } from "#tests/support/invokeai-page";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
@@ -88,18 +89,6 @@ test("a region alone is painted, at the size asked for", async () => {
 
 test("a painted picture is reproduced from its mask after InvokeAI has lost the uploads", async () => {
   const photo = await painted({ mask: mask["id"], parameters: { seed: 77 } });
-  const response = await fetch(
-    `${stack.invokeai.url}/api/v1/images/?image_origin=external&limit=200`,
-  );
-  const { items } = (await response.json()) as { items: Json[] };
-  expect(items.length).toBeGreaterThan(0);
-  for (const { image_name } of items) {
-    await fetch(`${stack.invokeai.url}/api/v1/images/i/${image_name}`, { method: "DELETE" });
-  }
-  await gallery.post(`/photos/${photo["id"]}/reproduce`);
-  const verdict = await until("a verdict", async () => {
-    const { reproduction } = await gallery.get(`/photos/${photo["id"]}`);
-    return reproduction;
-  });
-  expect(verdict).toMatchObject({ verdict: "identical" });
+  expect(await createInvokeAiPage(stack.invokeai.url).deleteUploads()).toBeGreaterThan(0);
+  expect(await gallery.reproduce(photo["id"])).toMatchObject({ verdict: "identical" });
 }, 60_000);

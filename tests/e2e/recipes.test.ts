@@ -201,9 +201,6 @@ test("more like a photo of a recipe runs the recipe again, also once it was dele
 test("a photo of a recipe's second output is reproduced", async () => {
   const recipe = await recipeOf("default_two-looks");
   const [, second] = await madeBy(await request(recipe, { seed: 21 }), 2);
-  await gallery.post(`/photos/${second!.id}/reproduce`);
-  const verdict = await until("a verdict", async () => {
-    return (await gallery.get(`/photos/${second!.id}`)).reproduction;
-  });
-  expect(verdict.verdict).toBe("identical");
+  const { verdict } = await gallery.reproduce(second!.id);
+  expect(verdict).toBe("identical");
 }, 60_000);

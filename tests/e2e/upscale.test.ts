@@ -23,7 +23,7 @@ test("an upload is enlarged; the lineage, the reproduction and an export know it
 
   const { edges } = await gallery.get(`/photos/${photo.id}/lineage`);
   expect(edges).toContainEqual(expect.objectContaining({ from: id, kind: "upscale" }));
-  expect(await verdictOn(photo.id)).toMatchObject({ verdict: "identical" });
+  expect(await gallery.reproduce(photo.id)).toMatchObject({ verdict: "identical" });
 
   const archive = await fetch(`${gallery.url}/api/v1/generation/sessions/${session.id}/export`);
   const form = new FormData();
@@ -36,11 +36,6 @@ test("an upload is enlarged; the lineage, the reproduction and an export know it
   });
   expect(imported.status).toBe(201);
 }, 60_000);
-
-async function verdictOn(photoId: string) {
-  await gallery.post(`/photos/${photoId}/reproduce`);
-  return until("a verdict", async () => (await gallery.get(`/photos/${photoId}`)).reproduction);
-}
 
 test("several photos are enlarged in one step, each from its own and once, although the worker is killed", async () => {
   const { control } = stack.invokeai;
@@ -72,7 +67,7 @@ test("several photos are enlarged in one step, each from its own and once, altho
     const { edges } = await gallery.get(`/photos/${to}/lineage`);
     expect(edges).toMatchObject([{ from: ids[index], to, kind: "upscale" }]);
   }
-  expect(await verdictOn(images[1]!["image_id"])).toMatchObject({ verdict: "identical" });
+  expect(await gallery.reproduce(images[1]!["image_id"])).toMatchObject({ verdict: "identical" });
 }, 90_000);
 
 test("an image drawn in two passes is larger, and selecting it to finish enlarges it again", async () => {
@@ -90,7 +85,7 @@ test("an image drawn in two passes is larger, and selecting it to finish enlarge
     height: 96,
     hires: { scale: 1.5, strength: 0.5 },
   });
-  expect(await verdictOn(image_id)).toMatchObject({ verdict: "identical" });
+  expect(await gallery.reproduce(image_id)).toMatchObject({ verdict: "identical" });
 
   const selected = await gallery.post(`/generation/steps/${step["id"]}/select`, {
     image_id,
@@ -115,6 +110,6 @@ test("an enlarged photo is painted again with creativity, and can be made again"
   const { photo, image_id } = image!;
   expect([photo.width, photo.height]).toEqual([144, 96]);
   expect(photo.generation_metadata.upscale).toMatchObject({ scale: 1.5, creativity: 0.5 });
-  const { verdict } = await verdictOn(image_id);
+  const { verdict } = await gallery.reproduce(image_id);
   expect(["identical", "near"]).toContain(verdict);
 }, 60_000);

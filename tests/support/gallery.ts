@@ -77,6 +77,13 @@ export function createGalleryClient(url: string) {
         const step = await call("GET", `/generation/steps/${stepId}`);
         return step.progress_message?.includes(`Position ${position} in the line`) && step;
       }),
+    /** Asks for a photo to be reproduced, for the first time, and waits for the verdict. */
+    async reproduce(photoId: string): Promise<Json> {
+      await call("POST", `/photos/${photoId}/reproduce`);
+      return until("a verdict", async () => {
+        return (await call("GET", `/photos/${photoId}`)).reproduction;
+      });
+    },
     /** The photos of a step, in the order of their slots. */
     async photosOf(stepId: string): Promise<Json[]> {
       const { items } = await call("GET", `/generation/steps/${stepId}/alternatives`);

@@ -85,6 +85,12 @@ export function createInvokeAiPage(baseUrl: string) {
       const response = await fetch(`${baseUrl}${path}`, { method: "POST", body: form });
       return ((await response.json()) as { image_name: string }).image_name;
     },
+    /** Deletes every picture that was uploaded; returns how many there were. */
+    async deleteUploads(): Promise<number> {
+      const { items } = await call("GET", "/images/?image_origin=external&limit=200");
+      for (const { image_name: name } of items) await call("DELETE", `/images/i/${name}`);
+      return items.length;
+    },
     star: (name: string, starred = true) => call("PATCH", `/images/i/${name}`, { starred }),
     delete: (name: string) => call("DELETE", `/images/i/${name}`),
     makeBoard: async (name: string): Promise<string> =>
