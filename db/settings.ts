@@ -15,7 +15,7 @@ export const settingSchemas = {
   "generation.default_cfg_scale": Type.Number({ minimum: 1, maximum: 200 }),
   "generation.default_scheduler": Type.Union(
     schedulers.map((name) => Type.Literal(name)),
-    { description: "A base that does not know it takes its own" },
+    { description: "For a model that does not have it, its own default is used" },
   ),
   "generation.default_batch_size": Type.Integer({
     minimum: 1,
@@ -42,7 +42,7 @@ export const settingSchemas = {
   }),
   "backend.board_name": Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()], {
     description:
-      "Board of InvokeAI's gallery that generated images go on, made when missing; null: none",
+      "The board of InvokeAI's gallery for generated images; it is created if it is missing. null: none",
   }),
   "backend.mirror": Type.Union(
     [

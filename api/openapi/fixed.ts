@@ -44,7 +44,11 @@ const headers = {
     schema: { type: "integer", minimum: 0 },
     example: 5,
   },
-  ETag: { description: "Of this answer", schema: { type: "string" }, example: 'W/"3k9x2m1"' },
+  ETag: {
+    description: "Of this version of the answer",
+    schema: { type: "string" },
+    example: 'W/"3k9x2m1"',
+  },
 };
 
 const securitySchemes = {

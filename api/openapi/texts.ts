@@ -9,7 +9,7 @@ export const statusDescriptions: Record<string, string> = {
   "202": "Accepted; the work goes on",
   "204": "Done; no content",
   "206": "The requested range",
-  "303": "See the page",
+  "303": "Redirects to the page",
   "304": "Not changed",
   "400": "The request is invalid; see details.errors",
   "401": "The owner's token is missing or wrong",
