@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
 import { createTestApi } from "#tests/support/api";
-import { insertModel, insertPhoto } from "#tests/support/rows";
+import { insertModel, insertPhoto, unreceived } from "#tests/support/rows";
 
 type Json = Record<string, any>;
 const api = await createTestApi();
@@ -156,13 +156,8 @@ test("the fields that a photo lacks until it is fetched say so, wherever a photo
     }
   }
   const { id } = await insertPhoto(api.deps.database.db, {
-    kind: "generated",
+    ...unreceived,
     retrievalStatus: "pending",
-    mimeType: null,
-    width: null,
-    height: null,
-    fileSize: null,
-    contentHash: null,
   });
   const [, { items }] = await api.call("GET", "/photos");
   const shown = items.find((photo: Json) => photo["id"] === id);

@@ -5,6 +5,7 @@ import { loadTables, type TableToLoad } from "#db/backup/load";
 import { withBackupLock } from "#db/backup/snapshot";
 import { type Counter, copyOut } from "#db/backup/tables";
 import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import { sha256Of } from "#sha256";
 import { createEmptyDatabase } from "#tests/support/database";
 import journal from "../../db/migrations/meta/_journal.json";
 
@@ -17,7 +18,7 @@ async function dump(url: string): Promise<{ tables: TableToLoad[]; counters: Cou
       const tables: TableToLoad[] = [];
       for (const table of snapshot.tables) {
         const bytes = await buffer(copyOut(snapshot.sql, table));
-        const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+        const sha256 = sha256Of(bytes);
         const rows = async function* () {
           yield bytes;
         };
