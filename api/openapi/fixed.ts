@@ -25,6 +25,13 @@ const parameters = {
       "One range of bytes, such as `bytes=0-1023`: 206; for several ranges or another form the whole file is sent",
     schema: { type: "string" },
   },
+  ShareToken: {
+    name: "X-Share-Token",
+    in: "header",
+    description:
+      "A link with a password: the token of its /unlock. A link with limited visits: the token of its first JSON answer",
+    schema: { type: "string", maxLength: 4_096 },
+  },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",

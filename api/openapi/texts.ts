@@ -58,7 +58,7 @@ export const parameterTexts: Record<string, { description: string; example?: str
   album_id: { description: "In this album" },
   session_id: { description: "Made in this session" },
   step_id: { description: "Made in this step" },
-  key: { description: "A link's key, or a model's" },
+  key: { description: "The key of a link" },
   limit: { description: "The maximum number of items" },
   offset: { description: "The number of items to skip; not together with cursor" },
   cursor: { description: "next_cursor of the page before; not together with offset" },

@@ -76,6 +76,17 @@ test("every operation has a summary, a unique id, its path's parameters and its 
   }
 });
 
+test("what a link shares is documented with the header that carries its token", () => {
+  const below = operations().filter(({ name }) => name.includes(" /api/v1/share/{key}"));
+  expect(below.length).toBeGreaterThan(5);
+  for (const { name, operation } of below) {
+    expect({ name, parameters: operation["parameters"] }).toEqual({
+      name,
+      parameters: expect.arrayContaining([{ $ref: "#/components/parameters/ShareToken" }]),
+    });
+  }
+});
+
 test("only supported content types are documented: JSON, forms, images, events, pages, zips", () => {
   const spoken = new Set([
     "application/json",
