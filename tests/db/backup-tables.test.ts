@@ -42,6 +42,17 @@ async function createEarlier() {
   return database;
 }
 
+test("a backup can begin as soon as one has ended", async () => {
+  const { sql: other, url } = await createEmptyDatabase();
+  for (let times = 0; times < 20; times += 1) {
+    await withBackupLock(url, async () => {});
+    const held = await other`
+      select pid from pg_locks join pg_database on pg_database.oid = database
+      where locktype = 'advisory' and datname = current_database()`;
+    expect([times, held.length]).toEqual([times, 0]);
+  }
+});
+
 test("rows of an earlier schema are loaded into that schema, and migrated on", async () => {
   const [from, to] = [await createEarlier(), await createEmptyDatabase()];
   await migrateTo(to, earlier);
