@@ -12,7 +12,7 @@ type Described = {
   const?: string | number | boolean;
   anyOf?: Described[];
   pattern?: string;
-  examples?: unknown[];
+  examples?: string[];
   minItems?: number;
   maxItems?: number;
   uniqueItems?: boolean;

@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value";
 const kind = "TextOfCharacters";
 
 type Bounds = Form & { minLength?: number; maxLength?: number };
-type Form = { pattern?: string; examples?: readonly unknown[] };
+type Form = { pattern?: string; examples?: readonly string[] };
 
 TypeRegistry.Set<TSchema & Bounds>(kind, (schema, value) => {
   if (typeof value !== "string") return false;
@@ -32,7 +32,7 @@ export function countCharacters<T>(schema: T): T {
 
 /** What a text with a pattern has to look like: by its example, where the schema has one. */
 export function expectedForm({ pattern, examples: [example] = [] }: Form): string {
-  return example === undefined ? `that matches ${pattern}` : `such as ${String(example)}`;
+  return example === undefined ? `that matches ${pattern}` : `such as ${example}`;
 }
 
 /** Describes the value that a text schema with a limited length expects; undefined for other schemas. */
