@@ -23,7 +23,7 @@ export const shortTimings = {
   enqueueGraceMs: 500,
   lineCheckMs: 1_000,
   backendRetryMs: 300,
-  backendCheckMs: 1_000,
+  backendCheckMs: 5_000,
   interruptedPauseMs: 100,
   retrievalDelayMs: 200,
   retrievalMaxDelayMs: 1_000,
