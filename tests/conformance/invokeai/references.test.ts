@@ -11,7 +11,7 @@ import type { MainModel } from "#activities/adapters/invokeai/types";
 import { fitOf, type ModelNeed } from "#generation-parameters";
 import { adapterKinds, readerOf } from "#generation-references";
 import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -22,7 +22,7 @@ import { newBatchId, outputImage } from "./target.ts";
 
 const size = { width: 64, height: 64 };
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   beforeAll(async () => {
     models = await readModels(target);
