@@ -123,11 +123,7 @@ async function paintScene(painting: Painting): Promise<Buffer> {
     .ensureAlpha(Math.min(1, source.strength))
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const { width: w, height: h, channels } = over.info;
-  const input = over.data;
-  return encodePng(
-    under.composite([{ input, raw: { width: w, height: h, channels } }]).removeAlpha(),
-  );
+  return encodePng(under.composite([{ input: over.data, raw: over.info }]).removeAlpha());
 }
 
 /** A small JPEG of the picture at `progress` (0–1) of its steps. */
