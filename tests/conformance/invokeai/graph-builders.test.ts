@@ -10,7 +10,7 @@ import {
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import { sha256Of } from "#sha256";
 import { everyMain, fullRequestFor, requestFor, takesNegative } from "#tests/support/graph-parts";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -23,7 +23,7 @@ const small = { width: side, height: side, steps: 8 };
 // The longest allowed prompt would take a real encoder a minute; tests/unit/graph-shapes.test.ts builds it.
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   beforeAll(async () => {
     models = await readModels(target);

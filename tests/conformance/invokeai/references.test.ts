@@ -12,7 +12,7 @@ import { fitOf, type ModelNeed } from "#generation-parameters";
 import { adapterKinds, readerOf } from "#generation-references";
 import { sha256Of } from "#sha256";
 import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -23,7 +23,7 @@ import { newBatchId, outputImage } from "./target.ts";
 
 const size = { width: 64, height: 64 };
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   beforeAll(async () => {
     models = await readModels(target);
