@@ -7,7 +7,7 @@ type Library = Open & { cache: typeof cache; concurrency: typeof concurrency };
 const require = createRequire(import.meta.url);
 let loaded: Library | undefined;
 
-/** sharp, loaded for the first picture: a process that rests has some 10 MB less without it. */
+/** sharp, loaded for the first picture: a process that rests has some 10 MB less. */
 export const sharp: Open = (input, options) => (loaded ??= load())(input, options);
 
 function load(): Library {
