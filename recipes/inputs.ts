@@ -3,7 +3,7 @@ import { findField, type NodeField } from "./catalogue";
 import type { CheckedWorkflow, KnownNode } from "./checked-workflow";
 import type { ShownField, SourceEdge } from "./read-workflow";
 import type { InputKind, Json, NamedModel, RecipeInput, Role } from "./recipe";
-import { guessRole } from "./roles";
+import { guessRole, listRoles } from "./roles";
 
 type Context = {
   workflow: CheckedWorkflow;
@@ -34,15 +34,16 @@ export function listInputs(context: Context): RecipeInput[] {
   return withSingleRoles(inputs);
 }
 
-/** Fields that hold models and images, but empty ones that need not be set. */
+/** Fields that hold models and images, but empty ones that need not be set, and lists of batch nodes. */
 function foreignFields({ workflow, kept }: Context): ShownField[] {
   return [...kept].flatMap((id) => {
     const node = workflow.nodes.get(id)!;
     return Object.entries(node.about.fields).flatMap(([field, about]) => {
-      if (about.kind !== "model" && about.kind !== "image") return [];
+      const isList = node.batch !== undefined && isSettable(about);
+      if (about.kind !== "model" && about.kind !== "image" && !isList) return [];
       if (about.isConnection) return [];
       const isSet = (node.literals.get(field) ?? null) !== null;
-      return isSet || about.isRequired ? [{ node: id, field }] : [];
+      return isSet || about.isRequired || isList ? [{ node: id, field }] : [];
     });
   });
 }
@@ -80,16 +81,21 @@ function toInput(context: Context, shown: ShownField): RecipeInput | undefined {
   const node = context.workflow.nodes.get(shown.node);
   const about = node && findField(node.about, shown.field);
   if (!node || !about || about.isConnection || !isSettable(about)) return undefined;
-  const value = node.literals.get(shown.field) ?? null;
+  const { batch } = node;
+  const value = batch ? (batch.values ?? null) : (node.literals.get(shown.field) ?? null);
   const { min, max, above, below, multipleOf, choices, modelTypes, modelBases } = about;
   const standard = defaultOf(about, value);
-  const role = guessRole(context, node, shown.field, about);
+  const guessed = guessRole(context, node, shown.field, about);
+  const role = batch && guessed !== null && !listRoles.includes(guessed) ? null : guessed;
+  const isDrawn = batch?.drawn !== undefined;
   return {
     id: `${context.names.get(node.id)}.${shown.field}`,
     label: labelOf(node, shown.field, about),
     kind: about.kind as InputKind,
+    ...(batch && { list: { group: batch.group, ...(batch.drawn && { drawn: batch.drawn }) } }),
     role,
-    isRequired: standard === undefined && about.isRequired === true,
+    isRequired:
+      standard === undefined && !isDrawn && (about.isRequired === true || batch !== undefined),
     ...(standard !== undefined && { default: standard }),
     ...narrowed({ min, max }, shown),
     ...(above !== undefined && { above }),
