@@ -79,8 +79,9 @@ function guessShown({ workflow, kept }: Context): ShownField[] {
 
 function toInput(context: Context, shown: ShownField): RecipeInput | undefined {
   const node = context.workflow.nodes.get(shown.node);
-  const about = node && findField(node.about, shown.field);
-  if (!node || !about || about.isConnection || !isSettable(about)) return undefined;
+  const own = node && findField(node.about, shown.field);
+  if (!node || !own || own.isConnection || !isSettable(own)) return undefined;
+  const about = node.batch ? withBoundsOfTargets(context, node, own) : own;
   const { batch } = node;
   const value = batch ? (batch.values ?? null) : (node.literals.get(shown.field) ?? null);
   const { min, max, above, below, multipleOf, choices, modelTypes, modelBases } = about;
@@ -104,6 +105,32 @@ function toInput(context: Context, shown: ShownField): RecipeInput | undefined {
     ...(choices && { choices }),
     ...(modelTypes && { modelTypes }),
     ...(modelBases && { modelBases }),
+  };
+}
+
+/** A list's values have to fit all fields that they go into: a wrong one would fail only when its turn comes. */
+function withBoundsOfTargets(
+  { workflow, edges }: Context,
+  node: KnownNode,
+  own: NodeField,
+): NodeField {
+  const targets = edges.flatMap(({ from, to }) => {
+    const target = from[0] === node.id ? workflow.nodes.get(to[0]) : undefined;
+    const field = target && findField(target.about, to[1]);
+    return field?.kind === "integer" || field?.kind === "number" ? [field] : [];
+  });
+  const strictest = (name: "min" | "max" | "above" | "below" | "multipleOf") => {
+    const bounds = targets.flatMap((field) => field[name] ?? []);
+    const isUpper = name === "max" || name === "below";
+    return bounds.length === 0 ? {} : { [name]: (isUpper ? Math.min : Math.max)(...bounds) };
+  };
+  return {
+    ...own,
+    ...strictest("min"),
+    ...strictest("max"),
+    ...strictest("above"),
+    ...strictest("below"),
+    ...strictest("multipleOf"),
   };
 }
 

@@ -180,8 +180,10 @@ test("each combination of lists is drawn, each slot filled once, although the wo
   expect(step.seeds).toEqual([90, 91, 90, 91, 90, 91, 90, 91]);
   await control.until(({ frozen }) => frozen !== null);
   await gallery.photosAre(step.id, 1);
-  const held = await gallery.get(`/generation/steps/${step.id}`);
-  expect(held.progress_message).toContain("Image 2 of 8");
+  await until("the second of all images", async () => {
+    const { progress_message: message } = await gallery.get(`/generation/steps/${step.id}`);
+    return message?.includes("Image 2 of 8");
+  });
   await started.worker.kill();
   await control.release();
   await stack.startWorker();

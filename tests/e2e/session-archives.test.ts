@@ -1,15 +1,22 @@
 import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
 import { plain } from "#tests/fixtures/pictures";
-import type { GalleryClient } from "#tests/support/gallery";
+import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { boxMask, speckled } from "#tests/support/painted-source";
 import { startGallery } from "#tests/support/running-gallery";
+import { startStack } from "#tests/support/stack";
 import { until } from "#tests/support/wait";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
 type Json = any;
 
-const [one, other] = await Promise.all([startGallery(), startGallery()]);
+const one = await startGallery();
+const model = await one.gallery.firstModel();
+const stack = await startStack();
+// There the model has another key, and the other one was never seen.
+const rekeyed = await stack.invokeai.control.rekeyModel(model["key"]);
+const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
+const other = { stack, gallery: createGalleryClient(api.url) };
 
 afterAll(async () => {
   await Promise.all([one.stack.stop(), other.stack.stop()]);
@@ -28,7 +35,7 @@ const softenEach = {
   ],
 };
 
-async function drawnBy({ gallery }: typeof one, step: Json, amount: number): Promise<Json[]> {
+async function drawnBy({ gallery }: typeof other, step: Json, amount: number): Promise<Json[]> {
   const done = await gallery.stepIs(step.id, ["completed", "failed"]);
   expect([done["status"], done["error"]]).toEqual(["completed", undefined]);
   await gallery.allRetrieved(step.id, amount);
@@ -38,15 +45,6 @@ async function drawnBy({ gallery }: typeof one, step: Json, amount: number): Pro
 async function pixelsOf({ url }: GalleryClient, photoId: string): Promise<string> {
   const bytes = await (await fetch(`${url}/api/v1/photos/${photoId}`)).arrayBuffer();
   return Bun.SHA1.hash(await sharp(bytes).raw().toBuffer(), "hex");
-}
-
-async function refreshed(gallery: GalleryClient): Promise<void> {
-  await until("InvokeAI's models", () =>
-    gallery.post("/models/refresh").then(
-      () => true,
-      () => false,
-    ),
-  );
 }
 
 test("a recipe, a mask and references come along to another gallery, which draws with them again", async () => {
@@ -61,7 +59,6 @@ test("a recipe, a mask and references come along to another gallery, which draws
   const twoLooks: Json = await gallery.post("/recipes", { library_id: "default_two-looks" });
   const soften: Json = await gallery.post("/recipes", { workflow: softenEach });
   const session = await gallery.createSession();
-  const model = await gallery.firstModel();
   const path = `/generation/sessions/${session["id"]}/steps`;
   const modelOf = (recipe: Json) =>
     recipe.inputs.find((input: Json) => input.role === "model").id as string;
@@ -88,11 +85,9 @@ test("a recipe, a mask and references come along to another gallery, which draws
   );
   const form = new FormData();
   form.append("file", await archive.blob(), "session.zip");
-  // There the model has another key, and one of the photos another id.
+  // One of the photos has another id there.
   const known = (await other.gallery.upload(picture))["id"];
-  await refreshed(other.gallery);
-  const rekeyed = await other.stack.invokeai.control.rekeyModel(model["key"]);
-  await refreshed(other.gallery);
+  await other.gallery.firstModel();
   const imported = await fetch(`${other.gallery.url}/api/v1/generation/sessions/import`, {
     method: "POST",
     body: form,

@@ -237,7 +237,8 @@ describe("batch nodes", () => {
       complete({ [prompts!]: "x", [counts!]: [1, 2.5], [guidance!]: Array(101) }).faults,
     ).toEqual([
       `inputs.${prompts}: a list of 1 to 100 values`,
-      `inputs.${counts}: a list in which each is a whole number`,
+      // As the field that they go into.
+      `inputs.${counts}: a list in which each is a whole number: above 0`,
       `inputs.${guidance}: a list of 1 to 100 values`,
     ]);
   });
