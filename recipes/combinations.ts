@@ -2,7 +2,7 @@ import type { Json, RecipeTemplate } from "./recipe";
 
 type Values = Readonly<Record<string, Json>>;
 /** Ids of inputs whose values are lists, in groups that go together; the last one changes fastest. */
-export type Axes = readonly (readonly string[])[];
+type Axes = readonly (readonly string[])[];
 
 /** The lists of a recipe. */
 export function axesOf({ inputs }: RecipeTemplate): string[][] {

@@ -33,8 +33,7 @@ await inGallery(requestInPage, { INVOKEAI_LOCAL_URL: process.env["INVOKEAI_LOCAL
 
 async function requestInPage({ baseUrl, headers }: RunningStack, browser: Browser): Promise<void> {
   const api = createApiClient(baseUrl, headers);
-  // Reads the types of its nodes, too.
-  await api.call("POST", "/models/refresh", {});
+  await readModels(api);
   const model = await chooseModel(api);
   const parameters = { model_key: model.key, ...size, steps: 4, batch_size: 1, seed: 7 };
   const scene = sharp({ create: { ...size, channels: 3, background: "#7a9cc6" } });
@@ -69,6 +68,18 @@ async function requestInPage({ baseUrl, headers }: RunningStack, browser: Browse
     await keep(name, await pictureOf(page));
     await context.close();
     await watchStep(api, step);
+  }
+}
+
+/** Models and types of nodes; a machine that has just started everything may be too busy at first. */
+async function readModels(api: ApiClient): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await api.call("POST", "/models/refresh", {});
+    } catch (error) {
+      if (tries === 20) throw error;
+      await Bun.sleep(3_000);
+    }
   }
 }
 
