@@ -16,7 +16,7 @@ import { hasSeed } from "#recipes/has-seed";
 import { type KnownParameters, knownParameters } from "#recipes/known-parameters";
 import type { Json, RecipeTemplate } from "#recipes/recipe";
 import { axesOf, countCombinations, singleOf, valuesOfCombination } from "#recipes/combinations";
-import { seedCount, seedsOf } from "./parameters";
+import { drawSeed, seedCount, seedsOf } from "./parameters";
 import { maxPromptLength } from "./prompts";
 import { withModels } from "./recipe-models";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
@@ -97,7 +97,7 @@ export async function writeRecipeStep(
     ...(negativePrompt !== undefined && { negative: negativePrompt }),
     ...(source !== null && { source }),
   };
-  const seed = requested.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount;
+  const seed = requested.seed ?? drawSeed();
   const completed = completeInputs(template, requested.inputs, byRole, seed, withFault);
   const { values, models } = await withModels(tx, template, completed, withFault);
   const axes = axesOf(template);
