@@ -30,7 +30,7 @@ const batchNodes: ReadonlyMap<string, Batch> = new Map(
 const generators: ReadonlySet<string> = new Set(
   [...batchNodes.values()].map(({ generator }) => generator),
 );
-const groups: ReadonlySet<Json> = new Set([1, 2, 3, 4, 5].map((number) => `Group ${number}`));
+const groups: ReadonlySet<string> = new Set([1, 2, 3, 4, 5].map((number) => `Group ${number}`));
 
 /**
  * Puts a node with one value in place of each batch node; its list becomes an input, and the workflow runs for each of its values.
@@ -84,8 +84,9 @@ export function withoutBatchNodes(source: SourceWorkflow, warnings: string[]): S
     const { list, single } = batch;
     const labelled = maker ?? node;
     const label = labelled.fieldLabels.get(maker ? "generator" : list);
-    const group = node.literals.get("batch_group_id") ?? "None";
-    if (group !== "None" && !groups.has(group)) {
+    const given = node.literals.get("batch_group_id") ?? "None";
+    const group = typeof given === "string" && groups.has(given) ? given : null;
+    if (group === null && given !== "None") {
       note(node, "has in batch_group_id a group that InvokeAI does not know");
     }
     return {
@@ -98,7 +99,7 @@ export function withoutBatchNodes(source: SourceWorkflow, warnings: string[]): S
       useCache: true,
       literals: new Map(),
       fieldLabels: new Map(label ? [[single.field, label]] : []),
-      batch: { group: group === "None" ? null : String(group), ...valuesOf(node, batch, maker) },
+      batch: { group, ...valuesOf(node, batch, maker) },
     };
   }
 

@@ -16,8 +16,8 @@ type Fields = { readonly [name: string]: Json };
 export function readGenerator(value: Json): Generated | { fault: string } | undefined {
   const fields: Fields =
     typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-  const kind = fields["type"];
-  const [, what, method] = /^(float|integer|string)_generator_(\w+)$/.exec(String(kind)) ?? [];
+  const kind = typeof fields["type"] === "string" ? fields["type"] : "";
+  const [, what, method] = /^(float|integer|string)_generator_(\w+)$/.exec(kind) ?? [];
   if (what === undefined || method === undefined) {
     if (kind === "image_generator_images_from_board") return undefined;
     return { fault: "a generator that this gallery does not know" };

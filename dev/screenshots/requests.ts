@@ -104,13 +104,19 @@ async function execute(page: Page, sessionId: string, body: object): Promise<str
   return (JSON.parse(text) as { id: string }).id;
 }
 
-/** The body that was sent and the answer below it, without the examples. */
+/** The body that was sent, and the answer. */
 async function pictureOf(page: Page): Promise<Buffer> {
-  const block = page.locator(`#operations-generation-${operation}`);
   await page.addStyleTag({
-    content: `.opblock-description-wrapper, .parameters-container, .curl-command, .body-param__example,
-      .live-responses-table ~ *, .opblock-section-request-body .model-example + * { display: none !important; }
-      .live-responses-table pre { max-height: 260px !important; }`,
+    content: `.parameters-container, .curl-command, .opblock-description, .response-headers { display: none; }
+      textarea.body-param__text { height: 290px; }`,
   });
-  return block.screenshot({ animations: "disabled" });
+  const block = await page.locator(`#operations-generation-${operation}`).boundingBox();
+  const answer = await page.locator(".live-responses-table pre").first().boundingBox();
+  if (!block || !answer) throw new Error("the operation is not shown");
+  const height = answer.y + answer.height - block.y;
+  return page.screenshot({
+    animations: "disabled",
+    fullPage: true,
+    clip: { ...block, height },
+  });
 }

@@ -158,7 +158,7 @@ async function planRecipeStep(
     .filter(([input]) => roleOf.has(input) && !replaced.has(roleOf.get(input) ?? ""))
     .map(([input, value]): [string, Json] => [
       input,
-      isModel.has(input) ? (models.get(String(value))?.key ?? value) : value,
+      (typeof value === "string" && isModel.has(input) && models.get(value)?.key) || value,
     ]);
   return (deps) =>
     writeRecipeStep(deps, tx, {
