@@ -104,19 +104,15 @@ async function execute(page: Page, sessionId: string, body: object): Promise<str
   return (JSON.parse(text) as { id: string }).id;
 }
 
-/** The body that was sent, and the answer. */
+/** The operation with its answer, without the descriptions of other answers below. */
 async function pictureOf(page: Page): Promise<Buffer> {
   await page.addStyleTag({
-    content: `.parameters-container, .curl-command, .opblock-description, .response-headers { display: none; }
-      textarea.body-param__text { height: 290px; }`,
+    content: `.opblock-description-wrapper, .parameters-container, .curl-command, .body-param__example,
+      .live-responses-table ~ * { display: none !important; }
+      .live-responses-table pre { max-height: 260px !important; }`,
   });
-  const block = await page.locator(`#operations-generation-${operation}`).boundingBox();
-  const answer = await page.locator(".live-responses-table pre").first().boundingBox();
-  if (!block || !answer) throw new Error("the operation is not shown");
-  const height = answer.y + answer.height - block.y;
-  return page.screenshot({
-    animations: "disabled",
-    fullPage: true,
-    clip: { ...block, height },
-  });
+  const png = await page
+    .locator(`#operations-generation-${operation}`)
+    .screenshot({ animations: "disabled" });
+  return sharp(png).extract({ left: 0, top: 0, width: 1_124, height: 840 }).png().toBuffer();
 }
