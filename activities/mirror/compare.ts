@@ -1,3 +1,4 @@
+import { ProviderError } from "#errors";
 import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
 import { listMirroredBoards, noteBoards, type SeenBoard } from "#db/queries/mirror/boards";
 import { noteMirrorState } from "#db/queries/mirror/states";
@@ -19,6 +20,8 @@ export type MirrorPass = {
   client: InvokeAiClient;
   mirrored: Mirrored;
   signal: AbortSignal;
+  /** What is wrong with pictures that InvokeAI could not send; they are tried again in the next pass. */
+  unsent: string[];
 };
 
 /** So many of the newest are listed at a hint: more than InvokeAI makes between two hints. */
@@ -27,6 +30,7 @@ const newest = 100;
 const perSlice = 10;
 /** As many as a retrieval: one is fetched while the other is decoded. */
 const atOnce = 2;
+const mostUnsent = 20;
 const movesAtOnce = 500;
 const maxAlbumName = 200;
 
@@ -107,11 +111,17 @@ async function unseenOf(
 }
 
 async function takeEach(pass: MirrorPass, images: GalleryImage[]): Promise<void> {
-  const { deps, backend, signal } = pass;
+  const { deps, backend, signal, unsent } = pass;
   await eachOf(images, { atOnce, signal }, async (image) => {
-    noteProgress();
-    const taken = await takeImage(deps, backend, image, signal);
-    if (taken) await settleImage(deps, backend, image, taken);
+    try {
+      const taken = await takeImage(deps, backend, image, signal);
+      if (taken) await settleImage(deps, backend, image, taken);
+    } catch (error) {
+      // One picture keeps no other away; many of them are a fault of InvokeAI.
+      const isOfPicture = error instanceof ProviderError && error.fault === "broken";
+      if (!isOfPicture || unsent.length >= mostUnsent) throw error;
+      unsent.push(`The picture ${image.imageName} could not be fetched: ${error.message}`);
+    }
   });
 }
 

@@ -38,7 +38,7 @@ export function createMirrorActivities(deps: ActivityDeps) {
       try {
         const client = await deps.invokeai(backend);
         hints.listenTo(client);
-        const pass: MirrorPass = { deps, backend, client, mirrored, signal };
+        const pass: MirrorPass = { deps, backend, client, mirrored, signal, unsent: [] };
         const wanted = JSON.stringify(mirrored);
         const isStale =
           compared?.mirrored !== wanted || performance.now() - compared.at > mirrorCompareMs;
@@ -53,7 +53,7 @@ export function createMirrorActivities(deps: ActivityDeps) {
             });
             if (isComplete) compared = { at: performance.now(), mirrored: wanted };
           }
-          await clearFault();
+          await noteFault(pass.unsent[0] ?? null);
         }
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error;
@@ -64,10 +64,10 @@ export function createMirrorActivities(deps: ActivityDeps) {
     }
   }
 
-  async function clearFault(): Promise<void> {
+  async function noteFault(fault: string | null): Promise<void> {
     const state = await findMirrorState(db, backend);
-    if (state?.fault === null) return;
-    await noteMirrorState(db, { backend, now: deps.now(), fault: null });
+    if (state?.fault === fault) return;
+    await noteMirrorState(db, { backend, now: deps.now(), fault });
   }
 
   return {

@@ -181,3 +181,25 @@ test("a picture whose file is half written is taken when it is whole, and an Inv
   await stack.invokeai.control.clearFaults();
   await until("no fault", async () => (await status()).fault === undefined);
 }, 60_000);
+
+test("a picture that InvokeAI cannot send keeps no other away, is named, and comes once it can be sent", async () => {
+  const before = new Set(await page.names());
+  for (let at = 0; at < 12; at += 1) await page.enqueue(nextDrawing());
+  const drawn = await until("listed pictures", async () => {
+    const fresh = (await page.names()).filter((each) => !before.has(each));
+    return fresh.length === 12 && fresh;
+  });
+  const [unsent, ...others] = drawn as [string, ...string[]];
+  await stack.invokeai.control.addFault({
+    kind: "status_500_text",
+    route: "imageFull",
+    urlIncludes: unsent,
+  });
+  await mirror("all");
+  await photosFor(others);
+  expect(await until("a fault", async () => (await status()).fault)).toContain(unsent);
+  expect(await amountsOf([unsent])).toEqual([0]);
+  await stack.invokeai.control.clearFaults();
+  await photosFor([unsent]);
+  await until("no fault", async () => (await status()).fault === undefined);
+}, 60_000);
