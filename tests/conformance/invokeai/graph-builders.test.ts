@@ -8,6 +8,7 @@ import {
   identify,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
+import { sha256Of } from "#sha256";
 import { everyMain, fullRequestFor, requestFor, takesNegative } from "#tests/support/graph-parts";
 import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
@@ -60,7 +61,7 @@ await examineDrawing((target, promised) => {
     const raw = await sharp(await target.download(outputImage(item)))
       .raw()
       .toBuffer();
-    return new Bun.CryptoHasher("sha256").update(raw).digest("hex");
+    return sha256Of(raw);
   }
 
   const pixels = async (request: GraphRequest) => pixelsOf((await run(request))[0]);

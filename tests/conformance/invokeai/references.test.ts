@@ -10,6 +10,7 @@ import {
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import { fitOf, type ModelNeed } from "#generation-parameters";
 import { adapterKinds, readerOf } from "#generation-references";
+import { sha256Of } from "#sha256";
 import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
 import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
@@ -65,7 +66,7 @@ await examineDrawing((target, promised) => {
     const [item] = await target.finishedItems(batchId);
     expect([item?.status, item?.error_message ?? null]).toEqual(["completed", null]);
     const raw = sharp(await target.download(outputImage(item!))).raw();
-    return new Bun.CryptoHasher("sha256").update(await raw.toBuffer()).digest("hex");
+    return sha256Of(await raw.toBuffer());
   }
 
   function adapterFor(need: ModelNeed): MainModel {
