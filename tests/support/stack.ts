@@ -29,7 +29,7 @@ export const shortTimings = {
   retrievalMaxDelayMs: 1_000,
   cancelDrainMs: 3_000,
   podPollMs: 200,
-  podCheckMs: 1_000,
+  podCheckMs: 400,
   podRetryMs: 500,
   installCheckMs: 300,
 } satisfies Partial<Timings>;
