@@ -44,6 +44,7 @@ export async function completeReferences(
   const settings = await getSettings(tx, config);
   const allowedNodes = settings["generation.allowed_node_types"];
   const references: Reference[] = [];
+  const used: string[] = [];
   for (const [at, reference] of requested.entries()) {
     const refuse = (name: string, message: string) =>
       void faults.push({ path: `references.${at}.${name}`, message });
@@ -60,10 +61,12 @@ export async function completeReferences(
     const adapted = chooseAdapter(reference, {
       accepted,
       candidates,
+      used,
       path: `references.${at}`,
       modelKey: reference.modelKey === undefined ? undefined : currentKey(reference.modelKey),
       refuse,
     });
+    if (adapted) used.push(adapted.type);
     const settled = settle(reference, adapted && adapterKinds[adapted.type], refuse);
     references.push({ ...settled, ...adapted?.keys });
   }
@@ -118,6 +121,8 @@ function chooseAdapter(
   on: {
     accepted: AcceptedReference;
     candidates: readonly Model[];
+    /** The types of the models that carry the references before it. */
+    used: readonly string[];
     path: string;
     modelKey: string | undefined;
     refuse: Refuse;
@@ -137,7 +142,15 @@ function chooseAdapter(
     refuse("model_key", `the key of ${titles} that InvokeAI has`);
     return undefined;
   }
-  const picked = pickAdapter(accepted, candidates, { key, preprocessor });
+  const free = candidates.filter(({ type }) => !isUsedUp(type, on.used));
+  if (key !== undefined && !free.some((model) => model.key === key)) {
+    refuse(
+      "model_key",
+      "of another kind: a model of this kind carries only one reference of a step",
+    );
+    return undefined;
+  }
+  const picked = pickAdapter(accepted, free, { key, preprocessor });
   if ("missing" in picked) {
     const words = picked.missing.map(({ title }) => title).join(" and ");
     throw new AppError({
@@ -155,6 +168,11 @@ function chooseAdapter(
     type: adapter.type,
     keys: { modelKey: adapter.key, ...(reader && { encoderKey: reader.key }) },
   };
+}
+
+function isUsedUp(type: string, used: readonly string[]): boolean {
+  const max = adapterKinds[type]?.max ?? maxReferences;
+  return used.filter((each) => each === type).length >= max;
 }
 
 /** The numbers of a reference, with the usual ones of its adapter. */

@@ -68,7 +68,7 @@ await examine((target, promised) => {
     return new Bun.CryptoHasher("sha256").update(await raw.toBuffer()).digest("hex");
   }
 
-  function adapterFor(need: ModelNeed): MainModel {
+  function adapterFor(need: ModelNeed) {
     const found = models.all.find((model) => fitOf(need, model) !== undefined);
     if (!found) throw new Error(`The server has no ${need.title}`);
     return found;
@@ -125,6 +125,25 @@ await examine((target, promised) => {
       });
     }
   }
+
+  promised(
+    "the folder of an IP-Adapter is read by the image encoder that it names",
+    [capabilityOf(mainOf("sd-1")), "sd-1/ip_adapter folder"],
+    async () => {
+      const [need] = factsOf(mainOf("sd-1"))!.accepts.references[0]!.adapters;
+      const adapter = adapterFor({ ...need!, formats: ["invokeai"] });
+      const reader = readerOf(adapter)!;
+      expect(models.all.some((model) => fitOf(reader, model) === 0)).toBe(true);
+      const reference: GraphReference = {
+        role: "style",
+        size,
+        adapter,
+        imageName: await upload("#c22", 8),
+      };
+      const drawn = await draw(mainOf("sd-1"), { references: [reference] }, inAllBlocks);
+      expect(drawn).not.toBe(await draw(mainOf("sd-1"), {}));
+    },
+  );
 
   for (const preprocessor of ["canny", "color_map", "shuffle", "face"] as const) {
     promised(
