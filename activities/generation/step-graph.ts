@@ -64,21 +64,20 @@ export async function stepGraph(
   };
   const [enlarged, ...others] = slots.flatMap((slot) => enlargedOf(step, slot, attempt));
   if (enlarged) {
+    const pictures = [enlarged, ...others] as const;
     const { creativity, mainModelKey, controlModelKey } = parameters.upscale ?? {};
     if (creativity !== undefined && mainModelKey !== undefined && controlModelKey !== undefined) {
-      const graph = buildRepaintGraph({
+      return buildRepaintGraph({
         upscaler: find(parameters.modelKey),
         main: find(mainModelKey),
         control: find(controlModelKey),
-        ...enlarged,
+        pictures,
         creativity,
         steps: parameters.steps,
         cfgScale: parameters.cfgScale,
         scheduler: parameters.scheduler,
       });
-      return { graph, values: [] };
     }
-    const pictures = [enlarged, ...others] as const;
     return buildUpscaleGraph({ model: find(parameters.modelKey), pictures });
   }
   const { width, height, vaeKey, loras = [] } = parameters;
@@ -157,7 +156,8 @@ function enlargedOf(
   { sourceImageName, imageNames }: Pick<Attempt, "sourceImageName" | "imageNames">,
 ) {
   const { width, height, upscale } = step.parameters;
-  const enlargement = slot.enlargement ?? (upscale && { width, height, ...upscale });
+  const scale = upscale?.scale;
+  const enlargement = slot.enlargement ?? (scale === undefined ? null : { width, height, scale });
   const imageName = slot.enlargement ? imageNames[pictureRole(slot.index)] : sourceImageName;
   if (!enlargement || imageName == null) return [];
   return [{ imageName, prompt: promptsOf(step, slot).prompt, ...enlargement }];
