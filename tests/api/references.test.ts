@@ -209,8 +209,10 @@ describe("a step with references", () => {
   });
 
   test("by a control LoRA are one of a step; sd-2 takes a ControlNet", async () => {
-    const flux = await mainModel({ ...mainOf("flux"), format: "diffusers" }, "Harbour");
-    const schnell = await mainModel(mainOf("flux", "schnell"), "Quick");
+    // As a folder, so that neither needs other models.
+    const format = "diffusers";
+    const flux = await mainModel(mainOf("flux", "dev", format), "Harbour");
+    const schnell = await mainModel(mainOf("flux", "schnell", format), "Quick");
     const control = { image_id: one, role: "control" };
     const [, lacking] = await request([control], flux);
     expect(lacking.error.message).toContain("Install a ControlNet for flux");
