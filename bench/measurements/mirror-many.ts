@@ -8,19 +8,21 @@ import { median } from "../rounds";
 import type { BenchStack } from "../stack";
 import type { Row } from "../table";
 
+const stepsAlone = 15;
 const pauseMs = 1_000;
 
 /**
  * A gallery of many years is mirrored while steps go on, and its worker is killed in the middle: every picture has to be there
  * once.
  */
-export async function measureMirrorMany(
-  stack: BenchStack,
-  { isShort }: MeasureOptions,
-): Promise<Row[]> {
+export const measureMirrorOf =
+  (pictures: number) =>
+  (stack: BenchStack, { isShort }: MeasureOptions): Promise<Row[]> =>
+    measure(stack, isShort ? 600 : pictures);
+
+async function measure(stack: BenchStack, total: number): Promise<Row[]> {
   const api = createApiClient(stack.url, {});
   const { key } = await chooseModel(api);
-  const total = isShort ? 600 : 50_000;
   const session = await openSession(api);
   const asked = { model_key: key, batch_size: 1, width: 256, height: 256, steps: 1 };
   const timeStep = async () => {
@@ -29,7 +31,7 @@ export async function measureMirrorMany(
   };
   await timeStep();
   const alone: number[] = [];
-  for (let at = 0; at < (isShort ? 3 : 15); at += 1) alone.push(await timeStep());
+  for (let at = 0; at < stepsAlone; at += 1) alone.push(await timeStep());
 
   await createSimulatorControl(stack.simulatorUrl).addPictures(total);
   const startedAt = performance.now();

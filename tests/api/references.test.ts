@@ -393,6 +393,27 @@ describe("a photo with references", () => {
     expect(without.step.references).toBeUndefined();
   });
 
+  test("is varied by what carries them now, with the numbers that this one takes", async () => {
+    const flux = await mainModel(mainOf("flux", "dev", "diffusers"), "Quay");
+    const lora = await part("control_lora", "flux", "A canny LoRA", "lycoris");
+    const generated = (modelKey: string) =>
+      insertPhoto(db, {
+        kind: "generated",
+        generation: { prompt: "a boat", modelKey: flux.key, modelHash: flux.hash, loras: [] },
+        references: [{ imageId: one, role: "control", weight: 1.5, begin: 0, end: 0.5, modelKey }],
+      });
+    const { id } = await generated("a ControlNet that is gone");
+    const [status, varied] = await api.call("POST", `/photos/${id}/variations`, {});
+    expect([status, varied.step?.references]).toEqual([
+      202,
+      [{ image_id: one, role: "control", weight: 1.5, model_key: lora.key }],
+    ]);
+    // One of another base is not named for this one.
+    const { id: foreign } = await generated(edges.key);
+    const [, again] = await api.call("POST", `/photos/${foreign}/variations`, {});
+    expect(again.step.references[0].model_key).toBe(lora.key);
+  });
+
   test("differs from another by them", async () => {
     const [first, second] = [await sessionWith(one), await sessionWith(two)];
     const ids = `${first.photoId},${second.photoId}`;

@@ -4,6 +4,7 @@ import { getSettings } from "#db/queries/installation/settings";
 import { listModelsOf, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import { AppError, type FieldFault } from "#errors";
+import { fitOf } from "#generation-parameters";
 import {
   type AcceptedReference,
   adapterKinds,
@@ -67,7 +68,12 @@ export async function completeReferences(
       refuse,
     });
     if (adapted) used.push(adapted.type);
-    const settled = settle(reference, adapted && adapterKinds[adapted.type], refuse);
+    const kind = adapted && adapterKinds[adapted.type];
+    const settled = settle(
+      reference.isRecalled ? adjust(reference, kind) : reference,
+      kind,
+      refuse,
+    );
     references.push({ ...settled, ...adapted?.keys });
   }
   return { references, faults };
@@ -128,22 +134,25 @@ function chooseAdapter(
     refuse: Refuse;
   },
 ): Adapted | undefined {
-  const { accepted, candidates, modelKey: key, refuse } = on;
+  const { accepted, candidates, refuse } = on;
+  const named = candidates.find(
+    (model) =>
+      model.key === on.modelKey &&
+      accepted.adapters.some((need) => fitOf(need, model) !== undefined),
+  );
+  const key = reference.isRecalled ? named?.key : on.modelKey;
   if (accepted.adapters.length === 0) {
     if (key !== undefined) refuse("model_key", "none: the model itself takes such references");
     return undefined;
   }
   const { preprocessor } = reference;
-  const isKind = candidates.some(
-    (model) => model.key === key && accepted.adapters.some(({ type }) => type === model.type),
-  );
-  if (key !== undefined && !isKind) {
+  if (key !== undefined && !named) {
     const titles = accepted.adapters.map(({ title }) => title).join(" or ");
     refuse("model_key", `the key of ${titles} that InvokeAI has`);
     return undefined;
   }
   const free = candidates.filter(({ type }) => !isUsedUp(type, on.used));
-  if (key !== undefined && !free.some((model) => model.key === key)) {
+  if (named && !free.includes(named)) {
     refuse(
       "model_key",
       "of another kind: a model of this kind carries only one reference of a step",
@@ -173,6 +182,18 @@ function chooseAdapter(
 function isUsedUp(type: string, used: readonly string[]): boolean {
   const max = adapterKinds[type]?.max ?? maxReferences;
   return used.filter((each) => each === type).length >= max;
+}
+
+/** Without the numbers that its adapter does not take. */
+function adjust(
+  { weight, begin, end, ...reference }: RequestedReference,
+  kind: (typeof adapterKinds)[string] | undefined,
+): RequestedReference {
+  return {
+    ...reference,
+    ...(kind && weight !== undefined && { weight: Math.min(weight, kind.weight.max) }),
+    ...(kind?.usualEnd !== undefined && { begin, end }),
+  };
 }
 
 /** The numbers of a reference, with the usual ones of its adapter. */
