@@ -1,4 +1,5 @@
-import { countMoved, findMove, noteMoveMessage } from "#db/queries/storage/storage-moves";
+import { countMoved } from "#db/queries/storage/moved-originals";
+import { findMove, noteMoveMessage } from "#db/queries/storage/storage-moves";
 import { AppError } from "#errors";
 import { advanceMove } from "#library/move/advance";
 import { describeMove } from "#library/move/describe";

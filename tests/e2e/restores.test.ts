@@ -10,6 +10,7 @@ import { type Photo, photos } from "#db/schema/photos";
 import { settings } from "#db/schema/settings";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
+import { sha256Of } from "#sha256";
 import {
   backupsIn,
   createLibraryBench,
@@ -110,7 +111,7 @@ async function expectWhole(target: Target): Promise<void> {
   expect(await rowsOf(target)).toEqual(expected);
   for (const photo of kept) {
     const bytes = await Bun.file(bench.originalOf(photo, target.dataDir)).bytes();
-    expect(new Bun.CryptoHasher("sha256").update(bytes).digest("hex")).toBe(photo.contentHash!);
+    expect(sha256Of(bytes)).toBe(photo.contentHash!);
   }
   const { installation } = await open(target);
   expect(installation.id).toBe(bench.installation.id);

@@ -1,15 +1,16 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { asc, eq, isNull } from "drizzle-orm";
-import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
+import { countMoved } from "#db/queries/storage/moved-originals";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
 import { events } from "#db/schema/events";
 import { type Photo, photos } from "#db/schema/photos";
 import type { StorageMoveStatus } from "#db/schema/storage-moves";
 import { originalKey, thumbnailKey } from "#media/storage/keys";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
+import { sha256Of } from "#sha256";
 import { storageMoveId } from "#workflows/storage-move/contract";
 import { createBackupCommands } from "#tests/support/backups";
 import { startFaultyLine } from "#tests/support/faulty-line";
@@ -46,20 +47,18 @@ afterAll(async () => {
   await line.stop();
   await bucket.stop();
 }, 60_000);
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
 const onDisk = (photo: Photo) => join(started.stack.dataDir, keyOf(photo));
 
 async function inBucket(key: string): Promise<string | undefined> {
   const found = await store.get(key);
-  return found && hashOf(await new Response(found.body).bytes());
+  return found && sha256Of(await new Response(found.body).bytes());
 }
 
 async function servedBy(url: string, id: string): Promise<string> {
   const response = await fetch(`${url}/api/v1/photos/${id}`, { headers: { accept: "image/*" } });
   expect(response.status).toBe(200);
-  return hashOf(await response.bytes());
+  return sha256Of(await response.bytes());
 }
 
 /** Noise in a bitmap's worth of bytes: every picture differs. */
@@ -165,7 +164,7 @@ test("the library moves to a bucket under uploads, generation, kills and a store
   });
   // The old copy is kept.
   for (const photo of before.filter(({ id }) => id !== purged)) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   const rows = await stack.database.db.select().from(events).orderBy(asc(events.id));
   expect(rows.map(({ type }) => type).filter((type) => type.startsWith("storage."))).toEqual([
@@ -232,7 +231,7 @@ test("it moves back; an original that is damaged is named, and what the old plac
   });
   await moveIs("completed");
   for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   expect((await commands.run({ verb: "storage-status" }, place)).output).toContain("1 damaged");
   expect(await commands.run({ verb: "storage-forget-old", keepsFiles: false })).toMatchObject({
@@ -258,7 +257,7 @@ test("an old copy whose store is gone for good is given up without it: every ori
   await moveIs("forgotten");
   line.heal();
   for (const photo of others) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   expect(await store.head(keyOf(damaged))).toBeDefined();
 }, 120_000);
@@ -275,7 +274,7 @@ test("a target that holds other files, and one of another gallery, are refused b
     ["foreign", "photos/.installation"],
   ] as const) {
     const body = new Blob([crypto.randomUUID()]);
-    const contentHash = hashOf(new Uint8Array(await body.arrayBuffer()));
+    const contentHash = sha256Of(new Uint8Array(await body.arrayBuffer()));
     const there = createObjectStore({ ...bucket.access, prefix: `${prefix}/` });
     await there.put(key, { body, contentHash, onlyNew: true });
     const { code, output } = await commands.run(

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
+import { generationStepId } from "#workflows/generation-step/contract";
 
 const minuteMs = 60_000;
 const { stack, gallery } = await startGallery({ env: { TIME_ZONE: "UTC" } });
@@ -39,6 +40,10 @@ test("at the minute at which one window closes and another opens, the one step l
   await until("a step after its window", () => isHeld(closing), patienceMs);
   expect(Date.now()).toBeGreaterThanOrEqual(edge);
   await gallery.positionIs(opening, 1);
+  const run = stack.temporal.workflow.getHandle(generationStepId(closing));
+  await until("a run that left the line", async () => {
+    return (await run.describe()).status.name !== "RUNNING";
+  });
   await control.release();
   await gallery.stepIs(holder, ["completed"]);
   const done = await gallery.stepIs(opening, ["completed"]);

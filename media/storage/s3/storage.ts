@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256OfStream } from "#sha256";
 import { onStorage, storageUnmounted } from "../faults";
-import { hashOf } from "../hash";
 import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
 import { freeBytesOf, listFiles, locate, quarantineFile } from "../local-files";
 import { createStagedFile, removeStagedFiles, writeStream } from "../staging";
@@ -64,7 +64,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     locate(key);
     await checkMarker();
     try {
-      const contentHash = await onStorage(() => hashOf(body.stream()));
+      const contentHash = await onStorage(() => sha256OfStream(body.stream()));
       await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
     } finally {
       known.delete(key);
@@ -92,7 +92,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
 
   async function storeText(key: string, text: string, onlyNew: boolean): Promise<void> {
     const body = new Blob([`${text}\n`]);
-    const contentHash = await hashOf(body.stream());
+    const contentHash = await sha256OfStream(body.stream());
     await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
   }
 
@@ -145,7 +145,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       locate(key);
       return onObjectStore(async () => {
         const found = await store.get(key);
-        return found && hashOf(found.body, onChunk);
+        return found && sha256OfStream(found.body, onChunk);
       });
     },
 
