@@ -67,7 +67,8 @@ export type Painting = {
 /** A picture that was enlarged by a model; `width` and `height` are those before. */
 export type Upscaled = {
   upscale?: {
-    scale: number;
+    /** Absent: each of several pictures has its own. */
+    scale?: number;
     /** It was painted again, above 0 up to 1: how much is new. Then also with which models. */
     creativity?: number;
     mainModelKey?: string;

@@ -69,6 +69,8 @@ export const maxReferences = 8;
 
 type AdapterKind = {
   weight: { max: number; usual: number };
+  /** How many references of a step it can carry, if that is less than its role may have. */
+  max?: number;
   /** The end of its influence if a request has none; absent: it cannot be limited. */
   usualEnd?: number;
 };
@@ -79,6 +81,8 @@ export const adapterKinds: Readonly<Record<string, AdapterKind>> = {
   t2i_adapter: { weight: { max: 2, usual: 0.75 }, usualEnd: 0.75 },
   ip_adapter: { weight: { max: 2, usual: 1 }, usualEnd: 1 },
   flux_redux: { weight: { max: 1, usual: 1 } },
+  // It changes the shape of the model's weights, which works once.
+  control_lora: { weight: { max: 2, usual: 0.75 }, max: 1 },
 };
 
 /** A model that reads the picture of a reference. InvokeAI finds it by its name, and fetches it if it is missing. */
@@ -118,14 +122,36 @@ export function clipVisionOf({ base, name }: { base: string; name: string }): Cl
   return base === "sdxl" && /vit[-_ ]?g|big[-_ ]?g/i.test(name) ? "ViT-G" : "ViT-H";
 }
 
+/** The encoder that a folder of an IP-Adapter names by its repository: it is looked up by the repository's own name. */
+function encoderOfFolder(repository: string): AdapterNeed {
+  const name = repository.split("/").at(-1)!.trim();
+  return reader("clip_vision", name, repositoryAddress(repository.trim()));
+}
+
+/**
+ * The same repository under its own name is installed from this address: `owner/name` may be installed already, under the
+ * name by which single files look it up.
+ */
+const repositoryAddress = (repository: string): string =>
+  /^[\w.-]+\/[\w.-]+$/.test(repository) ? `https://huggingface.co/${repository}` : repository;
+
+/** The encoders that folders of IP-Adapters name, of those that are published for InvokeAI. */
+const encodersOfFolders = [clipVisions["ViT-H"], clipVisions["ViT-G"]].map(({ source }) =>
+  encoderOfFolder(source),
+);
+
 /** What an adapter needs beside it; undefined: nothing. */
 export function readerOf(adapter: {
   type: string;
   base: string;
   name: string;
+  imageEncoder?: string | null;
 }): AdapterNeed | undefined {
   if (adapter.type === "flux_redux") return siglip;
-  return adapter.type === "ip_adapter" ? clipVisions[clipVisionOf(adapter)] : undefined;
+  if (adapter.type !== "ip_adapter") return undefined;
+  return adapter.imageEncoder == null
+    ? clipVisions[clipVisionOf(adapter)]
+    : encoderOfFolder(adapter.imageEncoder);
 }
 
 /** The kinds of models that adapters of these types may need beside them. */
@@ -138,7 +164,8 @@ export function readersFor(types: readonly string[]): AdapterNeed[] {
 
 /** The name under which a model has to be installed to be found; undefined: any. */
 export function requiredIdentityOf(source: string): { name: string; type: string } | undefined {
-  const found = [...Object.values(clipVisions), siglip].find((need) => need.source === source);
+  const needs = [...Object.values(clipVisions), ...encodersOfFolders, siglip];
+  const found = needs.find((need) => need.source === source);
   const name = found?.names?.[0];
   return found && name !== undefined ? { name, type: found.type } : undefined;
 }

@@ -16,6 +16,7 @@ import { measureZip } from "./measurements/library-zip";
 import { measureLine } from "./measurements/line";
 import { measureList } from "./measurements/list";
 import { measureMirror } from "./measurements/mirror";
+import { measureMirrorOf } from "./measurements/mirror-many";
 import { measureSessions } from "./measurements/sessions";
 import { measureStart } from "./measurements/start";
 import { measureThumbnails } from "./measurements/thumbnails";
@@ -79,6 +80,8 @@ const workers: Record<string, Measurement> = { workers: measureWorkers };
 /** Take a quarter of an hour or more; measured only when named. */
 const long: Record<string, Measurement> = {
   "import-of-10000": measureImportOf(10_000),
+  "mirror-of-10000": measureMirrorOf(10_000),
+  "mirror-of-50000": measureMirrorOf(50_000),
   "library-of-2000000": measureLibraryOf(2_000_000),
   "library-of-10000000": measureLibraryOf(10_000_000),
 };

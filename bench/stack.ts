@@ -26,9 +26,9 @@ export type BenchStack = {
   api: RunningProcess;
   worker: RunningProcess;
   services: TestServices["servers"];
-  /** Starts another process and waits for its line `ready <url>`. */
   /** Another worker on the same folder. */
   startWorker: (number: number) => Promise<RunningProcess>;
+  /** Starts another process and waits for its line `ready <url>`. */
   startServer: (
     name: string,
     program: Program,

@@ -76,8 +76,9 @@ export async function ensureModelsOf(
 }
 
 function toRow(model: InvokeAiModel): SeenModel {
-  const { key, hash, name, type, base, format, variant, description } = model;
+  const { key, hash, name, type, base, format, variant, description, imageEncoder } = model;
   const accepts = isSupported(model) ? (factsOf(model)?.accepts ?? null) : null;
   const defaults = defaultsOf(model) ?? null;
-  return { key, hash, name, type, base, format, variant, description, defaults, accepts };
+  const about = { key, hash, name, type, base, format, variant, description, imageEncoder };
+  return { ...about, defaults, accepts };
 }

@@ -38,7 +38,9 @@ export function generatedPhoto(made: {
 function madeByModel(step: Step, slot: Slot): GenerationMetadata {
   const { parameters } = step;
   const { prompt, negativePrompt } = promptsOf(step, slot);
-  const upscale = slot.enlargement ? { scale: slot.enlargement.scale } : parameters.upscale;
+  const upscale = slot.enlargement
+    ? { ...parameters.upscale, scale: slot.enlargement.scale }
+    : parameters.upscale;
   return {
     prompt,
     negativePrompt: step.negativePrompt === null ? undefined : negativePrompt,

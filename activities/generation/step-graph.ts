@@ -70,7 +70,7 @@ export async function stepGraph(
 type Find = (key: string) => Model;
 type BuiltGraph = { graph: Graph; values: BatchValues[] };
 
-/** The graph of pictures that are enlarged; a single one may also be painted again. */
+/** The graph of pictures that are enlarged, and perhaps painted again. */
 function enlargingGraph(
   parameters: StepParameters,
   pictures: readonly [Enlarged, ...Enlarged[]],
@@ -80,17 +80,16 @@ function enlargingGraph(
   if (creativity === undefined || mainModelKey === undefined || controlModelKey === undefined) {
     return buildUpscaleGraph({ model: find(parameters.modelKey), pictures });
   }
-  const graph = buildRepaintGraph({
+  return buildRepaintGraph({
     upscaler: find(parameters.modelKey),
     main: find(mainModelKey),
     control: find(controlModelKey),
-    ...pictures[0],
+    pictures,
     creativity,
     steps: parameters.steps,
     cfgScale: parameters.cfgScale,
     scheduler: parameters.scheduler,
   });
-  return { graph, values: [] };
 }
 
 /** The graph of pictures that are drawn, from nothing or from a source. */
@@ -179,7 +178,8 @@ function enlargedOf(
   { sourceImageName, imageNames }: Pick<Attempt, "sourceImageName" | "imageNames">,
 ): Enlarged[] {
   const { width, height, upscale } = step.parameters;
-  const enlargement = slot.enlargement ?? (upscale && { width, height, ...upscale });
+  const scale = upscale?.scale;
+  const enlargement = slot.enlargement ?? (scale === undefined ? null : { width, height, scale });
   const imageName = slot.enlargement ? imageNames[pictureRole(slot.index)] : sourceImageName;
   if (!enlargement || imageName == null) return [];
   return [{ imageName, prompt: promptsOf(step, slot).prompt, ...enlargement }];

@@ -1,7 +1,8 @@
 import type { Db } from "#db/client";
 import { listAvailableModels } from "#db/queries/models/available-models";
-import { fitOf, type ModelNeed } from "#generation-parameters";
-import { identify } from "../adapters/invokeai/graphs/index";
+import { fitOf } from "#generation-parameters";
+import { readerOf } from "#generation-references";
+import { identify, type RecordedGraph } from "../adapters/invokeai/graphs/index";
 import type { ModelIdentifier } from "../adapters/invokeai/types";
 
 /**
@@ -31,13 +32,23 @@ export async function resolveRecordedModels(
   return found;
 }
 
-/** Whether a place has a model for each of these needs. */
+/**
+ * Whether a place has the image encoders that a recorded graph needs.
+ * @param models as `resolveRecordedModels` found them
+ */
 export async function hasReaders(
   db: Db,
-  needs: readonly ModelNeed[],
+  { readers }: RecordedGraph,
+  models: ReadonlyMap<string, ModelIdentifier>,
   place: string,
 ): Promise<boolean> {
-  const types = [...new Set(needs.map(({ type }) => type))];
-  const available = types.length === 0 ? [] : await listAvailableModels(db, types, place);
-  return needs.every((need) => available.some((model) => fitOf(need, model) !== undefined));
+  if (readers.length === 0) return true;
+  const types = new Set(["ip_adapter", ...readers.map(({ need }) => need.type)]);
+  const available = await listAvailableModels(db, [...types], place);
+  return readers.every(({ need, adapterKey }) => {
+    const key = adapterKey === undefined ? undefined : models.get(adapterKey)?.key;
+    const adapter = available.find((model) => model.key === key);
+    const wanted = (adapter?.imageEncoder != null && readerOf(adapter)) || need;
+    return available.some((model) => fitOf(wanted, model) !== undefined);
+  });
 }

@@ -78,7 +78,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
     const models = await resolveRecordedModels(db, record.recorded.models, backend);
     if (typeof models === "string") return { state: "impossible", reason: models };
     // InvokeAI would fetch one that it lacks.
-    if (!(await hasReaders(db, record.recorded.readers, backend))) {
+    if (!(await hasReaders(db, record.recorded, models, backend))) {
       return { state: "impossible", reason: "model_gone" };
     }
     await openReproductionBatch(db, { id: reproductionId, backend });

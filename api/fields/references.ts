@@ -64,6 +64,8 @@ export type RequestedReference = {
   end?: number | undefined;
   preprocessor?: Preprocessor | undefined;
   modelKey?: string | undefined;
+  /** From a photo: its adapter is replaced, and its numbers are adjusted, where they do not fit the model. */
+  isRecalled?: true;
 };
 
 export function referencesFromWire(body: Static<typeof referencesBody>): RequestedReference[] {

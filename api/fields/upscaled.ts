@@ -6,7 +6,9 @@ export const upscaledFields = {
   upscale: t.Optional(
     t.Object(
       {
-        scale: t.Number(),
+        scale: t.Optional(
+          t.Number({ description: "Absent for a step whose `pictures` have each their own" }),
+        ),
         creativity: t.Optional(
           t.Number({ description: "It was painted again, by the models of these keys" }),
         ),
@@ -28,7 +30,7 @@ export function upscaledToWire({ upscale }: Upscaled): Static<typeof schema> {
   const { scale, creativity, mainModelKey, controlModelKey } = upscale;
   return {
     upscale: {
-      scale,
+      ...(scale !== undefined && { scale }),
       ...(creativity !== undefined && { creativity }),
       ...(mainModelKey !== undefined && { main_model_key: mainModelKey }),
       ...(controlModelKey !== undefined && { control_model_key: controlModelKey }),

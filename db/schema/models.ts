@@ -69,6 +69,8 @@ export const models = pgTable(
     /** InvokeAI's variant within a base: `dev`, `schnell`, `inpaint` and others. */
     variant: text("variant"),
     description: text("description"),
+    /** Of a folder of an IP-Adapter: the repository of the image encoder that InvokeAI looks up by its name. */
+    imageEncoder: text("image_encoder"),
     /** null: not a model for generation, or of an unsupported base. */
     defaults: jsonb("defaults").$type<ModelDefaults>(),
     accepts: jsonb("accepts").$type<ModelAccepts>(),

@@ -32,6 +32,8 @@ export function createSimulatorControl(baseUrl: string) {
     /** Like another server at the same address: no queue, no images, item ids from 1. */
     wipe: () => call("POST", controlPaths.wipe),
     vanishBatch: (batchId: string) => call("POST", controlPaths.vanishBatch, { batchId }),
+    /** Adds so many pictures to the gallery, made in the page before now. */
+    addPictures: (count: number) => call("POST", controlPaths.addPictures, { count }),
     /** Adds a LoRA and announces it over the socket; returns its key. */
     installModel: async (model: { name: string; base: string }): Promise<string> =>
       (await call<{ key: string }>("POST", controlPaths.addModel, model)).key,

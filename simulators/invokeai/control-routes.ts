@@ -1,5 +1,6 @@
 import { detail, json, type Answer } from "./answers.ts";
 import { controlPaths, type Fault, type SimulatorState } from "./control.ts";
+import { paint } from "./paint.ts";
 import type { EventSink } from "./socket.ts";
 import type { RouteRequest } from "./router.ts";
 import type { Runner } from "./runner.ts";
@@ -52,6 +53,12 @@ export async function answerControl(target: Controlled, request: RouteRequest): 
     case `POST ${controlPaths.vanishBatch}`:
       runner.removeBatch((readJson(request) as { batchId: string }).batchId);
       return done;
+    case `POST ${controlPaths.addPictures}`: {
+      const { count } = readJson(request) as { count: number };
+      const size = { width: 64, height: 64 };
+      world.images.addMany(count, await paint({ prompt: "a mill", seed: 0, ...size }), size);
+      return done;
+    }
     case `POST ${controlPaths.addModel}`: {
       const config = world.models.install(readJson(request) as { name: string; base: string });
       const { key } = config;

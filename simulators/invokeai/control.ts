@@ -173,6 +173,7 @@ export const controlPaths = {
   dropSockets: "/__control/drop-sockets",
   wipe: "/__control/wipe",
   vanishBatch: "/__control/vanish-batch",
+  addPictures: "/__control/add-pictures",
   addModel: "/__control/add-model",
   removeModel: "/__control/remove-model",
   loseModelFiles: "/__control/lose-model-files",

@@ -100,7 +100,7 @@ function knownModels(): ModelRecord[] {
 
 /** What carries references, and what reads their pictures. */
 function adapters(): ModelRecord[] {
-  const controlNets = ["sd-1", "sdxl", "flux", "z-image"].map((base) =>
+  const controlNets = ["sd-1", "sd-2", "sdxl", "flux", "z-image"].map((base) =>
     record(`Edges for ${base}`, "controlnet", base, "checkpoint", 1_445_157_120, {
       default_settings: null,
     }),
@@ -116,10 +116,19 @@ function adapters(): ModelRecord[] {
     ...["sd-1", "sdxl", "flux"].map((base) =>
       record(`Look for ${base}`, "ip_adapter", base, "checkpoint", 44_642_768, {}),
     ),
+    record("Look in a folder for sd-1", "ip_adapter", "sd-1", "invokeai", 44_642_768, {
+      image_encoder_model_id: "InvokeAI/ip_adapter_sd_image_encoder",
+    }),
+    record("Canny LoRA for flux", "control_lora", "flux", "lycoris", 1_244_443_944, {
+      default_settings: null,
+      trigger_phrases: null,
+    }),
     record("FLUX Redux", "flux_redux", "flux", "checkpoint", 129_062_632, {}),
-    ...["IP Adapter SD1.5 Image Encoder", "clip-vit-large-patch14"].map((name) =>
-      record(name, "clip_vision", "any", "diffusers", 2_528_373_448, {}),
-    ),
+    ...[
+      "IP Adapter SD1.5 Image Encoder",
+      "ip_adapter_sd_image_encoder",
+      "clip-vit-large-patch14",
+    ].map((name) => record(name, "clip_vision", "any", "diffusers", 2_528_373_448, {})),
     record(
       "SigLIP - google/siglip-so400m-patch14-384",
       "siglip",

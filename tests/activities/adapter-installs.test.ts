@@ -104,10 +104,16 @@ test("an image encoder is installed under the name by which InvokeAI looks it up
     credentials: { user: "owner@example.org", password: "a long password" },
   });
   await through.listInstalledSources();
-  for (const source of ["InvokeAI/ip_adapter_sd_image_encoder", clip]) {
+  const encoder = "InvokeAI/ip_adapter_sd_image_encoder";
+  for (const source of [encoder, `https://huggingface.co/${encoder}`, clip]) {
     await faultOf(through.startInstall({ source, huggingFaceToken: null }));
   }
-  expect(bodies).toEqual([{ name: "IP Adapter SD1.5 Image Encoder", type: "clip_vision" }, {}]);
+  expect(bodies).toEqual([
+    { name: "IP Adapter SD1.5 Image Encoder", type: "clip_vision" },
+    // By this name the folder of an IP-Adapter looks it up.
+    { name: "ip_adapter_sd_image_encoder", type: "clip_vision" },
+    {},
+  ]);
 });
 
 test("starter models name the sources of their dependencies; sets name sources", async () => {

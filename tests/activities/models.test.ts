@@ -37,6 +37,9 @@ test("models have their hash, base, format, variant, defaults and accepted param
     defaults: { steps: 4, cfgScale: 1 },
     accepts: { guidance: false, cfgScale: false },
   });
+  expect(await named("Look in a folder for sd-1")).toMatchObject({
+    imageEncoder: "InvokeAI/ip_adapter_sd_image_encoder",
+  });
   const klein = await named("Klein Harbour 9B GGUF");
   expect(klein.accepts?.companions?.[0]).toMatchObject([
     { part: "vae", bases: ["flux2"] },

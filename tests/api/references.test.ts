@@ -181,6 +181,66 @@ describe("a step with references", () => {
     expect((await request(wanted, sdxl))[0]).toBe(202);
   });
 
+  test("by the folder of an IP-Adapter needs the image encoder that this one names", async () => {
+    const folder = await insertModel(db, {
+      type: "ip_adapter",
+      base: "sd-1",
+      name: "Look in a folder",
+      format: "invokeai",
+      imageEncoder: "InvokeAI/ip_adapter_sd_image_encoder",
+      accepts: null,
+      defaults: null,
+    });
+    const wanted = [{ image_id: one, role: "style", model_key: folder.key }];
+    const [status, answer] = await request(wanted);
+    expect([status, answer.error.details.lacks]).toEqual([
+      400,
+      [
+        {
+          type: "clip_vision",
+          title: 'the image encoder "ip_adapter_sd_image_encoder"',
+          source: "https://huggingface.co/InvokeAI/ip_adapter_sd_image_encoder",
+        },
+      ],
+    ]);
+    const own = await part("clip_vision", "any", "ip_adapter_sd_image_encoder", "diffusers");
+    const [, step] = await request(wanted);
+    expect(step.references[0]).toMatchObject({ model_key: folder.key, encoder_key: own.key });
+  });
+
+  test("by a control LoRA are one of a step; sd-2 takes a ControlNet", async () => {
+    // As a folder, so that neither needs other models.
+    const format = "diffusers";
+    const flux = await mainModel(mainOf("flux", "dev", format), "Harbour");
+    const schnell = await mainModel(mainOf("flux", "schnell", format), "Quick");
+    const control = { image_id: one, role: "control" };
+    const [, lacking] = await request([control], flux);
+    expect(lacking.error.message).toContain("Install a ControlNet for flux");
+    const lora = await part("control_lora", "flux", "Canny LoRA", "lycoris");
+    const [status, step] = await request([{ ...control, preprocessor: "canny" }], flux);
+    expect([status, step.references]).toEqual([
+      202,
+      [{ ...control, preprocessor: "canny", model_key: lora.key, weight: 0.75 }],
+    ]);
+    const named = { ...control, model_key: lora.key };
+    expect(faultsOf((await request([named, named], flux))[1])).toEqual(["references.1.model_key"]);
+    expect(faultsOf((await request([{ ...named, end: 1 }], flux))[1])).toEqual([
+      "references.0.end",
+    ]);
+    expect(faultsOf((await request([named], schnell))[1])).toEqual(["references.0.model_key"]);
+    const [, second] = await request([control, control], flux);
+    expect(second.error.message).toContain("Install a ControlNet for flux");
+
+    const sd2 = await mainModel(mainOf("sd-2"), "Tide");
+    const [, missing] = await request([control], sd2);
+    expect(missing.error.details.lacks).toMatchObject([{ type: "controlnet" }]);
+    const depths = await part("controlnet", "sd-2", "Depths");
+    expect((await request([control], sd2))[1].references[0].model_key).toBe(depths.key);
+    expect(faultsOf((await request([{ ...control, role: "style" }], sd2))[1])).toEqual([
+      "references.0.role",
+    ]);
+  });
+
   test("takes a preprocessor with weights only after the owner has allowed it", async () => {
     const wanted = [{ image_id: one, role: "control", preprocessor: "depth" }];
     const [, refused] = await request(wanted);
@@ -331,6 +391,27 @@ describe("a photo with references", () => {
       references: [],
     });
     expect(without.step.references).toBeUndefined();
+  });
+
+  test("is varied by what carries them now, with the numbers that this one takes", async () => {
+    const flux = await mainModel(mainOf("flux", "dev", "diffusers"), "Quay");
+    const lora = await part("control_lora", "flux", "A canny LoRA", "lycoris");
+    const generated = (modelKey: string) =>
+      insertPhoto(db, {
+        kind: "generated",
+        generation: { prompt: "a boat", modelKey: flux.key, modelHash: flux.hash, loras: [] },
+        references: [{ imageId: one, role: "control", weight: 1.5, begin: 0, end: 0.5, modelKey }],
+      });
+    const { id } = await generated("a ControlNet that is gone");
+    const [status, varied] = await api.call("POST", `/photos/${id}/variations`, {});
+    expect([status, varied.step?.references]).toEqual([
+      202,
+      [{ image_id: one, role: "control", weight: 1.5, model_key: lora.key }],
+    ]);
+    // One of another base is not named for this one.
+    const { id: foreign } = await generated(edges.key);
+    const [, again] = await api.call("POST", `/photos/${foreign}/variations`, {});
+    expect(again.step.references[0].model_key).toBe(lora.key);
   });
 
   test("differs from another by them", async () => {

@@ -147,7 +147,8 @@ describe("several photos at once", () => {
       [{ ids: [photoId, trashed.id], scale: 2 }, 409, []],
       [{ ids: [photoId, pending.id], scale: 2 }, 409, []],
       [{ ids: [photoId], scale: 2, model_key: "unknown" }, 400, []],
-      [{ ids: [photoId], scale: 2, creativity: 1 }, 400, ["creativity"]],
+      [{ ids: [photoId], scale: 2, creativity: 0 }, 400, ["creativity"]],
+      [{ ids: [photoId], scale: 2, main_model_key: model.key }, 400, ["main_model_key"]],
     ] as const) {
       const [answered, answer] = await enlarge(body);
       expect([body, answered, faultsOf(answer)]).toEqual([body, status, [...paths]]);
@@ -293,6 +294,33 @@ describe("with creativity", () => {
     const body = { scale: 2, creativity: 0.5 };
     const [status, answer] = await api.call("POST", `/photos/${narrow}/upscale`, body);
     expect([status, faultsOf(answer)]).toEqual([400, ["creativity"]]);
+    const several = { ids: [photoId, narrow], ...body };
+    const [refused, faults] = await api.call("POST", "/photos/batch/upscale", several);
+    expect([refused, faultsOf(faults)]).toEqual([400, ["ids.1"]]);
     expect(await db.$count(steps)).toBe(before + 1);
+
+    // One main model for all: of the photos' own the first that can.
+    const drawn = async (own: { key: string }) =>
+      (
+        await insertPhoto(db, {
+          kind: "generated",
+          width: 80,
+          height: 64,
+          generation: { prompt: "a boat", modelKey: own.key },
+        })
+      ).id;
+    const second = await insertModel(db, { name: "A Second" });
+    const ids = [photoId, await drawn(xl), await drawn(second), await drawn(model)];
+    const [accepted, { step: all }] = await api.call("POST", "/photos/batch/upscale", {
+      ids,
+      ...body,
+    });
+    expect([accepted, all.parameters.upscale, all.parameters.cfg_scale]).toEqual([
+      202,
+      { creativity: 0.5, main_model_key: second.key, control_model_key: tiles.key },
+      2,
+    ]);
+    expect(all.pictures.map(({ scale }: Body) => scale)).toEqual([2, 2, 2, 2]);
+    expect(new Set(all.seeds).size).toBe(4);
   });
 });

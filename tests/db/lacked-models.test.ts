@@ -31,6 +31,7 @@ async function read(place: string, models: { key: string; name: string; type?: s
     format: "diffusers",
     variant: null,
     description: null,
+    imageEncoder: null,
     defaults: null,
     accepts: null,
   }));

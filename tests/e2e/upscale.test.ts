@@ -112,4 +112,23 @@ test("an enlarged photo is painted again with creativity, and can be made again"
   expect(photo.generation_metadata.upscale).toMatchObject({ scale: 1.5, creativity: 0.5 });
   const { verdict } = await gallery.reproduce(image_id);
   expect(["identical", "near"]).toContain(verdict);
-}, 60_000);
+
+  const other = await gallery.upload(await speckled(64, 80));
+  const ids = [id, other.id];
+  const both = await gallery.post("/photos/batch/upscale", { ids, to: 120, creativity: 0.25 });
+  const ended = await gallery.stepIs(both.step.id, ["completed", "failed"]);
+  expect([ended["status"], ended["error"]]).toEqual(["completed", undefined]);
+  await gallery.allRetrieved(both.step.id, 2);
+  const made = (await gallery.photosOf(both.step.id)).map((each) => each["photo"]);
+  expect(made.map(({ width, height }) => [width, height])).toEqual([
+    [120, 80],
+    [96, 120],
+  ]);
+  for (const { generation_metadata } of made) {
+    expect(generation_metadata.upscale).toMatchObject({
+      scale: expect.any(Number),
+      creativity: 0.25,
+      main_model_key: photo.generation_metadata.upscale.main_model_key,
+    });
+  }
+}, 90_000);

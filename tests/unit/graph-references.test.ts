@@ -5,7 +5,7 @@ import {
   type GraphReference,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
-import { clipVisionOf } from "#generation-references";
+import { clipVisionOf, readerOf } from "#generation-references";
 import {
   arrowsOf,
   companionFor,
@@ -93,6 +93,36 @@ test("a role that the base lacks, or an adapter of another base, is refused", ()
   const zImage = mainOf("z-image");
   const two = [...ofRole(zImage, "control"), ...ofRole(zImage, "control")];
   expect(() => graphOf(zImage, two)).toThrow("references to at most 1 of role control");
+});
+
+test("a control LoRA goes to the sampler itself, once, and not to FLUX schnell", () => {
+  const dev = mainOf("flux");
+  const reference = ofRole(dev, "control").find(({ adapter }) => adapter?.type === "control_lora")!;
+  const { begin: _begin, end: _end, ...lora } = reference;
+  const graph = graphOf(dev, [{ ...lora, preprocessor: "canny" }]);
+  expect(graph.nodes["ref0a"]).toMatchObject({ type: "flux_control_lora_loader", weight: 0.5 });
+  expect(graph.nodes["ref0a"]).not.toHaveProperty("begin_step_percent");
+  expect(arrowsOf(graph)).toContain("ref0.image -> ref0a.image");
+  expect(arrowsOf(graph)).toContain("ref0a.control_lora -> denoise.control_lora");
+  expect(() => graphOf(dev, [lora, lora])).toThrow("at most one by a control LoRA");
+  expect(() => graphOf(mainOf("flux", "schnell"), [lora])).toThrow("an adapter of base flux");
+});
+
+test("the folder of an IP-Adapter names its image encoder, and what to install for it", () => {
+  const folder = (imageEncoder: string) =>
+    readerOf({ type: "ip_adapter", base: "sdxl", name: "Look", imageEncoder });
+  expect(folder("InvokeAI/ip_adapter_sdxl_image_encoder")).toMatchObject({
+    type: "clip_vision",
+    names: ["ip_adapter_sdxl_image_encoder"],
+    source: "https://huggingface.co/InvokeAI/ip_adapter_sdxl_image_encoder",
+  });
+  expect(folder("  someone/else \n")).toMatchObject({
+    names: ["else"],
+    source: "https://huggingface.co/someone/else",
+  });
+  // Not an address of Hugging Face, however it is written.
+  expect(folder("../../elsewhere")).toMatchObject({ names: ["elsewhere"] });
+  expect(folder("C:\\encoders\\mine")?.source).toBe("C:\\encoders\\mine");
 });
 
 test("a picture that carries no role of its own reaches no base without one", () => {

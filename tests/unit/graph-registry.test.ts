@@ -37,6 +37,7 @@ const model = (overrides: Partial<InvokeAiModel> = {}): InvokeAiModel => ({
   format: "diffusers",
   variant: "normal",
   description: null,
+  imageEncoder: null,
   settings: noSettings,
   ...overrides,
 });

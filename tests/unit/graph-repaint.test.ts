@@ -6,11 +6,7 @@ const request = (base: string) => ({
   upscaler: partOf("any", "spandrel_image_to_image", "4x Clear"),
   main: mainOf(base),
   control: partOf(base, "controlnet", "Tiles"),
-  imageName: "boat.png",
-  prompt: "a boat",
-  scale: 2,
-  width: 90,
-  height: 61,
+  pictures: [{ imageName: "boat.png", prompt: "a boat", scale: 2, width: 90, height: 61 }] as const,
   creativity: 0.5,
   steps: 20,
   cfgScale: 2,
@@ -20,7 +16,8 @@ const request = (base: string) => ({
 test.each(["sd-1", "sdxl"])(
   "%s: an enlarged picture is painted again in tiles that fit into it, held by two ControlNets",
   (base) => {
-    const graph = buildRepaintGraph(request(base));
+    const { graph, values } = buildRepaintGraph(request(base));
+    expect(values).toEqual([]);
     const { denoise, noise, large, control0, control1, out, meta } = graph.nodes;
     // 180 × 122, cut to multiples of 8.
     expect(noise).toMatchObject({ width: 176, height: 120 });
@@ -43,7 +40,25 @@ test.each(["sd-1", "sdxl"])(
   },
 );
 
-test("a large picture has tiles of 1024 pixels", () => {
-  const { denoise } = buildRepaintGraph({ ...request("sdxl"), width: 1024, height: 2048 }).nodes;
+test("a large picture has tiles of 1024 pixels, and of several each has its own", () => {
+  const [small] = request("sdxl").pictures;
+  const large = { ...small, imageName: "sea.png", prompt: "the sea", width: 1024, height: 2048 };
+  const { graph, values } = buildRepaintGraph({ ...request("sdxl"), pictures: [large, small] });
+  const { denoise, meta } = graph.nodes;
   expect(denoise).toMatchObject({ tile_width: 1024, tile_height: 1024, tile_overlap: 128 });
+  // It would be the same for all.
+  expect(meta).not.toHaveProperty("upscale_scale");
+  const of = Object.fromEntries(values.map((each) => [`${each.node}.${each.field}`, each.values]));
+  expect(of).toMatchObject({
+    "large.image": [{ image_name: "sea.png" }, { image_name: "boat.png" }],
+    "pos.value": ["the sea", "a boat"],
+    "noise.width": [2048, 176],
+    "noise.height": [4096, 120],
+    "denoise.tile_width": [1024, 120],
+    "denoise.tile_height": [1024, 120],
+    "denoise.tile_overlap": [128, 56],
+    "i2l.tile_size": [1024, 120],
+    "out.tile_size": [1024, 120],
+  });
+  for (const { node, field } of values) expect(graph.nodes[node]).toHaveProperty(field);
 });

@@ -21,14 +21,22 @@ const t2iAdapter = (base: string, source: string): AdapterNeed => ({
   source,
 });
 
-/** The other format names its image encoder in another way. */
+/** `invokeai` is a folder, which names its image encoder. */
 const ipAdapter = (base: string, source: string): AdapterNeed => ({
   type: "ip_adapter",
   bases: [base],
-  formats: ["checkpoint"],
+  formats: base === "flux" ? ["checkpoint"] : ["checkpoint", "invokeai"],
   title: `an IP-Adapter for ${base}`,
   source,
 });
+
+/** A LoRA that makes FLUX dev see a map. */
+const controlLora: AdapterNeed = {
+  type: "control_lora",
+  bases: ["flux"],
+  title: "a control LoRA for flux",
+  source: "black-forest-labs/FLUX.1-Canny-dev-lora::flux1-canny-dev-lora.safetensors",
+};
 
 const redux: AdapterNeed = {
   type: "flux_redux",
@@ -36,6 +44,17 @@ const redux: AdapterNeed = {
   title: "FLUX Redux",
   source: "black-forest-labs/FLUX.1-Redux-dev::flux1-redux-dev.safetensors",
 };
+
+const fluxControlNet = controlNet("flux", "InstantX/FLUX.1-dev-Controlnet-Union");
+
+/** What these take over cannot be limited to the composition. */
+const fluxStyle = role("style", [
+  redux,
+  ipAdapter(
+    "flux",
+    "https://huggingface.co/XLabs-AI/flux-ip-adapter-v2/resolve/main/ip_adapter.safetensors",
+  ),
+]);
 
 const ofStableDiffusion = (adapters: {
   ip: AdapterNeed;
@@ -66,6 +85,8 @@ export const adapterRoles = {
       t2iAdapter("sd-1", "TencentARC/t2iadapter_canny_sd15v2"),
     ],
   }),
+  // IP-Adapters of this base have no parts for style and composition.
+  "sd-2": [role("control", [controlNet("sd-2", "thibaud/controlnet-sd21-canny-diffusers")])],
   sdxl: ofStableDiffusion({
     ip: ipAdapter(
       "sdxl",
@@ -76,17 +97,9 @@ export const adapterRoles = {
       t2iAdapter("sdxl", "TencentARC/t2i-adapter-canny-sdxl-1.0"),
     ],
   }),
-  // What these take over cannot be limited to the composition.
-  flux: [
-    role("style", [
-      redux,
-      ipAdapter(
-        "flux",
-        "https://huggingface.co/XLabs-AI/flux-ip-adapter-v2/resolve/main/ip_adapter.safetensors",
-      ),
-    ]),
-    role("control", [controlNet("flux", "InstantX/FLUX.1-dev-Controlnet-Union")]),
-  ],
+  flux: [fluxStyle, role("control", [fluxControlNet, controlLora])],
+  // Its sampler refuses a control LoRA.
+  "flux schnell": [fluxStyle, role("control", [fluxControlNet])],
   // Its sampler takes one.
   "z-image": [
     role(

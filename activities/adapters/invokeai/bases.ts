@@ -107,7 +107,12 @@ export const baseFacts: Readonly<Record<string, BaseFacts>> = {
   },
   "sd-2": {
     defaults: { ...square(768), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
-    accepts: { ...diffusionAccepts, maxClipSkip: 24, vaeBases: ["sd-2"] },
+    accepts: {
+      ...diffusionAccepts,
+      maxClipSkip: 24,
+      vaeBases: ["sd-2"],
+      references: adapterRoles["sd-2"],
+    },
   },
   sdxl: {
     defaults: { ...square(1024), steps: 30, cfgScale: 7.5, scheduler: "dpmpp_3m_k" },
@@ -251,7 +256,7 @@ const variantFacts: Readonly<Record<string, Differences>> = {
   "flux schnell": {
     defaults: { steps: 4 },
     own: ["cfgScale", "steps"],
-    accepts: { guidance: false },
+    accepts: { guidance: false, references: adapterRoles["flux schnell"] },
   },
   // It edits reference images; its own latents as a start would be ignored.
   "flux kontext": { accepts: { imageToImage: false, inpaint: false, references: edits } },

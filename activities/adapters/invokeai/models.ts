@@ -61,6 +61,7 @@ function toModel(model: Static<typeof Model>): InvokeAiModel {
     format: model.format,
     variant: model.variant ?? null,
     description: model.description ?? null,
+    imageEncoder: model.image_encoder_model_id ?? null,
     settings: {
       width: settings?.width ?? null,
       height: settings?.height ?? null,

@@ -15,6 +15,8 @@ export type MainModel = ModelIdentifier & { format: string; variant: string | nu
 /** One installed model. `key` is specific to this server, `hash` is the same on every server. */
 export type InvokeAiModel = MainModel & {
   description: string | null;
+  /** The repository of the image encoder that a folder of an IP-Adapter names; null: the model names none. */
+  imageEncoder: string | null;
   /** Defaults set in InvokeAI; null: not set. */
   settings: {
     width: number | null;

@@ -27,6 +27,7 @@ export const Model = Type.Object({
   format: Type.String(),
   variant: maybe(Type.String()),
   description: maybe(Type.String()),
+  image_encoder_model_id: maybe(Type.String()),
   default_settings: maybe(
     Type.Object({
       vae: maybe(Type.String()),

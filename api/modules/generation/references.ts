@@ -4,6 +4,7 @@ import { getSettings } from "#db/queries/installation/settings";
 import { listModelsOf, resolveModels } from "#db/queries/models/model-lookup";
 import type { Model } from "#db/schema/models";
 import { AppError, type FieldFault } from "#errors";
+import { fitOf } from "#generation-parameters";
 import {
   type AcceptedReference,
   adapterKinds,
@@ -44,6 +45,7 @@ export async function completeReferences(
   const settings = await getSettings(tx, config);
   const allowedNodes = settings["generation.allowed_node_types"];
   const references: Reference[] = [];
+  const used: string[] = [];
   for (const [at, reference] of requested.entries()) {
     const refuse = (name: string, message: string) =>
       void faults.push({ path: `references.${at}.${name}`, message });
@@ -60,11 +62,18 @@ export async function completeReferences(
     const adapted = chooseAdapter(reference, {
       accepted,
       candidates,
+      used,
       path: `references.${at}`,
       modelKey: reference.modelKey === undefined ? undefined : currentKey(reference.modelKey),
       refuse,
     });
-    const settled = settle(reference, adapted && adapterKinds[adapted.type], refuse);
+    if (adapted) used.push(adapted.type);
+    const kind = adapted && adapterKinds[adapted.type];
+    const settled = settle(
+      reference.isRecalled ? adjust(reference, kind) : reference,
+      kind,
+      refuse,
+    );
     references.push({ ...settled, ...adapted?.keys });
   }
   return { references, faults };
@@ -118,26 +127,39 @@ function chooseAdapter(
   on: {
     accepted: AcceptedReference;
     candidates: readonly Model[];
+    /** The types of the models that carry the references before it. */
+    used: readonly string[];
     path: string;
     modelKey: string | undefined;
     refuse: Refuse;
   },
 ): Adapted | undefined {
-  const { accepted, candidates, modelKey: key, refuse } = on;
+  const { accepted, candidates, refuse } = on;
+  const named = candidates.find(
+    (model) =>
+      model.key === on.modelKey &&
+      accepted.adapters.some((need) => fitOf(need, model) !== undefined),
+  );
+  const key = reference.isRecalled ? named?.key : on.modelKey;
   if (accepted.adapters.length === 0) {
     if (key !== undefined) refuse("model_key", "none: the model itself takes such references");
     return undefined;
   }
   const { preprocessor } = reference;
-  const isKind = candidates.some(
-    (model) => model.key === key && accepted.adapters.some(({ type }) => type === model.type),
-  );
-  if (key !== undefined && !isKind) {
+  if (key !== undefined && !named) {
     const titles = accepted.adapters.map(({ title }) => title).join(" or ");
     refuse("model_key", `the key of ${titles} that InvokeAI has`);
     return undefined;
   }
-  const picked = pickAdapter(accepted, candidates, { key, preprocessor });
+  const free = candidates.filter(({ type }) => !isUsedUp(type, on.used));
+  if (named && !free.includes(named)) {
+    refuse(
+      "model_key",
+      "of another kind: a model of this kind carries only one reference of a step",
+    );
+    return undefined;
+  }
+  const picked = pickAdapter(accepted, free, { key, preprocessor });
   if ("missing" in picked) {
     const words = picked.missing.map(({ title }) => title).join(" and ");
     throw new AppError({
@@ -154,6 +176,23 @@ function chooseAdapter(
   return {
     type: adapter.type,
     keys: { modelKey: adapter.key, ...(reader && { encoderKey: reader.key }) },
+  };
+}
+
+function isUsedUp(type: string, used: readonly string[]): boolean {
+  const max = adapterKinds[type]?.max ?? maxReferences;
+  return used.filter((each) => each === type).length >= max;
+}
+
+/** Without the numbers that its adapter does not take. */
+function adjust(
+  { weight, begin, end, ...reference }: RequestedReference,
+  kind: (typeof adapterKinds)[string] | undefined,
+): RequestedReference {
+  return {
+    ...reference,
+    ...(kind && weight !== undefined && { weight: Math.min(weight, kind.weight.max) }),
+    ...(kind?.usualEnd !== undefined && { begin, end }),
   };
 }
 

@@ -27,30 +27,35 @@ const minSide = 64;
 const sampling = { cfgScale: 2, scheduler: "kdpm_2" };
 
 /**
- * Chooses the models that paint an enlarged picture again; undefined when the request does not ask for it. The main model is
- * the one that is named, else the photo's own, else the first with a ControlNet for tiles.
+ * Chooses the models that paint enlarged pictures again; undefined when the request does not ask for it. The main model is
+ * the one that is named, else the first photo's own that has a ControlNet for tiles, else the first that has one.
  * @throws AppError validation_error, invokeai_model_error
  */
 export async function completeRepaint(
   tx: Tx,
   { creativity, mainModelKey }: RepaintWish,
-  picture: {
+  pictures: readonly {
+    /** Of the photo in the request. */
+    path: string;
     width: number;
     height: number;
     scale: number;
     generation: GenerationMetadata | null;
-  },
+  }[],
 ): Promise<Repaint | undefined> {
   if (creativity === undefined) {
     if (mainModelKey === undefined) return undefined;
-    throw refusal("main_model_key", "only with creativity");
+    throw refusal(["main_model_key"], "only with creativity");
   }
   if (!(creativity > 0 && creativity <= 1)) {
-    throw refusal("creativity", "a number above 0, up to 1");
+    throw refusal(["creativity"], "a number above 0, up to 1");
   }
-  const { width, height, scale, generation: made } = picture;
-  if (Math.min(width, height) * scale < minSide) {
-    throw refusal("creativity", `only for a result of at least ${minSide} pixels a side`);
+  const small = pictures.filter(
+    ({ width, height, scale }) => Math.min(width, height) * scale < minSide,
+  );
+  if (small.length > 0) {
+    const paths = pictures.length === 1 ? ["creativity"] : small.map(({ path }) => path);
+    throw refusal(paths, `with creativity only for a result of at least ${minSide} pixels a side`);
   }
   const controls = (await listAvailableModels(tx, ["controlnet"])).filter(({ name }) =>
     /tile/i.test(name),
@@ -61,7 +66,7 @@ export async function completeRepaint(
       accepts !== null && bases.includes(base) && (variant === null || variant === "normal"),
   );
   const main = chooseMain(mains, {
-    made,
+    made: pictures.map(({ generation }) => generation),
     key: mainModelKey,
     isAble: (model) => !!controlFor(model),
   });
@@ -83,7 +88,7 @@ export async function completeRepaint(
 function chooseMain(
   mains: Model[],
   wanted: {
-    made: GenerationMetadata | null;
+    made: readonly (GenerationMetadata | null)[];
     key: string | undefined;
     isAble: (model: Model) => boolean;
   },
@@ -94,15 +99,18 @@ function chooseMain(
     if (named) return named;
     throw modelFault("main_model_key", "Name an available plain main model of base sd-1 or sdxl.");
   }
-  const recorded = made === null ? "unnamed" : recallModel(made, mains);
-  if (typeof recorded !== "string" && isAble(recorded)) return recorded;
+  for (const generation of made) {
+    const recorded = generation === null ? "unnamed" : recallModel(generation, mains);
+    if (typeof recorded !== "string" && isAble(recorded)) return recorded;
+  }
   return mains.find(isAble) ?? mains[0];
 }
 
-function refusal(path: string, message: string): AppError {
-  return invalid("The photos cannot be enlarged like this; see details.errors.", [
-    { path, message },
-  ]);
+function refusal(paths: readonly string[], message: string): AppError {
+  return invalid(
+    "The photos cannot be enlarged like this; see details.errors.",
+    paths.map((path) => ({ path, message })),
+  );
 }
 
 function modelFault(path: string, message: string): AppError {

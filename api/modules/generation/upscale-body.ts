@@ -21,7 +21,7 @@ export const upscaleFields = {
   ),
 };
 
-/** How one photo is painted again. `repaint.ts` checks them. */
+/** How photos are painted again. `repaint.ts` checks them. */
 export const repaintFields = {
   creativity: t.Optional(
     t.Number({
@@ -34,7 +34,7 @@ export const repaintFields = {
       minLength: 1,
       maxLength: 200,
       description:
-        "Only with `creativity`. Default: the photo's own model, else the first with a ControlNet for tiles",
+        "Only with `creativity`. Default: the photo's own model, of several the first with a ControlNet for tiles; else the first such model",
     }),
   ),
 };

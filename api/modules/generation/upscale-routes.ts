@@ -56,6 +56,7 @@ export function createUpscaleRoutes(deps: ApiDeps) {
               description: "The ids of 1 to MAX_BATCH_SIZE photos",
             }),
             ...upscaleFields,
+            ...repaintFields,
           },
           strict,
         ),
@@ -64,7 +65,7 @@ export function createUpscaleRoutes(deps: ApiDeps) {
         detail: {
           summary: "Enlarge several photos: open a session with a step of one image for each",
           description:
-            "If one of them cannot be enlarged, none is. `scale` is the same for all; with `to` each gets its own. The step's `pictures` has the photos in the order of its `seeds`.",
+            "If one of them cannot be enlarged, none is. `scale` is the same for all; with `to` each gets its own. With `creativity` one main model paints all of them. The step's `pictures` has the photos in the order of its `seeds`.",
         },
       },
     );

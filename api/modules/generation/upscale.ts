@@ -14,6 +14,7 @@ import type { Enlargement } from "#generation-parameters";
 import type { ApiDeps } from "../../deps";
 import { distinctIds } from "../../fields/ids";
 import { enlarge, type Enlargeable, factorOf, maxUpscaledSide, type WishedSize } from "./enlarge";
+import { seedCount } from "./parameters";
 import { completeRepaint, type RepaintWish } from "./repaint";
 import { writeSession } from "./sessions";
 import { checkPicture } from "./source";
@@ -21,7 +22,7 @@ import { notifySession } from "./steps";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
-/** How photos are enlarged; only one alone can be painted again. */
+/** How photos are enlarged, and perhaps painted again. */
 export type UpscaleWish = RepaintWish & WishedSize & { modelKey?: string | undefined };
 
 export type UpscaleRequest = UpscaleWish & {
@@ -135,12 +136,14 @@ async function writeUpscaleStep(
   const { id, session, parentId, model, enlarged, isOne, wish } = wanted;
   const { id: sessionId, priority, notBefore, window } = session;
   const [first] = enlarged;
-  const repaint = await completeRepaint(tx, wish, first!);
+  const repaint = await completeRepaint(tx, wish, enlarged);
   const ofFirst = {
     width: first!.width,
     height: first!.height,
     upscale: { scale: first!.scale, ...repaint?.upscale },
   };
+  // Several pictures have sizes and scales of their own.
+  const ofAll = { width: 0, height: 0, ...(repaint && { upscale: repaint.upscale }) };
   const step = await insertStep(tx, {
     step: {
       id,
@@ -159,8 +162,7 @@ async function writeUpscaleStep(
       parameters: {
         modelKey: model.key,
         modelHash: model.hash,
-        // Several pictures have sizes of their own.
-        ...(isOne ? ofFirst : { width: 0, height: 0 }),
+        ...(isOne ? ofFirst : ofAll),
         ...(repaint?.sampling ?? unused),
         seed: repaint?.seed ?? 0,
         batchSize: enlarged.length,
@@ -173,10 +175,11 @@ async function writeUpscaleStep(
     },
     // Different seeds: an image whose item was lost is found by its seed.
     slots: enlarged.map((picture, at) => {
-      if (isOne) return { seed: repaint?.seed ?? 0 };
+      const seed = ((repaint?.seed ?? 0) + at) % seedCount;
+      if (isOne) return { seed };
       const { id: sourceImageId, width, height, scale } = picture;
       const enlargement = { width, height, scale };
-      return { seed: at, prompt: promptOf(picture), sourceImageId, enlargement };
+      return { seed, prompt: promptOf(picture), sourceImageId, enlargement };
     }),
   });
   await touchModel(tx, { key: model.key, now: deps.now() });

@@ -214,7 +214,7 @@ async function recallMask(tx: Tx, photo: Photo, expand: Edges | undefined): Prom
   throw conflict("The mask of this photo is gone; request a step with a new one instead.");
 }
 
-/** The references that the photo was made with. An adapter that InvokeAI no longer has is chosen anew. */
+/** The references that the photo was made with. An adapter that InvokeAI no longer has, or that does not fit, is chosen anew. */
 async function recallReferences(tx: Tx, photo: Photo): Promise<RequestedReference[]> {
   if (photo.kind === "uploaded" || !photo.references) return [];
   const keys = photo.references.flatMap(({ modelKey: key }) =>
@@ -231,6 +231,7 @@ async function recallReferences(tx: Tx, photo: Photo): Promise<RequestedReferenc
   }
   return photo.references.map(({ encoderKey: _reader, modelKey, ...reference }) => ({
     ...reference,
+    isRecalled: true,
     ...(isHere(modelKey) && { modelKey }),
   }));
 }

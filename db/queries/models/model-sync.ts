@@ -57,6 +57,7 @@ export async function syncModels(
           format: sql`excluded.format`,
           variant: sql`excluded.variant`,
           description: sql`excluded.description`,
+          imageEncoder: sql`excluded.image_encoder`,
           defaults: sql`excluded.defaults`,
           accepts: sql`excluded.accepts`,
         },

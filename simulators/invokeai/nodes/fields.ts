@@ -40,6 +40,7 @@ export type FieldType =
   | "fill_conditioning"
   | "control"
   | "flux_control"
+  | "control_lora"
   | "z_image_control"
   | "t2i_adapter"
   | "ip_adapter"

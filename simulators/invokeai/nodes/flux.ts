@@ -122,6 +122,7 @@ export const fluxNodes: Record<string, NodeDefinition> = {
       seed: integer(0),
       controlnet_vae: connection("vae", "optional"),
       control: connection("flux_control", "optional"),
+      control_lora: connection("control_lora", "optional"),
       ip_adapter: connection("ip_adapter", "optional"),
       redux_conditioning: connection("flux_redux", "optional"),
       kontext_conditioning: connection("flux_kontext", "optional"),
@@ -138,6 +139,7 @@ export const fluxNodes: Record<string, NodeDefinition> = {
           "A VAE (e.g., controlnet_vae) must be provided to use Kontext conditioning.",
         );
       }
+      checkControlLora(inputs, context);
       return runSampler(await withFill(inputs, context), context, {
         base: "flux",
         prompt: positive.prompt,
@@ -180,6 +182,24 @@ export const fluxNodes: Record<string, NodeDefinition> = {
   flux_vae_decode: vaeDecoder,
   flux_vae_encode: vaeEncoder,
 };
+
+function checkControlLora(inputs: Inputs, context: RunContext): void {
+  if (inputs.control_lora == null) return;
+  const { transformer } = inputs.transformer as TransformerValue;
+  const variant = context.models.find(transformer.key)?.variant;
+  if (variant === "schnell") {
+    throw new NodeError("ValueError", "Control LoRAs cannot be used with FLUX Schnell");
+  }
+  if (variant === "dev_fill") {
+    throw new NodeError(
+      "ValueError",
+      "A FLUX Fill model is being used, but a control_lora was provided. Control LoRAs are not compatible with FLUX Fill models.",
+    );
+  }
+  if (inputs.controlnet_vae == null) {
+    throw new NodeError("ValueError", "controlnet_vae must be set when using a FLUX Control LoRA.");
+  }
+}
 
 /** The inputs of a sampler of FLUX Fill, which starts from noise and sees picture and mask; of another model as they are. */
 async function withFill(inputs: Inputs, context: RunContext): Promise<Inputs> {

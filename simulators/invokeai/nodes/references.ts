@@ -43,6 +43,15 @@ const resize = {
   ),
 };
 
+/** Names the encoder of a folder of an IP-Adapter, which the real server prefers to the one that a node asks for. */
+function encoderNameOf(context: RunContext, { ip_adapter_model, clip_vision_model }: Inputs) {
+  const { key } = ip_adapter_model as ModelIdentifier;
+  const id = context.models.find(key)?.image_encoder_model_id;
+  return typeof id === "string"
+    ? id.split("/").at(-1)!.trim()
+    : encoderNames[String(clip_vision_model)]!;
+}
+
 /** A weight whose bounds are a rule of its own in the real server. */
 function weightField(standard: number, bounds: Parameters<typeof float>[1]): Field {
   const field = float(standard, bounds);
@@ -157,6 +166,15 @@ export const referenceNodes: Record<string, NodeDefinition> = {
     { instantx_control_mode: { ...integer(-1), default: -1 } },
     "flux_controlnet_output",
   ),
+  flux_control_lora_loader: adapter({
+    fields: { weight: float(1) },
+    output: ["control_lora", "control_lora"],
+    outputType: "flux_control_lora_loader_output",
+    model: "lora",
+    weight: "weight",
+    hasRule: false,
+    band: () => "control",
+  }),
   z_image_control: adapter({
     fields: { control_context_scale: float(0.75, { ge: 0, le: 2 }), ...range },
     output: ["control", "z_image_control"],
@@ -186,9 +204,14 @@ export const referenceNodes: Record<string, NodeDefinition> = {
     model: "ip_adapter_model",
     weight: "weight",
     band: ({ method }) => (method === "composition" ? "composition" : "style"),
-    prepare({ clip_vision_model, ip_adapter_model }, context) {
-      needAdapter(context, ip_adapter_model, "ip_adapter");
-      needModel(context, "clip_vision", encoderNames[String(clip_vision_model)]!);
+    prepare(inputs, context) {
+      const { ip_adapter_model: model, method } = inputs;
+      needAdapter(context, model, "ip_adapter");
+      needModel(context, "clip_vision", encoderNameOf(context, inputs));
+      const { base } = model as ModelIdentifier;
+      if (method !== "full" && base !== "sd-1" && base !== "sdxl") {
+        throw new NodeError("ValueError", `Unsupported IP-Adapter base type: '${base}'.`);
+      }
     },
   }),
   flux_ip_adapter: adapter({
@@ -204,6 +227,10 @@ export const referenceNodes: Record<string, NodeDefinition> = {
     band: () => "style",
     prepare({ ip_adapter_model }, context) {
       needAdapter(context, ip_adapter_model, "ip_adapter");
+      const { key } = ip_adapter_model as ModelIdentifier;
+      if (context.models.find(key)?.format !== "checkpoint") {
+        throw new NodeError("AssertionError", "");
+      }
       needModel(context, "clip_vision", encoderNames["ViT-L"]!);
     },
   }),
@@ -283,6 +310,7 @@ export const referenceNodes: Record<string, NodeDefinition> = {
 /** The inputs of samplers for references, and the models that each takes: of these types, and of the sampler's base. */
 const modelTypes: Readonly<Record<string, string>> = {
   control: "controlnet",
+  control_lora: "control_lora",
   t2i_adapter: "t2i_adapter",
   ip_adapter: "ip_adapter",
   redux_conditioning: "flux_redux",

@@ -69,7 +69,7 @@ await examineDrawing((target, promised) => {
     return sha256Of(await raw.toBuffer());
   }
 
-  function adapterFor(need: ModelNeed): MainModel {
+  function adapterFor(need: ModelNeed) {
     const found = models.all.find((model) => fitOf(need, model) !== undefined);
     if (!found) throw new Error(`The server has no ${need.title}`);
     return found;
@@ -126,6 +126,25 @@ await examineDrawing((target, promised) => {
       });
     }
   }
+
+  promised(
+    "the folder of an IP-Adapter is read by the image encoder that it names",
+    [capabilityOf(mainOf("sd-1")), "sd-1/ip_adapter folder"],
+    async () => {
+      const [need] = factsOf(mainOf("sd-1"))!.accepts.references[0]!.adapters;
+      const adapter = adapterFor({ ...need!, formats: ["invokeai"] });
+      const reader = readerOf(adapter)!;
+      expect(models.all.some((model) => fitOf(reader, model) === 0)).toBe(true);
+      const reference: GraphReference = {
+        role: "style",
+        size,
+        adapter,
+        imageName: await upload("#c22", 8),
+      };
+      const drawn = await draw(mainOf("sd-1"), { references: [reference] }, inAllBlocks);
+      expect(drawn).not.toBe(await draw(mainOf("sd-1"), {}));
+    },
+  );
 
   for (const preprocessor of ["canny", "color_map", "shuffle", "face"] as const) {
     promised(

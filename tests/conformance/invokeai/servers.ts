@@ -44,11 +44,12 @@ export async function listServers(): Promise<TestedServer[]> {
   return [simulated("6.13", {}), simulated("6.14", {}), newest];
 }
 
-/** The five fields of a model that a graph contains, with what its kind depends on. */
-export function asMain(model: ModelRecord): MainModel {
+/** The five fields of a model that a graph contains, with what its kind and its image encoder depend on. */
+export function asMain(model: ModelRecord): MainModel & { imageEncoder: string | null } {
   const { key, hash, name, base, type, format } = model;
   const variant = (model.variant ?? null) as string | null;
-  return { key, hash, name, base, type, format: String(format), variant };
+  const imageEncoder = (model.image_encoder_model_id ?? null) as string | null;
+  return { key, hash, name, base, type, format: String(format), variant, imageEncoder };
 }
 
 /** The kind of a main model: graphs differ between kinds. A variant that differs only in size is the same kind. */
@@ -63,6 +64,9 @@ export function capabilityOf({ base, variant, format, name }: MainModel): string
 const capabilitiesOf = (model: ModelRecord): string[] => [
   `${model.base}/${model.type}`,
   ...(model.type === "main" ? [capabilityOf(asMain(model))] : []),
+  ...(model.type === "ip_adapter" && model.format === "invokeai"
+    ? [`${model.base}/ip_adapter folder`]
+    : []),
   ...(model.type === "main" && model.format !== "diffusers" ? [`${model.base}/single`] : []),
 ];
 

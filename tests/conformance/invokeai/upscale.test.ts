@@ -90,22 +90,25 @@ await examineDrawing((target, promised) => {
       async () => {
         const { all } = await readModels(target);
         const main = all.find((model) => model.base === base && model.variant === "normal")!;
-        const size = { width: 96, height: 64 };
+        const upload = async (width: number, height: number) => ({
+          imageName: (await target.upload(await speckled(width, height))).json.image_name as string,
+          prompt: "a boat",
+          scale: 1.5,
+          width,
+          height,
+        });
         const request = {
           upscaler: await target.findModel("any", "spandrel_image_to_image"),
           control: await target.findModel(base, "controlnet"),
           main,
-          imageName: (await target.upload(await speckled(96, 64))).json.image_name as string,
-          prompt: "a boat",
-          scale: 1.5,
-          ...size,
+          pictures: [await upload(96, 64)] as const,
           steps: 4,
           cfgScale: 2,
           scheduler: "kdpm_2",
         };
         const pictures: Buffer[] = [];
         for (const creativity of [0.5, 1]) {
-          const graph = buildRepaintGraph({ ...request, creativity });
+          const { graph } = buildRepaintGraph({ ...request, creativity });
           const batchId = newBatchId();
           const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
           const answer = await target.enqueue({ batch_id: batchId, data, graph });
@@ -124,6 +127,36 @@ await examineDrawing((target, promised) => {
           expect(json).toMatchObject({ seed: 7, positive_prompt: "a boat", upscale_scale: 1.5 });
         }
         expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
+
+        const second = { ...(await upload(128, 80)), prompt: "the sea", scale: 1.25 };
+        const both = [...request.pictures, second] as const;
+        const { graph, values } = buildRepaintGraph({
+          ...request,
+          pictures: both,
+          creativity: 0.5,
+        });
+        const batchId = newBatchId();
+        const data = [
+          [
+            dataOf("seed", "value", [7, 8]),
+            dataOf("slot", "value", [0, 1]),
+            ...values.map((list) => dataOf(list.node, list.field, list.values)),
+          ],
+        ];
+        const answer = await target.enqueue({ batch_id: batchId, data, graph });
+        expect([answer.status, answer.json.enqueued]).toEqual([200, 2]);
+        const made = await Promise.all(
+          (await target.finishedItems(batchId)).map(async (item) => {
+            const name = outputImage(item);
+            const { width, height } = await sharp(await target.download(name)).metadata();
+            const { json } = await target.call("GET", `/api/v1/images/i/${name}/metadata`);
+            return { width, height, seed: json.seed, prompt: json.positive_prompt };
+          }),
+        );
+        expect(made.toSorted((a, b) => a.seed - b.seed)).toEqual([
+          { width: 144, height: 96, seed: 7, prompt: "a boat" },
+          { width: 160, height: 96, seed: 8, prompt: "the sea" },
+        ]);
       },
     );
   }
@@ -133,15 +166,19 @@ await examineDrawing((target, promised) => {
     ["any/spandrel_image_to_image", "sd-1/main", "sd-1/controlnet"],
     async () => {
       const { all } = await readModels(target);
-      const graph = buildRepaintGraph({
+      const { graph } = buildRepaintGraph({
         upscaler: await target.findModel("any", "spandrel_image_to_image"),
         control: await target.findModel("sd-1", "controlnet"),
         main: all.find((model) => model.base === "sd-1" && model.variant === "normal")!,
-        imageName: (await target.upload(await speckled(64, 64))).json.image_name as string,
-        prompt: "",
-        scale: 1.5,
-        width: 64,
-        height: 64,
+        pictures: [
+          {
+            imageName: (await target.upload(await speckled(64, 64))).json.image_name as string,
+            prompt: "",
+            scale: 1.5,
+            width: 64,
+            height: 64,
+          },
+        ],
         creativity: 1,
         steps: 2,
         cfgScale: 2,

@@ -1,4 +1,5 @@
 import { AppError } from "#errors";
+import { adapterKinds } from "#generation-references";
 import { fitOf, hiresSize, type OptionName, optionNamed, options } from "#generation-parameters";
 import type { BaseFacts } from "../bases";
 import type { GraphReference, GraphRequest } from "./request";
@@ -76,6 +77,14 @@ function areInBounds(given: readonly GraphReference[], { references }: Accepts):
   );
 }
 
+/** Whether no kind of model carries more of them than it can. */
+function areCarriable(given: readonly GraphReference[]): boolean {
+  const counts = Map.groupBy(given, ({ adapter }) => adapter?.type ?? "");
+  return [...counts].every(
+    ([type, { length }]) => length <= (adapterKinds[type]?.max ?? Number.POSITIVE_INFINITY),
+  );
+}
+
 function companionWords({ companions }: Accepts): string {
   const alternatives = companions.map((needed) => needed.map(({ title }) => title).join(" and "));
   return alternatives.length === 0
@@ -131,6 +140,7 @@ function checkValues(request: GraphRequest, accepts: Accepts): void {
       areInBounds(references, accepts),
       `references to ${accepts.references.map(({ role, max }) => `at most ${max} of role ${role}`).join(", ") || "none"} for ${model.base}`,
     ],
+    [areCarriable(references), "references to at most one by a control LoRA"],
     [
       !request.hires || (accepts.hires && !source),
       `hires to none: ${accepts.hires ? "a source image has no second pass" : `it is not supported by ${model.base}`}`,

@@ -1,5 +1,5 @@
 export { buildGraph, defaultsOf, isSupported, supportedBases } from "./registry";
-export { parseRecordedGraph, replayGraph } from "./recorded";
+export { parseRecordedGraph, type RecordedGraph, replayGraph } from "./recorded";
 export { referencePicture } from "./references";
 export { buildRepaintGraph } from "./repaint";
 export { buildUpscaleGraph } from "./upscale";

@@ -58,8 +58,8 @@ export type RecordedGraph = {
   seed: number;
   /** All models in the graph, without duplicates. */
   models: ModelIdentifier[];
-  /** The image encoders that its nodes look up by name. */
-  readers: AdapterNeed[];
+  /** The image encoders that its nodes look up by name, unless the model with this recorded key names another. */
+  readers: { need: AdapterNeed; adapterKey: string | undefined }[];
   /** The names of its uploaded pictures on the server, by role: as `ImageNames`, with its source. */
   pictures: Record<string, string>;
   /** The strength, 0 to 1, of image to image whose whole source is encoded with unseeded noise. */
@@ -108,7 +108,7 @@ export function parseRecordedGraph(
     graph: { id: value.id, nodes, edges },
     seed: seed.value,
     models: [...models.values()],
-    readers: withoutMetadata.flatMap(([, node]) => readerOfNode(node) ?? []),
+    readers: withoutMetadata.flatMap(([, node]) => readerIn(node) ?? []),
     pictures,
     noisyStrength:
       pictures["mask"] === undefined
@@ -144,6 +144,12 @@ export function replayGraph(
 
 type Entries = [string, Static<typeof Node>][];
 type Edges = Static<typeof Recorded>["edges"];
+
+function readerIn(node: Fields): RecordedGraph["readers"][number] | undefined {
+  const need = readerOfNode(node);
+  const adapter = node["ip_adapter_model"];
+  return need && { need, adapterKey: Value.Check(Identifier, adapter) ? adapter.key : undefined };
+}
 
 /** The nodes of a graph without its other outputs, and with this one under the name of the only one. */
 function onlyOutput(all: Entries, edges: Edges, output: number): Entries | undefined {

@@ -8,8 +8,8 @@ export const referenceNode = (at: number): string => `ref${at}`;
 /** The role of its picture among those of a graph. */
 export const referencePicture = (at: number): string => `reference${at}`;
 
-/** An output that conditions the image, and the input for it. */
-type Condition = { node: string; output: string; into: string };
+/** An output that conditions the image, and the input for it. `isOnly`: the input takes one, not a list. */
+type Condition = { node: string; output: string; into: string; isOnly?: true };
 
 /** Adds the references, each to the input of its kind; an input gets several in the order of the request. */
 export function addReferences(graph: GraphBuilder, request: GraphRequest): void {
@@ -17,8 +17,7 @@ export function addReferences(graph: GraphBuilder, request: GraphRequest): void 
     addReference(graph, request, reference, referenceNode(at)),
   );
   for (const [into, ofKind] of Map.groupBy(conditions, (condition) => condition.into)) {
-    // The only sampler that takes no list.
-    if (request.model.base === "z-image") connectAll(graph, ofKind);
+    if (ofKind.some(({ isOnly }) => isOnly)) connectAll(graph, ofKind);
     else collectInto(graph, ofKind, into);
   }
 }
@@ -103,23 +102,21 @@ function addAdapted(
   reference: GraphReference,
   node: string,
 ): Condition {
-  const { type, literals, output, into } = adapterOf(base, reference);
+  const { type, literals, ...condition } = adapterOf(base, reference);
   const image = { image_name: reference.imageName };
   if (reference.preprocessor === undefined) {
     graph.node(node, type, { image, ...literals });
-    return { node, output, into };
+    return { node, ...condition };
   }
   graph.node(node, preprocessors[reference.preprocessor].node, { image });
   graph.node(`${node}a`, type, literals);
   graph.connect(`${node}.image`, `${node}a.image`);
-  return { node: `${node}a`, output, into };
+  return { node: `${node}a`, ...condition };
 }
 
-type AdapterNode = {
+type AdapterNode = Omit<Condition, "node"> & {
   type: string;
   literals: Record<string, Literal>;
-  output: string;
-  into: string;
 };
 
 function adapterOf(base: string, reference: GraphReference): AdapterNode {
@@ -135,12 +132,22 @@ function adapterOf(base: string, reference: GraphReference): AdapterNode {
       into: "denoise.redux_conditioning",
     };
   }
+  if (adapter.type === "control_lora") {
+    return {
+      type: "flux_control_lora_loader",
+      literals: { lora: model, weight },
+      output: "control_lora",
+      into: "denoise.control_lora",
+      isOnly: true,
+    };
+  }
   if (adapter.type === "ip_adapter") {
     const isFlux = base === "flux";
     return {
       type: isFlux ? "flux_ip_adapter" : "ip_adapter",
       literals: {
         ip_adapter_model: model,
+        // A folder's own counts in its place.
         clip_vision_model: clipVisionOf(adapter),
         weight,
         // FLUX's has no parts for style and composition.
@@ -163,6 +170,7 @@ function adapterOf(base: string, reference: GraphReference): AdapterNode {
     ...controlNetOf(base, { model, weight, range }),
     output: "control",
     into: "denoise.control",
+    ...(base === "z-image" && { isOnly: true }),
   };
 }
 

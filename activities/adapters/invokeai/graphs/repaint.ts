@@ -1,6 +1,14 @@
-import type { MainModel, ModelIdentifier } from "../types";
-import { createGraph, type Graph, type GraphBuilder, identify, seedNode } from "./graph";
+import type { BatchValues, MainModel, ModelIdentifier } from "../types";
+import {
+  createGraph,
+  type Graph,
+  type GraphBuilder,
+  identify,
+  outputNode,
+  seedNode,
+} from "./graph";
 import { addPrompt } from "./prompt";
+import type { EnlargedPicture } from "./upscale";
 
 /** Large tiles have few seams; a smaller picture is one tile. */
 const largestTile = 1024;
@@ -14,8 +22,8 @@ const controls = [
 ];
 
 /**
- * A picture that is enlarged by a model and then painted again in tiles, as InvokeAI's own page does it: a ControlNet keeps
- * what is there, `creativity` says how much is new.
+ * Pictures that are enlarged by a model and then painted again in tiles, as InvokeAI's own page does it: a ControlNet keeps
+ * what is there, `creativity` says how much is new. The graph of the first, and the values that differ between them.
  */
 export function buildRepaintGraph(request: {
   upscaler: ModelIdentifier;
@@ -23,24 +31,18 @@ export function buildRepaintGraph(request: {
   main: MainModel;
   /** A ControlNet for tiles, of the same base. */
   control: ModelIdentifier;
-  imageName: string;
-  prompt: string;
-  scale: number;
-  /** Of the uploaded picture. */
-  width: number;
-  height: number;
+  pictures: readonly [EnlargedPicture, ...EnlargedPicture[]];
   /** Above 0, up to 1: everything is new. */
   creativity: number;
   steps: number;
   cfgScale: number;
   scheduler: string;
-}): Graph {
-  const { upscaler, main, control, imageName, scale, creativity } = request;
+}): { graph: Graph; values: BatchValues[] } {
+  const { upscaler, main, control, pictures, creativity } = request;
   const { steps, cfgScale, scheduler } = request;
-  const fit = (side: number) => Math.floor(Math.floor(side * scale) / 8) * 8;
-  const [width, height] = [fit(request.width), fit(request.height)];
-  const tile = Math.min(largestTile, width, height);
-  const overlap = Math.min(largestOverlap, Math.floor(tile / 16) * 8);
+  const { imageName, scale, prompt } = pictures[0];
+  const { width, height, tile, overlap } = tilesOf(pictures[0]);
+  const isUniform = pictures.length === 1;
   const graph = createGraph("upscale-repaint");
   graph.node("large", "spandrel_image_to_image_autoscale", {
     image: { image_name: imageName },
@@ -67,7 +69,7 @@ export function buildRepaintGraph(request: {
     denoising_start: (1 - creativity) * 0.998,
     denoising_end: 1,
   });
-  addModel(graph, main, request.prompt);
+  addModel(graph, main, prompt);
   graph.connect("noise.noise", "denoise.noise");
   graph.connect("i2l.latents", "denoise.latents");
   graph.node("cc", "collect");
@@ -96,17 +98,48 @@ export function buildRepaintGraph(request: {
     scheduler,
     init_image: imageName,
     upscale_model: identify(upscaler),
-    upscale_scale: scale,
     creativity: creativity * 20 - 10,
     structure: structure - 10,
-    tile_size: tile,
-    tile_overlap: overlap,
+    // Fields that InvokeAI does not know by itself, so that they cannot differ between the items of a batch.
+    ...(isUniform && { upscale_scale: scale, tile_size: tile, tile_overlap: overlap }),
   });
   graph.connect(`${seedNode}.value`, "meta.seed");
   graph.connect("pos.value", "meta.positive_prompt");
   graph.connect("neg.value", "meta.negative_prompt");
   graph.connect("meta.metadata", "out.metadata");
-  return graph.build();
+  return { graph: graph.build(), values: isUniform ? [] : valuesOf(pictures) };
+}
+
+/** The size of the result, in multiples of 8, and of its tiles. */
+function tilesOf({ width, height, scale }: EnlargedPicture) {
+  const fit = (side: number) => Math.floor(Math.floor(side * scale) / 8) * 8;
+  const size = { width: fit(width), height: fit(height) };
+  const tile = Math.min(largestTile, size.width, size.height);
+  const overlap = Math.min(largestOverlap, Math.floor(tile / 16) * 8);
+  return { ...size, tile, overlap };
+}
+
+function valuesOf(pictures: readonly EnlargedPicture[]): BatchValues[] {
+  const names = pictures.map(({ imageName }) => imageName);
+  const tiles = pictures.map(tilesOf);
+  const numbers = (part: keyof (typeof tiles)[number], ...fields: [string, string][]) =>
+    fields.map(([node, field]) => ({ node, field, values: tiles.map((each) => each[part]) }));
+  return [
+    { node: "large", field: "image", values: names.map((name) => ({ image_name: name })) },
+    { node: "large", field: "scale", values: pictures.map(({ scale }) => scale) },
+    { node: "pos", field: "value", values: pictures.map(({ prompt }) => prompt) },
+    { node: "meta", field: "init_image", values: names },
+    ...numbers("width", ["noise", "width"], ["meta", "width"]),
+    ...numbers("height", ["noise", "height"], ["meta", "height"]),
+    ...numbers(
+      "tile",
+      ["i2l", "tile_size"],
+      [outputNode, "tile_size"],
+      ["denoise", "tile_width"],
+      ["denoise", "tile_height"],
+    ),
+    ...numbers("overlap", ["denoise", "tile_overlap"]),
+  ];
 }
 
 function addModel(graph: GraphBuilder, main: MainModel, prompt: string): void {

@@ -7,7 +7,7 @@ const upscaleNode = "spandrel_image_to_image_autoscale";
 const tileSize = 512;
 
 /** A whole uploaded picture, with its size. */
-type Picture = {
+export type EnlargedPicture = {
   imageName: string;
   prompt: string;
   /** Up to the model's own factor: beyond it InvokeAI runs the model again on its result. */
@@ -25,7 +25,7 @@ export function buildUpscaleGraph({
   pictures,
 }: {
   model: ModelIdentifier;
-  pictures: readonly [Picture, ...Picture[]];
+  pictures: readonly [EnlargedPicture, ...EnlargedPicture[]];
 }): { graph: Graph; values: BatchValues[] } {
   const [first] = pictures;
   const isUniform = pictures.every(({ scale }) => scale === first.scale);
@@ -62,6 +62,6 @@ export function buildUpscaleGraph({
   return { graph: graph.build(), values: pictures.length === 1 ? [] : values };
 }
 
-function sizeAfter({ width, height, scale }: Picture): { width: number; height: number } {
+function sizeAfter({ width, height, scale }: EnlargedPicture): { width: number; height: number } {
   return { width: Math.floor(width * scale), height: Math.floor(height * scale) };
 }
