@@ -1,12 +1,14 @@
 import { findInstallation } from "#db/queries/installation/inspection";
+import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
 import type { Database } from "#db/client";
 import { readableBytes } from "#library/commands/output";
+import { describeMove } from "#library/move/describe";
 import type { Storage } from "#media/storage/storage";
 import { type Check, reasonOf } from "./finding";
 
 const tightBytes = 5_000_000_000;
 
-/** Where the photos are: the marker, whether it can be written, free space. */
+/** Where the photos are: the marker, whether it can be written, what a move waits for, free space. */
 export function checkStorage(
   storage: Storage | undefined,
   database: Database | undefined,
@@ -44,6 +46,11 @@ export function checkStorage(
           `cannot be written (${unwritable})`,
           "Free space, or correct the owner of its files.",
         );
+      }
+      const move = own && (await findNewestMove(database.db).catch(() => undefined));
+      if (own && move && move.message !== null) {
+        const text = describeMove(move, await countMoved(database.db));
+        warning(text, "See docs/operations.md#move-the-photos-to-another-storage.");
       }
       const free = await storage.freeBytes();
       const text = `${readableBytes(free)} are free`;

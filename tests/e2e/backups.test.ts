@@ -5,7 +5,6 @@ import { desc } from "drizzle-orm";
 import { backups } from "#db/schema/backups";
 import { events } from "#db/schema/events";
 import { purgeByIds } from "#library/purge";
-import type { Photo } from "#db/schema/photos";
 import {
   backupsIn,
   createLibraryBench,
@@ -14,6 +13,7 @@ import {
   storedIn,
   storedPath,
 } from "#tests/support/backups";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
 let bench: LibraryBench;
@@ -234,18 +234,32 @@ describe("an interrupted backup", () => {
     expect(await lastRow()).toMatchObject({ status: "failed", error: "It was stopped." });
   }, 90_000);
 
-  test("without room says so, leaves no backup, and the next one succeeds", async () => {
-    const large: Photo = await bench.storePhoto(new Uint8Array(600_000).fill(7));
-    const limited = bench.start({ verb: "backup", folder, keep: null });
-    Bun.spawnSync(["prlimit", `--pid=${limited.child.pid}`, "--fsize=300000:unlimited"]);
-    const { code, output } = await limited.ended();
-    expect([code, output]).toEqual([1, expect.stringContaining("no room left for the backup")]);
-    expect([await backupsIn(folder), await readdir(join(folder, "unfinished"))]).toEqual([[], []]);
-    expect(await lastRow()).toMatchObject({
-      status: "failed",
-      error: expect.stringContaining("no room left"),
-    });
+  test("on a full disk says so, leaves no backup, and the next one goes on once there is room", async () => {
+    const disk = await mountSmallDisk(32);
+    folder = join(disk.path, "backups");
+    const photos = await Promise.all(Array.from({ length: 100 }, () => bench.storePhoto()));
+    // Not for its first file; then for the rows and some of the originals.
+    for (const leftBytes of [0, 400_000]) {
+      await disk.fill(leftBytes);
+      const { code, output } = await backUp();
+      expect([code, output]).toEqual([1, expect.stringContaining("no room left for the backup")]);
+      expect(await backupsIn(folder)).toEqual([]);
+      expect(await lastRow()).toMatchObject({
+        status: "failed",
+        error: expect.stringContaining("no room left"),
+      });
+      await disk.empty();
+    }
+    expect(await readdir(join(folder, "unfinished"))).toEqual([]);
+    const stored = await storedIn(folder);
+    expect(stored.length).toBeGreaterThan(0);
     expect(await backUp()).toMatchObject({ code: 0 });
-    expect(await Bun.file(storedPath(folder, large)).exists()).toBe(true);
+    const { originals } = await manifestOf(folder);
+    expect(originals.newCount).toBe(originals.count - stored.length);
+    expect(await storedIn(folder)).toEqual(
+      expect.arrayContaining(photos.map(({ contentHash }) => contentHash!)),
+    );
+    expect(await bench.run({ verb: "check", folder, backup: null })).toMatchObject({ code: 0 });
+    await disk.unmount();
   }, 90_000);
 });

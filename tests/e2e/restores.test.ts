@@ -20,6 +20,7 @@ import {
 } from "#tests/support/backups";
 import { createEmptyDatabase, createTestDatabase } from "#tests/support/database";
 import { insertAlbum } from "#tests/support/rows";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
 let bench: LibraryBench;
@@ -242,6 +243,37 @@ describe("an interrupted restore", () => {
     expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
     await expectWhole(target);
     await target.drop();
+  }, 60_000);
+
+  test("on a full disk: it says so, nothing starts on it, and the command goes on with it once there is room", async () => {
+    const disk = await mountSmallDisk(8);
+    const target = { ...(await newTarget()), dataDir: join(disk.path, "data") };
+    // Not for its first file; then for some of the originals.
+    for (const leftBytes of [0, 100_000]) {
+      await disk.fill(leftBytes);
+      const { code, output } = await restoreFrom(whole, target);
+      expect([code, output]).toEqual([1, expect.stringContaining("no room left for photos")]);
+      await disk.empty();
+    }
+    expect(await refusalOf(target)).not.toBe("it starts");
+    expect(await markerOf(target)).toStartWith("restoring ");
+    const copied = (
+      await Promise.all(
+        kept.map(async (photo) => {
+          const file = Bun.file(bench.originalOf(photo, target.dataDir));
+          if (!(await file.exists())) return [];
+          const hash = new Bun.CryptoHasher("sha256").update(await file.bytes()).digest("hex");
+          expect(hash).toBe(photo.contentHash!);
+          return [photo];
+        }),
+      )
+    ).flat();
+    expect(copied.length).toBeGreaterThan(0);
+    expect(copied.length).toBeLessThan(kept.length);
+    expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
+    await expectWhole(target);
+    await target.drop();
+    await disk.unmount();
   }, 60_000);
 
   test("is not taken up with another backup", async () => {
