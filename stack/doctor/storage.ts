@@ -1,8 +1,7 @@
 import { findInstallation } from "#db/queries/installation/inspection";
-import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
 import type { Database } from "#db/client";
 import { readableBytes } from "#library/commands/output";
-import { describeMove } from "#library/move/describe";
 import type { Storage } from "#media/storage/storage";
 import { type Check, reasonOf } from "./finding";
 
@@ -48,9 +47,8 @@ export function checkStorage(
         );
       }
       const move = own && (await findNewestMove(database.db).catch(() => undefined));
-      if (own && move && move.message !== null) {
-        const text = describeMove(move, await countMoved(database.db));
-        warning(text, "See docs/operations.md#move-the-photos-to-another-storage.");
+      if (move && move.message !== null) {
+        warning(`a move is not over: ${move.message}`, "See ./gallery storage status.");
       }
       const free = await storage.freeBytes();
       const text = `${readableBytes(free)} are free`;

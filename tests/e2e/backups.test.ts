@@ -11,7 +11,6 @@ import {
   type LibraryBench,
   manifestOf,
   storedIn,
-  storedPath,
 } from "#tests/support/backups";
 import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
