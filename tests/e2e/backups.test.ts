@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { desc } from "drizzle-orm";
+import { desc, sql } from "drizzle-orm";
 import { backups } from "#db/schema/backups";
 import { events } from "#db/schema/events";
+import { settings } from "#db/schema/settings";
 import { purgeByIds } from "#library/purge";
 import {
   backupsIn,
@@ -195,6 +196,26 @@ describe("beside other work", () => {
     expect(await backUp()).toMatchObject({ code: 0 });
     expect(await storedIn(folder)).toContain(late.contentHash!);
   }, 90_000);
+
+  test("every table is read as of one moment: a row that comes while earlier tables are read is not in it", async () => {
+    const { db } = bench.database;
+    const before = await db.$count(settings);
+    const running = await db.transaction(async (tx) => {
+      await tx.execute(sql`lock table albums in access exclusive mode`);
+      const started = bench.start({ verb: "backup", folder, keep: null });
+      await until("a backup that waits for an earlier table", async () => {
+        const waiting = await db.execute(
+          sql`select 1 from pg_locks where not granted and relation = 'albums'::regclass`,
+        );
+        return waiting.length > 0;
+      });
+      await tx.insert(settings).values({ name: "backend.mode", value: "local" });
+      return started;
+    });
+    expect(await running.ended()).toMatchObject({ code: 0 });
+    const { tables } = await manifestOf(folder);
+    expect(tables.find(({ name }) => name === "settings")?.rows).toBe(before);
+  }, 60_000);
 
   test("of two at once, the second one says that the first runs", async () => {
     const { child, ended } = await stopMidway(300);

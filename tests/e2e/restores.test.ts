@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cp, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Database } from "#db/client";
 import { insertEvents } from "#db/queries/events/events";
 import { events } from "#db/schema/events";
 import { originalChecks } from "#db/schema/original-checks";
 import { type Photo, photos } from "#db/schema/photos";
 import { settings } from "#db/schema/settings";
+import { storageMoves } from "#db/schema/storage-moves";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
 import {
@@ -50,6 +51,10 @@ beforeAll(async () => {
   await db.transaction((tx) =>
     insertEvents(tx, [{ type: "photo.created", sessionId: null, data: { photo_id: kept[0]!.id } }]),
   );
+  // Of the library that was backed up: a restored one is where its settings say.
+  const move = { source: "disk", target: "s3", status: "cancelled" } as const;
+  await db.insert(storageMoves).values({ id: crypto.randomUUID(), ...move, startedAt: new Date() });
+  await writeFile(join(bench.dataDir, "pod-secret"), "a secret");
   expected = await rowsOf(bench.database);
   whole = bench.path("whole");
   const backup = await bench.run({ verb: "backup", folder: whole, keep: null });
@@ -95,7 +100,7 @@ const markerOf = ({ dataDir }: Target) =>
 async function rowsOf({ db }: Pick<Database, "db">): Promise<Record<string, string[]>> {
   const tables = await db.execute<{ name: string }>(sql`
     select relname as name from pg_class where relnamespace = 'public'::regnamespace
-      and relkind = 'r' and relpersistence = 'p' and relname not in ('backups', 'original_checks')
+      and relkind = 'r' and relpersistence = 'p' and relname not in ('backups', 'original_checks', 'storage_moves')
     order by 1`);
   const rows: Record<string, string[]> = {};
   for (const { name } of tables) {
@@ -113,6 +118,8 @@ async function expectWhole(target: Target): Promise<void> {
     const bytes = await Bun.file(bench.originalOf(photo, target.dataDir)).bytes();
     expect(new Bun.CryptoHasher("sha256").update(bytes).digest("hex")).toBe(photo.contentHash!);
   }
+  expect(await Bun.file(join(target.dataDir, "pod-secret")).text()).toBe("a secret");
+  expect(await target.db.$count(storageMoves)).toBe(0);
   const { installation } = await open(target);
   expect(installation.id).toBe(bench.installation.id);
 }
@@ -152,6 +159,18 @@ describe("a restore", () => {
       .orderBy(sql`id desc`)
       .limit(1);
     expect(next!.id).toBeGreaterThan(last!.id + 100_000);
+    await target.drop();
+  }, 60_000);
+
+  test("completes the deletion of a photo that was deleted permanently during the backup", async () => {
+    const folder = await copyOfWhole();
+    const gone = kept[5]!;
+    await rewriteManifest(folder, (manifest) => manifest.purged.push(gone.id));
+    const target = await newTarget();
+    expect(await restoreFrom(folder, target)).toMatchObject({ code: 0 });
+    const left = await target.db.select().from(photos).where(eq(photos.id, gone.id));
+    expect(left.filter(({ purgedAt }) => purgedAt === null)).toEqual([]);
+    expect(await Bun.file(bench.originalOf(gone, target.dataDir)).exists()).toBe(false);
     await target.drop();
   }, 60_000);
 
@@ -268,6 +287,8 @@ describe("an interrupted restore", () => {
         }),
       )
     ).flat();
+    // Also what was damaged since is restored.
+    await writeFile(bench.originalOf(copied[0]!, target.dataDir), "other bytes");
     expect(copied.length).toBeGreaterThan(0);
     expect(copied.length).toBeLessThan(kept.length);
     expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });

@@ -22,8 +22,9 @@ export function onSmallDisk({
 /** A disk of a few megabytes that can be filled. */
 export async function mountSmallDisk(megabytes: number) {
   const folder = await mkdtemp(join(tmpdir(), "gallery-disk-"));
-  const holder = Bun.spawn([...onSmallDisk({ folder, megabytes }), "sleep", "infinity"], {
-    stdio: ["ignore", "ignore", "inherit"],
+  // It ends with its input: with the tests, however they end.
+  const holder = Bun.spawn([...onSmallDisk({ folder, megabytes }), "cat"], {
+    stdio: ["pipe", "ignore", "ignore"],
   });
   const path = join(`/proc/${holder.pid}/root`, folder);
   await until("a mounted disk", async () => {
