@@ -257,9 +257,13 @@ describe("an interrupted backup", () => {
   test("on a full disk says so, leaves no backup, and the next one goes on once there is room", async () => {
     const disk = await mountSmallDisk(32);
     folder = join(disk.path, "backups");
-    const photos = await Promise.all(Array.from({ length: 100 }, () => bench.storePhoto()));
+    const photos = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        bench.storePhoto(crypto.getRandomValues(new Uint8Array(30_000))),
+      ),
+    );
     // Not for its first file; then for the rows and some of the originals.
-    for (const leftBytes of [0, 400_000]) {
+    for (const leftBytes of [0, 1_500_000]) {
       await disk.fill(leftBytes);
       const { code, output } = await backUp();
       expect([code, output]).toEqual([1, expect.stringContaining("no room left for the backup")]);
