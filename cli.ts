@@ -19,11 +19,12 @@ const usages: Record<string, string> = {
                --json  as JSON
                --data  data folder of the gallery (data/)
                --api   address of the running gallery`,
-  test: `  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage]
+  test: `  test [paths…] [--all-versions] [--nightly] [--retry-failed] [--coverage] [--record-seconds]
              run the tests; starts all services it needs
                --all-versions  with the simulator as each supported InvokeAI version
                --nightly       also all versions, and limits and time-outs at their shipped values
                --retry-failed  run up to three failed files once more, alone; those that pass are listed as unstable
+               --record-seconds  record how long each file takes, so that the longest start first
   test --invokeai URL [--alone]
              run the conformance tests against a real InvokeAI and clean up after them
                --alone  also tests that would disturb other users of that InvokeAI

@@ -11,6 +11,7 @@ import { createPodActivities } from "./pods/tend";
 import { createWatchActivities } from "./imports/watch";
 import { createMirrorActivities } from "./mirror/follow";
 import { createPurgeActivities } from "./housekeeping/purge";
+import { createJudgementActivities } from "./reproduction/judgements";
 import { createReproductionActivities } from "./reproduction/reproductions";
 import { createRetrievalActivities } from "./retrieval/retrievals";
 import { createSessionActivities } from "./generation/sessions";
@@ -30,6 +31,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createBatchActivities(deps),
     ...createRetrievalActivities(deps),
     ...createReproductionActivities(deps),
+    ...createJudgementActivities(deps),
     ...createBackendActivities(deps),
     ...createBackupActivities(deps),
     ...createHousekeepingActivities(deps),

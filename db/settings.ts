@@ -15,7 +15,7 @@ export const settingSchemas = {
   "generation.default_cfg_scale": Type.Number({ minimum: 1, maximum: 200 }),
   "generation.default_scheduler": Type.Union(
     schedulers.map((name) => Type.Literal(name)),
-    { description: "A base that does not know it takes its own" },
+    { description: "For a model that does not have it, its own default is used" },
   ),
   "generation.default_batch_size": Type.Integer({
     minimum: 1,
@@ -29,20 +29,24 @@ export const settingSchemas = {
     ),
     { maxItems: 50, description: "Sizes that a front end offers" },
   ),
-  "generation.allowed_node_types": Type.Array(Type.String({ pattern: "^[A-Za-z0-9_.-]{1,100}$" }), {
-    maxItems: 200,
-    description:
-      "Node types of InvokeAI, beside the plain ones, that a recipe may hold: those of extensions, and those that fetch models from the internet",
-  }),
+  "generation.allowed_node_types": Type.Array(
+    Type.String({ pattern: "^[A-Za-z0-9_.-]{1,100}$", examples: ["esrgan"] }),
+    {
+      maxItems: 200,
+      description:
+        "Node types of InvokeAI, beside the plain ones, that a recipe may hold: those of extensions, and those that fetch models from the internet",
+    },
+  ),
   "backend.mode": Type.Union([Type.Literal("local"), Type.Literal("remote")]),
   "backend.local_url": Type.String({
     pattern: "^https?://[^\\s/@?#]+(?:/[^\\s@?#]*)?$",
     maxLength: 2_048,
+    examples: ["http://127.0.0.1:9090"],
     description: "Where InvokeAI answers; without name and password",
   }),
   "backend.board_name": Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()], {
     description:
-      "Board of InvokeAI's gallery that generated images go on, made when missing; null: none",
+      "The board of InvokeAI's gallery for generated images; it is created if it is missing. null: none",
   }),
   "backend.mirror": Type.Union(
     [
@@ -72,18 +76,22 @@ export const settingSchemas = {
     maxItems: 20,
     description: "GPU types to rent; of those in stock the first is tried first",
   }),
-  "backend.data_centers": Type.Array(Type.String({ pattern: "^[A-Z0-9-]{2,20}$" }), {
-    maxItems: 50,
-    description: "Where to rent, such as EU-RO-1; empty: anywhere, or where the volume is",
-  }),
+  "backend.data_centers": Type.Array(
+    Type.String({ pattern: "^[A-Z0-9-]{2,20}$", examples: ["EU-RO-1"] }),
+    {
+      maxItems: 50,
+      description: "Where to rent, such as EU-RO-1; empty: anywhere, or where the volume is",
+    },
+  ),
   "backend.volume_id": Type.Union(
-    [Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" }), Type.Null()],
+    [Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$", examples: ["a1b2c3d4e5"] }), Type.Null()],
     {
       description: "Network volume that keeps models and images; null: they end with the pod",
     },
   ),
   "backend.image": Type.String({
     pattern: "^\\S{1,300}$",
+    examples: ["ghcr.io/invoke-ai/invokeai:v6.14.2-cuda"],
     description: "Container image of InvokeAI",
   }),
   "backend.disk_gb": Type.Integer({

@@ -64,19 +64,29 @@ async function runInLanes(
   return printVerdict(sumCounts(results), code);
 }
 
-/** What the run was made of, and the files that would make it shorter. */
+/** What the run was made of, and the files that would make it shorter or cheaper. */
 function describeTimes(results: readonly FileResult[]): void {
-  const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
-  console.log(
-    `\n${results.length} files, ${cpuSeconds.toFixed(0)} s of processor time; the longest:`,
-  );
-  const longest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, listedFiles);
-  for (const { file, seconds, cpuSeconds: cpu } of longest) {
-    console.log(
-      `${seconds.toFixed(1).padStart(7)} s, ${cpu.toFixed(1).padStart(5)} s of it at work  ${file}`,
-    );
+  const cpuSeconds = sumCpuSeconds(results);
+  console.log(`\n${results.length} files, ${cpuSeconds.toFixed(0)} s of processor time; of it`);
+  const byFolder = Map.groupBy(results, ({ file }) => file.split("/", 2).join("/"));
+  for (const [folder, inside] of byFolder) {
+    console.log(`${sumCpuSeconds(inside).toFixed(0).padStart(7)} s  ${folder}`);
   }
+  const list = (title: string, files: readonly FileResult[]) => {
+    console.log(title);
+    for (const { file, seconds, cpuSeconds: cpu } of files.slice(0, listedFiles)) {
+      const [whole, atWork] = [seconds.toFixed(1).padStart(7), cpu.toFixed(1).padStart(5)];
+      console.log(`${whole} s, ${atWork} s of it at work  ${file}`);
+    }
+  };
+  const longest = results.toSorted((a, b) => b.seconds - a.seconds);
+  list("the longest:", longest);
+  const costliest = results.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
+  list("those with the most processor time:", costliest);
 }
+
+const sumCpuSeconds = (results: readonly FileResult[]): number =>
+  results.reduce((sum, result) => sum + result.cpuSeconds, 0);
 
 /** Failures once more, at the end: a log that was cut, as a service keeps it, still has them. */
 function repeatFailures(results: readonly FileResult[]): void {

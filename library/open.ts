@@ -9,7 +9,7 @@ import { claimLibrary, unfinishedRestore } from "#media/storage/library-marker";
 import type { Storage } from "#media/storage/storage";
 import { createTwoPlaceStorage } from "#media/storage/two-places";
 import { createStoragePlaces, type StoragePlaces } from "./create-storage";
-import { createPlaceReader, open, placesOf } from "./places";
+import { createPlaceReader, openPlaces, placesOf } from "./places";
 
 /**
  * Opens the storage at the start of a process. Checks that the schema is up to date, that database and data folder
@@ -40,7 +40,7 @@ export async function openLibrary(
   if (move?.status === "forgotten" && places.configured !== names.first) {
     throw new Error(`The photos of this gallery were moved; set STORAGE=${names.first}.`);
   }
-  const opened = open(places, names);
+  const opened = openPlaces(places, names);
   await claimLibrary(opened.first, installation.id, (kind) => hasPhotos(db, kind));
   // Also of the place that a later move may write to.
   for (const storage of [places.disk, places.s3]) storage?.requireMarkers(installation.id);

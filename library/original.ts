@@ -30,6 +30,16 @@ export function withOriginal<T>(
   return storage.withLocalFile(originalKey(original), use);
 }
 
+/** The same for a photo; undefined also when there is none, or it has no original. */
+export async function withOriginalOf<T>(
+  storage: Storage,
+  photo: Photo | undefined,
+  use: (path: string) => Promise<T>,
+): Promise<T | undefined> {
+  const original = photo && originalOf(photo);
+  return original && withOriginal(storage, original, use);
+}
+
 /**
  * Replaces the photo's original by a received file with the same content hash, if the original is missing, has another
  * length, or is known to be damaged.

@@ -40,7 +40,7 @@ export function createPlaceReader(db: Db, places: StoragePlaces, initial: Places
       const startedAt = triedAt;
       try {
         const names = placesOf(await findNewestMove(db), places.configured);
-        known = open(places, names);
+        known = openPlaces(places, names);
         readAt = startedAt;
         return known;
       } finally {
@@ -63,7 +63,8 @@ export function createPlaceReader(db: Db, places: StoragePlaces, initial: Places
   };
 }
 
-export function open(
+/** The storages of these places; one whose settings this process lacks fails when it is used. */
+export function openPlaces(
   places: StoragePlaces,
   { first, other }: { first: StoragePlace; other: StoragePlace | null },
 ): Places {

@@ -10,12 +10,15 @@ const watched = [
   "media",
   "recipes",
   "config.ts",
+  "each-of.ts",
   "errors.ts",
   "generation-parameters.ts",
   "generation-references.ts",
   "gpu-types.ts",
+  "lines.ts",
   "model-sources.ts",
   "output.ts",
+  "sha256.ts",
   "storable-text.ts",
 ];
 const settleMs = 200;

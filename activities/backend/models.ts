@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { log } from "@temporalio/activity";
 import { modelListOf } from "#db/queries/models/installs";
 import { findModelsSyncedAt } from "#db/queries/models/models";
@@ -7,6 +6,7 @@ import { type SeenModel, syncModels } from "#db/queries/models/model-sync";
 import { saveStarterList } from "#db/queries/models/starters";
 import type { Step } from "#db/schema/steps";
 import { ProviderError } from "#errors";
+import { sha256Of } from "#sha256";
 import { factsOf } from "../adapters/invokeai/bases";
 import { defaultsOf, isSupported } from "../adapters/invokeai/graphs/index";
 import type { InvokeAiModel } from "../adapters/invokeai/types";
@@ -32,7 +32,7 @@ export async function readModels(
     const listed = await invokeai.listModels(signal);
     const seen = listed.map(toRow).toSorted((a, b) => (a.key < b.key ? -1 : 1));
     // Of the rows, not the answer: rows also depend on this program's facts about bases.
-    const digest = createHash("sha256").update(JSON.stringify(seen)).digest("hex");
+    const digest = sha256Of(JSON.stringify(seen));
     const isWritten = await syncModels(db, { backend, seen, digest, found, now: deps.now() });
     if (!isWritten) continue;
     const hasStarters = await readStarters(deps, backend, signal);

@@ -176,14 +176,14 @@ export function createSettleActivities(deps: ActivityDeps) {
 /** The step's message until its next one. */
 function messageAfter({ outcome }: Attempt, { filled }: Tally): string | undefined {
   // An earlier try settled the batch; its reason is no longer known.
-  if (outcome === "interrupted") return "The missing images are asked for again.";
+  if (outcome === "interrupted") return "The missing images are requested again.";
   if (outcome === "finished" && filled > 0) return "Generated; the images are being fetched.";
   return undefined;
 }
 
 function interruptionMessage({ length }: Slot[], cause: string): string {
   const again = length === 1 ? "1 image is" : `${length} images are`;
-  return `${cause} ${again} asked for again.`;
+  return `${cause} ${again} requested again.`;
 }
 
 /** Why these slots are requested again. */

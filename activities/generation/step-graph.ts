@@ -52,35 +52,55 @@ export async function stepGraph(
     slots: Slot[];
     attempt: Pick<Attempt, "backend" | "sourceImageName" | "imageNames">;
   },
-): Promise<{ graph: Graph; values: BatchValues[] }> {
+): Promise<BuiltGraph> {
   const { step, slots, attempt } = params;
-  const { backend, sourceImageName } = attempt;
   const { parameters } = step;
-  const models = await resolveModels(db, modelsOfStep(step), backend);
-  const find = (key: string): Model => {
+  const models = await resolveModels(db, modelsOfStep(step), attempt.backend);
+  const find: Find = (key) => {
     const model = models.get(key);
     if (!model?.isAvailable) throw permanentFailure(describeFailure("model_missing"));
     return model;
   };
   const [enlarged, ...others] = slots.flatMap((slot) => enlargedOf(step, slot, attempt));
-  if (enlarged) {
-    const { creativity, mainModelKey, controlModelKey } = parameters.upscale ?? {};
-    if (creativity !== undefined && mainModelKey !== undefined && controlModelKey !== undefined) {
-      const graph = buildRepaintGraph({
-        upscaler: find(parameters.modelKey),
-        main: find(mainModelKey),
-        control: find(controlModelKey),
-        ...enlarged,
-        creativity,
-        steps: parameters.steps,
-        cfgScale: parameters.cfgScale,
-        scheduler: parameters.scheduler,
-      });
-      return { graph, values: [] };
-    }
-    const pictures = [enlarged, ...others] as const;
+  return enlarged
+    ? enlargingGraph(parameters, [enlarged, ...others], find)
+    : drawingGraph(db, params, find);
+}
+
+type Find = (key: string) => Model;
+type BuiltGraph = { graph: Graph; values: BatchValues[] };
+
+/** The graph of pictures that are enlarged; a single one may also be painted again. */
+function enlargingGraph(
+  parameters: StepParameters,
+  pictures: readonly [Enlarged, ...Enlarged[]],
+  find: Find,
+): BuiltGraph {
+  const { creativity, mainModelKey, controlModelKey } = parameters.upscale ?? {};
+  if (creativity === undefined || mainModelKey === undefined || controlModelKey === undefined) {
     return buildUpscaleGraph({ model: find(parameters.modelKey), pictures });
   }
+  const graph = buildRepaintGraph({
+    upscaler: find(parameters.modelKey),
+    main: find(mainModelKey),
+    control: find(controlModelKey),
+    ...pictures[0],
+    creativity,
+    steps: parameters.steps,
+    cfgScale: parameters.cfgScale,
+    scheduler: parameters.scheduler,
+  });
+  return { graph, values: [] };
+}
+
+/** The graph of pictures that are drawn, from nothing or from a source. */
+async function drawingGraph(
+  db: Db,
+  { step, slots, attempt }: Parameters<typeof stepGraph>[1],
+  find: Find,
+): Promise<BuiltGraph> {
+  const { sourceImageName } = attempt;
+  const { parameters } = step;
   const { width, height, vaeKey, loras = [] } = parameters;
   const request = {
     width,
@@ -128,7 +148,7 @@ async function graphReferences(
   db: Db,
   references: readonly Reference[],
   imageNames: ImageNames,
-  find: (key: string) => Model,
+  find: Find,
 ): Promise<GraphReference[]> {
   return Promise.all(
     references.map(async ({ imageId, modelKey, encoderKey, ...settings }, at) => {
@@ -150,12 +170,14 @@ async function graphReferences(
   );
 }
 
+type Enlarged = { imageName: string; prompt: string; width: number; height: number; scale: number };
+
 /** The picture that a slot enlarges; none if its step draws. */
 function enlargedOf(
   step: Step,
   slot: Slot,
   { sourceImageName, imageNames }: Pick<Attempt, "sourceImageName" | "imageNames">,
-) {
+): Enlarged[] {
   const { width, height, upscale } = step.parameters;
   const enlargement = slot.enlargement ?? (upscale && { width, height, ...upscale });
   const imageName = slot.enlargement ? imageNames[pictureRole(slot.index)] : sourceImageName;

@@ -3,6 +3,7 @@ import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { findUploadedSource, noteUploadedSource } from "#db/queries/steps/uploaded-sources";
 import { originalKey } from "#media/storage/keys";
 import { preparePicture, prepareSource } from "#media/pictures/source";
+import { sha256Of } from "#sha256";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 
@@ -54,7 +55,7 @@ export async function ensureUploaded(
 ): Promise<string> {
   const { db } = deps.database;
   const bytes = new Uint8Array(png);
-  const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const contentHash = sha256Of(bytes);
   const invokeai = await deps.invokeai(backend);
   const known = await findUploadedSource(db, { backend, contentHash });
   if (known !== undefined && (await hasImage(invokeai, known, signal))) return known;

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 
 /**
  * The task queue of the workers that have an import root. The name holds a hash: a path may be longer than a queue's name
  * may be, and is not for histories.
  */
 export function importQueueOf(root: string): string {
-  return `gallery-import-${createHash("sha256").update(root).digest("hex").slice(0, 16)}`;
+  return `gallery-import-${sha256Of(root).slice(0, 16)}`;
 }

@@ -1,5 +1,5 @@
 import type { Db } from "#db/client";
-import { noteLook } from "#db/queries/imports/watched";
+import { noteFolderCheck } from "#db/queries/imports/watched";
 import { AppError } from "#errors";
 
 /** Works on an import. What keeps it from going on, such as a full disk, is noted in its row; then it is tried again. */
@@ -7,7 +7,8 @@ export async function sayWhy<T>(db: Db, importId: string, work: () => Promise<T>
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppError) await noteLook(db, { importId, awayReason: error.message });
+    if (error instanceof AppError)
+      await noteFolderCheck(db, { importId, awayReason: error.message });
     throw error;
   }
 }

@@ -1,24 +1,24 @@
-import { createHash } from "node:crypto";
 import { v5 } from "uuid";
 import { emitImportProgress, findImport } from "#db/queries/imports/imports";
 import {
   findWatchedFiles,
   forgetGoneFiles,
   isContentTaken,
-  noteLook,
+  noteFolderCheck,
   noteWatchedFiles,
   settleWatchedFile,
 } from "#db/queries/imports/watched";
 import type { PhotoImport } from "#db/schema/imports";
+import { eachOf } from "#each-of";
 import { AppError } from "#errors";
 import {
   resolveImportFolder,
   type WalkedFile,
   walkImportFolder,
 } from "#media/folders/import-folder";
+import { sha256Of } from "#sha256";
 import type { ImportTally } from "#workflows/photo-import/contract";
 import type { ActivityDeps } from "../deps";
-import { eachOf } from "../each-of";
 import { noteProgress, pause, withHeartbeat } from "../heartbeat";
 import { sayWhy } from "./say-why";
 import { createFileTaker } from "./take-file";
@@ -33,12 +33,12 @@ const endCheckMs = 1_000;
 const filesPerPage = 500;
 /** As for an import: one is read while the other is decoded. */
 const atOnce = 2;
-/** A look at a huge tree takes long: the pause after it is so many times longer. */
+/** Checking a huge tree takes long: the pause after it is so many times longer. */
 const restFactor = 4;
 
 type Watched = { isEnded: boolean; tally: ImportTally };
 
-/** Keeps looking at a folder on the server, and takes each file once it has stopped changing. */
+/** Checks a folder on the server again and again, and takes each file once it has stopped changing. */
 export function createWatchActivities(deps: ActivityDeps) {
   const { now } = deps;
   const { db } = deps.database;
@@ -51,13 +51,13 @@ export function createWatchActivities(deps: ActivityDeps) {
   ): Promise<Watched> {
     const endsAt = performance.now() + watchMs;
     for (;;) {
-      const lookedAt = performance.now();
+      const checkedAt = performance.now();
       const row = await findImport(db, importId);
       const isEnded = !isWatched(row);
-      if (isEnded || lookedAt > endsAt) return { isEnded, tally: tallyOf(row) };
-      const isIdle = await look(row, { patienceMs, endsAt, signal });
-      const lookMs = isIdle ? performance.now() - lookedAt : 0;
-      const restMs = Math.max(patienceMs, restFactor * lookMs);
+      if (isEnded || checkedAt > endsAt) return { isEnded, tally: tallyOf(row) };
+      const isIdle = await checkFiles(row, { patienceMs, endsAt, signal });
+      const checkMs = isIdle ? performance.now() - checkedAt : 0;
+      const restMs = Math.max(patienceMs, restFactor * checkMs);
       const restsUntil = performance.now() + restMs;
       while (performance.now() < restsUntil && isWatched(await findImport(db, importId))) {
         await pause(Math.min(endCheckMs, Math.max(restsUntil - performance.now(), 1)), signal);
@@ -65,14 +65,14 @@ export function createWatchActivities(deps: ActivityDeps) {
     }
   }
 
-  type Look = { patienceMs: number; endsAt: number; signal: AbortSignal };
+  type CheckOptions = { patienceMs: number; endsAt: number; signal: AbortSignal };
 
-  /** Looks at every file of the folder once. @returns whether there was nothing to take */
-  async function look(begun: PhotoImport, options: Look): Promise<boolean> {
+  /** Checks every file of the folder once. @returns whether there was nothing to take */
+  async function checkFiles(begun: PhotoImport, options: CheckOptions): Promise<boolean> {
     const importId = begun.id;
     const folder = await resolveImportFolder(deps.config.importRoots, begun.path);
     if (folder.state !== "allowed" || folder.path !== begun.path) {
-      await noteLook(db, { importId, awayReason: whyAway });
+      await noteFolderCheck(db, { importId, awayReason: whyAway });
       return true;
     }
     const pages = pagesOf(begun.path);
@@ -84,7 +84,7 @@ export function createWatchActivities(deps: ActivityDeps) {
       options.signal.throwIfAborted();
       const page = await nextPage(pages);
       if ("awayReason" in page) {
-        await noteLook(db, { importId, ...page });
+        await noteFolderCheck(db, { importId, ...page });
         return true;
       }
       const settled = await settlePage(row, page.files, options);
@@ -95,7 +95,7 @@ export function createWatchActivities(deps: ActivityDeps) {
       if (page.isLast) break;
     }
     await forgetGoneFiles(db, { importId, present: open });
-    await noteLook(db, { importId, lookedAt: now(), changing });
+    await noteFolderCheck(db, { importId, lookedAt: now(), changing });
     const hasNews = JSON.stringify(tallyOf(row)) !== JSON.stringify(tallyOf(begun));
     if (hasNews) await emitImportProgress(db, row);
     return !hasNews;
@@ -105,12 +105,12 @@ export function createWatchActivities(deps: ActivityDeps) {
   async function settlePage(
     begun: PhotoImport,
     files: WalkedFile[],
-    { patienceMs, endsAt, signal }: Look,
+    { patienceMs, endsAt, signal }: CheckOptions,
   ): Promise<{ row: PhotoImport; open: string[]; changing: number } | undefined> {
     const importId = begun.id;
     const seen = files.map((walked) => {
       const { size, modifiedMs } = walked;
-      return { walked, file: { fileHash: hashOf(walked.file), size, modifiedMs } };
+      return { walked, file: { fileHash: sha256Of(walked.file), size, modifiedMs } };
     });
     const hashes = seen.map(({ file }) => file.fileHash);
     const noted = await findWatchedFiles(db, { importId, hashes });
@@ -128,6 +128,7 @@ export function createWatchActivities(deps: ActivityDeps) {
     const ready = states.filter(({ state }) => state === "ready");
     let row: PhotoImport | undefined = begun;
     await eachOf(ready, { atOnce, signal }, async ({ walked, file }) => {
+      noteProgress();
       if (!row) return;
       const taken = await takeFile(begun, walked, {
         id: v5(JSON.stringify([walked.file, file.size, file.modifiedMs]), importId),
@@ -179,9 +180,7 @@ async function nextPage(pages: ReturnType<typeof pagesOf>): Promise<Page | { awa
   }
 }
 
-const hashOf = (file: string) => createHash("sha256").update(file).digest("hex");
-
-const whyAway = "The folder cannot be found at present; it is looked for until it is there again.";
+const whyAway = "The folder cannot be found at present; it is checked again until it is back.";
 
 function isWatched(row: PhotoImport | undefined): row is PhotoImport {
   return row?.status === "processing" && row.cancelRequestedAt === null;

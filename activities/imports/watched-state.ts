@@ -3,7 +3,7 @@ import type { WatchedFile } from "#db/schema/imports";
 type Noted = Pick<WatchedFile, "size" | "modifiedMs" | "notedAt" | "isSettled" | "outcome">;
 
 /**
- * What a look at a file of a watched folder finds. `changed`: it is new, or not as it was noted. `waits`: it is as it was
+ * What a check of a file of a watched folder finds. `changed`: it is new, or not as it was noted. `waits`: it is as it was
  * noted, but not for long enough. `ready`: it has stopped changing. `settled` and `refused`: nothing changed since.
  */
 export function stateOfWatched(

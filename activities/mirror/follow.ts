@@ -6,7 +6,7 @@ import type { Timings } from "#workflows/timings";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, pause, withHeartbeat } from "../heartbeat";
-import { compareAll, type Look, takeNewest } from "./look";
+import { compareAll, type MirrorPass, takeNewest } from "./compare";
 
 /** An activity ends after this long, so that its history starts anew. */
 const followMs = 60 * 60_000;
@@ -30,7 +30,7 @@ export function createMirrorActivities(deps: ActivityDeps) {
     const endsAt = performance.now() + followMs;
     using hints = createHints(signal);
     let compared: { at: number; mirrored: string } | undefined;
-    let lookedAt = 0;
+    let checkedAt = 0;
     for (;;) {
       const mirrored = await readSetting();
       if (mirrored === "off") return { isOff: true };
@@ -38,17 +38,17 @@ export function createMirrorActivities(deps: ActivityDeps) {
       try {
         const client = await deps.invokeai(backend);
         hints.listenTo(client);
-        const look: Look = { deps, backend, client, mirrored, signal };
+        const pass: MirrorPass = { deps, backend, client, mirrored, signal };
         const wanted = JSON.stringify(mirrored);
         const isStale =
           compared?.mirrored !== wanted || performance.now() - compared.at > mirrorCompareMs;
-        const isDue = hints.take() || performance.now() - lookedAt > mirrorCheckMs;
+        const isDue = hints.take() || performance.now() - checkedAt > mirrorCheckMs;
         if (isDue || isStale) {
-          const areMore = isDue && !(await takeNewest(look));
-          lookedAt = performance.now();
+          const areMore = isDue && !(await takeNewest(pass));
+          checkedAt = performance.now();
           if (isStale || areMore) {
-            const { isComplete } = await compareAll(look, async () => {
-              if (hints.take()) await takeNewest(look);
+            const { isComplete } = await compareAll(pass, async () => {
+              if (hints.take()) await takeNewest(pass);
               return JSON.stringify(await readSetting()) === wanted;
             });
             if (isComplete) compared = { at: performance.now(), mirrored: wanted };

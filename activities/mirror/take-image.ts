@@ -14,7 +14,7 @@ import { receiveImage } from "../retrieval/receive-image";
 /** Any UUID that never changes: it makes the photo of an image the same in each attempt. */
 const photoNamespace = "6a1f0c5e-2b9d-4d38-9a0b-5d2f4c1e7b90";
 
-/** InvokeAI lists an image before its file is complete; a younger one that cannot be read is looked at again. */
+/** InvokeAI lists an image before its file is complete; a younger one that cannot be read is tried again. */
 const writtenWithinMs = 60_000;
 
 /** What became of an image. */

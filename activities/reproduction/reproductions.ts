@@ -1,13 +1,12 @@
-import { AppError, ProviderError } from "#errors";
-import { findBackend } from "#db/queries/backends/backends";
+import { ProviderError } from "#errors";
 import { getSettings } from "#db/queries/installation/settings";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import {
   closeReproductionBatch,
   findLiveReproduction,
   findReproduction,
+  findReproductionOfBatch,
   forgetReproducedImage,
-  judgeReproduction,
   noteReproducedImage,
   openReproductionBatch,
 } from "#db/queries/reproductions/reproductions";
@@ -17,13 +16,10 @@ import {
   noteSourceImage,
   releasePost,
 } from "#db/queries/steps/sending-ledgers";
-import type { Photo, Reproduction, ReproductionReason } from "#db/schema/photos";
 import type { ReproductionRow } from "#db/schema/reproductions";
-import { comparePictures } from "#media/pictures/compare-pictures";
-import { originalOf, withOriginal } from "#library/original";
+import { withOriginalOf } from "#library/original";
 import { readRecordedGraph } from "#media/metadata/recorded-graph";
 import type { Impossible, ReproducedBatch } from "#workflows/photo-reproduction/contract";
-import { broken } from "../adapters/http-failures";
 import type { FailureReason } from "../adapters/invokeai/errors";
 import { parseRecordedGraph, replayGraph } from "../adapters/invokeai/graphs/index";
 import type { BatchItem } from "../adapters/invokeai/types";
@@ -32,11 +28,9 @@ import { hasEnded, isGone } from "../backend/places";
 import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
 import { isCutShort } from "../pods/cut-short";
-import { receiveImage } from "../retrieval/receive-image";
-import { ensureReproductionPictures, paintedShare } from "./reproduced-source";
+import { ensureReproductionPictures } from "./reproduced-source";
 import { hasReaders, resolveRecordedModels } from "./reproduced-models";
 import { type SendingLedger, sendOnce } from "../generation/send-once";
-import { type NoisySource, verdictOn } from "./verdict";
 
 type ByBatch = { batchId: string };
 type ById = { reproductionId: string };
@@ -50,19 +44,14 @@ const pollEveryMs = 1_000;
 /** This many polls in a row must find nothing before the batch counts as gone. */
 const missesUntilGone = 3;
 
-/** Runs recorded graphs again and compares the pictures; described in docs/workflows/photo-reproduction.md. */
+/** Runs recorded graphs again; described in docs/workflows/photo-reproduction.md. */
 export function createReproductionActivities(deps: ActivityDeps) {
   const { db } = deps.database;
-
-  async function withOriginalOf<T>(photo: Photo | undefined, use: (path: string) => Promise<T>) {
-    const original = photo && originalOf(photo);
-    return original && withOriginal(deps.storage, original, use);
-  }
 
   /** The graph to run, read from the picture itself. */
   async function readRecord(photoId: string) {
     const photo = await findPhotoById(db, photoId);
-    const record = await withOriginalOf(photo, readRecordedGraph);
+    const record = await withOriginalOf(deps.storage, photo, readRecordedGraph);
     if (!photo || !record?.graph) return "no_recorded_graph";
     const recorded = parseRecordedGraph(record.graph, {
       output: photo.generation?.recipe?.output ?? 0,
@@ -114,16 +103,11 @@ export function createReproductionActivities(deps: ActivityDeps) {
     if (await hasEnded(deps, row.backend)) await closeReproductionBatch(db, row.batchId);
   }
 
-  const findByBatch = async (batchId: string): Promise<ReproductionRow | undefined> => {
-    const row = await findReproduction(db, batchId.slice(0, batchId.lastIndexOf("-")));
-    return row?.batchId === batchId && row.judgedAt === null ? row : undefined;
-  };
-
   function ledgerOf(batchId: string): SendingLedger {
     const sent = { ledger: "reproductions", batchId } as const;
     return {
       async find() {
-        const row = await findByBatch(batchId);
+        const row = await findReproductionOfBatch(db, batchId);
         if (!row || row.backend === null) return undefined;
         const { backend, postedAt, acceptedAt } = row;
         return { backend, postedAt, acceptedAt, settledAt: null };
@@ -141,7 +125,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
       graceMs,
       ledger: ledgerOf(batchId),
       send: async (invokeai: Awaited<ReturnType<ActivityDeps["invokeai"]>>) => {
-        const row = await findByBatch(batchId);
+        const row = await findReproductionOfBatch(db, batchId);
         const record = row ? await readRecord(row.photoId) : "no_recorded_graph";
         if (!row || row.backend === null || typeof record === "string") return undefined;
         const { recorded } = record;
@@ -170,7 +154,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
 
   async function watch({ batchId }: ByBatch, signal: AbortSignal): Promise<ReproducedBatch> {
     for (let misses = 0; ;) {
-      const row = await findByBatch(batchId);
+      const row = await findReproductionOfBatch(db, batchId);
       if (!row || row.backend === null || row.acceptedAt === null) return { state: "interrupted" };
       const polled = await poll(batchId, row.backend, signal);
       if (polled === "gone") return { state: "interrupted" };
@@ -203,103 +187,6 @@ export function createReproductionActivities(deps: ActivityDeps) {
       if (error instanceof ProviderError && error.retryable) return "away";
       throw error;
     }
-  }
-
-  /** `lost`: the picture was generated, but InvokeAI no longer has it. */
-  async function compare(
-    { batchId }: ByBatch,
-    signal: AbortSignal,
-  ): Promise<{ state: "judged" | "lost" }> {
-    const row = await findByBatch(batchId);
-    // An earlier try was interrupted after its verdict.
-    if (!row) return { state: "judged" };
-    if (row.backend === null || row.imageName === null) return { state: "lost" };
-    await using staged = await deps.storage.stage("generated", row.id);
-    try {
-      const { backend, imageName } = row;
-      await receiveImage(deps, { backend, imageName, staged }, signal);
-    } catch (error) {
-      if (error instanceof ProviderError && error.fault === "missing") return { state: "lost" };
-      throw error;
-    }
-    const photo = await findPhotoById(db, row.photoId);
-    const pixels = (photo?.width ?? 0) * (photo?.height ?? 0);
-    const found = await withOriginalOf(photo, async (path) => {
-      const record = await readRecordedGraph(path);
-      const distance = await compareWith(path, staged.path, pixels);
-      return {
-        record,
-        distance,
-        noisy: await noisySourceOf(row, record, { path, pixels }, signal),
-      };
-    });
-    const version = found?.record.version;
-    const isOtherVersion = version !== undefined && version !== (await versionOf(row.backend));
-    const share = photo ? await paintedShare(db, photo) : 1;
-    const verdict = found
-      ? verdictOn(found.distance, { isOtherVersion, noisy: found.noisy, share })
-      : ({ verdict: "impossible", reason: "no_recorded_graph" } as const);
-    await judge(row.id, verdict);
-    await deps.storage.removeStaged("generated", row.id);
-    return { state: "judged" };
-  }
-
-  async function compareWith(
-    path: string,
-    received: string,
-    pixels: number,
-    ...more: [otherSize?: "is stretched"]
-  ) {
-    try {
-      return await comparePictures([path, received], pixels, deps.decodeLimits, ...more);
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === "image_rejected")) throw error;
-      throw broken("invokeai", "sent a picture that cannot be decoded", { cause: error });
-    }
-  }
-
-  /**
-   * How far the picture is from its source, for image to image with unseeded noise; undefined for other graphs, or when
-   * InvokeAI no longer has the source.
-   */
-  async function noisySourceOf(
-    row: ReproductionRow,
-    { graph }: { graph: unknown },
-    { path, pixels }: { path: string; pixels: number },
-    signal: AbortSignal,
-  ): Promise<NoisySource | undefined> {
-    const recorded = parseRecordedGraph(graph);
-    const imageName = row.sourceImageName ?? recorded?.pictures["source"];
-    const strength = recorded?.noisyStrength;
-    if (strength === undefined || imageName === undefined || row.backend === null) return undefined;
-    await using staged = await deps.storage.stage("generated", row.id);
-    try {
-      await receiveImage(deps, { backend: row.backend, imageName, staged }, signal);
-    } catch (error) {
-      if (error instanceof ProviderError && error.fault === "missing") return undefined;
-      throw error;
-    }
-    const found = await compareWith(path, staged.path, pixels, "is stretched");
-    return found.state === "compared" ? { strength, distance: found.distance } : undefined;
-  }
-
-  async function judge(id: string, verdict: Omit<Reproduction, "checkedAt">): Promise<void> {
-    const now = deps.now();
-    const checkedAt = now.toISOString();
-    await judgeReproduction(db, { id, verdict: { ...verdict, checkedAt }, now });
-  }
-
-  const versionOf = async (backend: string) => (await findBackend(db, backend))?.apiVersion;
-
-  /** A graph that another InvokeAI version refuses may have been valid in the version of the picture. */
-  async function explainImpossible(id: string, reason: Impossible): Promise<ReproductionReason> {
-    const row = await findReproduction(db, id);
-    if (reason !== "graph_refused" || !row || row.backend === null) return reason;
-    const photo = await findPhotoById(db, row.photoId);
-    const record = await withOriginalOf(photo, readRecordedGraph);
-    const isOther =
-      record?.version !== undefined && record.version !== (await versionOf(row.backend));
-    return isOther ? "version_differs" : reason;
   }
 
   async function drop({ reproductionId }: ById, signal: AbortSignal): Promise<void> {
@@ -335,22 +222,7 @@ export function createReproductionActivities(deps: ActivityDeps) {
     watchReproduction: (input: ByBatch): Promise<ReproducedBatch> =>
       withHeartbeat((signal) => watch(input, signal)),
 
-    compareReproduction: (input: ByBatch): Promise<{ state: "judged" | "lost" }> =>
-      withHeartbeat(async (signal) => {
-        try {
-          return await compare(input, signal);
-        } catch (error) {
-          if (isGone(error)) return { state: "lost" };
-          throw error;
-        }
-      }),
-
     closeReproduction: ({ batchId }: ByBatch): Promise<void> => closeReproductionBatch(db, batchId),
-
-    async judgeImpossible(input: ById & { reason: Impossible }): Promise<void> {
-      const reason = await explainImpossible(input.reproductionId, input.reason);
-      await judge(input.reproductionId, { verdict: "impossible", reason });
-    },
 
     dropReproducedImage: (input: ById): Promise<void> =>
       withHeartbeat((signal) => drop(input, signal)),

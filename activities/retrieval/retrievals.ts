@@ -12,11 +12,11 @@ import type { Photo } from "#db/schema/photos";
 import type { StepError } from "#db/schema/steps";
 import { fileColumns } from "#library/photo-row";
 import { decodeImage, type DecodedImage } from "#media/pictures/ingest";
-import { hashOf } from "#media/storage/hash";
 import { originalKey } from "#media/storage/keys";
 import { purgePhotoFiles, storePhotoFiles } from "#media/storage/photo-files";
 import type { StagedFile } from "#media/storage/storage";
 import { hiresSize } from "#generation-parameters";
+import { sha256OfStream } from "#sha256";
 import type { FailedAttempt } from "#workflows/photo-retrieval/contract";
 import { broken } from "../adapters/http-failures";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
@@ -131,7 +131,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     const key = originalKey({ kind: "generated", id: photo.id, mimeType: "image/png" });
     const file = await deps.storage.find(key);
     if (!file) return undefined;
-    const contentHash = await hashOf(file.content.stream());
+    const contentHash = await sha256OfStream(file.content.stream());
     const received = { bytes: file.bytes, contentHash };
     return deps.storage.withLocalFile(key, (path) =>
       decodeImage({ ...received, path }, deps.decodeLimits, expectedOf(photo)),

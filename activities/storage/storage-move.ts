@@ -1,5 +1,6 @@
 import { log } from "@temporalio/activity";
-import { countMoved, findMove, noteMoveMessage } from "#db/queries/storage/storage-moves";
+import { countMoved } from "#db/queries/storage/moved-originals";
+import { findMove, noteMoveMessage } from "#db/queries/storage/storage-moves";
 import { AppError } from "#errors";
 import { advanceMove } from "#library/move/advance";
 import { describeMove } from "#library/move/describe";

@@ -1,13 +1,6 @@
 import { hostname } from "node:os";
 import { Client, Connection } from "@temporalio/client";
-import {
-  DefaultLogger,
-  makeTelemetryFilterString,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkerOptions,
-} from "@temporalio/worker";
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from "@temporalio/worker";
 import type { Config, WorkerRole } from "#config";
 import { openDatabase } from "#db/client";
 import { noteWorker, noteWorkerStops, readDatabaseTime } from "#db/queries/installation/workers";
@@ -15,7 +8,7 @@ import { settingSchemas } from "#db/settings";
 import { openLibrary } from "#library/open";
 import type { Storage } from "#media/storage/storage";
 import { createDecodeBudget, defaultBudget } from "#media/pictures/decode-budget";
-import { createOutput, ignoreStreamFaults, type Output } from "#output";
+import { createOutput, ignoreStreamFaults } from "#output";
 import { traceRuns } from "#tracing/client-interceptor";
 import { startTracing, type Tracer } from "#tracing/spans";
 import { housekeepingRun } from "#workflows/housekeeping/contract";
@@ -31,6 +24,7 @@ import { refreshModels, watchModels } from "../backend/model-watch";
 import { createRunpodProvider } from "../adapters/pods/runpod/client";
 import { createFindPodAddress } from "../pods/place";
 import { openPodSecret } from "../pods/secret";
+import { exitOnUncaught, installRuntime } from "./log";
 import { ensureNamespace, keepNamespace, retryUntilReady } from "./namespace";
 import { sendNotices } from "./notices";
 import { createTraceActivities, createTraceSinks } from "./tracing";
@@ -289,49 +283,3 @@ function importRootsOf({ worker, importRoots }: Config): readonly string[] {
 }
 
 const fileOf = (path: string) => new URL(path, import.meta.url).pathname;
-
-/** Writes directly: the logger buffers its entries for a moment. */
-function exitOnUncaught(output: Output): void {
-  const exit = (kind: string) => (thrown: unknown) => {
-    const error = readableError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-    output.write(`${JSON.stringify({ level: "fatal", msg: kind, error })}\n`);
-    process.exit(1);
-  };
-  process.on("uncaughtException", exit("uncaught exception"));
-  process.on("unhandledRejection", exit("unhandled rejection"));
-}
-
-function installRuntime(config: Config, output: Output): void {
-  const level =
-    config.logLevel === "silent" || config.logLevel === "fatal"
-      ? "ERROR"
-      : config.logLevel.toUpperCase();
-  Runtime.install({
-    logger: new DefaultLogger(level as "INFO", (entry) => {
-      const { level: severity, message, timestampNanos: _, meta } = entry;
-      output.write(
-        `${JSON.stringify({ level: severity.toLowerCase(), msg: message, ...readable(meta) })}\n`,
-      );
-    }),
-    telemetryOptions: {
-      logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) },
-    },
-  });
-}
-
-/** JSON.stringify cannot serialize errors and bigints. */
-function readable(meta: Record<string, unknown> | undefined): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(meta ?? {}).map(([key, value]) => {
-      if (value instanceof Error) return [key, readableError(value)];
-      return [key, typeof value === "bigint" ? String(value) : value];
-    }),
-  );
-}
-
-/** The message of a failed query holds its parameters, including prompts: only its cause is logged. */
-function readableError(error: Error): Record<string, unknown> {
-  const logged =
-    error.name === "DrizzleQueryError" && error.cause instanceof Error ? error.cause : error;
-  return { name: logged.name, message: logged.message, at: logged.stack?.split("\n").slice(1, 6) };
-}

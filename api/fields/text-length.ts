@@ -3,7 +3,8 @@ import { Value } from "@sinclair/typebox/value";
 
 const kind = "TextOfCharacters";
 
-type Bounds = { minLength?: number; maxLength?: number; pattern?: string };
+type Bounds = Form & { minLength?: number; maxLength?: number };
+type Form = { pattern?: string; examples?: readonly string[] };
 
 TypeRegistry.Set<TSchema & Bounds>(kind, (schema, value) => {
   if (typeof value !== "string") return false;
@@ -29,11 +30,17 @@ export function countCharacters<T>(schema: T): T {
   return schema;
 }
 
+/** What a text with a pattern has to look like: by its example, where the schema has one. */
+export function expectedForm({ pattern, examples: [example] = [] }: Form): string {
+  return example === undefined ? `that matches ${pattern}` : `such as ${example}`;
+}
+
 /** Describes the value that a text schema with a limited length expects; undefined for other schemas. */
 export function expectedLength(schema: unknown): string | undefined {
-  const { minLength, maxLength, pattern, ...rest } = (schema ?? {}) as { [Kind]?: string } & Bounds;
-  if (rest[Kind] !== kind) return undefined;
-  const form = pattern === undefined ? "" : ` that matches ${pattern}`;
+  const own = (schema ?? {}) as { [Kind]?: string } & Bounds;
+  if (own[Kind] !== kind) return undefined;
+  const { minLength, maxLength } = own;
+  const form = own.pattern === undefined ? "" : ` ${expectedForm(own)}`;
   if (maxLength === undefined) return `a text of at least ${minLength} characters${form}`;
   return `a text of ${minLength ?? 0} to ${maxLength} characters${form}`;
 }

@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { AppError } from "#errors";
 import type { Config } from "#config";
+import { sha256Of } from "#sha256";
 import { cookieOf } from "./cookie";
 import { type OwnerSessions, sessionCookie } from "./owner-session";
 import type { Client } from "./client";
@@ -76,7 +77,7 @@ function isOurs(origin: string, { client }: IncomingRequest, config: Config): bo
   return host === client.host;
 }
 
-const digest = (text: string) => createHash("sha256").update(text).digest();
+const digest = (text: string) => Buffer.from(sha256Of(text));
 
 function forbidden(message: string): AppError {
   return new AppError({ kind: "forbidden", code: "forbidden", message });

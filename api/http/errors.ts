@@ -4,7 +4,7 @@ import { AppError, type FieldFault, invalid, notFound } from "#errors";
 import { databaseUnavailable, isDatabaseAway } from "./database-faults";
 import { errorResponse } from "./error-body";
 import { createModule } from "./module";
-import { faultMessage } from "../fields/fault-message";
+import { fieldFaults } from "../fields/field-faults";
 
 /** Converts anything thrown to an `AppError`; an unexpected error becomes a 500 without detail. */
 export function toAppError(error: unknown): AppError {
@@ -59,18 +59,14 @@ function validationFault(error: ValidationError): AppError {
     });
   }
   const seen = new Map<string, FieldFault>();
-  for (const fault of error.all) {
-    if (!("path" in fault)) continue;
-    const path = dotted(String(fault.path));
-    if (!seen.has(path)) seen.set(path, { path, message: faultMessage(fault) });
+  const faults = error.all.flatMap((fault) =>
+    "path" in fault ? { ...fault, path: String(fault.path) } : [],
+  );
+  for (const fault of fieldFaults(faults)) {
+    if (!seen.has(fault.path)) seen.set(fault.path, fault);
   }
   const what = error.type === "body" ? "body" : "query";
   return invalid(`The ${what} is not as expected; see details.errors.`, [...seen.values()]);
-}
-
-/** `/parameters/loras/0` → `parameters.loras.0`. */
-function dotted(pointer: string): string {
-  return pointer.replace(/^\//, "").replaceAll("/", ".");
 }
 
 /** Name, code, message and stack of an error and its causes; a failed query's message is left out: it holds parameters. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { AppError, conflict, invalid } from "#errors";
 import {
   claimKey,
@@ -8,6 +7,7 @@ import {
   keepAnswer,
   moveLease,
 } from "#db/queries/requests/idempotency";
+import { sha256Of } from "#sha256";
 import type { ApiDeps } from "../deps";
 import { isUuid } from "../fields/ids";
 import { keyedId } from "./keyed-id";
@@ -84,9 +84,7 @@ const createsOnce: object = { "x-creates-once": true };
  * not count; files are given as their hashes. Callers pass normalized texts in the form in which they are stored.
  */
 export function fingerprintOf(meaning: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify(sorted(meaning)))
-    .digest("hex");
+  return sha256Of(JSON.stringify(sorted(meaning)));
 }
 
 /**

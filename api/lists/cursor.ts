@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
+import type { TimePlace } from "#db/queries/page";
 import { invalid } from "#errors";
+import { sha256Of } from "#sha256";
 
 /** The sort keys of the last row of a page. */
 export type CursorKeys = readonly (string | number)[];
@@ -35,12 +36,12 @@ export function momentKey(key: string | number | undefined): Date {
 }
 
 /** The keys of a row in a list that is ordered by time, then id. */
-export function timeKeys(row: { at: Date; id: string }): CursorKeys {
+export function timeKeys(row: TimePlace): CursorKeys {
   return [row.at.getTime(), row.id];
 }
 
 /** Parses the keys of `timeKeys`. */
-export function parseTimeKeys([at, id]: CursorKeys): { at: Date; id: string } {
+export function parseTimeKeys([at, id]: CursorKeys): TimePlace {
   return { at: momentKey(at), id: idKey(id) };
 }
 
@@ -83,5 +84,5 @@ function badCursor(): Error {
 }
 
 function digestOf(scope: unknown): string {
-  return createHash("sha256").update(JSON.stringify(scope)).digest("base64url").slice(0, 12);
+  return sha256Of(JSON.stringify(scope), "base64url").slice(0, 12);
 }

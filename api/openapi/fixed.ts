@@ -25,6 +25,13 @@ const parameters = {
       "One range of bytes, such as `bytes=0-1023`: 206; for several ranges or another form the whole file is sent",
     schema: { type: "string" },
   },
+  ShareToken: {
+    name: "X-Share-Token",
+    in: "header",
+    description:
+      "A link with a password: the token of its /unlock. A link with limited visits: the token of its first JSON answer",
+    schema: { type: "string", maxLength: 4_096 },
+  },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",
@@ -44,7 +51,11 @@ const headers = {
     schema: { type: "integer", minimum: 0 },
     example: 5,
   },
-  ETag: { description: "Of this answer", schema: { type: "string" }, example: 'W/"3k9x2m1"' },
+  ETag: {
+    description: "Of this version of the answer",
+    schema: { type: "string" },
+    example: 'W/"3k9x2m1"',
+  },
 };
 
 const securitySchemes = {

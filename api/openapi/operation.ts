@@ -22,7 +22,7 @@ export function completeOperation(
   for (const [status, response] of Object.entries(responses)) {
     completeResponse(status, objectOf(response));
   }
-  completeParameters(operation, responses);
+  completeParameters(path, operation, responses);
   // Internal marks, not part of the document.
   delete operation["x-creates-once"];
   delete operation["x-access"];
@@ -117,7 +117,7 @@ function errorExample(code: string, message: string): JsonObject {
   };
 }
 
-function completeParameters(operation: JsonObject, responses: JsonObject): void {
+function completeParameters(path: string, operation: JsonObject, responses: JsonObject): void {
   const parameters = (operation["parameters"] ??= []) as JsonObject[];
   for (const parameter of parameters) {
     const { name } = parameter;
@@ -131,6 +131,7 @@ function completeParameters(operation: JsonObject, responses: JsonObject): void 
     IdempotencyKey: operation["x-creates-once"] === true,
     IfNoneMatch: "304" in responses,
     Range: "206" in responses,
+    ShareToken: path.startsWith("/api/v1/share/{key}"),
     LastEventId: "text/event-stream" in objectOf(objectOf(responses["200"])["content"]),
   };
   for (const [name, isRead] of Object.entries(read)) {

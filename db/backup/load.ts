@@ -1,3 +1,4 @@
+import { sha256OfStream } from "#sha256";
 import { copyOut, type CopySql, type Counter, list, quote, type TableShape } from "./tables";
 
 /** A table of a backup; `rows` gives its bytes in the text format of COPY. */
@@ -28,7 +29,7 @@ export async function loadTables(
       await tx.unsafe(`truncate ${list(backup.tables.map(({ name }) => name))}`);
       for (const table of backup.tables) {
         await copyIn(tx, table);
-        if ((await hashTable(tx, table)) === table.sha256) continue;
+        if ((await sha256OfStream(copyOut(tx, table))) === table.sha256) continue;
         throw new Error(`the table ${table.name} is not as the backup has it`);
       }
       for (const { sequence, last } of backup.counters) {
@@ -69,10 +70,4 @@ async function copyIn(tx: CopySql, { name, columns, rows }: TableToLoad): Promis
     throw error;
   }
   await target.close();
-}
-
-async function hashTable(tx: CopySql, table: TableShape): Promise<string> {
-  const hash = new Bun.CryptoHasher("sha256");
-  for await (const chunk of copyOut(tx, table)) hash.update(chunk);
-  return hash.digest("hex");
 }

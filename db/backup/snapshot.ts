@@ -34,7 +34,7 @@ export async function withBackupLock<T>(
   try {
     const [row] = await sql`select pg_try_advisory_lock(${backupLock}) as "isMine"`;
     if (row.isMine !== true) throw isUnderWay();
-    return await work({
+    const connection: BackupConnection = {
       readSnapshot: (read) =>
         sql.begin("isolation level repeatable read read only", async (tx) =>
           // The first statement takes the snapshot. Counters are read last: they are not part of it and only grow.
@@ -43,7 +43,12 @@ export async function withBackupLock<T>(
       async checkLock() {
         await sql`select 1`;
       },
-    });
+    };
+    const result = await work(connection);
+    // Postgres notices only a moment later that a connection was closed, and would refuse the next backup until then. A
+    // connection that was lost has no lock to release.
+    await sql`select pg_advisory_unlock(${backupLock})`.catch(() => {});
+    return result;
   } finally {
     await sql.release();
     await pool.close({ timeout: 2 });

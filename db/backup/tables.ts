@@ -1,3 +1,5 @@
+import { linesOf } from "#lines";
+
 /** What a statement of `Bun.SQL` runs on: a pool, a reserved connection or a transaction. */
 export type CopySql = Pick<Bun.SQL, "unsafe">;
 
@@ -75,15 +77,5 @@ export async function* originalsOf(sql: CopySql): AsyncGenerator<StoredOriginal>
       string,
     ];
     yield { id, kind, mimeType, bytes: Number(bytes), sha256 };
-  }
-}
-
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
   }
 }

@@ -33,7 +33,7 @@ export const backups = pgTable(
     /** Those that earlier backups did not have. */
     newOriginals: integer("new_originals").notNull().default(0),
     newBytes: bigint("new_bytes", { mode: "number" }).notNull().default(0),
-    /** Originals whose bytes were nowhere: neither intact in the library nor in an earlier backup. */
+    /** Originals that were intact neither in the library nor in an earlier backup. */
     missing: integer("missing").notNull().default(0),
     /** Why it failed. */
     error: text("error"),

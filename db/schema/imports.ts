@@ -45,7 +45,7 @@ export const photoImports = pgTable(
     sidecars: integer("sidecars").notNull().default(0),
     /** The last counted file; the walk resumes after it. Relative, encoded by `media/folders/path-text.ts`. */
     position: text("position"),
-    /** Of a watched folder: when all of it was last looked at. */
+    /** Of a watched folder: when all of it was last checked. */
     lookedAt: moment("looked_at"),
     /** Files of a watched folder that may still be written, as of then. */
     changing: integer("changing").notNull().default(0),

@@ -17,7 +17,7 @@ import { photos } from "./photos";
  * `taken`: it became a photo. `known`: its bytes were a photo already. `own`: this gallery or another one generated it.
  * `refused`: it cannot be taken.
  */
-export const mirrorOutcomes = ["taken", "known", "own", "refused"] as const;
+const mirrorOutcomes = ["taken", "known", "own", "refused"] as const;
 export type MirrorOutcome = (typeof mirrorOutcomes)[number];
 
 /** A picture of InvokeAI's gallery that was looked at. It is not taken again, whatever becomes of the photo. */
@@ -74,9 +74,9 @@ export const mirrorStates = pgTable("mirror_states", {
   backend: text("backend").primaryKey(),
   /** When the list of all pictures was last compared. */
   comparedAt: moment("compared_at"),
-  /** Pictures that are still to be looked at, as of then. */
+  /** Pictures that were not examined yet, as of then. */
   waiting: integer("waiting").notNull().default(0),
-  /** Why the last look failed; null: it did not. */
+  /** Why the last check failed; null: it did not. */
   fault: text("fault"),
   updatedAt: moment("updated_at").notNull(),
 });

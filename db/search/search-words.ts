@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import type { NewPhoto } from "../schema/photos";
 import { indexWords, type PositionedWord } from "./words";
 
@@ -32,7 +32,7 @@ export function searchColumns({
   return {
     search: vectorOf(texts.map((text) => indexWords(text ?? ""))),
     tagKeys: [...new Set((tags ?? []).map(tagKey))],
-    promptHash: generation?.prompt ? sha256(generation.prompt) : null,
+    promptHash: generation?.prompt ? sha256Of(generation.prompt) : null,
   };
 }
 
@@ -71,8 +71,4 @@ function written(positionsOf: ReadonlyMap<string, number[]>): string {
     positions.length === 0 ? `'${word}'` : `'${word}':${positions.join(",")}`,
   );
   return words.join(" ");
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

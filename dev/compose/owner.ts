@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import { paint } from "#simulators/invokeai/paint";
 import { createSimulatorControl } from "#simulators/invokeai/control-client";
 import { createApiClient } from "#stack/demo/client";
@@ -48,7 +48,7 @@ export async function createOwner(project: Project) {
       const form = new FormData();
       form.append("file", new File([new Uint8Array(bytes)], "photo.png", { type: "image/png" }));
       const photo = await api.call<Photo>("POST", "/photos", form);
-      sent.set(photo.id, hashOf(bytes));
+      sent.set(photo.id, sha256Of(bytes));
       return photo;
     },
 
@@ -131,7 +131,7 @@ export async function createOwner(project: Project) {
       for (const { id } of photos) {
         const bytes = await (await owner.fetch(`/photos/${id}`)).bytes();
         const { content_hash: known } = await api.call<Stored>("GET", `/photos/${id}`);
-        const hash = hashOf(bytes);
+        const hash = sha256Of(bytes);
         if (hash !== known || hash !== (sent.get(id) ?? known)) {
           throw new Error(`the bytes of photo ${id} differ`);
         }
@@ -175,5 +175,3 @@ async function readJournal(project: Project): Promise<Drawn[]> {
   const lines = text.split("\n").filter(Boolean);
   return lines.map((line) => JSON.parse(line) as Drawn);
 }
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

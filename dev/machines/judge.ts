@@ -4,6 +4,7 @@ import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
 import { parseKey } from "#media/storage/keys";
+import { sha256OfStream } from "#sha256";
 import type { Cluster } from "./cluster";
 import type { followEvents } from "./event-reader";
 import type { Ledger } from "./load";
@@ -90,7 +91,7 @@ export async function judge(
   for (const { id, contentHash } of all) {
     const key = stored.get(id);
     const object = key === undefined ? undefined : await objects.get(key);
-    const hash = object && (await hashStream(object.body));
+    const hash = object && (await sha256OfStream(object.body));
     if (hash !== contentHash) damaged.push(id);
   }
   check(`${all.length} originals are in the store with their hash`, some(damaged));
@@ -119,9 +120,3 @@ export async function judge(
 /** The first few of a list of faults. */
 const some = (faults: string[]) =>
   faults.length === 0 ? undefined : `${faults.length}: ${faults.slice(0, 5).join(", ")}`;
-
-async function hashStream(body: ReadableStream<Uint8Array>): Promise<string> {
-  const hash = new Bun.CryptoHasher("sha256");
-  for await (const chunk of body) hash.update(chunk);
-  return hash.digest("hex");
-}

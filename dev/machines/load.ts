@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "#sha256";
 import { Refusal } from "#stack/refusal";
 import { waitFor } from "#stack/wait";
 import type { Cluster } from "./cluster";
@@ -80,7 +81,7 @@ export function startLoad(cluster: Cluster, size: LoadSize, durationMs: number) 
       body.append("file", new File([bytes], `upload-${number}.png`));
       return { body };
     });
-    ledger.uploads.set(id, hashOf(bytes));
+    ledger.uploads.set(id, sha256Of(bytes));
   }
 
   async function uploadAll(): Promise<void> {
@@ -131,7 +132,7 @@ export function startLoad(cluster: Cluster, size: LoadSize, durationMs: number) 
     for (let index = 0; index < size.imports; index += 1) {
       const bytes = tinyPng(firstImport + index);
       await writeFile(join(folder, `picture-${index}.png`), bytes);
-      ledger.imported.push(hashOf(bytes));
+      ledger.imported.push(sha256Of(bytes));
     }
     ledger.importId = (await post("/photos/import", { path: folder }))["id"];
   }
@@ -141,5 +142,3 @@ export function startLoad(cluster: Cluster, size: LoadSize, durationMs: number) 
   done.catch(() => {});
   return { ledger, done, get };
 }
-
-const hashOf = (bytes: Uint8Array) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { countMoved } from "#db/queries/storage/moved-originals";
 import {
   beginMove,
   cancelMove,
-  countMoved,
   findNewestMove,
   requestForgetting,
 } from "#db/queries/storage/storage-moves";

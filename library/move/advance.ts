@@ -4,14 +4,12 @@ import {
   listOriginalsAfter,
   noteChecks,
 } from "#db/queries/photos/original-checks";
+import { countMoved, listUnmoved, noteMoved } from "#db/queries/storage/moved-originals";
 import {
   completeMove,
-  countMoved,
   endForgetting,
   findMove,
-  listUnmoved,
   noteDeleted,
-  noteMoved,
   stopForgetting,
   switchMove,
 } from "#db/queries/storage/storage-moves";
@@ -22,7 +20,7 @@ import { storageUnmounted } from "#media/storage/faults";
 import { removePhotoFiles } from "#media/storage/photo-files";
 import { inTurn } from "../backup/in-turn";
 import type { StoragePlaces } from "../create-storage";
-import { open } from "../places";
+import { openPlaces } from "../places";
 import { copyDerivatives, type Ends, settleOriginal } from "./settle-original";
 
 const pageSize = 200;
@@ -103,7 +101,7 @@ async function settlePage(
 }
 
 function endsOf({ places }: MoveDeps, { source, target }: StorageMove): Ends {
-  const { first, other } = open(places, { first: target, other: source });
+  const { first, other } = openPlaces(places, { first: target, other: source });
   return { target: first, source: other! };
 }
 

@@ -3,6 +3,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { sha256Of } from "#sha256";
 import { flush, makeFolder } from "../storage/durable";
 import { backupFault } from "./faults";
 import { hashFile } from "./hash";
@@ -46,7 +47,7 @@ export async function createDraft(
 
   const write = async (file: string, content: Uint8Array | string) => {
     await writeFile(pathOf(file), content, { flag: "wx", mode: 0o600 });
-    return note(file, new Bun.CryptoHasher("sha256").update(content).digest("hex"));
+    return note(file, sha256Of(content));
   };
 
   return {
@@ -71,7 +72,7 @@ export async function createDraft(
 
     async finish(manifest) {
       const text = `${JSON.stringify(manifest, null, 2)}\n`;
-      const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+      const sha256 = sha256Of(text);
       await write(manifestSumFile, `${sha256}  ${manifestFile}\n`);
       await write(manifestFile, text);
       for (const file of written) {

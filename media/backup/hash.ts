@@ -1,4 +1,4 @@
-import { hashOf } from "../storage/hash";
+import { sha256OfStream } from "#sha256";
 
 /** What is compared of a file. */
 export type Sum = { bytes: number; /** Lower-case hex. */ sha256: string };
@@ -10,6 +10,6 @@ export async function hashFile(path: string): Promise<Sum> {
 
 export async function sumOf(chunks: AsyncIterable<Uint8Array>): Promise<Sum> {
   let bytes = 0;
-  const sha256 = await hashOf(chunks, (chunk) => (bytes += chunk.byteLength));
+  const sha256 = await sha256OfStream(chunks, (chunk) => (bytes += chunk.byteLength));
   return { bytes, sha256 };
 }

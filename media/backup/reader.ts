@@ -2,6 +2,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { AppError } from "#errors";
+import { linesOf } from "#lines";
+import { sha256Of } from "#sha256";
 import { sumOf } from "./hash";
 import {
   type BackupFile,
@@ -33,7 +35,7 @@ export async function readBackup(name: string, open: OpenFile): Promise<BackupRe
   }
   const text = await readText(manifestFile);
   const sum = await readText(manifestSumFile);
-  const sha256 = new Bun.CryptoHasher("sha256").update(text ?? "").digest("hex");
+  const sha256 = sha256Of(text ?? "");
   const manifest = text === undefined ? undefined : parseManifest(text);
   if (manifest?.name !== name || sum?.split(" ")[0] !== sha256) throw damaged(name);
 
@@ -63,18 +65,6 @@ export async function readBackup(name: string, open: OpenFile): Promise<BackupRe
       for await (const line of linesOf(unpack(manifest.originals.file))) yield lineToEntry(line);
     },
   };
-}
-
-/** An error of the source ends it: half a list must not look like a whole one. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 function damaged(name: string): AppError {

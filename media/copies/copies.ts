@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import { type ImageMimeType, reencodedTypes } from "../pictures/formats";
 import { copyPlanKey, originalKey, type OriginalRef, sharedCopyKey } from "../storage/keys";
 import { storageFault } from "../storage/faults";
@@ -219,5 +219,5 @@ const unreadable = () => storageFault(new Error("the copy process reported a dis
 function nameOf(source: Source, file: StoredFile, change: CopyChange): string {
   const words = change.kind === "stamp" ? change.xmp : "";
   const facts = [copyVersion, source.contentHash, file.bytes, change.kind, words];
-  return createHash("sha256").update(facts.join("\n")).digest("hex");
+  return sha256Of(facts.join("\n"));
 }

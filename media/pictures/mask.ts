@@ -1,5 +1,6 @@
 import { invalid } from "#errors";
 import type { Region } from "#generation-parameters";
+import { sha256Of } from "#sha256";
 import type { DecodeLimits } from "./decode-budget";
 import { reencodeBytes } from "./decode-memory";
 import { inspectImage } from "./inspect";
@@ -38,32 +39,29 @@ export async function readMask(path: string, decodeLimits: DecodeLimits): Promis
     throw imageRejected(`A mask may have at most ${maxSide} pixels a side.`);
   }
   return decodeLimits.budget.spend(reencodeBytes(image, "image/png"), async () => {
-    const grey = await (async () => {
-      try {
-        return await usePicture(path, image, decodeLimits, (picture) =>
-          // Onto black: what is transparent weighs nothing.
-          picture.flatten({ background: "#000" }).greyscale().toColourspace("b-w").raw().toBuffer({
-            resolveWithObject: true,
-          }),
-        );
-      } catch (error) {
-        throw decodeFault(error);
-      }
-    })();
-    const painted = boxOf(grey.data, grey.info);
+    const { data, info } = await usePicture(path, image, decodeLimits, (picture) =>
+      // Onto black: what is transparent weighs nothing.
+      picture
+        .flatten({ background: "#000" })
+        .greyscale()
+        .toColourspace("b-w")
+        .raw()
+        .toBuffer({ resolveWithObject: true }),
+    ).catch((error: unknown) => {
+      throw decodeFault(error);
+    });
+    const painted = boxOf(data, info);
     if (!painted) {
       throw invalid("The mask paints nothing: draw in white what is to change.", [
         { path: "mask", message: "has no white pixel" },
       ]);
     }
-    const { info } = grey;
-    const png = await encodeGrey(grey.data, info);
+    const png = await encodeGrey(data, info);
     if (png.length > maxBytes) {
       throw imageRejected(`A mask may take at most ${maxBytes} bytes as PNG; draw plainer shapes.`);
     }
-    const contentHash = new Bun.CryptoHasher("sha256").update(png).digest("hex");
     return {
-      contentHash,
+      contentHash: sha256Of(png),
       width: info.width,
       height: info.height,
       png: new Uint8Array(png),

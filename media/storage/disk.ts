@@ -1,9 +1,9 @@
 import { createReadStream, statSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256OfStream } from "#sha256";
 import { isMissing, makeFolder, placeFile } from "./durable";
 import { isDamage, onStorage } from "./faults";
-import { hashOf } from "./hash";
 import { type Area, areaOf, incomingFolder } from "./keys";
 import { freeBytesOf, listFiles, locate, quarantineFile, statFile } from "./local-files";
 import { createMarkers } from "./markers";
@@ -101,7 +101,7 @@ export function createDiskStorage({ dataDir }: { dataDir: string }): Storage {
     hash: (key, onChunk) =>
       onStorage(async () => {
         try {
-          return await hashOf(createReadStream(pathOf(key)), onChunk);
+          return await sha256OfStream(createReadStream(pathOf(key)), onChunk);
         } catch (error) {
           if (isMissing(error)) return undefined;
           if (isDamage(error)) return null;

@@ -6,10 +6,13 @@ type Payload = Record<string, unknown>;
 
 export type Broadcast = (name: string, payload: Payload) => void;
 
+/** Where events go; `clientCount`: how many receive them. */
+type Sink = { broadcast: Broadcast; clientCount: () => number };
+
 export type QueueEvents = ReturnType<typeof createQueueEvents>;
 
 /** The events of the queue and of running nodes, in the real server's format. */
-export function createQueueEvents(itemJson: ItemJson, broadcast: Broadcast) {
+export function createQueueEvents(itemJson: ItemJson, { broadcast, clientCount }: Sink) {
   const itemBase = (row: ItemRow): Payload => ({
     queue_id: "default",
     item_id: row.item_id,
@@ -26,6 +29,8 @@ export function createQueueEvents(itemJson: ItemJson, broadcast: Broadcast) {
   });
 
   return {
+    hasListeners: (): boolean => clientCount() > 0,
+
     batchEnqueued: (
       batch: { batch_id: string; origin: string | null },
       counts: { enqueued: number; requested: number; priority: number },

@@ -13,7 +13,7 @@ import type { World } from "./world.ts";
 
 export type NodeFailure = { error: ItemError; node: GraphNode; sourceId: string };
 
-// A preview takes some milliseconds; limited so that a run without delay stays fast.
+// A preview takes some milliseconds: it is painted only if somebody listens, and not at each step of a run without delay.
 const previewEveryMs = 150;
 
 /** One run of one item; `session` is filled as nodes finish. */
@@ -50,7 +50,7 @@ export function createItemRun(
   }
 
   async function preview(painting: Painting, progress: number): Promise<unknown> {
-    if (Date.now() - lastPreviewAt < previewEveryMs) return null;
+    if (!events.hasListeners() || Date.now() - lastPreviewAt < previewEveryMs) return null;
     lastPreviewAt = Date.now();
     const jpeg = await paintPreview(painting, progress);
     const dataURL = `data:image/jpeg;base64,${jpeg.toString("base64")}`;

@@ -1,3 +1,5 @@
+import { sha256Of } from "#sha256";
+
 /** A model as listed by `/api/v2/models/`; the other keys depend on its type. */
 export type ModelRecord = {
   key: string;
@@ -62,13 +64,12 @@ export function record(
   fileSize: number,
   more: Record<string, unknown>,
 ): ModelRecord {
-  const digest = (what: string) => new Bun.CryptoHasher("sha256").update(what).digest("hex");
-  const id = digest(`key of ${name}`);
+  const id = sha256Of(`key of ${name}`);
   const slug = name.toLowerCase().replaceAll(" ", "-");
   return {
     // Formatted like the real server's random UUIDs, but the same at every start.
     key: `${id.slice(0, 8)}-${id.slice(8, 12)}-4${id.slice(13, 16)}-a${id.slice(17, 20)}-${id.slice(20, 32)}`,
-    hash: `blake3:${digest(`weights of ${name}`)}`,
+    hash: `blake3:${sha256Of(`weights of ${name}`)}`,
     path: `${base}/${type}/${slug}`,
     file_size: fileSize,
     name,

@@ -1,6 +1,9 @@
 import sharp, { type Sharp } from "sharp";
 import { drawScene, type SceneInput } from "./scene.ts";
 
+// The pictures are small: threads within one would cost more than they save.
+sharp.concurrency(1);
+
 /** A picture to paint: a scene, blended over `source` if there is one. */
 export type Painting = SceneInput & {
   width: number;
@@ -37,12 +40,16 @@ type RawPicture = { width: number; height: number };
 
 /** The pixels as RGB, at this size. */
 export async function rawOf(bytes: Buffer, { width, height }: RawPicture): Promise<Buffer> {
-  const opaque = await sharp(bytes)
-    .removeAlpha()
-    .toColourspace("srgb")
-    .png({ compressionLevel: 0 })
-    .toBuffer();
-  return sharp(opaque).resize(width, height, { fit: "fill" }).raw().toBuffer();
+  const opaque = await opaqueOf(bytes);
+  return opaque.resize(width, height, { fit: "fill" }).raw().toBuffer();
+}
+
+/** Its pixels as RGB. Decoded first: sharp removes the alpha channel only after it has resized. */
+async function opaqueOf(bytes: Buffer): Promise<Sharp> {
+  const pixels = sharp(bytes).removeAlpha().toColourspace("srgb").raw();
+  const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  return sharp(data, { raw: { width, height, channels } });
 }
 
 /** `over` where the mask is black, `under` where it is white. */
@@ -100,8 +107,7 @@ function tint(
 }
 
 async function averageOf(bytes: Buffer): Promise<number[]> {
-  const opaque = await sharp(bytes).removeAlpha().toColourspace("srgb").png().toBuffer();
-  const { channels } = await sharp(opaque).stats();
+  const { channels } = await (await opaqueOf(bytes)).stats();
   return channels.slice(0, 3).map(({ mean }) => mean);
 }
 
@@ -115,9 +121,9 @@ async function paintScene(painting: Painting): Promise<Buffer> {
   const opaque = await scene.removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const over = await sharp(opaque.data, { raw: opaque.info })
     .ensureAlpha(Math.min(1, source.strength))
-    .png({ compressionLevel: 0 })
-    .toBuffer();
-  return encodePng(under.composite([{ input: over }]).removeAlpha());
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return encodePng(under.composite([{ input: over.data, raw: over.info }]).removeAlpha());
 }
 
 /** A small JPEG of the picture at `progress` (0–1) of its steps. */

@@ -72,7 +72,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const http = createServer();
   const sink = createEventSink(http, world, () => admitSocket());
   const itemJson = createItemJson(world.queue, world.traits);
-  const events = createQueueEvents(itemJson, sink.broadcast);
+  const events = createQueueEvents(itemJson, sink);
   const runner = createRunner(world, events);
   const installs = createInstalls(database, {
     models: world.models,

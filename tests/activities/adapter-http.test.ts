@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { createHttp, type HttpOptions } from "#activities/adapters/http";
-import { ProviderError } from "#errors";
+import { failureOf, providerErrorOf } from "#tests/support/failures";
 
 const stops: (() => void)[] = [];
 afterAll(() => {
@@ -36,21 +36,6 @@ async function serveRaw(talk: (socket: Socket, request: string) => void): Promis
 function httpTo(baseUrl: string, options: Partial<HttpOptions> = {}) {
   const timeouts = { connectionTimeoutMs: 5_000, readTimeoutMs: 5_000 };
   return createHttp({ provider: "invokeai", baseUrl, ...timeouts, ...options });
-}
-
-async function failureOf(call: Promise<unknown>): Promise<unknown> {
-  try {
-    await call;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("The call succeeded.");
-}
-
-async function providerErrorOf(call: Promise<unknown>): Promise<ProviderError> {
-  const error = await failureOf(call);
-  if (!(error instanceof ProviderError)) throw error;
-  return error;
 }
 
 const json = (body: unknown, init?: ResponseInit) => Response.json(body, init);

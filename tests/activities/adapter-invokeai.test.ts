@@ -10,8 +10,9 @@ import {
 import { parseItem } from "#activities/adapters/invokeai/items";
 import type { BatchItem, InvokeAiModel } from "#activities/adapters/invokeai/types";
 import { type Simulator, startSimulator } from "#simulators/invokeai/start";
-import { AppError, ProviderError } from "#errors";
+import { AppError } from "#errors";
 import { plain } from "#tests/fixtures/pictures";
+import { failureOf, providerErrorOf } from "#tests/support/failures";
 import { graphRequest } from "#tests/support/graph-request";
 
 let simulator: Simulator;
@@ -78,21 +79,6 @@ async function download(imageName: string, maxBytes = 1_000_000, from = client) 
   const data = Buffer.concat(chunks);
   expect(data.length).toBe(bytes);
   return data;
-}
-
-async function failureOf(call: Promise<unknown>): Promise<unknown> {
-  try {
-    await call;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("The call succeeded.");
-}
-
-async function providerErrorOf(call: Promise<unknown>): Promise<ProviderError> {
-  const error = await failureOf(call);
-  if (!(error instanceof ProviderError)) throw error;
-  return error;
 }
 
 test("an InvokeAI that answers has a version; an HTML page is a broken answer", async () => {

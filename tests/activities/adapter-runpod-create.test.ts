@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { createRunpodProvider } from "#activities/adapters/pods/runpod/client";
+import { providerErrorOf } from "#tests/support/failures";
 import {
   apiKey,
-  errorOf,
   made,
   order,
   page,
@@ -98,7 +98,7 @@ test("RunPod's words are quoted without key, environment and command", async () 
   expect(detail.length).toBeLessThan(400);
   expect(detail).not.toMatch(/nobody|\n/);
 
-  const error = await errorOf(refused.provider.list());
+  const error = await providerErrorOf(refused.provider.list());
   const shown = `${error.message} ${String(error.cause)} ${error.stack}`;
   expect(shown).not.toContain(apiKey);
 });
@@ -125,7 +125,7 @@ test("of several exhausted limits the longest wait counts", async () => {
   ];
   for (const [headers, retryAfterMs] of waits) {
     const { provider } = provide(() => problem(429, "slow down", headers));
-    const error = await errorOf(provider.list());
+    const error = await providerErrorOf(provider.list());
     expect(error).toMatchObject({ fault: "busy", retryable: true, retryAfterMs });
     const outcome = await provider.create(order);
     expect("retryAfterMs" in outcome ? outcome.retryAfterMs : undefined).toBe(retryAfterMs);

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { ProviderError } from "#errors";
+import { providerErrorOf } from "#tests/support/failures";
 import {
   apiKey,
-  errorOf,
   made,
   order,
   page,
@@ -42,15 +42,17 @@ test("a list is complete or an error", async () => {
     [{ pods: [entry("a")], pagination: { nextCursor: "2" } }],
   ];
   for (const answers of cut) {
-    expect(await errorOf(pages(...answers).provider.list())).toMatchObject({ fault: "broken" });
+    expect(await providerErrorOf(pages(...answers).provider.list())).toMatchObject({
+      fault: "broken",
+    });
   }
   const broken = provide((_, nth) =>
     nth === 1 ? Response.json({ pods: [entry("a")], pagination: next("2") }) : page(502),
   );
-  expect(await errorOf(broken.provider.list())).toMatchObject({ fault: "busy" });
+  expect(await providerErrorOf(broken.provider.list())).toMatchObject({ fault: "busy" });
 
   const endless = provide((_, nth) => Response.json({ pods: [], pagination: next(String(nth)) }));
-  expect(await errorOf(endless.provider.list())).toMatchObject({ fault: "broken" });
+  expect(await providerErrorOf(endless.provider.list())).toMatchObject({ fault: "broken" });
   expect(endless.requests).toHaveLength(200);
 });
 
@@ -90,8 +92,8 @@ test("only RunPod's own 404 means that a pod is gone", async () => {
     const body = await answer.arrayBuffer();
     const again = () => new Response(body, answer);
     const { provider } = provide(again);
-    expect(await errorOf(provider.terminate("abc123"))).toBeInstanceOf(ProviderError);
-    expect(await errorOf(provider.get("abc123"))).toBeInstanceOf(ProviderError);
+    expect(await providerErrorOf(provider.terminate("abc123"))).toBeInstanceOf(ProviderError);
+    expect(await providerErrorOf(provider.get("abc123"))).toBeInstanceOf(ProviderError);
   }
 });
 

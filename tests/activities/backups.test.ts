@@ -10,6 +10,7 @@ import { type Photo, photos } from "#db/schema/photos";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
 import { originalKey } from "#media/storage/keys";
+import { sha256Of } from "#sha256";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 import { backupsIn, createBackupCommands, storedPath } from "#tests/support/backups";
 import { insertPhoto } from "#tests/support/rows";
@@ -39,7 +40,7 @@ const pathOf = (photo: Photo) => join(bench.dataDir, keyOf(photo));
 
 async function storePhoto(): Promise<Photo> {
   const bytes = crypto.getRandomValues(new Uint8Array(500));
-  const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  const contentHash = sha256Of(bytes);
   const photo = await insertPhoto(bench.db, { fileSize: bytes.byteLength, contentHash });
   await bench.storage.put(keyOf(photo), bytes);
   return photo;
@@ -114,7 +115,7 @@ describe("the nightly backup", () => {
       bench.clock.now = new Date(Date.UTC(2020, 0, day));
       await backUp();
     }
-    const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(path).bytes()).digest("hex");
+    const hash = sha256Of(await Bun.file(path).bytes());
     expect(hash).toBe(photo.contentHash!);
   }, 90_000);
 
@@ -210,7 +211,7 @@ describe("./gallery verify", () => {
     ]);
     for (const photo of [lost, damaged]) {
       const bytes = await Bun.file(pathOf(photo)).bytes();
-      const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      const hash = sha256Of(bytes);
       expect(hash).toBe(photo.contentHash!);
       expect(await checkOf(photo)).toMatchObject({ fault: null });
     }

@@ -31,7 +31,7 @@ test("an unknown failure is quoted in the step's error, and not in the workflow'
   );
   let { attempt, tally } = await runBatch([1]);
   const { stepId } = attempt;
-  expect(tally.message).toBe("InvokeAI failed to make the image. 1 image is asked for again.");
+  expect(tally.message).toBe("InvokeAI failed to make the image. 1 image is requested again.");
   expect((await findStep(bench.db, stepId))?.progressMessage).toBe(tally.message!);
   while (tally.open > 0) {
     const { batchId } = await bench.createAttemptOf(stepId);

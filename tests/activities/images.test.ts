@@ -153,7 +153,7 @@ describe("settling a batch", () => {
     expect(await findAttempt(bench.db, attempt.batchId)).toEqual(settled);
     expect(settled?.outcome).toBe("interrupted");
     expect((await findStep(bench.db, attempt.stepId))?.progressMessage).toContain(
-      "asked for again",
+      "requested again",
     );
     expect(await listSlots(bench.db, attempt.stepId)).toMatchObject([
       { status: "failed", error: { message: "InvokeAI ran out of memory." } },

@@ -206,7 +206,7 @@ test("a step whose place has ended makes only the missing images, at another pla
   expect(settled.tally).toMatchObject({
     filled: 1,
     open: 2,
-    message: "The rented GPU has ended. 2 images are asked for again.",
+    message: "The rented GPU has ended. 2 images are requested again.",
   });
   expect(await bench.run("retrieveImage", { photoId: lost })).toEqual({ state: "nothing to do" });
 

@@ -3,7 +3,7 @@ import { and, asc, eq } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
-import { insertModel, insertPhoto } from "#tests/support/rows";
+import { insertModel, insertPhoto, unreceived } from "#tests/support/rows";
 
 const api = await createTestApi();
 const { db } = api.deps.database;
@@ -95,16 +95,11 @@ test("an exported session brings templates and final prompts along", async () =>
     .orderBy(asc(slots.index));
   for (const slot of own) {
     const photo = await insertPhoto(db, {
-      kind: "generated",
+      ...unreceived,
       sessionId: step.session_id,
       stepId: step.id,
       slotIndex: slot.index,
       retrievalStatus: "failed",
-      mimeType: null,
-      width: null,
-      height: null,
-      fileSize: null,
-      contentHash: null,
       generation: {
         prompt: slot.prompt!,
         negativePrompt: slot.negativePrompt!,

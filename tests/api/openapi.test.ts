@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createApp } from "#api/app";
 import { createTestApi } from "#tests/support/api";
-import { insertModel, insertPhoto } from "#tests/support/rows";
+import { insertModel, insertPhoto, unreceived } from "#tests/support/rows";
 
 type Json = Record<string, any>;
 const api = await createTestApi();
@@ -73,6 +73,17 @@ test("every operation has a summary, a unique id, its path's parameters and its 
       const described = typeof (response as Json)["description"];
       expect({ name, status, described }).toEqual({ name, status, described: "string" });
     }
+  }
+});
+
+test("what a link shares is documented with the header that carries its token", () => {
+  const below = operations().filter(({ name }) => name.includes(" /api/v1/share/{key}"));
+  expect(below.length).toBeGreaterThan(5);
+  for (const { name, operation } of below) {
+    expect({ name, parameters: operation["parameters"] }).toEqual({
+      name,
+      parameters: expect.arrayContaining([{ $ref: "#/components/parameters/ShareToken" }]),
+    });
   }
 });
 
@@ -156,13 +167,8 @@ test("the fields that a photo lacks until it is fetched say so, wherever a photo
     }
   }
   const { id } = await insertPhoto(api.deps.database.db, {
-    kind: "generated",
+    ...unreceived,
     retrievalStatus: "pending",
-    mimeType: null,
-    width: null,
-    height: null,
-    fileSize: null,
-    contentHash: null,
   });
   const [, { items }] = await api.call("GET", "/photos");
   const shown = items.find((photo: Json) => photo["id"] === id);

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { createTestApi } from "#tests/support/api";
-import { insertPhoto } from "#tests/support/rows";
+import { insertPhoto, unreceived } from "#tests/support/rows";
 import { formOf, pngOfShade, upload, uploadedPhoto } from "#tests/support/uploads";
 
 type Json = Record<string, any>;
@@ -17,9 +17,7 @@ const json = { accept: "application/json" };
 /** A generated photo that has not been fetched. */
 const unfetched = (status: "pending" | "processing" | "failed") =>
   insertPhoto(api.deps.database.db, {
-    kind: "generated",
-    mimeType: null,
-    contentHash: null,
+    ...unreceived,
     retrievalStatus: status,
     retrievalAttempts: 5,
     ...(status === "failed" && { retrievalError: "InvokeAI did not answer" }),

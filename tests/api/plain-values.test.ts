@@ -97,6 +97,39 @@ test("numbers and booleans of a JSON body are not accepted as text", async () =>
       "backend.max_month_cost_usd",
       "a number above 0, up to 100000 or null",
     ],
+    ["POST", steps, step({ hires: null }), "parameters.hires", "an object"],
+    // Faults within a list, or within one of several forms.
+    [
+      "PATCH",
+      `/photos/${id}`,
+      { tags: Array(101).fill("a") },
+      "tags",
+      "a list of 0 to 100 entries",
+    ],
+    [
+      "POST",
+      steps,
+      { ...step({}), window: { from: "25:00", to: "06:00" } },
+      "window.from",
+      "a text such as 22:00",
+    ],
+    [
+      "PATCH",
+      "/settings",
+      { backend: { mirror: { boards: [] } } },
+      "backend.mirror.boards",
+      "a list of 1 to 100 entries",
+    ],
+    [
+      "POST",
+      "/generation/grids",
+      {
+        axes: [{ field: "parameters.width", values: ["512"] }],
+        step: { prompt: "a fox", parameters: { model_key: key } },
+      },
+      "step.parameters.width",
+      "a number",
+    ],
   ];
   for (const [method, path, body, field, wanted] of bodies) {
     const [status, answer] = await api.call(method, path, body);

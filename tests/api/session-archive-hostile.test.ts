@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
+import { sha256Of } from "#sha256";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { exportOf, importInto, makeSession } from "#tests/support/made-session";
 import { type RawEntry, rawZip } from "#tests/support/raw-zip";
@@ -45,7 +45,7 @@ function withPicture(bytes: Buffer, more: Json = {}): Buffer {
     ({ photos: list }) => {
       const photo = list.find((one: Json) => one.file === name);
       photo.file_size = bytes.length;
-      photo.content_hash = createHash("sha256").update(bytes).digest("hex");
+      photo.content_hash = sha256Of(bytes);
       Object.assign(photo, more);
     },
     { [name]: bytes },

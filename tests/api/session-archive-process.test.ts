@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { createDiskStorage } from "#media/storage/disk";
 import { sweepLibrary } from "#library/sweep";
+import { sha256Of } from "#sha256";
 import { painted } from "#tests/fixtures/pictures";
 import { createTestApi } from "#tests/support/api";
 import { startApiProcess } from "#tests/support/api-process";
@@ -36,7 +36,7 @@ async function withLargePictures(small: Buffer): Promise<Buffer> {
       .png({ compressionLevel: 1 })
       .toBuffer();
     photo.file_size = bytes.length;
-    photo.content_hash = createHash("sha256").update(bytes).digest("hex");
+    photo.content_hash = sha256Of(bytes);
     files.set(photo.file, bytes);
   }
   files.set("session.json", Buffer.from(JSON.stringify(document)));

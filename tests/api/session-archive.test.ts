@@ -6,6 +6,7 @@ import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
 import { sessions } from "#db/schema/sessions";
 import { slots, steps } from "#db/schema/steps";
+import { sha256Of } from "#sha256";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { exportOf, importInto, makeGenerated, makeSession } from "#tests/support/made-session";
 import { readZip } from "#tests/support/zip";
@@ -58,9 +59,7 @@ async function counts(api: TestApi) {
 }
 
 const hashOf = async (api: TestApi, id: string) =>
-  new Bun.CryptoHasher("sha256")
-    .update(await (await api.request(`/api/v1/photos/${id}`)).arrayBuffer())
-    .digest("hex");
+  sha256Of(await (await api.request(`/api/v1/photos/${id}`)).bytes());
 
 test("an archive contains each existing original, and a document that a person can read", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gallery-archive-"));

@@ -106,7 +106,7 @@ describe("settings", () => {
       expect(pathsOf(body)).toContain(path);
     }
     const [, { error }] = await patch({ backend: { local_url: "file:///etc" } });
-    expect(error.details.errors[0].message).toContain("https?://");
+    expect(error.details.errors[0].message).toContain("such as http://127.0.0.1:9090");
     expect((await patch({}))[0]).toBe(400);
     const [status, body] = await patch({
       library: { trash_retention_days: 4 },

@@ -5,6 +5,7 @@ import { albumPhotos, albums } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { shareLinks } from "#db/schema/shares";
 import { createApp } from "#api/app";
+import { sha256Of } from "#sha256";
 import { type Body, createTestApi } from "#tests/support/api";
 import {
   callAs,
@@ -117,7 +118,7 @@ describe("the owner's routes", () => {
     ]);
     expect(dump).not.toContain(made.access_key);
     expect(dump).not.toContain(password);
-    const unsalted = new Bun.CryptoHasher("sha256").update(password).digest("hex");
+    const unsalted = sha256Of(password);
     expect(dump).not.toContain(unsalted);
     expect(JSON.stringify(api.lines)).not.toContain(made.access_key);
   }, 60_000);

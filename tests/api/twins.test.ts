@@ -3,6 +3,7 @@ import { eq } from "drizzle-orm";
 import { albumPhotos } from "#db/schema/albums";
 import { photos } from "#db/schema/photos";
 import { originalKey } from "#media/storage/keys";
+import { sha256Of } from "#sha256";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertAlbum, insertPhoto } from "#tests/support/rows";
 import { formOf, pngOfShade, upload } from "#tests/support/uploads";
@@ -30,7 +31,7 @@ async function generated(bytes: Uint8Array, overrides: Parameters<typeof insertP
     kind: "generated",
     filename: "made.png",
     fileSize: bytes.length,
-    contentHash: new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),
+    contentHash: sha256Of(bytes),
     ...overrides,
   });
   await api.deps.storage.put(originalKey({ ...photo, mimeType: photo.mimeType! }), bytes);

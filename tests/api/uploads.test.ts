@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { albumPhotos } from "#db/schema/albums";
 import { events } from "#db/schema/events";
 import { photos } from "#db/schema/photos";
+import { sha256Of } from "#sha256";
 import { heicGrid } from "#tests/fixtures/heic";
 import { painted, pngBomb } from "#tests/fixtures/pictures";
 import { createTestApi } from "#tests/support/api";
@@ -38,7 +38,7 @@ describe("one file", () => {
       width: 64,
       height: 48,
       file_size: bytes.length,
-      content_hash: createHash("sha256").update(bytes).digest("hex"),
+      content_hash: sha256Of(bytes),
       is_generated: false,
       retrieval_status: "completed",
       title: "Dusk",
@@ -270,7 +270,7 @@ describe("uploads: each fault has its code and leaves nothing behind", () => {
 
   test("a wrong Content-Digest is 400, a correct one is 201", async () => {
     const bytes = await fresh();
-    const right = createHash("sha256").update(bytes).digest("base64");
+    const right = sha256Of(bytes, "base64");
     const send = (digest: string) => {
       const { body, contentType } = rawForm([
         {
@@ -287,7 +287,7 @@ describe("uploads: each fault has its code and leaves nothing behind", () => {
         headers: { "content-type": contentType },
       });
     };
-    const wrong = createHash("sha256").update("other").digest("base64");
+    const wrong = sha256Of("other", "base64");
     const refused = await leavesNothing(() => send(wrong));
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ error: { code: "validation_error" } });
@@ -312,7 +312,7 @@ describe("uploads: each fault has its code and leaves nothing behind", () => {
   };
 
   test("an unreadable sha-256 Content-Digest is 400, and nothing is stored", async () => {
-    const hash = createHash("sha256").update("x").digest("base64");
+    const hash = sha256Of("x", "base64");
     const unreadable = [
       `sha-256=${hash}`,
       `sha-256=:${hash}`,

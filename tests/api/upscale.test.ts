@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eq } from "drizzle-orm";
-import { factorOf } from "#api/modules/generation/upscale";
+import { factorOf } from "#api/modules/generation/enlarge";
 import { events } from "#db/schema/events";
 import { sessions } from "#db/schema/sessions";
 import { slots, steps } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
 import { makeGenerated } from "#tests/support/made-session";
 import { speckled } from "#tests/support/painted-source";
-import { insertModel, insertPhoto } from "#tests/support/rows";
+import { insertModel, insertPhoto, unreceived } from "#tests/support/rows";
 import { formOf, upload } from "#tests/support/uploads";
 
 const maxBatchSize = 4;
@@ -130,15 +130,7 @@ describe("several photos at once", () => {
     const trashed = await insertPhoto(db, { deletedAt: new Date() });
     const small = await insertPhoto(db, { width: 64, height: 64 });
     const huge = await insertPhoto(db, { width: 6_000, height: 10 });
-    const pending = await insertPhoto(db, {
-      kind: "generated",
-      retrievalStatus: "pending",
-      mimeType: null,
-      width: null,
-      height: null,
-      fileSize: null,
-      contentHash: null,
-    });
+    const pending = await insertPhoto(db, { ...unreceived, retrievalStatus: "pending" });
     const unknown = crypto.randomUUID();
     const others = Array.from({ length: maxBatchSize + 1 }, () => crypto.randomUUID());
     const before = [await db.$count(sessions), await db.$count(slots)];

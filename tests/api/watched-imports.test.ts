@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { listWaiting } from "#db/queries/generation/waiting";
 import { endImport, startImport } from "#db/queries/imports/imports";
-import { noteLook } from "#db/queries/imports/watched";
+import { noteFolderCheck } from "#db/queries/imports/watched";
 import { photoImports } from "#db/schema/imports";
 import { createTestApi } from "#tests/support/api";
 
@@ -49,9 +49,9 @@ test("a watched folder counts as waiting only while it is away", async () => {
     return found.find((one) => one.id === id)?.message;
   };
   const lookedAt = new Date();
-  await noteLook(db, { importId: id, lookedAt, changing: 2 });
+  await noteFolderCheck(db, { importId: id, lookedAt, changing: 2 });
   expect(await waiting()).toBeUndefined();
-  await noteLook(db, { importId: id, awayReason: "gone" });
+  await noteFolderCheck(db, { importId: id, awayReason: "gone" });
   expect(await waiting()).toBe("gone");
   const [, shown] = await api.call("GET", `/photos/imports/${id}`);
   expect(shown).toMatchObject({

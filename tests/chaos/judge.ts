@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import type { createBackupCommands } from "#tests/support/backups";
 import { findBrokenPromises } from "../schedules/promises";
 import type { TestBed } from "../schedules/test-bed";
@@ -42,9 +42,7 @@ async function checkUploads(bed: TestBed, api: ApiFront, ledger: Ledger): Promis
     const response = await fetch(`${api.url()}/api/v1/photos/${id}`, {
       headers: { accept: "image/*" },
     });
-    const found = createHash("sha256")
-      .update(await response.bytes())
-      .digest("hex");
+    const found = sha256Of(await response.bytes());
     if (found !== hash) broken.push(`the upload ${id} comes back with other bytes`);
   }
   return broken;

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import { findLeaks } from "#tests/support/leaks";
 import { pngOfShade } from "#tests/support/uploads";
 import { createDraw } from "../schedules/draw";
@@ -64,7 +64,7 @@ export function createUser(
       run: async () => {
         const bytes = await pngOfShade(shade++);
         const { id } = await within(api.client().upload(bytes, `${secretWord}.png`));
-        ledger.uploads.set(id, createHash("sha256").update(bytes).digest("hex"));
+        ledger.uploads.set(id, sha256Of(bytes));
         ledger.trash.set(id, "out");
         own.uploads.push(id);
       },

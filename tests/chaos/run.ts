@@ -5,7 +5,7 @@ import { isNull } from "drizzle-orm";
 import { steps } from "#db/schema/steps";
 import { createBackupCommands } from "#tests/support/backups";
 import { until } from "#tests/support/wait";
-import { describeState, haveEnded, listOpenWork } from "../schedules/quiescence";
+import { describeState, haveEnded, openWorkEnds } from "../schedules/quiescence";
 import { persist } from "../schedules/user-session";
 import { startTestBed, type TemporalServer } from "../schedules/test-bed";
 import { startApiFront } from "./api-front";
@@ -116,17 +116,7 @@ export async function runChaos(options: {
       const body = { status: "completed" };
       await persist(() => api.client().patch(`/generation/sessions/${id}`, body));
     }
-    let open: string[] = [];
-    await until(
-      "the end of all runs",
-      async () => {
-        open = await listOpenWork(bed).catch((error) => [String(error)]);
-        return open.length === 0;
-      },
-      settleTimeoutMs,
-      () => open.join("\n"),
-      500,
-    );
+    await openWorkEnds(bed, settleTimeoutMs);
     await until(
       "an API that answers",
       () =>

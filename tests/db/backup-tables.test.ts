@@ -5,6 +5,7 @@ import { loadTables, type TableToLoad } from "#db/backup/load";
 import { withBackupLock } from "#db/backup/snapshot";
 import { type Counter, copyOut } from "#db/backup/tables";
 import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import { sha256Of } from "#sha256";
 import { createEmptyDatabase } from "#tests/support/database";
 import journal from "../../db/migrations/meta/_journal.json";
 
@@ -17,7 +18,7 @@ async function dump(url: string): Promise<{ tables: TableToLoad[]; counters: Cou
       const tables: TableToLoad[] = [];
       for (const table of snapshot.tables) {
         const bytes = await buffer(copyOut(snapshot.sql, table));
-        const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+        const sha256 = sha256Of(bytes);
         const rows = async function* () {
           yield bytes;
         };
@@ -40,6 +41,17 @@ async function createEarlier() {
   await database.sql`update sessions set source_image_id = ${id}`;
   return database;
 }
+
+test("a backup can begin as soon as one has ended", async () => {
+  const { sql: other, url } = await createEmptyDatabase();
+  for (let times = 0; times < 20; times += 1) {
+    await withBackupLock(url, async () => {});
+    const held = await other`
+      select pid from pg_locks join pg_database on pg_database.oid = database
+      where locktype = 'advisory' and datname = current_database()`;
+    expect([times, held.length]).toEqual([times, 0]);
+  }
+});
 
 test("rows of an earlier schema are loaded into that schema, and migrated on", async () => {
   const [from, to] = [await createEarlier(), await createEmptyDatabase()];

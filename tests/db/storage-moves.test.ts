@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { countMoved, listUnmoved, noteMoved } from "#db/queries/storage/moved-originals";
 import {
   beginMove,
   cancelMove,
-  countMoved,
   findMove,
   findNewestMove,
-  listUnmoved,
-  noteMoved,
   requestForgetting,
   switchMove,
 } from "#db/queries/storage/storage-moves";

@@ -4,7 +4,7 @@ import { createGalleryClient, type GalleryClient } from "#tests/support/gallery"
 import { createUps, processesOf } from "#tests/support/up";
 import { until } from "#tests/support/wait";
 
-const { newFolder, startUp, stop } = createUps();
+const { preparedFolder, startUp, stop } = createUps();
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const timeline = { provisioningMs: 100, startingMs: 100, runtimeMs: 100, terminatingMs: 100 };
@@ -18,7 +18,7 @@ afterAll(stop, 60_000);
 
 /** Api, worker, Temporal and Postgres, in the mode `remote`. */
 async function startAll(): Promise<{ folder: string; gallery: GalleryClient }> {
-  const folder = await newFolder();
+  const folder = await preparedFolder();
   const up = startUp(["--port", "0", "--data", folder], {
     RUNPOD_API_KEY: simulatedKey,
     RUNPOD_API_URL: runpod.url,

@@ -5,7 +5,7 @@ import { requestPodStart } from "#db/queries/pods/requests";
 import { findLivePodSession, listPodSessions } from "#db/queries/pods/sessions";
 import { podSessions } from "#db/schema/pod-sessions";
 import type { SettingValues } from "#db/settings";
-import { invokeaiBackendId, lookAgain } from "#workflows/invokeai-backend/contract";
+import { wakeBackend } from "#tests/support/wake-backend";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
@@ -20,18 +20,6 @@ const defaults: Partial<SettingValues> = {
 const set = (change: Partial<SettingValues>) =>
   saveSettings(started.stack.database.db, { change, now: new Date() });
 
-/** As the API does. */
-const wake = () =>
-  until("the backend's run", () =>
-    started.stack.temporal.workflow
-      .getHandle(invokeaiBackendId)
-      .signal(lookAgain)
-      .then(
-        () => true,
-        () => false,
-      ),
-  );
-
 beforeAll(async () => {
   started = await startGallery({ runpod: { stepDelayMs: 40 } });
   await set(defaults);
@@ -42,7 +30,7 @@ beforeAll(async () => {
     diskGb: 40,
     now: new Date(),
   });
-  await wake();
+  await wakeBackend(started.stack);
   await until("turns at the pod", async () => {
     const { inForce, ready } =
       (await findBackend(db, (await findLivePodSession(db))?.place ?? "")) ?? {};
@@ -71,7 +59,7 @@ async function beginStep(): Promise<string> {
 /** Waits until requests mean this place. */
 const meansPlace = (place: string) =>
   until(`${place} in force`, async () => {
-    await wake();
+    await wakeBackend(started.stack);
     return (await findBackend(started.stack.database.db, place))?.inForce;
   });
 
@@ -88,7 +76,7 @@ test("a budget that is reached in the middle of ten images: those made are here,
   const { stack, gallery } = started;
   const stepId = await beginStep();
   await set({ "backend.max_session_cost_usd": 0.000_01 });
-  await wake();
+  await wakeBackend(started.stack);
   const failed = await gallery.stepIs(stepId, ["completed", "failed"], 90_000);
   expect(failed).toMatchObject({ status: "failed", error: { code: "pod_error" } });
   expect(failed.error.message).toContain("its budget is used");
@@ -140,7 +128,7 @@ test("a worker that is killed while it rents a pod leaves one pod, which the nex
   await control.addFault({ kind: "answer_held", route: "createPod", times: 1 });
   const session = await gallery.createSession();
   const { id: stepId } = await gallery.requestStep(session.id);
-  await wake();
+  await wakeBackend(started.stack);
   await control.until(({ held }) => held.length === 1);
   await started.worker.kill();
   await control.release();

@@ -4,7 +4,7 @@ import { requestPodStart, requestPodStop } from "#db/queries/pods/requests";
 import { findPodSession, listPodSessions } from "#db/queries/pods/sessions";
 import { sumWork } from "#db/queries/pods/work";
 import type { PodSession, PodStatus } from "#db/schema/pod-sessions";
-import { invokeaiBackendId, lookAgain } from "#workflows/invokeai-backend/contract";
+import { wakeBackend } from "#tests/support/wake-backend";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
@@ -22,18 +22,6 @@ beforeAll(async () => {
   });
 }, 90_000);
 afterAll(() => started.stack.stop(), 30_000);
-
-/** As the API does. */
-const wake = () =>
-  until("the backend's run", () =>
-    started.stack.temporal.workflow
-      .getHandle(invokeaiBackendId)
-      .signal(lookAgain)
-      .then(
-        () => true,
-        () => false,
-      ),
-  );
 
 function sessionIs(id: string, statuses: PodStatus[], timeoutMs = 60_000): Promise<PodSession> {
   const { db } = started.stack.database;
@@ -54,10 +42,10 @@ test("a pod that the owner starts gets its models, and ends when the owner stops
   const { db } = stack.database;
   const id = crypto.randomUUID();
   await requestPodStart(db, { id, volumeId: null, diskGb: 40, now: new Date() });
-  await wake();
+  await wakeBackend(started.stack);
   await sessionIs(id, ["ready"]);
   await requestPodStop(db, { now: new Date() });
-  await wake();
+  await wakeBackend(started.stack);
   const ended = await sessionIs(id, ["ended", "failed"]);
   expect(ended).toMatchObject({ status: "ended", endReason: "stopped" });
   expect(await stack.runpod.control.livingPods()).toEqual([]);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sha256Of } from "#sha256";
 import { recordGallery } from "#tests/fixtures/releases/record";
 import { createBackupCommands } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
@@ -55,7 +56,7 @@ for (const [name, folder] of galleries) {
         headers: { accept: "image/*" },
       });
       const bytes = await response.bytes();
-      expect(new Bun.CryptoHasher("sha256").update(bytes).digest("hex")).toBe(sha256);
+      expect(sha256Of(bytes)).toBe(sha256);
     }
     expect(
       (await gallery.get("/photos?trashed=true")).items.map(({ id }: { id: string }) => id),

@@ -11,6 +11,7 @@ import { settings } from "#db/schema/settings";
 import { storageMoves } from "#db/schema/storage-moves";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
+import { sha256Of } from "#sha256";
 import {
   backupsIn,
   createLibraryBench,
@@ -116,7 +117,7 @@ async function expectWhole(target: Target): Promise<void> {
   expect(await rowsOf(target)).toEqual(expected);
   for (const photo of kept) {
     const bytes = await Bun.file(bench.originalOf(photo, target.dataDir)).bytes();
-    expect(new Bun.CryptoHasher("sha256").update(bytes).digest("hex")).toBe(photo.contentHash!);
+    expect(sha256Of(bytes)).toBe(photo.contentHash!);
   }
   expect(await Bun.file(join(target.dataDir, "pod-secret")).text()).toBe("a secret");
   expect(await target.db.$count(storageMoves)).toBe(0);

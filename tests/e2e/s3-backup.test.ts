@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Photo } from "#db/schema/photos";
 import { originalKey } from "#media/storage/keys";
+import { sha256Of } from "#sha256";
 import {
   backupsIn,
   createLibraryBench,
@@ -42,7 +43,7 @@ test("a gallery in a bucket is backed up, and restored onto a disk with the same
     expect(await bench.run(restore, target)).toMatchObject({ code: 0 });
     for (const photo of photos) {
       const file = Bun.file(bench.originalOf(photo, target.dataDir));
-      const hash = new Bun.CryptoHasher("sha256").update(await file.bytes()).digest("hex");
+      const hash = sha256Of(await file.bytes());
       expect(hash).toBe(photo.contentHash!);
     }
   } finally {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { desc } from "drizzle-orm";
@@ -8,6 +7,7 @@ import { purgeByIds } from "#library/purge";
 import { prepareBackupBucket } from "#media/backup/bucket/store";
 import type { Manifest } from "#media/backup/manifest";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
+import { sha256Of } from "#sha256";
 import { createLibraryBench, type LibraryBench } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import { startFaultyLine } from "#tests/support/faulty-line";
@@ -53,7 +53,6 @@ afterAll(async () => {
 
 const backUp = (keep: number | null = null) => bench.run({ verb: "backup", folder, keep });
 const check = () => bench.run({ verb: "check", folder, backup: null });
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const objectOf = ({ contentHash }: Photo) => `originals/${contentHash!.slice(0, 2)}/${contentHash}`;
 
 async function keysBelow(path: string): Promise<string[]> {
@@ -85,7 +84,7 @@ test("a gallery is backed up to a bucket, each original once, checked, and resto
     expect(await bench.run(restore, target)).toMatchObject({ code: 0 });
     for (const photo of [...photos, added]) {
       const bytes = await Bun.file(bench.originalOf(photo, target.dataDir)).bytes();
-      expect(hashOf(bytes)).toBe(photo.contentHash!);
+      expect(sha256Of(bytes)).toBe(photo.contentHash!);
     }
   } finally {
     await empty.drop();
@@ -114,7 +113,7 @@ test("a backup that is killed is none; the next one goes on with what was copied
   // The files of one that was killed while they were sent.
   const name = "2020-01-01T00-00-00-000Z-0badc0de";
   const body = new Blob(["rows"]);
-  const contentHash = hashOf(new Uint8Array(await body.arrayBuffer()));
+  const contentHash = sha256Of(new Uint8Array(await body.arrayBuffer()));
   await store.put(`backups/${name}/photos.copy.gz`, { body, contentHash, onlyNew: true });
   const restore = { verb: "restore", folder, backup: name, acceptsLosses: false } as const;
   expect((await bench.run(restore)).output).toContain(`no finished backup ${name}`);
@@ -207,7 +206,7 @@ test("an original that is damaged in the bucket is found; a faulty one of the li
   const repaired = await bench.run({ verb: "verify", folder, repairs: true });
   expect(repaired).toMatchObject({ code: 0 });
   for (const photo of [damaged, lost]) {
-    expect(hashOf(await Bun.file(bench.originalOf(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(bench.originalOf(photo)).bytes())).toBe(photo.contentHash!);
   }
   const path = `${prefix.slice(bucket.access.prefix.length)}/${objectOf(damaged)}`;
   await bucket.damage(path, crypto.getRandomValues(new Uint8Array(2_000)));
@@ -218,12 +217,12 @@ test("an original that is damaged in the bucket is found; a faulty one of the li
 
 test("a prefix with other objects, one of another gallery, and the bucket of the photos are refused", async () => {
   const body = new Blob(["mine"]);
-  const contentHash = hashOf(new Uint8Array(await body.arrayBuffer()));
+  const contentHash = sha256Of(new Uint8Array(await body.arrayBuffer()));
   await store.put("notes.txt", { body, contentHash, onlyNew: true });
   expect((await backUp()).output).toContain("not empty");
   await store.remove("notes.txt");
   const marker = new Blob([JSON.stringify({ installation_id: crypto.randomUUID() })]);
-  const markerHash = hashOf(new Uint8Array(await marker.arrayBuffer()));
+  const markerHash = sha256Of(new Uint8Array(await marker.arrayBuffer()));
   await store.put("gallery-backups.json", {
     body: marker,
     contentHash: markerHash,

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
+import { sha256Of } from "#sha256";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { listFiles } from "#tests/support/library";
 import { settingsOf, startObjectStore } from "#tests/support/object-store";
@@ -29,8 +29,6 @@ afterAll(async () => {
   await bucket.stop();
 }, 60_000);
 
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-
 async function objectsOf(photoId: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of store.list("photos/")) if (key.includes(photoId)) found.push(key);
@@ -53,10 +51,10 @@ test("an uploaded photo is in the bucket alone, and comes back byte for byte, in
   }
 
   const whole = await get(`/api/v1/photos/${id}`);
-  expect(hashOf(whole.bytes)).toBe(hashOf(png));
+  expect(sha256Of(whole.bytes)).toBe(sha256Of(png));
   const part = await get(`/api/v1/photos/${id}`, { range: "bytes=100-199" });
   expect(part.response.status).toBe(206);
-  expect(hashOf(part.bytes)).toBe(hashOf(png.subarray(100, 200)));
+  expect(sha256Of(part.bytes)).toBe(sha256Of(png.subarray(100, 200)));
   const etag = whole.response.headers.get("etag") ?? "";
   const known = await get(`/api/v1/photos/${id}`, { "if-none-match": etag });
   expect(known.response.status).toBe(304);
@@ -70,7 +68,7 @@ test("an uploaded photo is in the bucket alone, and comes back byte for byte, in
   await gallery.post(`/albums/${album.id}/photos`, { photo_ids: [id] });
   const zip = await get(`/api/v1/albums/${album.id}/download`);
   const [entry] = (await unzip(zip.bytes)).values();
-  expect(hashOf(entry!)).toBe(hashOf(png));
+  expect(sha256Of(entry!)).toBe(sha256Of(png));
 });
 
 test("a share link shows its photo, and nothing of the store's address or keys", async () => {

@@ -1,15 +1,16 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { asc, eq, isNull } from "drizzle-orm";
-import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
+import { countMoved } from "#db/queries/storage/moved-originals";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
 import { events } from "#db/schema/events";
 import { type Photo, photos } from "#db/schema/photos";
 import type { StorageMoveStatus } from "#db/schema/storage-moves";
 import { originalKey, thumbnailKey } from "#media/storage/keys";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
+import { sha256Of } from "#sha256";
 import { storageMoveId } from "#workflows/storage-move/contract";
 import { createBackupCommands } from "#tests/support/backups";
 import { startFaultyLine } from "#tests/support/faulty-line";
@@ -60,20 +61,18 @@ afterAll(async () => {
   await bucket.stop();
   await Promise.all(Object.values(disks).map((disk) => disk.unmount()));
 }, 60_000);
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
 const onDisk = (photo: Photo) => join(started.stack.dataDir, keyOf(photo));
 
 async function inBucket(key: string): Promise<string | undefined> {
   const found = await store.get(key);
-  return found && hashOf(await new Response(found.body).bytes());
+  return found && sha256Of(await new Response(found.body).bytes());
 }
 
 async function servedBy(url: string, id: string): Promise<string> {
   const response = await fetch(`${url}/api/v1/photos/${id}`, { headers: { accept: "image/*" } });
   expect(response.status).toBe(200);
-  return hashOf(await response.bytes());
+  return sha256Of(await response.bytes());
 }
 
 /** Noise in a bitmap's worth of bytes: every picture differs. */
@@ -177,7 +176,7 @@ test("the library moves to a bucket under uploads, generation, kills and a store
   expect(copied.length).toBeGreaterThan(full.settled);
   for (const { key } of copied.filter((object) => !object.key.includes("/."))) {
     const bytes = await readFile(join(stack.dataDir, key));
-    expect([key, await inBucket(key)]).toEqual([key, hashOf(bytes)]);
+    expect([key, await inBucket(key)]).toEqual([key, sha256Of(bytes)]);
   }
   for (const photo of before) {
     expect(await servedBy(gallery.url, photo.id)).toBe(photo.contentHash!);
@@ -243,7 +242,7 @@ test("the library moves to a bucket under uploads, generation, kills and a store
   });
   // The old copy is kept.
   for (const photo of before.filter(({ id }) => id !== purged)) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   const types = (await moveEvents()).map(({ type }) => type.replace("storage.move.", ""));
   expect(types.slice(0, 3)).toEqual(["started", "waiting", "resumed"]);
@@ -321,7 +320,7 @@ test("it moves back, to a disk that is full for a while; an original that is dam
   expect(full.settled).toBeLessThan(all.length);
   for (const key of await filesOnDisk()) {
     const bytes = await readFile(join(stack.dataDir, key));
-    expect([key, await inBucket(key)]).toEqual([key, hashOf(bytes)]);
+    expect([key, await inBucket(key)]).toEqual([key, sha256Of(bytes)]);
   }
   // There is no room for local copies either.
   for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
@@ -332,7 +331,7 @@ test("it moves back, to a disk that is full for a while; an original that is dam
   await disks.data.empty();
   await moveIs("completed");
   for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   expect((await commands.run({ verb: "storage-status" }, place)).output).toContain("1 damaged");
   expect(await commands.run({ verb: "storage-forget-old", keepsFiles: false })).toMatchObject({
@@ -358,7 +357,7 @@ test("an old copy whose store is gone for good is given up without it: every ori
   await moveIs("forgotten");
   line.heal();
   for (const photo of others) {
-    expect(hashOf(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
+    expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
   expect(await store.head(keyOf(damaged))).toBeDefined();
 }, 120_000);
@@ -375,7 +374,7 @@ test("a target that holds other files, and one of another gallery, are refused b
     ["foreign", "photos/.installation"],
   ] as const) {
     const body = new Blob([crypto.randomUUID()]);
-    const contentHash = hashOf(new Uint8Array(await body.arrayBuffer()));
+    const contentHash = sha256Of(new Uint8Array(await body.arrayBuffer()));
     const there = createObjectStore({ ...bucket.access, prefix: `${prefix}/` });
     await there.put(key, { body, contentHash, onlyNew: true });
     const { code, output } = await commands.run(

@@ -3,13 +3,13 @@ import { smallPng } from "#tests/support/png";
 import { createGalleryClient } from "#tests/support/gallery";
 import { createUps, runVerb as gallery } from "#tests/support/up";
 
-const { newFolder, startUp, stop } = createUps();
+const { newFolder, preparedFolder, startUp, stop } = createUps();
 afterAll(stop, 60_000);
 
 const urlOf = (output: string) => /API +(http:\/\/\S+)\/api\/v1/.exec(output)?.[1] ?? "";
 
 test("a gallery with its own Postgres is backed up while it runs, restored into another folder, and starts there", async () => {
-  const [data, elsewhere, backups] = [await newFolder(), await newFolder(), await newFolder()];
+  const [data, elsewhere, backups] = [await preparedFolder(), await newFolder(), await newFolder()];
   const up = startUp(["--port", "0", "--data", data]);
   await up.isUp();
   const before = createGalleryClient(urlOf(up.output()));

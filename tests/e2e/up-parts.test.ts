@@ -12,7 +12,7 @@ const secrets = {
   RUNPOD_API_KEY: "rpa_the-key-of-runpod",
   AWS_SECRET_ACCESS_KEY: "what-else-the-shell-holds",
 };
-const { newFolder, startUp, stop } = createUps();
+const { preparedFolder, startUp, stop } = createUps();
 let folder: string;
 let up: ReturnType<typeof startUp>;
 let url: string;
@@ -24,7 +24,7 @@ const urlsOf = (output: string) => ({
 });
 
 beforeAll(async () => {
-  folder = await newFolder();
+  folder = await preparedFolder();
   up = startUp(["--port", "0", "--data", folder], secrets);
   await up.isUp();
   ({ api: url, ui: uiUrl } = urlsOf(up.output()));

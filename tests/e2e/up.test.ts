@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createUps, nothingRunsIn } from "#tests/support/up";
 
-const { newFolder, startUp, stop } = createUps();
+const { newFolder, preparedFolder, startUp, stop } = createUps();
 
 let main = "";
 beforeAll(async () => {
@@ -42,7 +42,7 @@ test("a killed up leaves nothing running and the next one takes over; a folder o
   expect(await sameFolder.ended()).toBe(1);
   expect(sameFolder.output()).toContain(`in use by another ./gallery up (pid ${first.child.pid})`);
 
-  const other = await newFolder();
+  const other = await preparedFolder();
   const samePort = startUp(["--port", port, "--data", other]);
   expect(await samePort.ended()).toBe(1);
   expect(samePort.output()).toContain(`Port ${port} is taken`);

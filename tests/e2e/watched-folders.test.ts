@@ -75,7 +75,7 @@ const photoNamed = async (filename: string): Promise<Body[]> =>
   (await gallery.get("/photos?limit=100")).items.filter((one: Body) => one.filename === filename);
 
 test("what comes into a watched folder is taken once, also while the worker is killed; other files are listed", async () => {
-  const { folder, put, is, isSettled } = await watchFolder({ albums: true });
+  const { folder, put, show, is, isSettled } = await watchFolder({ albums: true });
   await put("a1.png", await nextPicture());
   await put("sea/a2.png", await nextPicture());
   await put("notes.txt", "no picture");
@@ -89,7 +89,8 @@ test("what comes into a watched folder is taken once, also while the worker is k
   expect(albums).toMatchObject([{ name: "sea", photo_count: 1 }]);
 
   for (let at = 0; at < 12; at += 1) await put(`b${at}.png`, await nextPicture());
-  await is({ imported: 4 });
+  // On a busy machine several are taken between two checks.
+  await until("some of the files imported", async () => (await show()).imported >= 4, 60_000);
   await worker.kill();
   await put("c.png", await nextPicture());
   await rm(join(folder, "notes.txt"));
@@ -141,7 +142,7 @@ test("a root that is unmounted for a while, and a lost run, end no watching; a c
   const volume = join(root, "volume");
   await rename(pictures, volume);
   await mkdir(pictures);
-  const away = "The folder cannot be found at present; it is looked for until it is there again.";
+  const away = "The folder cannot be found at present; it is checked again until it is back.";
   expect(await is({ progress_message: away })).toMatchObject({ status: "processing", imported: 1 });
   await writeFile(join(volume, folder.slice(pictures.length), "d2.png"), await nextPicture());
   await rm(pictures, { recursive: true });

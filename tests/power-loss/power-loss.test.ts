@@ -7,6 +7,7 @@ import { backups } from "#db/schema/backups";
 import { events } from "#db/schema/events";
 import { type Photo, photos } from "#db/schema/photos";
 import { originalKey, previewKey, thumbnailKey } from "#media/storage/keys";
+import { sha256Of } from "#sha256";
 import { painted } from "#tests/fixtures/pictures";
 import { copyWithDefect, type DefectName } from "#tests/schedules/planted-defects";
 import { createLibraryBench, manifestOf } from "#tests/support/backups";
@@ -131,7 +132,7 @@ describe("a power cut", () => {
         const response = await fetch(`${url}/api/v1/photos/${photo.id}`, {
           headers: { accept: "image/*" },
         });
-        const hash = new Bun.CryptoHasher("sha256").update(await response.bytes()).digest("hex");
+        const hash = sha256Of(await response.bytes());
         expect(hash).toBe(photo.contentHash!);
       }
       await api.kill();

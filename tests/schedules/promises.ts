@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { eq, inArray } from "drizzle-orm";
 import { type Photo, photos } from "#db/schema/photos";
 import { slots, steps } from "#db/schema/steps";
+import { sha256Of } from "#sha256";
 import type { SimulatorState } from "#simulators/invokeai/control";
 import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/storage/keys";
 import { listFiles } from "#tests/support/library";
@@ -92,7 +92,7 @@ async function checkFiles(
     if (!found.has(key)) damaged.push(`${key} is missing`);
     else if (parseKey(key)?.part === "original") {
       const bytes = await Bun.file(join(stack.dataDir, key)).bytes();
-      const hash = createHash("sha256").update(bytes).digest("hex");
+      const hash = sha256Of(bytes);
       if (hash !== photo.contentHash) damaged.push(`${key} does not match its row`);
     }
   }

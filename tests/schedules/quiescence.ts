@@ -2,6 +2,7 @@ import { and, inArray, isNull } from "drizzle-orm";
 import { photos } from "#db/schema/photos";
 import { steps } from "#db/schema/steps";
 import { turns } from "#db/schema/turns";
+import { until } from "#tests/support/wait";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
 import type { TestBed } from "./test-bed";
 
@@ -21,8 +22,24 @@ export async function haveEnded(bed: TestBed, stepIds: string[]): Promise<boolea
   return (await db.$count(photos, and(inArray(photos.stepId, stepIds), unfetched))) === 0;
 }
 
+/** Waits until no run is open and no turn is held. */
+export async function openWorkEnds(bed: TestBed, timeoutMs: number): Promise<void> {
+  let open: string[] = [];
+  await until(
+    "the end of all runs",
+    async () => {
+      open = await listOpenWork(bed).catch((error) => [String(error)]);
+      return open.length === 0;
+    },
+    timeoutMs,
+    () => open.join("\n"),
+    // A check costs Temporal and the worker more than the work that is waited for.
+    500,
+  );
+}
+
 /** What is still open although all work is done: runs, or a turn that was not released. */
-export async function listOpenWork({ stack }: TestBed): Promise<string[]> {
+async function listOpenWork({ stack }: TestBed): Promise<string[]> {
   const { temporal, database } = stack;
   return temporal.withDeadline(Date.now() + callTimeoutMs, async () => {
     const open: string[] = [];

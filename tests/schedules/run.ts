@@ -2,7 +2,7 @@ import { until } from "#tests/support/wait";
 import { findBrokenPromises } from "./promises";
 import type { TestBed } from "./test-bed";
 import { createHolds } from "./moments";
-import { haveEnded, describeState, listOpenWork } from "./quiescence";
+import { haveEnded, describeState, openWorkEnds } from "./quiescence";
 import type { Report } from "./runner";
 import { denoisingSteps, describeFault, type Schedule } from "./schedule";
 import { armFault, type ObservedStep, InconclusiveRun } from "./strikes";
@@ -111,17 +111,6 @@ async function runSession(testBed: TestBed, schedule: Schedule, report: Report):
   if (schedule.pace === "all at once") await runSteps(positions);
   else for (const position of positions) await runSteps([position]);
   for (const id of sessionIds) await user.completeSession(id);
-  let openWork: string[] = [];
-  await until(
-    "the end of all runs",
-    async () => {
-      openWork = await listOpenWork(testBed).catch((error) => [String(error)]);
-      return openWork.length === 0;
-    },
-    settleTimeoutMs,
-    () => openWork.join("\n"),
-    // A check costs Temporal and the worker more than the work that is waited for.
-    500,
-  );
+  await openWorkEnds(testBed, settleTimeoutMs);
   return stepIds.flat();
 }

@@ -7,6 +7,7 @@ import type { Manifest } from "#media/backup/manifest";
 import { originalKey } from "#media/storage/keys";
 import type { NewPhoto, Photo } from "#db/schema/photos";
 import { loadConfig } from "#config";
+import { sha256Of } from "#sha256";
 import { createTestDatabase } from "./database";
 import { insertPhoto } from "./rows";
 
@@ -78,7 +79,7 @@ export async function createLibraryBench(env: Record<string, string> = {}) {
       bytes: Uint8Array = crypto.getRandomValues(new Uint8Array(2_000)),
       overrides: Partial<NewPhoto> = {},
     ): Promise<Photo> {
-      const contentHash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      const contentHash = sha256Of(bytes);
       const photo = await insertPhoto(database.db, {
         fileSize: bytes.byteLength,
         contentHash,
@@ -119,7 +120,7 @@ export async function rewriteManifest(
   const text = JSON.stringify(manifest);
   const path = join(folder, "backups", manifest.name, "manifest.json");
   await writeFile(path, text);
-  const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  const sha256 = sha256Of(text);
   await writeFile(`${path}.sha256`, `${sha256}  manifest.json\n`);
 }
 

@@ -12,13 +12,24 @@ const maxInflatedBytes = 64 * 1024 * 1024;
  */
 export function findLeaks(bytes: Buffer, secrets: Secrets): string[] {
   const layers = [...unpacked(bytes, 2)];
-  const texts = layers.flatMap(readings);
+  const texts = [...new Set(layers.flatMap(readings))];
+  // Most forms share their beginnings, and most beginnings are nowhere.
+  const beginnings = new Map<string, boolean>();
+  const mayHave = (form: string) => {
+    const beginning = form.slice(0, 5);
+    const known = beginnings.get(beginning);
+    if (known !== undefined) return known;
+    const isThere = texts.some((text) => text.includes(beginning));
+    beginnings.set(beginning, isThere);
+    return isThere;
+  };
+  const hasText = (form: string) => mayHave(form) && texts.some((text) => text.includes(form));
   return Object.entries(secrets)
     .filter(([, secret]) =>
       typeof secret === "number"
-        ? texts.some((text) => text.includes(`${secret}`)) ||
+        ? hasText(`${secret}`) ||
           layers.some((layer) => numberForms(secret).some((form) => layer.includes(form)))
-        : textForms(secret).some((form) => texts.some((text) => text.includes(form))),
+        : textForms(secret).some(hasText),
     )
     .map(([channel]) => channel);
 }
@@ -36,7 +47,11 @@ function readings(layer: Buffer): string[] {
   return [plain, decoded, narrow].map((text) => text.toLowerCase());
 }
 
-function textForms(secret: string): string[] {
+const formsOf = new Map<string, readonly string[]>();
+
+function textForms(secret: string): readonly string[] {
+  const known = formsOf.get(secret);
+  if (known !== undefined) return known;
   const bytes = Buffer.from(secret);
   const based = [0, 1, 2].flatMap((offset) => {
     const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString("base64");
@@ -44,7 +59,9 @@ function textForms(secret: string): string[] {
     const own = encoded.slice(offset === 0 ? 0 : offset + 1, -4);
     return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
   });
-  return [secret, bytes.toString("hex"), ...based].map((form) => form.toLowerCase());
+  const forms = [secret, bytes.toString("hex"), ...based].map((form) => form.toLowerCase());
+  formsOf.set(secret, forms);
+  return forms;
 }
 
 function numberForms(secret: number): Buffer[] {

@@ -7,6 +7,7 @@ import { type Model, modelPlaces, models } from "#db/schema/models";
 import { type NewPhoto, type Photo, photos } from "#db/schema/photos";
 import { workers } from "#db/schema/workers";
 import { searchColumns } from "#db/search/search-words";
+import { sha256Of } from "#sha256";
 
 /** Inserts a model that can generate images, available at `local`. */
 export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promise<Model> {
@@ -35,6 +36,16 @@ export async function insertModel(db: Db, overrides: Partial<Model> = {}): Promi
   return (await findModel(db, key))!;
 }
 
+/** Columns of a photo whose picture was not received. */
+export const unreceived = {
+  kind: "generated",
+  mimeType: null,
+  width: null,
+  height: null,
+  fileSize: null,
+  contentHash: null,
+} as const;
+
 /** Inserts the row of a completed photo without its files. */
 export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Promise<Photo> {
   const id = overrides.id ?? crypto.randomUUID();
@@ -46,7 +57,7 @@ export async function insertPhoto(db: Db, overrides: Partial<NewPhoto> = {}): Pr
     width: 64,
     height: 48,
     fileSize: 1000,
-    contentHash: new Bun.CryptoHasher("sha256").update(id).digest("hex"),
+    contentHash: sha256Of(id),
     retrievalStatus: "completed",
     ...overrides,
   };

@@ -1,6 +1,5 @@
 import { createRunpodProvider } from "#activities/adapters/pods/runpod/client";
 import type { PodOrder } from "#activities/adapters/pods/provider";
-import { ProviderError } from "#errors";
 
 const stops: (() => void)[] = [];
 
@@ -83,12 +82,3 @@ export function problem(
 
 export const page = (status: number) =>
   new Response("<!doctype html>", { status, headers: { "Content-Type": "text/html" } });
-
-export async function errorOf(call: Promise<unknown>): Promise<ProviderError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof ProviderError) return error;
-  throw new Error(`no ProviderError: ${String(error)}`);
-}

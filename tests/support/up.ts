@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onSmallDisk } from "./small-disk";
+import { required } from "./environment";
 import { until } from "./wait";
 
 const root = join(import.meta.dir, "../..");
@@ -14,6 +15,17 @@ export function createUps() {
   async function newFolder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "gallery-up-"));
     folders.push(folder);
+    return folder;
+  }
+
+  /** A data folder with the workflows bundled, as after an earlier start: their bundling is tested with an empty one. */
+  async function preparedFolder(): Promise<string> {
+    const folder = await newFolder();
+    await mkdir(join(folder, ".stack"), { mode: 0o700 });
+    const bundle = required("TEST_WORKFLOW_BUNDLE");
+    for (const end of ["", ".hash"]) {
+      await copyFile(`${bundle}${end}`, join(folder, `.stack/workflow-bundle.js${end}`));
+    }
     return folder;
   }
 
@@ -63,6 +75,7 @@ export function createUps() {
 
   return {
     newFolder,
+    preparedFolder,
     startUp,
     stop: async () => {
       for (const child of started) if (child.exitCode === null) child.kill("SIGTERM");

@@ -142,12 +142,24 @@ test("the variables that config.ts does not know are read elsewhere", async () =
   expect(otherVariables.filter((name) => !isRead(name))).toEqual([]);
 });
 
-test("every verb that a document names exists in ./gallery", async () => {
-  const help = Bun.spawn([process.execPath, "--no-env-file", "cli.ts", "help"], { cwd: root });
-  const usage = await new Response(help.stdout).text();
-  const verbs = new Set([...usage.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, verb]) => verb));
-  expect(verbs).toContain("up");
-  expect(findIn(/\.\/gallery ([a-z]+)/g, (verb) => !verbs.has(verb))).toEqual([]);
+test("every verb and option that a document names exists in ./gallery", async () => {
+  const helpOf = async (...args: string[]) => {
+    const command = [process.execPath, "--no-env-file", "cli.ts", ...args];
+    return new Response(Bun.spawn(command, { cwd: root }).stdout).text();
+  };
+  const [usage, ofPods] = await Promise.all([helpOf("help"), helpOf("pods", "help")]);
+  const usages = new Map<string, string>();
+  for (const part of usage.split(/^(?= {2}[a-z])/m).slice(1)) {
+    const verb = /[a-z]+/.exec(part)![0];
+    usages.set(verb, `${usages.get(verb) ?? ""}${part}${verb === "pods" ? ofPods : ""}`);
+  }
+  expect([...usages.keys()]).toContain("up");
+  const unknown = findIn(/\.\/gallery ([a-z]+[^`\n#|]*)/g, (call) => {
+    const known = usages.get(/^[a-z]+/.exec(call)![0]);
+    const options = call.match(/(?<=\s)--[a-z][a-z-]*/g) ?? [];
+    return known === undefined || options.some((option) => !known.includes(option));
+  });
+  expect(unknown).toEqual([]);
 });
 
 test("no document contains an absolute path of a machine", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { createHash } from "node:crypto";
 import { buildGraph, type GraphRequest } from "#activities/adapters/invokeai/graphs/index";
+import { sha256Of } from "#sha256";
 import {
   arrowsOf,
   everyMain,
@@ -86,10 +86,7 @@ for (const [title, model] of everyMain) {
   });
 
   test(`${title}: equal requests give equal graphs`, () => {
-    const digest = (request: GraphRequest) =>
-      createHash("sha256")
-        .update(JSON.stringify(buildGraph(request)))
-        .digest("hex");
+    const digest = (request: GraphRequest) => sha256Of(JSON.stringify(buildGraph(request)));
     expect(digest(fullRequestFor(base, model))).toBe(digest(fullRequestFor(base, model)));
   });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { AppError } from "#errors";
 import { createDiskStorage } from "#media/storage/disk";
 import { originalKey, parseKey, previewKey, thumbnailKey } from "#media/storage/keys";
 import type { Storage } from "#media/storage/storage";
+import { sha256Of } from "#sha256";
 
 let dataDir: string;
 let storage: Storage;
@@ -55,7 +56,7 @@ describe("the disk storage", () => {
 
     expect(received).toEqual({
       bytes: whole.length,
-      contentHash: createHash("sha256").update(whole).digest("hex"),
+      contentHash: sha256Of(whole),
     });
     const stored = await storage.find(key);
     expect(stored?.bytes).toBe(whole.length);

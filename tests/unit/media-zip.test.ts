@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipChunks, type ZipEntry, zipLength } from "#media/archives/zip";
 import { cleanName, createEntryNames } from "#media/archives/zip-names";
+import { sha256Of } from "#sha256";
 import { readZip } from "#tests/support/zip";
 import { processorMs } from "#tests/support/processor-time";
 
@@ -66,13 +67,13 @@ describe("an archive", () => {
         mode: "100644",
         method: 0,
         isUtf8: true,
-        sha256: new Bun.CryptoHasher("sha256").update(small).digest("hex"),
+        sha256: sha256Of(small),
       },
       expect.objectContaining({ name: "empty.png", bytes: 0 }),
       expect.objectContaining({
         name: "large.png",
         modified: "1980-01-01T00:00:00.000Z",
-        sha256: new Bun.CryptoHasher("sha256").update(large).digest("hex"),
+        sha256: sha256Of(large),
       }),
     ]);
     expect((await stat(path)).size).toBe(

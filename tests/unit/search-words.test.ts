@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { searchColumns, tagKey } from "#db/search/search-words";
 import * as words from "#db/search/words";
+import { sha256Of } from "#sha256";
 
 const { fold } = words;
 const indexWords = (text: string) => words.indexWords(text).map(({ word }) => word);
@@ -74,9 +75,7 @@ describe("a photo is found", () => {
   });
 
   test("by the SHA-256 of its prompt as it is stored", () => {
-    expect(searchColumns(photo).promptHash).toBe(
-      new Bun.CryptoHasher("sha256").update("a red fox").digest("hex"),
-    );
+    expect(searchColumns(photo).promptHash).toBe(sha256Of("a red fox"));
     expect(searchColumns({ filename: "x" }).promptHash).toBeNull();
   });
 

@@ -121,7 +121,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
       showStatus(
         "generating",
         tally.message ??
-          `Interrupted: ${count(tally.open, "image")} still missing, asked for again.`,
+          `Interrupted: ${count(tally.open, "image")} still missing, requested again.`,
       );
       await sleep(next.pauseMs);
     }

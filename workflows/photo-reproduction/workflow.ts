@@ -108,7 +108,7 @@ export async function photoReproduction(input: PhotoReproductionInput): Promise<
         const compared = await compareReproduction({ batchId });
         if (compared.state === "judged") return undefined;
       }
-      showStatus("generating", "Interrupted: the picture is asked for again.");
+      showStatus("generating", "Interrupted: the picture is requested again.");
       await rows.closeReproduction({ batchId });
       await sleep(timings.interruptedPauseMs * batches);
     }

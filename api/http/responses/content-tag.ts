@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { StoredFile } from "#media/storage/storage";
+import { sha256Of } from "#sha256";
 
 /** Entries; some megabytes of memory. */
 const maxKept = 20_000;
@@ -15,9 +15,7 @@ export function createContentTags(): (key: string, file: StoredFile) => Promise<
     const { revision } = file;
     const had = kept.get(key);
     if (had?.revision === revision) return had.tag;
-    const tag = createHash("sha256")
-      .update(await file.content.bytes())
-      .digest("base64url");
+    const tag = sha256Of(await file.content.bytes(), "base64url");
     if (kept.size >= maxKept) kept.delete(kept.keys().next().value!);
     kept.set(key, { revision, tag });
     return tag;

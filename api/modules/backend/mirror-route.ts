@@ -16,11 +16,11 @@ const mirrorSchema = t.Object(
     known: amount("Pictures whose bytes were photos here already"),
     own: amount("Pictures that this gallery, or another one, had generated"),
     left_out: amount("Pictures that cannot be taken"),
-    waiting: amount("Pictures that are still to be looked at"),
+    waiting: amount("Pictures that were not examined yet"),
     compared_at: t.Optional(
       t.String({ format: "date-time", description: "When all pictures were last compared" }),
     ),
-    fault: t.Optional(t.String({ description: "Why the last look failed" })),
+    fault: t.Optional(t.String({ description: "Why the last check failed" })),
     refused: t.Array(t.Object({ image_name: t.String(), reason: t.String(), seen_at: moment }), {
       description: `The newest ${shownRefusals} that cannot be taken`,
     }),

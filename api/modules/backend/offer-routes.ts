@@ -28,8 +28,8 @@ const offerSchema = t.Object(
 
 const offersSchema = t.Object({
   items: t.Array(offerSchema),
-  read_at: t.String({ format: "date-time", description: "When RunPod was asked" }),
-  warning: t.Optional(t.String({ description: "Why they are older than five minutes" })),
+  read_at: t.String({ format: "date-time", description: "When the list was read from RunPod" }),
+  warning: t.Optional(t.String({ description: "Why the list is older than five minutes" })),
 });
 
 /** What can be rented. The worker reads RunPod's catalogue into rows, because it alone has the key. */

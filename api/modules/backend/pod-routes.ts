@@ -19,7 +19,10 @@ const usualBootMs = 300_000;
 const startedSchema = t.Object({
   pod_id: t.Optional(t.String({ description: "RunPod's id; absent until the pod exists" })),
   status: podStatus,
-  estimated_startup_seconds: t.Integer({ minimum: 0, description: "Until it is ready" }),
+  estimated_startup_seconds: t.Integer({
+    minimum: 0,
+    description: "Until InvokeAI on it is ready",
+  }),
 });
 
 const stoppedSchema = t.Object({

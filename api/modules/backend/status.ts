@@ -23,7 +23,9 @@ export const statusSchema = t.Object({
     ),
   }),
   pod: t.Optional(podSchema),
-  exposure: t.Optional(t.String({ description: "What of the pod anybody can reach" })),
+  exposure: t.Optional(
+    t.String({ description: "What anybody on the internet can reach of the pod" }),
+  ),
   last_error: t.Optional(
     t.String({
       description:
@@ -31,7 +33,9 @@ export const statusSchema = t.Object({
     }),
   ),
   warning: t.Optional(
-    t.String({ description: "A doubt although it is connected: an untested version of InvokeAI." }),
+    t.String({
+      description: "Present while the version of the connected InvokeAI is not a tested one.",
+    }),
   ),
 });
 

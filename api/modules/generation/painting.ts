@@ -1,4 +1,4 @@
-import type { Painting, Region } from "#generation-parameters";
+import type { Edges, Painting, Region } from "#generation-parameters";
 import type { Model } from "#db/schema/models";
 import type { RequestedPainting } from "../../fields/painting";
 import { matchingSize } from "./matching-size";
@@ -40,17 +40,7 @@ export function completePainting(
   const nothing = { painting: {}, size: {} };
   const isPartsOnly = model.accepts?.partsOnly === true;
   if (!isPainted(requested, context)) {
-    if (isPartsOnly) {
-      const what = "this model only paints a part of a source image";
-      refuse("mask", `required, or parameters.expand: ${what}`);
-    }
-    for (const [name, value] of [
-      ["mask_blur", requested.maskBlur],
-      ["mask_fill", requested.maskFill],
-      ["region", requested.region],
-    ] as const) {
-      if (value !== undefined) refuse(`parameters.${name}`, "only with a mask or expand");
-    }
+    refuseLonePainting(requested, isPartsOnly, refuse);
     return nothing;
   }
   const cause = mask ? "mask" : "parameters.expand";
@@ -67,14 +57,7 @@ export function completePainting(
     refuse("mask", `the size of the source image, ${width}×${height}, or its proportions`);
   }
   const { expand } = requested;
-  const edges = expand ? Object.entries(expand) : [];
-  for (const [side, grown] of edges) {
-    if (grown > maxSide) refuse(`parameters.expand.${side}`, `0 to ${maxSide}`);
-  }
-  if (expand && edges.every(([, grown]) => grown === 0)) {
-    refuse("parameters.expand", "at least one side above 0");
-    return nothing;
-  }
+  if (expand && !checkEdges(expand, refuse)) return nothing;
   const canvas = {
     width: source.width + (expand?.left ?? 0) + (expand?.right ?? 0),
     height: source.height + (expand?.top ?? 0) + (expand?.bottom ?? 0),
@@ -100,6 +83,36 @@ export function completePainting(
     },
     size: sizeOf(region, model),
   };
+}
+
+/** Without a mask or `expand` nothing is painted: then nothing about painting may be requested. */
+function refuseLonePainting(
+  requested: RequestedPainting,
+  isPartsOnly: boolean,
+  refuse: (path: string, message: string) => void,
+): void {
+  if (isPartsOnly) {
+    const what = "this model only paints a part of a source image";
+    refuse("mask", `required, or parameters.expand: ${what}`);
+  }
+  for (const [name, value] of [
+    ["mask_blur", requested.maskBlur],
+    ["mask_fill", requested.maskFill],
+    ["region", requested.region],
+  ] as const) {
+    if (value !== undefined) refuse(`parameters.${name}`, "only with a mask or expand");
+  }
+}
+
+/** False when no side grows: then there is no result to check. */
+function checkEdges(expand: Edges, refuse: (path: string, message: string) => void): boolean {
+  const edges = Object.entries(expand);
+  for (const [side, grown] of edges) {
+    if (grown > maxSide) refuse(`parameters.expand.${side}`, `0 to ${maxSide}`);
+  }
+  const isGrowing = edges.some(([, grown]) => grown !== 0);
+  if (!isGrowing) refuse("parameters.expand", "at least one side above 0");
+  return isGrowing;
 }
 
 function checkRegion(

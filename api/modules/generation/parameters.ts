@@ -44,6 +44,12 @@ export type ParameterContext = {
 };
 
 export const seedCount = 2 ** 32;
+
+/** A random seed, for a request without one. */
+export function drawSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount;
+}
+
 const maxLoras = 20;
 const maxLoraWeight = 10;
 export const maxSteps = 500;

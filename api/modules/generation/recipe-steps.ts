@@ -15,7 +15,7 @@ import { completeInputs } from "#recipes/complete-inputs";
 import { hasSeed } from "#recipes/has-seed";
 import { knownParameters } from "#recipes/known-parameters";
 import type { Json, RecipeTemplate } from "#recipes/recipe";
-import { seedCount, seedsOf } from "./parameters";
+import { drawSeed, seedCount, seedsOf } from "./parameters";
 import { maxPromptLength } from "./prompts";
 import { withModels } from "./recipe-models";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
@@ -220,7 +220,7 @@ function checkCounts(
   } else if (batchSize > 1 && !hasSeed(template)) {
     withFault({ path: "batch_size", message: "1: this recipe has no seed, so all runs are alike" });
   }
-  const seed = wantedSeed ?? crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount;
+  const seed = wantedSeed ?? drawSeed();
   if (!Number.isInteger(seed) || seed < 0 || seed >= seedCount) {
     withFault({ path: "seed", message: `a whole number from 0 to ${seedCount - 1}` });
   }

@@ -3,7 +3,7 @@ import { listAvailableModels } from "#db/queries/models/available-models";
 import type { Model } from "#db/schema/models";
 import type { GenerationMetadata } from "#db/schema/photos";
 import { AppError, invalid } from "#errors";
-import { seedCount } from "./parameters";
+import { drawSeed } from "./parameters";
 import { recallModel } from "./recall";
 
 /** How an enlarged picture is painted again. */
@@ -76,7 +76,7 @@ export async function completeRepaint(
   return {
     upscale: { creativity, mainModelKey: main.key, controlModelKey: control.key },
     sampling: { steps: main.defaults?.steps ?? 30, ...sampling },
-    seed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
+    seed: drawSeed(),
   };
 }
 

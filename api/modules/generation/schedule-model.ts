@@ -5,7 +5,7 @@ import { type FieldFault, invalid } from "#errors";
 import { momentInput } from "../../fields/moment";
 import { oneOf } from "../../fields/one-of";
 
-const time = t.String({ pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" });
+const time = t.String({ pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["22:00"] });
 const windowSchema = t.Object({ from: time, to: time }, { additionalProperties: false });
 const longestMs = 366 * 24 * 60 * 60 * 1_000;
 

@@ -8,6 +8,7 @@ import {
   type StepView,
 } from "#db/queries/generation/step-views";
 import { invalid, notFound } from "#errors";
+import { sha256Of } from "#sha256";
 import { numberKey } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
 import { faults } from "../../http/error-body";
@@ -57,7 +58,7 @@ export function createStepRoutes(deps: ApiDeps) {
       "/sessions/:id/steps",
       async ({ params, body, incoming, once, status }) => {
         const sent = incoming.mask;
-        const bytes = sent && new Bun.CryptoHasher("sha256").update(sent).digest("hex");
+        const bytes = sent && sha256Of(sent);
         const answer = await once.answer({ session: params.id, body, bytes }, async (id) => {
           const place = { id, sessionId: params.id };
           const wanted = readStepBody(body, deps.now(), { mask: sent !== undefined });

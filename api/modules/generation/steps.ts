@@ -23,7 +23,7 @@ import { conflict, invalid, notFound } from "#errors";
 import type { Region } from "#generation-parameters";
 import type { RequestedReference } from "../../fields/references";
 import { readNamedModels } from "./named-models";
-import { type RequestedParameters, completeParameters, seedCount, seedsOf } from "./parameters";
+import { type RequestedParameters, completeParameters, drawSeed, seedsOf } from "./parameters";
 import { planSlots } from "./prompts";
 import { completeReferences } from "./references";
 import { type RecalledParameters, addRecalled, omitUndefined } from "./recalled-parameters";
@@ -102,7 +102,7 @@ export async function writeStep(
     },
     maxBatchSize: deps.config.limits.maxBatchSize,
     settings: await findChangedSettings(tx),
-    randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
+    randomSeed: drawSeed(),
   };
   const { parameters, model, faults } = completeParameters(
     addRecalled(

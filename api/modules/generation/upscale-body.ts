@@ -1,7 +1,8 @@
 import { type Static, t } from "elysia";
-import { maxUpscaledSide, type UpscaleWish } from "./upscale";
+import { maxUpscaledSide } from "./enlarge";
+import type { UpscaleWish } from "./upscale";
 
-/** How photos are enlarged. `upscale.ts` checks the ranges, which depend on the model. */
+/** How photos are enlarged. `enlarge.ts` checks the ranges, which depend on the model. */
 export const upscaleFields = {
   scale: t.Optional(
     t.Number({ description: "Above 1, up to the factor of the model, which is usually 4" }),

@@ -9,10 +9,11 @@ import type { NewEvent } from "#db/schema/events";
 import type { Model } from "#db/schema/models";
 import type { GenerationMetadata } from "#db/schema/photos";
 import type { Session } from "#db/schema/sessions";
-import { AppError, type FieldFault, invalid, notFound } from "#errors";
+import { AppError, invalid, notFound } from "#errors";
 import type { Enlargement } from "#generation-parameters";
 import type { ApiDeps } from "../../deps";
 import { distinctIds } from "../../fields/ids";
+import { enlarge, type Enlargeable, factorOf, maxUpscaledSide, type WishedSize } from "./enlarge";
 import { completeRepaint, type RepaintWish } from "./repaint";
 import { writeSession } from "./sessions";
 import { checkPicture } from "./source";
@@ -20,16 +21,8 @@ import { notifySession } from "./steps";
 
 type Deps = Pick<ApiDeps, "config" | "database" | "temporal" | "now" | "newId">;
 
-/** The longest side of a result, in pixels. */
-export const maxUpscaledSide = 8_192;
-
 /** How photos are enlarged; only one alone can be painted again. */
-export type UpscaleWish = RepaintWish & {
-  scale?: number | undefined;
-  /** Pixels of the result's longer side. */
-  to?: number | undefined;
-  modelKey?: string | undefined;
-};
+export type UpscaleWish = RepaintWish & WishedSize & { modelKey?: string | undefined };
 
 export type UpscaleRequest = UpscaleWish & {
   /** The id of the session to open. */
@@ -100,13 +93,7 @@ export async function writeFinishingStep(
 }
 
 type SessionOfStep = Pick<Session, "id" | "priority" | "notBefore" | "window">;
-type Picture = {
-  id: string;
-  path: string;
-  width: number;
-  height: number;
-  generation: GenerationMetadata | null;
-};
+type Picture = Enlargeable & { generation: GenerationMetadata | null };
 type Enlarged = Picture & Enlargement;
 
 async function readPictures(
@@ -210,54 +197,4 @@ async function chooseUpscaler(tx: Tx, key: string | undefined): Promise<Model> {
     message,
     details: { path: "model_key" },
   });
-}
-
-/** The factor of a model, from its name, as its record has none: `4x-UltraSharp`, `RealESRGAN_x2plus`. Usual is 4. */
-export function factorOf({ name }: Pick<Model, "name">): number {
-  const [, before, after] = /(?:^|[^a-z0-9])(?:([1-8])x|x([1-8]))(?![0-9])/i.exec(name) ?? [];
-  const factor = Number(before ?? after ?? 4);
-  return factor > 1 ? factor : 4;
-}
-
-/** @throws AppError validation_error that lists every picture which cannot be enlarged like this */
-function enlarge(pictures: readonly Picture[], wish: UpscaleWish, model: Model): Enlarged[] {
-  const faults: FieldFault[] = [];
-  const isOne = pictures.length === 1;
-  const { scale, to } = wish;
-  const path = scale === undefined && to !== undefined ? "to" : "scale";
-  if ((scale === undefined) === (to === undefined)) {
-    faults.push({ path: "scale", message: "either scale or to" });
-  }
-  const enlarged = pictures.map((picture) => {
-    const found = scaleOf(picture, wish, factorOf(model));
-    if (typeof found === "number") return { ...picture, scale: found };
-    // A fault of one of several names the photo.
-    if (scale !== undefined || to !== undefined) {
-      faults.push({ path: isOne ? path : picture.path, message: found });
-    }
-    return { ...picture, scale: 1 };
-  });
-  if (faults.length === 0) return enlarged;
-  throw invalid("The photos cannot be enlarged like this; see details.errors.", faults);
-}
-
-/** The exact factor of a picture, or what would be possible instead. */
-function scaleOf(
-  size: { width: number; height: number },
-  { scale, to }: UpscaleWish,
-  factor: number,
-): number | string {
-  const longest = Math.max(size.width, size.height);
-  // A hair more than exact: InvokeAI cuts the result's sides off to whole pixels.
-  const wanted = scale ?? ((to ?? longest) + 0.001) / longest;
-  if (Math.floor(longest * wanted) <= longest || wanted > factor + 0.0001) {
-    const most = Math.floor(longest * factor);
-    return scale !== undefined
-      ? `above 1, up to ${factor}, the factor of the model`
-      : `above ${longest}, up to ${most}: ${factor} times the picture, the factor of the model`;
-  }
-  if (Math.floor(longest * wanted) > maxUpscaledSide) {
-    return `a result of at most ${maxUpscaledSide} pixels a side`;
-  }
-  return Math.min(wanted, factor);
 }

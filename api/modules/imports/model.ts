@@ -54,7 +54,7 @@ const importFields = {
   looked_at: t.Optional(
     t.String({
       format: "date-time",
-      description: "When all of a watched folder was last looked at",
+      description: "When all of a watched folder was last checked",
     }),
   ),
   error: t.Optional(t.String({ description: "Why the import ended early" })),

@@ -20,7 +20,9 @@ import { modelSchema, modelToWire, vaeBasesOf } from "./model";
 import { readReferenceUsability, readUsability } from "../generation/read-usability";
 import { refreshedSchema, refreshedToWire } from "./refreshed";
 
-const byKey = t.Object({ key: t.String({ minLength: 1, maxLength: 200 }) });
+const byKey = t.Object({
+  key: t.String({ minLength: 1, maxLength: 200, description: "The key of a model" }),
+});
 const lastUpdated = t.Nullable(t.String({ format: "date-time" }));
 const modelsSchema = t.Object({ ...listOf(modelSchema).properties, last_updated: lastUpdated });
 

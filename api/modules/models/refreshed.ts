@@ -13,7 +13,7 @@ export const refreshedSchema = t.Object({
     description: "The main models that images can be generated with",
   }),
   unusable: t.Array(t.Object({ ...identity, unusable_reason, lacks }), {
-    description: "The other ones",
+    description: "The main models that cannot be used",
   }),
 });
 

@@ -9,7 +9,7 @@ import type { IncomingRequest } from "../../http/request";
 import type { Part } from "../../http/bodies/multipart";
 import { tagsSchema, tidyTags, tidyTitle, titleSchema } from "../../fields/text";
 import { countCharacters } from "../../fields/text-length";
-import { faultMessage } from "../../fields/fault-message";
+import { fieldFaults } from "../../fields/field-faults";
 
 export type UploadedFile = FormFile & { filename: string };
 
@@ -127,10 +127,7 @@ async function readField(part: Part): Promise<string> {
 }
 
 function parseFields(fields: Record<string, unknown>) {
-  const faults: FieldFault[] = [...Value.Errors(fieldsSchema, fields)].map((fault) => ({
-    path: fault.path.slice(1).replaceAll("/", "."),
-    message: faultMessage(fault),
-  }));
+  const faults: FieldFault[] = [...fieldFaults(Value.Errors(fieldsSchema, fields))];
   for (const name of Object.keys(fields)) {
     if (!Object.hasOwn(fieldsSchema.properties, name)) {
       faults.push({ path: name, message: "unknown field" });

@@ -5,10 +5,12 @@ import {
   listAncestry,
 } from "#db/queries/archives/session-import";
 import type { Tx } from "#db/client";
+import { eachOf } from "#each-of";
 import { AppError, conflict } from "#errors";
 import { storePicture } from "#library/keep";
 import { removePhotoFiles } from "#media/storage/photo-files";
 import type { ZipReader } from "#media/archives/zip-reader";
+import { sha256Of } from "#sha256";
 import type { ApiDeps } from "../../deps";
 import type { Answer, Once } from "../../http/idempotency";
 import type { IncomingRequest } from "../../http/request";
@@ -125,26 +127,11 @@ async function storePictures(
   begun: DocumentPhoto[],
 ): Promise<Pictures> {
   const pictures = new Map<string, Awaited<ReturnType<typeof extractPicture>>>();
-  const left = [...plan.fresh, ...plan.refilled].filter(({ file }) => file !== undefined).values();
-  let isOver = false;
-  async function work(): Promise<void> {
-    // All workers share one iterator; each takes the next photo.
-    for (const photo of left) {
-      if (isOver) return;
-      begun.push(photo);
-      pictures.set(photo.id, await extractPicture(deps, archive, photo));
-    }
-  }
-  const workers = await Promise.allSettled(
-    Array.from({ length: picturesAtOnce }, () =>
-      work().catch((error: unknown) => {
-        isOver = true;
-        throw error;
-      }),
-    ),
-  );
-  const failed = workers.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
+  const stored = [...plan.fresh, ...plan.refilled].filter(({ file }) => file !== undefined);
+  await eachOf(stored, { atOnce: picturesAtOnce }, async (photo) => {
+    begun.push(photo);
+    pictures.set(photo.id, await extractPicture(deps, archive, photo));
+  });
   return pictures;
 }
 
@@ -153,7 +140,7 @@ async function readMasks(deps: ApiDeps, { masks = [] }: SessionDocument): Promis
   const read = new Map<string, Awaited<ReturnType<typeof readSentMask>>>();
   for (const [at, { content_hash: hash, png }] of masks.entries()) {
     const bytes = Buffer.from(png, "base64");
-    if (new Bun.CryptoHasher("sha256").update(bytes).digest("hex") !== hash) {
+    if (sha256Of(bytes) !== hash) {
       throw badDocument([{ path: `masks.${at}.png`, message: "has another hash" }]);
     }
     read.set(hash, await readSentMask(deps, bytes));

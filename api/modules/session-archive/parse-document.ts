@@ -1,6 +1,6 @@
 import { Value } from "@sinclair/typebox/value";
 import { parseJson } from "../../http/bodies/json-text";
-import { faultMessage } from "../../fields/fault-message";
+import { fieldFaults } from "../../fields/field-faults";
 import { badDocument, checkDocument, maxFaults } from "./check";
 import {
   archiveBounds,
@@ -39,11 +39,8 @@ function decode(bytes: Uint8Array): string {
 
 function listFaults(value: unknown) {
   const faults = [];
-  for (const fault of Value.Errors(documentSchema, value)) {
-    faults.push({
-      path: fault.path.slice(1).replaceAll("/", "."),
-      message: faultMessage(fault),
-    });
+  for (const fault of fieldFaults(Value.Errors(documentSchema, value))) {
+    faults.push(fault);
     if (faults.length === maxFaults) break;
   }
   return faults;

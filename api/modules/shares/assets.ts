@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256Of } from "#sha256";
 import { shapeRules } from "../../pages/shape";
 import { isKnown } from "../../lists/lists";
 
@@ -45,6 +45,6 @@ async function makeScript(): Promise<PageAsset> {
 }
 
 function assetOf(text: string, type: string): PageAsset {
-  const hash = createHash("sha256").update(text).digest("base64url");
+  const hash = sha256Of(text, "base64url");
   return { text, etag: `"${hash}"`, type: `${type}; charset=utf-8` };
 }

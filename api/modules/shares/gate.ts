@@ -101,7 +101,8 @@ function locked(): AppError {
   return new AppError({
     kind: "unauthorized",
     code: "unauthorized",
-    message: "This link requires a password; send it to the link's /unlock.",
+    message:
+      "This link requires a password: send it to the link's /unlock, then the token of the answer as X-Share-Token.",
     details: { password_required: true },
   });
 }

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { sha256Of } from "#sha256";
 
 /** A new access key: 32 random bytes, base64url. Shown once, never stored. */
 export function createAccessKey(): string {
@@ -7,5 +8,5 @@ export function createAccessKey(): string {
 
 /** The stored form of a key. A plain hash is enough: a random key of 32 bytes cannot be guessed from it. */
 export function hashAccessKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
+  return sha256Of(key);
 }

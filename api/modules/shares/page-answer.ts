@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { VNode } from "preact";
 import { AppError } from "#errors";
+import { sha256Of } from "#sha256";
 import { renderPage } from "../../pages/document";
 import { renderPasswordPage } from "../../pages/forms";
 import { goneStyle, renderGonePage } from "../../pages/gone";
@@ -10,7 +10,7 @@ const closed = "base-uri 'none'; frame-ancestors 'none'";
 /** A page loads from this server only, and has no inline scripts or styles. */
 const policy = `default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; form-action 'self'; ${closed}`;
 
-const goneStyleHash = createHash("sha256").update(goneStyle).digest("base64");
+const goneStyleHash = sha256Of(goneStyle, "base64");
 const gonePolicy = `default-src 'none'; img-src data:; style-src 'sha256-${goneStyleHash}'; ${closed}`;
 
 export const baseOf = (key: string) => `/s/${key}`;

@@ -71,7 +71,7 @@ export function createPageRoutes(deps: RouteDeps, gate: Gate) {
           responses: inText("html", {
             200: "The page, or the Open button of a link with limited visits",
             401: "The form for the password",
-            404: "Nothing here",
+            404: "There is no such page, or no longer",
           }),
         },
       },
@@ -94,7 +94,7 @@ export function createPageRoutes(deps: RouteDeps, gate: Gate) {
           responses: inText("html", {
             200: "The photo, with links to the next and previous one",
             401: "The form for the password",
-            404: "Nothing here",
+            404: "There is no such page, or no longer",
           }),
         },
       },
@@ -104,7 +104,11 @@ export function createPageRoutes(deps: RouteDeps, gate: Gate) {
       asset("style"),
       about("The style sheet of the pages", "css", "The style sheet"),
     )
-    .get("/:key/script", asset("script"), about("The viewer of photos", "javascript", "A module"))
+    .get(
+      "/:key/script",
+      asset("script"),
+      about("The viewer of photos", "javascript", "A JavaScript module"),
+    )
     .post(
       "/:key/unlock",
       ({ params, incoming }) =>
@@ -135,9 +139,9 @@ export function createPageRoutes(deps: RouteDeps, gate: Gate) {
           summary:
             "The forms of the page: with a password, or without one the Open button of a link with limited visits",
           responses: inText("html", {
-            401: "The form once more",
-            404: "Nothing here",
-            429: "The form, and how long to wait",
+            401: "The form again: the password is wrong",
+            404: "There is no such page, or no longer",
+            429: "The form again, with how long to wait",
           }),
           requestBody: {
             content: {

@@ -1,4 +1,5 @@
-import { countMoved, findNewestMove } from "#db/queries/storage/storage-moves";
+import { countMoved } from "#db/queries/storage/moved-originals";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
 import { placesOf } from "#library/places";
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";

@@ -1,5 +1,5 @@
 import { type Static, t } from "elysia";
-import type { countMoved } from "#db/queries/storage/storage-moves";
+import type { countMoved } from "#db/queries/storage/moved-originals";
 import { type StorageMove, storageMoveStatuses, storagePlaces } from "#db/schema/storage-moves";
 import { describeMove } from "#library/move/describe";
 import { oneOf } from "../../fields/one-of";

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db } from "../../client";
 import { type Album, albumPhotos, albums } from "../../schema/albums";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
-import type { Page, TimePlace } from "../page";
+import { isOlder, type Page, type TimePlace } from "../page";
 import { isShown } from "./album-photos";
 
 /** An album with values computed from its photos; photos in the trash do not count. */
@@ -13,15 +13,10 @@ export async function listAlbumViews(
   db: Db,
   params: { after: TimePlace | null } & Page,
 ): Promise<AlbumView[]> {
-  const { after } = params;
   const rows = await db
     .select()
     .from(albums)
-    .where(
-      after === null
-        ? undefined
-        : sql`(${albums.createdAt}, ${albums.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
-    )
+    .where(isOlder({ at: albums.createdAt, id: albums.id }, params.after))
     .orderBy(desc(albums.createdAt), desc(albums.id))
     .limit(params.limit)
     .offset(params.offset);

@@ -2,6 +2,7 @@ import { and, desc, eq, isNull, notInArray, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type Backup, backups, type BackupTrigger } from "../../schema/backups";
 import { insertEvents } from "../events/events";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 type BackupCounts = Pick<Backup, "originals" | "bytes" | "newOriginals" | "newBytes" | "missing">;
 
@@ -102,17 +103,12 @@ export async function hasBackupIn(db: Db, folder: string): Promise<boolean> {
 /** Backups, newest first. */
 export async function listBackups(
   db: Db,
-  page: { after: { at: Date; id: string } | null; limit: number; offset: number },
+  page: { after: TimePlace | null } & Page,
 ): Promise<Backup[]> {
-  const { after } = page;
   return db
     .select()
     .from(backups)
-    .where(
-      after === null
-        ? undefined
-        : sql`(${backups.startedAt}, ${backups.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
-    )
+    .where(isOlder({ at: backups.startedAt, id: backups.id }, page.after))
     .orderBy(desc(backups.startedAt), desc(backups.id))
     .limit(page.limit)
     .offset(page.offset);

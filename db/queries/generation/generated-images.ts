@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gte, isNull, sql, type SQL } from "drizzle-orm";
 import type { Db } from "../../client";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
-import type { Page, TimePlace } from "../page";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 /** The images of a step in the order of their seeds, without those in the trash. */
 export async function listStepImages(db: Db, stepId: string): Promise<Photo[]> {
@@ -43,16 +43,13 @@ export async function listGeneratedImages(
   db: Db,
   params: { filter: ImageFilter; after: TimePlace | null } & Page,
 ): Promise<Photo[]> {
-  const { after } = params;
   return db
     .select(photoColumns)
     .from(photos)
     .where(
       and(
         imagesWhere(params.filter),
-        after === null
-          ? undefined
-          : sql`(${photos.createdAt}, ${photos.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
+        isOlder({ at: photos.createdAt, id: photos.id }, params.after),
       ),
     )
     .orderBy(desc(photos.createdAt), desc(photos.id))

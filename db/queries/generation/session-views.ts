@@ -3,7 +3,7 @@ import type { Db, Tx } from "../../client";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type Session, sessions, type SessionStatus } from "../../schema/sessions";
 import { steps } from "../../schema/steps";
-import type { Page, TimePlace } from "../page";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 /** A session with its number of steps and its newest visible image. */
 export type SessionView = Session & { stepsCount: number; latestImage: Photo | null };
@@ -52,7 +52,6 @@ export async function listSessionViews(
   db: Db,
   params: { status: SessionStatus | null; after: TimePlace | null } & Page,
 ): Promise<SessionView[]> {
-  const { after } = params;
   const rows = await db
     .select()
     .from(sessions)
@@ -60,9 +59,7 @@ export async function listSessionViews(
       and(
         isNull(sessions.deletedAt),
         params.status === null ? undefined : eq(sessions.status, params.status),
-        after === null
-          ? undefined
-          : sql`(${sessions.startedAt}, ${sessions.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
+        isOlder({ at: sessions.startedAt, id: sessions.id }, params.after),
       ),
     )
     .orderBy(desc(sessions.startedAt), desc(sessions.id))

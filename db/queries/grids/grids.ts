@@ -1,10 +1,10 @@
-import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type Grid, grids } from "../../schema/grids";
 import { photos } from "../../schema/photos";
 import { sessions, type SessionStatus } from "../../schema/sessions";
 import { type StepStatus, stepStatuses, steps } from "../../schema/steps";
-import type { TimePlace } from "../page";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 /** A grid with the state of its session and its cells. */
 export type GridView = Grid & {
@@ -52,9 +52,8 @@ export async function findGrid(db: Db | Tx, id: string): Promise<GridView | unde
 /** Grids, newest first. */
 export async function listGrids(
   db: Db,
-  params: { after: TimePlace | null; limit: number; offset: number },
+  params: { after: TimePlace | null } & Page,
 ): Promise<GridView[]> {
-  const { after } = params;
   return db
     .select(view)
     .from(grids)
@@ -62,12 +61,7 @@ export async function listGrids(
     .where(
       and(
         isNull(sessions.deletedAt),
-        after === null
-          ? undefined
-          : or(
-              lt(sessions.startedAt, after.at),
-              and(eq(sessions.startedAt, after.at), lt(sessions.id, after.id)),
-            ),
+        isOlder({ at: sessions.startedAt, id: sessions.id }, params.after),
       ),
     )
     .orderBy(desc(sessions.startedAt), desc(sessions.id))

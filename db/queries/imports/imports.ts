@@ -8,6 +8,7 @@ import {
   photoImports,
 } from "../../schema/imports";
 import { insertEvents } from "../events/events";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 /** Whether an import has not ended. */
 export const live = inArray(photoImports.status, ["pending", "processing"]);
@@ -51,17 +52,12 @@ export async function findImport(db: Db, id: string): Promise<PhotoImport | unde
 /** Imports, newest first. */
 export async function listImports(
   db: Db,
-  page: { after: { at: Date; id: string } | null; limit: number; offset: number },
+  page: { after: TimePlace | null } & Page,
 ): Promise<PhotoImport[]> {
-  const { after } = page;
   return db
     .select()
     .from(photoImports)
-    .where(
-      after === null
-        ? undefined
-        : sql`(${photoImports.createdAt}, ${photoImports.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
-    )
+    .where(isOlder({ at: photoImports.createdAt, id: photoImports.id }, page.after))
     .orderBy(desc(photoImports.createdAt), desc(photoImports.id))
     .limit(page.limit)
     .offset(page.offset);

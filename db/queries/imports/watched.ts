@@ -162,12 +162,12 @@ export async function forgetGoneFiles(
   }
 }
 
-/** Notes a look at the whole folder, or why it was not possible. */
-export async function noteLook(
+/** Notes a check of the whole folder, or why it was not possible. */
+export async function noteFolderCheck(
   db: Db,
   params: { importId: string } & ({ lookedAt: Date; changing: number } | { awayReason: string }),
 ): Promise<void> {
-  const { importId, ...look } = params;
-  const change = "awayReason" in look ? look : { ...look, awayReason: null };
+  const { importId, ...check } = params;
+  const change = "awayReason" in check ? check : { ...check, awayReason: null };
   await db.update(photoImports).set(change).where(eq(photoImports.id, importId));
 }

@@ -8,6 +8,7 @@ import {
   openInstallStatuses,
 } from "../../schema/model-installs";
 import { insertEvents } from "../events/events";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 export const isOpen = inArray(modelInstalls.status, [...openInstallStatuses]);
 
@@ -64,17 +65,12 @@ export async function findNewestInstall(
 /** Installs, newest first. */
 export async function listInstalls(
   db: Db,
-  page: { after: { at: Date; id: string } | null; limit: number; offset: number },
+  page: { after: TimePlace | null } & Page,
 ): Promise<ModelInstall[]> {
-  const { after } = page;
   return db
     .select()
     .from(modelInstalls)
-    .where(
-      after === null
-        ? undefined
-        : sql`(${modelInstalls.createdAt}, ${modelInstalls.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
-    )
+    .where(isOlder({ at: modelInstalls.createdAt, id: modelInstalls.id }, page.after))
     .orderBy(desc(modelInstalls.createdAt), desc(modelInstalls.id))
     .limit(page.limit)
     .offset(page.offset);

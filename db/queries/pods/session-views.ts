@@ -1,7 +1,7 @@
-import { desc, sql } from "drizzle-orm";
+import { desc } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type PodSession, podSessions } from "../../schema/pod-sessions";
-import type { Page, TimePlace } from "../page";
+import { isOlder, type Page, type TimePlace } from "../page";
 import { sumWork } from "./work";
 
 /** A session with what its pod was used for. */
@@ -19,13 +19,10 @@ export async function listPodSessionViews(
   db: Db | Tx,
   { after, limit, offset }: Page & { after: TimePlace | null },
 ): Promise<PodSessionView[]> {
-  const older =
-    after &&
-    sql`(${podSessions.requestedAt}, ${podSessions.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`;
   const rows = await db
     .select()
     .from(podSessions)
-    .where(older ?? undefined)
+    .where(isOlder({ at: podSessions.requestedAt, id: podSessions.id }, after))
     .orderBy(desc(podSessions.requestedAt), desc(podSessions.id))
     .limit(limit)
     .offset(offset);

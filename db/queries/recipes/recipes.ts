@@ -1,6 +1,7 @@
-import { and, desc, eq, inArray, isNull, lt, or, type SQL } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, type SQL } from "drizzle-orm";
 import type { Db, Tx } from "../../client";
 import { type Recipe, recipes } from "../../schema/recipes";
+import { isOlder, type Page, type TimePlace } from "../page";
 import { containsWords } from "../photos/contains-words";
 
 function listed(q: string | null): SQL | undefined {
@@ -13,23 +14,13 @@ export async function listRecipes(
   params: {
     /** Words to find in name and description; null: all. */
     q: string | null;
-    after: { at: Date; id: string } | null;
-    limit: number;
-    offset: number;
-  },
+    after: TimePlace | null;
+  } & Page,
 ): Promise<Recipe[]> {
-  const { after } = params;
-  const isBehind =
-    after === null
-      ? undefined
-      : or(
-          lt(recipes.createdAt, after.at),
-          and(eq(recipes.createdAt, after.at), lt(recipes.id, after.id)),
-        );
   return db
     .select()
     .from(recipes)
-    .where(and(listed(params.q), isBehind))
+    .where(and(listed(params.q), isOlder({ at: recipes.createdAt, id: recipes.id }, params.after)))
     .orderBy(desc(recipes.createdAt), desc(recipes.id))
     .limit(params.limit)
     .offset(params.offset);

@@ -19,6 +19,15 @@ export async function findReproduction(db: Db, id: string): Promise<Reproduction
   return row;
 }
 
+/** The request whose open batch this is; undefined once it was closed or judged. */
+export async function findReproductionOfBatch(
+  db: Db,
+  batchId: string,
+): Promise<ReproductionRow | undefined> {
+  const row = await findReproduction(db, batchId.slice(0, batchId.lastIndexOf("-")));
+  return row?.batchId === batchId && row.judgedAt === null ? row : undefined;
+}
+
 /** A photo's oldest request that still needs a verdict or the deletion of its image on InvokeAI. */
 export async function findLiveReproduction(
   db: Db,

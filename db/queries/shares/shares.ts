@@ -4,6 +4,7 @@ import { albumPhotos, albums } from "../../schema/albums";
 import { type Photo, photoColumns, photos } from "../../schema/photos";
 import { type ShareLink, shareLinks } from "../../schema/shares";
 import { cacheStatement } from "../../cached-statement";
+import { isOlder, type Page, type TimePlace } from "../page";
 
 export type NewShareLink = Pick<
   ShareLink,
@@ -70,23 +71,15 @@ function listed(revokedSince: Date) {
 /** The owner's links, newest first; revoked ones only if they were revoked recently. */
 export async function listShareLinks(
   db: Db,
-  params: {
-    revokedSince: Date;
-    after: { at: Date; id: string } | null;
-    limit: number;
-    offset: number;
-  },
+  params: { revokedSince: Date; after: TimePlace | null } & Page,
 ): Promise<ShareLink[]> {
-  const { after } = params;
   return db
     .select()
     .from(shareLinks)
     .where(
       and(
         listed(params.revokedSince),
-        after === null
-          ? undefined
-          : sql`(${shareLinks.createdAt}, ${shareLinks.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::uuid)`,
+        isOlder({ at: shareLinks.createdAt, id: shareLinks.id }, params.after),
       ),
     )
     .orderBy(desc(shareLinks.createdAt), desc(shareLinks.id))

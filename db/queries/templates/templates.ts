@@ -1,6 +1,7 @@
-import { and, desc, eq, lt, or, type SQL } from "drizzle-orm";
+import { and, desc, eq, type SQL } from "drizzle-orm";
 import type { Db } from "../../client";
 import { type Template, templates } from "../../schema/templates";
+import { isOlder, type Page, type TimePlace } from "../page";
 import { containsWords } from "../photos/contains-words";
 
 export type TemplateFilter = {
@@ -26,26 +27,15 @@ function templatesWhere({ favorite, category, q }: TemplateFilter): SQL | undefi
 /** Templates, newest first. */
 export async function listTemplates(
   db: Db,
-  params: {
-    filter: TemplateFilter;
-    after: { at: Date; id: string } | null;
-    limit: number;
-    offset: number;
-  },
+  params: { filter: TemplateFilter; after: TimePlace | null } & Page,
 ): Promise<Template[]> {
-  const { after } = params;
   return db
     .select()
     .from(templates)
     .where(
       and(
         templatesWhere(params.filter),
-        after === null
-          ? undefined
-          : or(
-              lt(templates.createdAt, after.at),
-              and(eq(templates.createdAt, after.at), lt(templates.id, after.id)),
-            ),
+        isOlder({ at: templates.createdAt, id: templates.id }, params.after),
       ),
     )
     .orderBy(desc(templates.createdAt), desc(templates.id))

@@ -27,7 +27,7 @@ export function createBackupObjects(store: ObjectStore): BackupObjects {
       return found && translated(found.body);
     });
 
-  /** An answer that breaks off is asked for again. */
+  /** An answer that breaks off is requested again. */
   async function sum(key: string): Promise<Sum | undefined> {
     for (let tries = 1; ; tries += 1) {
       try {

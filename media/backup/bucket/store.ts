@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "#sha256";
 import { makeFolder } from "../../storage/durable";
 import type { ObjectStore } from "../../storage/s3/object-store";
 import { createDraft } from "../draft";
@@ -50,7 +51,7 @@ export async function prepareBackupBucket(
       );
     }
     const text = markerText(installationId);
-    const sha256 = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+    const sha256 = sha256Of(text);
     await objects.store(markerFile, new Blob([text]), sha256);
   }
   return createBucketStore(objects, bucket.scratch);

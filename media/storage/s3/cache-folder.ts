@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdir, opendir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "#errors";
+import { sha256Of } from "#sha256";
 import { isMissing } from "../durable";
 import { statFile } from "../local-files";
 
@@ -74,7 +75,7 @@ export function createCacheFolder(folder: string, maxBytes: number): CacheFolder
 
   return {
     async open({ key, etag }, download) {
-      const path = join(folder, createHash("sha256").update(`${key}\n${etag}`).digest("hex"));
+      const path = join(folder, sha256Of(`${key}\n${etag}`));
       if (await touch(path)) return path;
       const running = downloads.get(path);
       if (running) return running;

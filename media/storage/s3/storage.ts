@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "#errors";
+import { sha256OfStream } from "#sha256";
 import { onStorage, storageUnmounted } from "../faults";
-import { hashOf } from "../hash";
 import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
 import { freeBytesOf, listFiles, locate, quarantineFile } from "../local-files";
 import { createStagedFile, removeStagedFiles, writeStream } from "../staging";
@@ -78,7 +78,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     locate(key);
     await checkMarker();
     try {
-      const contentHash = await onStorage(() => hashOf(body.stream()));
+      const contentHash = await onStorage(() => sha256OfStream(body.stream()));
       await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
     } finally {
       known.delete(key);
@@ -106,7 +106,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
 
   async function storeText(key: string, text: string, onlyNew: boolean): Promise<void> {
     const body = new Blob([`${text}\n`]);
-    const contentHash = await hashOf(body.stream());
+    const contentHash = await sha256OfStream(body.stream());
     await onObjectStore(() => storeObject(store, key, { body, contentHash, onlyNew }));
   }
 
@@ -159,7 +159,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       locate(key);
       return onObjectStore(async () => {
         const found = await store.get(key);
-        return found && hashOf(found.body, onChunk);
+        return found && sha256OfStream(found.body, onChunk);
       });
     },
 
@@ -240,7 +240,10 @@ async function downloadToMemory(
   const found = await store.get(key);
   if (!found) throw new ObjectStoreFault("unreachable");
   const content = await new Response(found.body).blob();
-  expectWhole({ bytes: content.size, contentHash: await hashOf(content.stream()) }, expected);
+  expectWhole(
+    { bytes: content.size, contentHash: await sha256OfStream(content.stream()) },
+    expected,
+  );
   return content;
 }
 

@@ -22,6 +22,7 @@ import {
   unknownPart,
 } from "./loaders.ts";
 import { vaeDecoder, vaeEncoder } from "./latents.ts";
+import { readPicture } from "./read-picture.ts";
 import { runSampler } from "./run-sampler.ts";
 import {
   conditioningOutput,
@@ -156,9 +157,7 @@ export const fluxNodes: Record<string, NodeDefinition> = {
     outputs: { mask: "mask", width: "integer", height: "integer" },
     outputType: "mask_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
-      const grey = sharp(await context.images.readBytes(image_name))
+      const grey = sharp(await readPicture(context, inputs.image))
         .removeAlpha()
         .greyscale();
       const { data, info } = await grey.raw().toBuffer({ resolveWithObject: true });
@@ -202,13 +201,12 @@ async function withFill(inputs: Inputs, context: RunContext): Promise<Inputs> {
   if (Number(inputs.denoising_start) > 0 && inputs.latents == null) {
     throw refuse("denoising_start should be 0 when initial latents are not provided.");
   }
-  context.images.getForNode(fill.image.image_name);
   const { latents } = latentsOutput(context, {
     prompt: "",
     seed: 0,
     width: Number(inputs.width),
     height: Number(inputs.height),
-    source: { bytes: await context.images.readBytes(fill.image.image_name), strength: 0 },
+    source: { bytes: await readPicture(context, fill.image), strength: 0 },
   });
   const mask = readTensor<Buffer>(context, fill.mask, "tensor_name");
   return { ...inputs, latents, denoise_mask: { mask_name: storeTensor(context, mask) } };

@@ -2,6 +2,7 @@ import sharp from "sharp";
 import { blendPictures, rawOf } from "../paint.ts";
 import { imageOutput, type Inputs, type NodeDefinition, type RunContext } from "./definition.ts";
 import { choice, connection, flag, float, imageField, integer, type Field } from "./fields.ts";
+import { readPicture } from "./read-picture.ts";
 import { storeTensor } from "./tensors.ts";
 
 const saved: Record<string, Field> = {
@@ -45,13 +46,6 @@ const blendSpaces = [
   "LCh (CIELab)",
 ];
 
-/** The bytes of an input that names a picture. */
-async function pictureOf(context: RunContext, value: unknown): Promise<Buffer> {
-  const { image_name } = value as { image_name: string };
-  context.images.getForNode(image_name);
-  return context.images.readBytes(image_name);
-}
-
 async function sizeOf(bytes: Buffer): Promise<{ width: number; height: number }> {
   const { width, height } = await sharp(bytes).metadata();
   return { width, height };
@@ -64,7 +58,7 @@ function infill(fields: Record<string, Field> = {}): NodeDefinition {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const bytes = await pictureOf(context, inputs.image);
+      const bytes = await readPicture(context, inputs.image);
       const size = await sizeOf(bytes);
       const { hasAlpha } = await sharp(bytes).metadata();
       if (!hasAlpha) return { image: inputs.image, ...size };
@@ -93,7 +87,7 @@ export const paintingNodes: Record<string, NodeDefinition> = {
     outputs: { denoise_mask: "denoise_mask", expanded_mask_area: "image" },
     outputType: "gradient_mask_output",
     async run(inputs, context) {
-      const bytes = await pictureOf(context, inputs.mask);
+      const bytes = await readPicture(context, inputs.mask);
       const { width, height } = await sizeOf(bytes);
       // On an eight-pixel raster, and beyond the given edge, as the real one. Alpha is ignored.
       const opaque = await sharp(bytes).removeAlpha().greyscale().png().toBuffer();
@@ -148,8 +142,8 @@ export const paintingNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const base = sharp(await pictureOf(context, inputs.base_image)).ensureAlpha();
-      const input = await pictureOf(context, inputs.image);
+      const base = sharp(await readPicture(context, inputs.base_image)).ensureAlpha();
+      const input = await readPicture(context, inputs.image);
       const pasted = base.composite([{ input, left: Number(inputs.x), top: Number(inputs.y) }]);
       return context.saveImage(await pasted.png().toBuffer(), inputs);
     },
@@ -168,14 +162,14 @@ export const paintingNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const bytes = await pictureOf(context, inputs.image);
+      const bytes = await readPicture(context, inputs.image);
       const size = await sizeOf(bytes);
       const under = await rawOf(bytes, size);
       const over = Buffer.from(under.map((_value, at) => (at * 97 + Number(inputs.seed)) % 256));
       const mask =
         inputs.mask == null
           ? Buffer.alloc(under.length)
-          : await pictureOf(context, inputs.mask).then((png) => rawOf(png, size));
+          : await readPicture(context, inputs.mask).then((png) => rawOf(png, size));
       return context.saveImage(await blendPictures({ ...size, under, over, mask }), inputs);
     },
   },
@@ -203,13 +197,13 @@ function isInpaintModel({ unet, vae, image }: Inputs, context: RunContext): bool
 
 /** The upper layer, stretched to the size of the base, where the mask is black. */
 async function blend(inputs: Inputs, context: RunContext): Promise<Record<string, unknown>> {
-  const base = await pictureOf(context, inputs.layer_base);
+  const base = await readPicture(context, inputs.layer_base);
   const size = await sizeOf(base);
   const under = await rawOf(base, size);
-  const over = await rawOf(await pictureOf(context, inputs.layer_upper), size);
+  const over = await rawOf(await readPicture(context, inputs.layer_upper), size);
   const mask =
     inputs.mask == null
       ? Buffer.alloc(under.length)
-      : await rawOf(await pictureOf(context, inputs.mask), size);
+      : await rawOf(await readPicture(context, inputs.mask), size);
   return context.saveImage(await blendPictures({ ...size, under, over, mask }), inputs);
 }

@@ -2,6 +2,7 @@ import sharp from "sharp";
 import { choice, connection, float, imageField, integer, text, type Field } from "./fields.ts";
 import { imageOutput, type NodeDefinition } from "./definition.ts";
 import { NodeError } from "./endings.ts";
+import { readPicture } from "./read-picture.ts";
 
 const saved: Record<string, Field> = {
   metadata: connection("metadata", "optional"),
@@ -58,9 +59,7 @@ export const pictureNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
-      return context.saveImage(await context.images.readBytes(image_name), inputs);
+      return context.saveImage(await readPicture(context, inputs.image), inputs);
     },
   },
   img_blur: {
@@ -73,9 +72,7 @@ export const pictureNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
-      const blurred = sharp(await context.images.readBytes(image_name)).blur(
+      const blurred = sharp(await readPicture(context, inputs.image)).blur(
         Math.max(Number(inputs.radius), 0.3),
       );
       return context.saveImage(await blurred.png().toBuffer(), inputs);
@@ -101,9 +98,7 @@ export const pictureNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
-      const resized = sharp(await context.images.readBytes(image_name)).resize({
+      const resized = sharp(await readPicture(context, inputs.image)).resize({
         width: Number(inputs.width),
         height: Number(inputs.height),
         fit: "fill",

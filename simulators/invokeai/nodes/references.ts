@@ -16,6 +16,7 @@ import {
   type ValueFault,
 } from "./fields.ts";
 import { loadModel, type ModelIdentifier, unknownPart } from "./loaders.ts";
+import { readPicture } from "./read-picture.ts";
 
 const saved: Record<string, Field> = {
   metadata: connection("metadata", "optional"),
@@ -130,10 +131,9 @@ function preprocessor(fields: Record<string, Field>, needsWeights = false): Node
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
+      const picture = await readPicture(context, inputs.image);
       if (needsWeights) throw new NodeError("ConnectionError", "no network to fetch weights from");
-      const map = sharp(await context.images.readBytes(image_name))
+      const map = sharp(picture)
         .removeAlpha()
         .greyscale()
         .convolve({ width: 3, height: 3, kernel: [-1, -1, -1, -1, 8, -1, -1, -1, -1] })
@@ -244,9 +244,8 @@ export const referenceNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const [{ image_name }] = inputs.images as [{ image_name: string }];
-      context.images.getForNode(image_name);
-      const fitted = sharp(await context.images.readBytes(image_name)).resize(256, 256, {
+      const [image] = inputs.images as unknown[];
+      const fitted = sharp(await readPicture(context, image)).resize(256, 256, {
         fit: "fill",
       });
       return context.saveImage(await fitted.png().toBuffer(), inputs);
@@ -311,15 +310,9 @@ export async function referencesOf(
         }
       }
       const { band, weight } = condition;
-      references.push({ band, weight, bytes: await bytesOf(context, condition.image) });
+      references.push({ band, weight, bytes: await readPicture(context, condition.image) });
       identity.push(condition.identity, weight);
     }
   }
   return { references, identity };
-}
-
-export function bytesOf(context: RunContext, image: unknown): Promise<Buffer> {
-  const { image_name } = image as { image_name: string };
-  context.images.getForNode(image_name);
-  return context.images.readBytes(image_name);
 }

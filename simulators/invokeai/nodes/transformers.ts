@@ -19,9 +19,9 @@ import {
   unknownPart,
   vaeOf,
 } from "./loaders.ts";
+import { readPicture } from "./read-picture.ts";
 import { runSampler } from "./run-sampler.ts";
 import { conditioningOutput, latentsFields, readConditioning } from "./tensors.ts";
-import { bytesOf } from "./references.ts";
 import { type Family, families, maybe } from "./transformer-families.ts";
 
 type PartValue = { model: ModelIdentifier; loras: LoraUse[] };
@@ -148,7 +148,7 @@ function encoderOf({ parts, conditioning, base, prefix, editsInText }: Family): 
     outputType: `${prefix}_conditioning_output`,
     async run(inputs, context) {
       const given = (inputs.reference_images ?? []) as unknown[];
-      const pictures = await Promise.all(given.map((image) => bytesOf(context, image)));
+      const pictures = await Promise.all(given.map((image) => readPicture(context, image)));
       const used = Object.entries(parts).flatMap(([name, type]) =>
         type === "integer" || inputs[name] == null ? [] : [inputs[name] as PartValue],
       );

@@ -14,6 +14,7 @@ import {
 } from "./fields.ts";
 import { sourceBytes } from "./latents.ts";
 import { loadModel, loraIdentity, unknownPart, type UnetValue } from "./loaders.ts";
+import { readPicture } from "./read-picture.ts";
 import { schedulers } from "./schedulers.ts";
 import {
   type Latents,
@@ -64,9 +65,7 @@ export const repaintingNodes: Record<string, NodeDefinition> = {
     outputs: imageOutput,
     outputType: "image_output",
     async run(inputs, context) {
-      const { image_name } = inputs.image as { image_name: string };
-      context.images.getForNode(image_name);
-      const bytes = await context.images.readBytes(image_name);
+      const bytes = await readPicture(context, inputs.image);
       return context.saveImage(await sharp(bytes).sharpen().png().toBuffer(), inputs);
     },
   },
@@ -146,9 +145,7 @@ async function repaint(inputs: Inputs, context: RunContext): Promise<Record<stri
 
 async function enlarge(inputs: Inputs, context: RunContext, scale: number) {
   loadModel(context, inputs.image_to_image_model, "spandrel_image_to_image", unknownPart);
-  const { image_name } = inputs.image as { image_name: string };
-  context.images.getForNode(image_name);
-  const bytes = await context.images.readBytes(image_name);
+  const bytes = await readPicture(context, inputs.image);
   const { width, height } = await sharp(bytes).metadata();
   const fit = (side: number) => {
     const whole = Math.floor(side * scale);

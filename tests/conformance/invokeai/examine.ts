@@ -9,11 +9,19 @@ export type Promised = (title: string, needs: readonly string[], body: Body) => 
 
 const servers = await listServers();
 
+type Questions = (target: Target, promised: Promised, server: TestedServer) => void;
+
 /** Runs the same tests against every server, and afterwards removes all that they created. */
-export async function examine(
-  questions: (target: Target, promised: Promised, server: TestedServer) => void,
-): Promise<void> {
-  for (const server of servers) {
+export const examine = (questions: Questions): Promise<void> => examineOn(servers, questions);
+
+/** The same for what a server draws: that depends on its version and models, not on accounts. */
+export function examineDrawing(questions: Questions): Promise<void> {
+  const oneOfEach = new Map(servers.map((server) => [server.api, server]));
+  return examineOn([...oneOfEach.values()], questions);
+}
+
+async function examineOn(examined: readonly TestedServer[], questions: Questions): Promise<void> {
+  for (const server of examined) {
     const target = await openTarget(server);
     describe(server.name, () => {
       afterAll(() => target.close());

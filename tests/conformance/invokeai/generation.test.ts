@@ -1,5 +1,6 @@
 import { beforeAll, expect } from "bun:test";
 import sharp from "sharp";
+import { sha256Of } from "#sha256";
 import { examine } from "./examine.ts";
 import {
   dataOf,
@@ -34,7 +35,7 @@ await examine((target, promised, server) => {
         const raw = await sharp(await target.download(outputImage(item)))
           .raw()
           .toBuffer();
-        return new Bun.CryptoHasher("sha256").update(raw).digest("hex");
+        return sha256Of(raw);
       }),
     );
   }

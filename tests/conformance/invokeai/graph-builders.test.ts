@@ -8,8 +8,9 @@ import {
   identify,
 } from "#activities/adapters/invokeai/graphs/index";
 import type { MainModel } from "#activities/adapters/invokeai/types";
+import { sha256Of } from "#sha256";
 import { everyMain, fullRequestFor, requestFor, takesNegative } from "#tests/support/graph-parts";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -22,7 +23,7 @@ const small = { width: side, height: side, steps: 8 };
 // The longest allowed prompt would take a real encoder a minute; tests/unit/graph-shapes.test.ts builds it.
 const longPrompt = `a (red:1.2) boat++, {calm|wild} sea, "quoted", 港の朝, שלום עולם, ${"waves and sails, ".repeat(30)}`;
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   beforeAll(async () => {
     models = await readModels(target);
@@ -60,7 +61,7 @@ await examine((target, promised) => {
     const raw = await sharp(await target.download(outputImage(item)))
       .raw()
       .toBuffer();
-    return new Bun.CryptoHasher("sha256").update(raw).digest("hex");
+    return sha256Of(raw);
   }
 
   const pixels = async (request: GraphRequest) => pixelsOf((await run(request))[0]);

@@ -7,7 +7,7 @@ import type { MaskFill, Painting, Region } from "#generation-parameters";
 import { canvasOf } from "#media/pictures/painting";
 import { everyMain, fluxFill, mainOf, requestFor } from "#tests/support/graph-parts";
 import { boxMask, differences, partsOf, speckled } from "#tests/support/painted-source";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -20,7 +20,7 @@ const box = { x: 24, y: 16, width: 32, height: 24 };
 const odd = { width: 90, height: 61 };
 const plain = mainOf("sd-1");
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   let picture: Buffer;
   beforeAll(async () => {

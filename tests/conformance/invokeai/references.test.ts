@@ -10,8 +10,9 @@ import {
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import { fitOf, type ModelNeed } from "#generation-parameters";
 import { adapterKinds, readerOf } from "#generation-references";
+import { sha256Of } from "#sha256";
 import { everyMain, mainOf, requestFor } from "#tests/support/graph-parts";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { type FoundModels, readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { capabilityOf } from "./servers.ts";
@@ -22,7 +23,7 @@ import { newBatchId, outputImage } from "./target.ts";
 
 const size = { width: 64, height: 64 };
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   let models: FoundModels;
   beforeAll(async () => {
     models = await readModels(target);
@@ -65,7 +66,7 @@ await examine((target, promised) => {
     const [item] = await target.finishedItems(batchId);
     expect([item?.status, item?.error_message ?? null]).toEqual(["completed", null]);
     const raw = sharp(await target.download(outputImage(item!))).raw();
-    return new Bun.CryptoHasher("sha256").update(await raw.toBuffer()).digest("hex");
+    return sha256Of(await raw.toBuffer());
   }
 
   function adapterFor(need: ModelNeed): MainModel {

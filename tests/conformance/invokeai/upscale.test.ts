@@ -6,12 +6,12 @@ import {
   type Graph,
 } from "#activities/adapters/invokeai/graphs/index";
 import { speckled } from "#tests/support/painted-source";
-import { examine } from "./examine.ts";
+import { examineDrawing } from "./examine.ts";
 import { readModels } from "./found-models.ts";
 import { dataOf } from "./graphs.ts";
 import { newBatchId, outputImage } from "./target.ts";
 
-await examine((target, promised) => {
+await examineDrawing((target, promised) => {
   promised(
     "a picture is enlarged by a factor below that of the model, to whole pixels",
     ["any/spandrel_image_to_image"],

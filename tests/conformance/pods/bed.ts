@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from "bun:test";
 import type { Pod } from "#activities/adapters/pods/provider";
-import { ProviderError } from "#errors";
 import { type TestBed, type TestedProvider, waitingPod } from "./providers.ts";
 
 /** Opens an account for the tests of a block; between tests nothing goes wrong. */
@@ -33,13 +32,4 @@ export async function rent(bed: TestBed, name = newName()): Promise<Pod> {
   const created = await bed.provider.create(waitingPod(bed, name));
   if (created.outcome !== "made") throw new Error(`not made: ${created.detail}`);
   return created.pod;
-}
-
-export async function errorOf(call: Promise<unknown>): Promise<ProviderError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof ProviderError) return error;
-  throw new Error(`no ProviderError: ${String(error)}`);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { providerErrorOf } from "#tests/support/failures";
 import { until } from "#tests/support/wait";
-import { errorOf, newName, rent, useBed } from "./bed.ts";
+import { newName, rent, useBed } from "./bed.ts";
 import { providers, waitingPod } from "./providers.ts";
 
 describe.each(providers)("$name: create", (tested) => {
@@ -53,7 +54,10 @@ describe.each(providers)("$name: create", (tested) => {
   test("a wrong key is refused by a check that costs nothing, and by create", async () => {
     expect(await bed().provider.checkKey()).toBeUndefined();
     const wrong = bed().providerWith("wrong");
-    expect(await errorOf(wrong.checkKey())).toMatchObject({ fault: "rejected", retryable: false });
+    expect(await providerErrorOf(wrong.checkKey())).toMatchObject({
+      fault: "rejected",
+      retryable: false,
+    });
     expect(await wrong.create(waitingPod(bed(), newName()))).toMatchObject({
       outcome: "refused",
       because: "key",

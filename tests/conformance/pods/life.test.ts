@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { providerErrorOf } from "#tests/support/failures";
 import { until } from "#tests/support/wait";
-import { errorOf, newName, rent, useBed } from "./bed.ts";
+import { newName, rent, useBed } from "./bed.ts";
 import { providers, waitingPod } from "./providers.ts";
 
 describe.each(providers)("$name: life of a pod", (tested) => {
@@ -31,7 +32,7 @@ describe.each(providers)("$name: life of a pod", (tested) => {
   test("a refused end is an error, and an accepted one without effect stays in the list", async () => {
     const { id } = await rent(bed());
     await bed().cause({ is: "end refused" });
-    await errorOf(bed().provider.terminate(id));
+    await providerErrorOf(bed().provider.terminate(id));
     expect(await idsInList()).toContain(id);
     await bed().heal();
     await bed().cause({ is: "end accepted without effect" });
@@ -52,7 +53,7 @@ describe.each(providers)("$name: life of a pod", (tested) => {
     expect(new Set(listed).size).toBe(listed.length);
     await bed().cause({ is: "gateway page", of: "list", status: 502, skip: 1 });
     // The first page alone is no answer.
-    await errorOf(bed().provider.list());
+    await providerErrorOf(bed().provider.list());
   });
 
   test("pages of gateways, lost answers and lost connections never mean that a pod is gone", async () => {
@@ -74,7 +75,7 @@ describe.each(providers)("$name: life of a pod", (tested) => {
             : of === "list"
               ? provider.list()
               : provider.terminate(id);
-        expect((await errorOf(call)).retryable).toBe(true);
+        expect((await providerErrorOf(call)).retryable).toBe(true);
       }
     }
   });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { createObjectStore } from "#media/storage/s3/object-store";
 import { createS3Storage } from "#media/storage/s3/storage";
 import type { Storage } from "#media/storage/storage";
 import { createTwoPlaceStorage } from "#media/storage/two-places";
+import { sha256Of } from "#sha256";
 import { startObjectStore } from "#tests/support/object-store";
 
 let dataDir: string;
@@ -25,8 +26,6 @@ afterAll(async () => {
 
 const newOriginal = () =>
   originalKey({ kind: "uploaded", id: randomUUID(), mimeType: "image/png" });
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 async function* chunksOf(...chunks: Uint8Array[]) {
   yield* chunks;
@@ -70,17 +69,17 @@ describe.each(Object.entries(drivers))("the library %s", (_, open) => {
     const key = newOriginal();
     await using staged = await storage.stage("uploaded");
     const received = await staged.receive(chunksOf(...parts), 1_000_000);
-    expect(received).toEqual({ bytes: whole.length, contentHash: hashOf(whole) });
+    expect(received).toEqual({ bytes: whole.length, contentHash: sha256Of(whole) });
     await storage.commit(staged, key);
 
     const found = await storage.find(key);
     expect(found?.bytes).toBe(whole.length);
-    expect(hashOf(await found!.content.bytes())).toBe(hashOf(whole));
+    expect(sha256Of(await found!.content.bytes())).toBe(sha256Of(whole));
     expect(await found!.content.slice(70_000, 70_001).bytes()).toEqual(new Uint8Array(parts[1]!));
     const streamed = new Response(found!.content.slice(69_999, 70_002).stream());
     expect(await streamed.bytes()).toEqual(new Uint8Array(whole.subarray(69_999, 70_002)));
     const local = await storage.withLocalFile(key, (path) => Bun.file(path).bytes());
-    expect(hashOf(local!)).toBe(hashOf(whole));
+    expect(sha256Of(local!)).toBe(sha256Of(whole));
   });
 
   test("has no file before it was committed, and none after an abort", async () => {
@@ -134,7 +133,7 @@ describe.each(Object.entries(drivers))("the library %s", (_, open) => {
     const bytes = randomBytes(200_000);
     await storage.put(key, bytes);
     let chunks = 0;
-    expect(await storage.hash(key, () => (chunks += 1))).toBe(hashOf(bytes));
+    expect(await storage.hash(key, () => (chunks += 1))).toBe(sha256Of(bytes));
     expect(chunks).toBeGreaterThan(0);
     expect(await storage.hash(newOriginal())).toBeUndefined();
   });
@@ -216,7 +215,7 @@ describe("a library on its way", () => {
     const key = newOriginal();
     await other.put(key, bytes);
     expect((await storage.find(key))?.bytes).toBe(1_000);
-    expect(await storage.hash(key)).toBe(hashOf(bytes));
+    expect(await storage.hash(key)).toBe(sha256Of(bytes));
     expect(await storage.withLocalFile(key, (path) => Bun.file(path).bytes())).toEqual(bytes);
     await first.put(key, bytes);
     await storage.remove(key);
@@ -245,7 +244,7 @@ describe("a library on its way", () => {
       await using staged = await from.stage("uploaded");
       await staged.receive(chunksOf(bytes), 2_000);
       await to.commit(staged, key);
-      expect(await to.hash(key)).toBe(hashOf(bytes));
+      expect(await to.hash(key)).toBe(sha256Of(bytes));
       expect(await from.hash(key)).toBeUndefined();
     }
   });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { originalKey } from "#media/storage/keys";
 import { createObjectStore } from "#media/storage/s3/object-store";
 import { createS3Storage } from "#media/storage/s3/storage";
 import type { Storage } from "#media/storage/storage";
+import { sha256Of } from "#sha256";
 import { given } from "#tests/support/environment";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { startObjectStore } from "#tests/support/object-store";
@@ -34,8 +35,6 @@ beforeEach(() => line.heal());
 
 const newKey = () =>
   originalKey({ kind: "uploaded", id: crypto.randomUUID(), mimeType: "image/png" });
-
-const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 /** As the owner's next request sees it: without what this process knows. */
 const openAfresh = () =>
@@ -71,7 +70,7 @@ test.each(cuts.flatMap((at) => (["cut", "freeze"] as const).map((how) => [how, a
     line.strike({ how, side: "request", after: at });
     const outcome = await store(key, bytes);
     const found = await openAfresh().find(key);
-    if (outcome === "stored") expect(hashOf(await found!.content.bytes())).toBe(hashOf(bytes));
+    if (outcome === "stored") expect(sha256Of(await found!.content.bytes())).toBe(sha256Of(bytes));
     else expect(found === undefined || found.bytes === bytesOfObject).toBe(true);
     expect(line.struck()).toBe(true);
     expect(outcome).toBe("stored");
@@ -87,7 +86,7 @@ test.each([0, 1, 20, 100])(
     line.strike({ how: "cut", side: "answer", after });
     expect(await store(key, bytes)).toBe("stored");
     expect(line.struck()).toBe(true);
-    expect(hashOf(await (await openAfresh().find(key))!.content.bytes())).toBe(hashOf(bytes));
+    expect(sha256Of(await (await openAfresh().find(key))!.content.bytes())).toBe(sha256Of(bytes));
   },
   60_000,
 );
@@ -110,7 +109,7 @@ test.each([
     );
     expect(line.struck()).toBe(true);
     expect(outcome).toBe("storage_error");
-    expect(hashOf(await found!.content.bytes())).toBe(hashOf(bytes));
+    expect(sha256Of(await found!.content.bytes())).toBe(sha256Of(bytes));
   },
   60_000,
 );
@@ -118,7 +117,7 @@ test.each([
 test("a listing of several pages is complete", async () => {
   const raw = createObjectStore({ ...bucket.access, prefix: `${crypto.randomUUID()}/` });
   const body = new Blob(["x"]);
-  const contentHash = hashOf(await body.bytes());
+  const contentHash = sha256Of(await body.bytes());
   const keys = Array.from({ length: 1_003 }, (_, at) => `photos/${String(at).padStart(4, "0")}`);
   for (let at = 0; at < keys.length; at += 50) {
     await Promise.all(
@@ -134,7 +133,7 @@ test("half an object under a valid key is never taken for the file", async () =>
   const bytes = randomBytes(1_000);
   const raw = createObjectStore(bucket.access);
   const half = new Blob([bytes.subarray(0, 500)]);
-  await raw.put(key, { body: half, contentHash: hashOf(bytes.subarray(0, 500)), onlyNew: false });
+  await raw.put(key, { body: half, contentHash: sha256Of(bytes.subarray(0, 500)), onlyNew: false });
   expect(await store(key, bytes)).toBe("refused");
 });
 
@@ -146,7 +145,7 @@ if (given("GALLERY_TEST_S3_URL") === undefined) {
     const other = randomBytes(1_000);
     await bucket.damage(key, other);
     const found = openAfresh();
-    expect(await found.hash(key)).toBe(hashOf(other));
+    expect(await found.hash(key)).toBe(sha256Of(other));
     expect(await found.withLocalFile(key, async () => "used").catch(isDamage)).toBe(true);
   });
 }

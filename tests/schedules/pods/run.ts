@@ -1,6 +1,6 @@
 import { until } from "#tests/support/wait";
 import { findLivePodSession } from "#db/queries/pods/sessions";
-import { describeState, haveEnded, haveStepsEnded, listOpenWork } from "../quiescence";
+import { describeState, haveEnded, haveStepsEnded, openWorkEnds } from "../quiescence";
 import type { Report } from "../runner";
 import { InconclusiveRun } from "../strikes";
 import { createUserSession } from "../user-session";
@@ -124,17 +124,7 @@ async function play(bed: PodTestBed, schedule: PodSchedule, report: Report): Pro
   await runpod.clearFaults();
   await runpod.setTimeline({ terminatingMs: usualTerminatingMs });
   await user.completeSession(sessionId);
-  let openWork: string[] = [];
-  await until(
-    "the end of all runs",
-    async () => {
-      openWork = await listOpenWork(bed).catch((error) => [String(error)]);
-      return openWork.length === 0;
-    },
-    settleTimeoutMs,
-    () => openWork.join("\n"),
-    500,
-  );
+  await openWorkEnds(bed, settleTimeoutMs);
   await ourPodsEnd();
   for (const id of added.strangers) await runpod.strikePod(id, "vanish");
   const reasons = (await sessionsOf(bed, observed)).map(({ endReason }) => endReason).reverse();

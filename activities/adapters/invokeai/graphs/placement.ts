@@ -1,3 +1,4 @@
+import { sha256Of } from "#sha256";
 import { type Graph, metadataType, outputNode } from "./graph";
 
 /** The metadata key that identifies an image's batch. */
@@ -5,7 +6,7 @@ export const markKey = "gallery_batch";
 
 /** The value under `markKey`: a hash, so that it does not reveal the batch's id. */
 export function markOf(batchId: string): string {
-  return new Bun.CryptoHasher("sha256").update(batchId).digest("hex").slice(0, 32);
+  return sha256Of(batchId).slice(0, 32);
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Static } from "elysia";
 import { Value } from "@sinclair/typebox/value";
 import type { GridAxis } from "#db/schema/grids";
 import { type FieldFault, invalid } from "#errors";
+import { fieldFaults } from "../../../fields/field-faults";
 import { cellBody, type gridBody, valuesAt } from "./model";
 
 export type Cell = Static<typeof cellBody>;
@@ -53,12 +54,7 @@ export function planCells(
   throwFaults(
     axes,
     columns,
-    cells.map((cell) =>
-      [...Value.Errors(cellBody, cell)].map(({ path, message }) => ({
-        path: path.slice(1).replaceAll("/", "."),
-        message,
-      })),
-    ),
+    cells.map((cell) => [...fieldFaults(Value.Errors(cellBody, cell))]),
   );
   return { cells: cells as Cell[], columns };
 }

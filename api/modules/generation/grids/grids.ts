@@ -5,7 +5,7 @@ import { findGrid, insertGrid, listLiveStepIds } from "#db/queries/grids/grids";
 import type { NewEvent } from "#db/schema/events";
 import { AppError, conflict, type FieldFault, invalid, notFound } from "#errors";
 import type { ApiDeps } from "../../../deps";
-import { seedCount } from "../parameters";
+import { drawSeed } from "../parameters";
 import { writeSession } from "../sessions";
 import { writeRecipeStep } from "../recipe-steps";
 import { readStepMask } from "../mask";
@@ -32,7 +32,7 @@ export async function requestGrid(
   const { id, title, axes } = requested;
   const { cells, columns } = planCells(requested, {
     maxCells: deps.config.limits.maxGridCells,
-    randomSeed: crypto.getRandomValues(new Uint32Array(1))[0]! % seedCount,
+    randomSeed: drawSeed(),
   });
   const maskOf = await readMasks(deps, cells);
   const firstStepId = await deps.database.db.transaction(async (tx) => {

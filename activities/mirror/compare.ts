@@ -2,18 +2,18 @@ import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
 import { listMirroredBoards, noteBoards, type SeenBoard } from "#db/queries/mirror/boards";
 import { noteMirrorState } from "#db/queries/mirror/states";
 import type { SettingValues } from "#db/settings";
+import { eachOf } from "#each-of";
 import { beginningOf } from "#storable-text";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
-import { eachOf } from "../each-of";
 import { noteProgress } from "../heartbeat";
 import { settleImage, settleMove } from "./settle";
 import { takeImage } from "./take-image";
 
 type Mirrored = Exclude<SettingValues["backend.mirror"], "off">;
 
-export type Look = {
+export type MirrorPass = {
   deps: ActivityDeps;
   backend: string;
   client: InvokeAiClient;
@@ -21,7 +21,7 @@ export type Look = {
   signal: AbortSignal;
 };
 
-/** So many of the newest are asked for at a hint: more than InvokeAI makes between two hints. */
+/** So many of the newest are listed at a hint: more than InvokeAI makes between two hints. */
 const newest = 100;
 /** Between two checks for a hint while many are taken: a new picture is there within seconds. */
 const perSlice = 10;
@@ -31,27 +31,27 @@ const movesAtOnce = 500;
 const maxAlbumName = 200;
 
 /** Takes the newest images. False when there may be more behind them. */
-export async function takeNewest(look: Look): Promise<boolean> {
-  const images = await look.client.listNewest(newest, look.signal);
-  const boards = await chosenBoards(look, images);
-  const chosen = images.filter((image) => isChosen(look.mirrored, boards, image.boardId));
-  const unseen = await unseenOf(look, chosen);
-  await takeEach(look, unseen);
+export async function takeNewest(pass: MirrorPass): Promise<boolean> {
+  const images = await pass.client.listNewest(newest, pass.signal);
+  const boards = await chosenBoards(pass, images);
+  const chosen = images.filter((image) => isChosen(pass.mirrored, boards, image.boardId));
+  const unseen = await unseenOf(pass, chosen);
+  await takeEach(pass, unseen);
   return images.length < newest || unseen.length < chosen.length || chosen.length === 0;
 }
 
 /**
  * Compares all images, stars and boards with what was seen before, and takes what is missing, newest first.
- * @param between called between slices: looks at what was made meanwhile, and says whether to go on
+ * @param between called between slices: takes what was made meanwhile, and says whether to go on
  */
 export async function compareAll(
-  look: Look,
+  pass: MirrorPass,
   between: () => Promise<boolean>,
 ): Promise<{ isComplete: boolean }> {
-  const { deps, backend, client, mirrored, signal } = look;
+  const { deps, backend, client, mirrored, signal } = pass;
   const { db } = deps.database;
   const { imageNames, starred } = await client.listGallery(signal);
-  const boards = await readBoards(look);
+  const boards = await readBoards(pass);
   const boardOf = new Map<string, string>();
   for (const boardId of boards.all) {
     noteProgress();
@@ -69,18 +69,18 @@ export async function compareAll(
   await noteMirrorState(db, { backend, now: deps.now(), waiting: unseen.length, fault: null });
   for (let at = 0; at < unseen.length; at += perSlice) {
     const slice = unseen.slice(at, at + perSlice);
-    await takeEach(look, await client.getGalleryImages(slice, signal));
+    await takeEach(pass, await client.getGalleryImages(slice, signal));
     const waiting = Math.max(0, unseen.length - at - perSlice);
     await noteMirrorState(db, { backend, now: deps.now(), waiting });
     if (waiting > 0 && !(await between())) return { isComplete: false };
   }
-  await settleMoves(look, listed, boards.all);
+  await settleMoves(pass, listed, boards.all);
   await noteMirrorState(db, { backend, now: deps.now(), comparedAt: deps.now() });
   return { isComplete: true };
 }
 
 async function settleMoves(
-  { deps, backend }: Look,
+  { deps, backend }: MirrorPass,
   listed: { imageName: string; isStarred: boolean; boardId: string | null }[],
   boards: ReadonlySet<string>,
 ): Promise<void> {
@@ -97,15 +97,19 @@ async function settleMoves(
   }
 }
 
-async function unseenOf({ deps, backend }: Look, images: GalleryImage[]): Promise<GalleryImage[]> {
+async function unseenOf(
+  { deps, backend }: MirrorPass,
+  images: GalleryImage[],
+): Promise<GalleryImage[]> {
   const names = images.map(({ imageName }) => imageName);
   const unseen = new Set(await findUnseenImages(deps.database.db, { backend, names }));
   return images.filter(({ imageName }) => unseen.has(imageName));
 }
 
-async function takeEach(look: Look, images: GalleryImage[]): Promise<void> {
-  const { deps, backend, signal } = look;
+async function takeEach(pass: MirrorPass, images: GalleryImage[]): Promise<void> {
+  const { deps, backend, signal } = pass;
   await eachOf(images, { atOnce, signal }, async (image) => {
+    noteProgress();
     const taken = await takeImage(deps, backend, image, signal);
     if (taken) await settleImage(deps, backend, image, taken);
   });
@@ -120,16 +124,25 @@ const isChosen = (
 ): boolean => mirrored === "all" || (boardId !== null && chosen.has(boardId));
 
 /** The chosen boards as noted; they are noted again when an image is on one that is not. */
-async function chosenBoards(look: Look, images: GalleryImage[]): Promise<ReadonlySet<string>> {
-  const noted = await listMirroredBoards(look.deps.database.db, look.backend);
+async function chosenBoards(
+  pass: MirrorPass,
+  images: GalleryImage[],
+): Promise<ReadonlySet<string>> {
+  const noted = await listMirroredBoards(pass.deps.database.db, pass.backend);
   const known = new Set(noted.map(({ boardId }) => boardId));
   const areKnown = images.every(({ boardId }) => boardId === null || known.has(boardId));
-  if (!areKnown) return (await readBoards(look)).chosen;
+  if (!areKnown) return (await readBoards(pass)).chosen;
   return new Set(noted.filter((board) => board.chosenAs !== null).map(({ boardId }) => boardId));
 }
 
 /** Reads the boards that InvokeAI has, and notes those that changed. A board stays chosen when it is renamed there. */
-async function readBoards({ deps, backend, client, mirrored, signal }: Look): Promise<Boards> {
+async function readBoards({
+  deps,
+  backend,
+  client,
+  mirrored,
+  signal,
+}: MirrorPass): Promise<Boards> {
   const { db } = deps.database;
   const boards = await client.listBoards(signal);
   const noted = new Map(
