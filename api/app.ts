@@ -1,6 +1,5 @@
 import { createLoginAttempts } from "./http/login-attempts";
 import type { ApiDeps } from "./deps";
-import { buildOpenApi } from "./openapi/index";
 import { type EdgeLimits, edgeLimits } from "./http/edge-limits";
 import { createErrorsPlugin } from "./http/errors";
 import { createFileCache } from "./http/responses/file-cache";
@@ -25,13 +24,14 @@ export function createApp(given: ApiDeps, limits: EdgeLimits = edgeLimits) {
     loginAttempts: createLoginAttempts(given.database),
   };
   const modules = createModules(deps, limits);
-  let document: ReturnType<typeof buildOpenApi> | undefined;
+  let document: Promise<object> | undefined;
+  const readDocument = async () => (await import("./openapi/index")).buildOpenApi(modules);
 
   const app = createModule({})
     .use(createErrorsPlugin(deps.log))
     .use(jsonBody)
     .use(modules)
-    .use(createDocsModule(() => (document ??= buildOpenApi(modules))));
+    .use(createDocsModule(() => (document ??= readDocument())));
 
   for (const { hooks } of app.routes) {
     // Unknown fields of a body are refused; unknown query parameters are ignored.

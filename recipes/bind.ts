@@ -1,4 +1,5 @@
 import type { Json, NamedModel, RecipeTemplate } from "./recipe";
+import { singleOf } from "./combinations";
 
 /** InvokeAI's wire format of a graph. */
 export type BoundGraph = {
@@ -10,7 +11,7 @@ export type BoundGraph = {
   }[];
 };
 
-/** The values of a step, by the id of the input. Models are keys, images are ids of photos. */
+/** The values of one combination, by the id of the input; a list has one. Models are keys, images are ids of photos. */
 type InputValues = Record<string, Json>;
 
 export type Binding = {
@@ -60,7 +61,7 @@ export function bindRecipe(template: RecipeTemplate, binding: Binding): BoundGra
     const [id = "", field = ""] = input.id.split(".");
     const node = nodes[id];
     if (!node || !kept.has(id)) continue;
-    const value = values[input.id];
+    const value = input.list ? singleOf(values[input.id]) : values[input.id];
     if (binding.seeds.includes(input.id)) edges.push(edge(seed, [id, field]));
     else if (value === undefined || value === null) continue;
     else if (typeof value !== "string") node[field] = value;

@@ -1,5 +1,7 @@
 import type { FieldFault } from "#errors";
+import { drawValues } from "./generators";
 import type { Json, RecipeInput, RecipeTemplate, Role } from "./recipe";
+import { axesOf, unequalLists } from "./combinations";
 import { inputFault } from "./values";
 
 /** Values by role, from the fields of a step that mean the same. */
@@ -8,12 +10,14 @@ export type RoleValues = Partial<Record<Exclude<Role, "seed">, Json>>;
 /**
  * The value of each input but models that were not given: those of the request, else those of its role, else the
  * workflow's own. Seeds are left out: they differ from image to image.
+ * @param seed of the step: random lists are drawn with it
  * @param withFault adds every fault, with its path in the request
  */
 export function completeInputs(
   template: RecipeTemplate,
   given: Readonly<Record<string, Json>>,
   byRole: RoleValues,
+  seed: number,
   withFault: (fault: FieldFault) => void,
 ): Record<string, Json> {
   const values: Record<string, Json> = {};
@@ -29,7 +33,7 @@ export function completeInputs(
       withFault({ path: fieldOf(role as Role), message });
     }
   }
-  for (const input of template.inputs) {
+  for (const [at, input] of template.inputs.entries()) {
     const path = `inputs.${input.id}`;
     if (input.role === "seed") {
       if (Object.hasOwn(given, input.id)) {
@@ -38,7 +42,7 @@ export function completeInputs(
       continue;
     }
     const own = Object.hasOwn(given, input.id) ? given[input.id] : undefined;
-    const value = own ?? valueOfRole(input, byRole) ?? standardOf(input);
+    const value = own ?? valueOfRole(input, byRole) ?? standardOf(input, seed + at);
     if (value === undefined || value === null) {
       if (input.isRequired) withFault({ path, message: `required: ${input.label}` });
       continue;
@@ -47,15 +51,25 @@ export function completeInputs(
     if (fault !== undefined) withFault({ path, message: fault });
     else values[input.id] = value;
   }
+  for (const { id, first, length } of unequalLists(axesOf(template), values)) {
+    const message = `as many values as inputs.${first}, which it goes together with: ${length}`;
+    withFault({ path: `inputs.${id}`, message });
+  }
   return values;
 }
 
-function valueOfRole({ role }: RecipeInput, byRole: RoleValues): Json | undefined {
-  return role === null || role === "seed" ? undefined : byRole[role];
+/** Of a list: its only value. */
+function valueOfRole({ role, list }: RecipeInput, byRole: RoleValues): Json | undefined {
+  const value = role === null || role === "seed" ? undefined : byRole[role];
+  return list && value !== undefined ? [value] : value;
 }
 
 /** The models that a workflow names are another server's: the caller finds the same ones. */
-function standardOf({ kind, default: standard }: RecipeInput): Json | undefined {
+function standardOf(
+  { kind, default: standard, list }: RecipeInput,
+  seed: number,
+): Json | undefined {
+  if (list?.drawn) return drawValues(list.drawn, seed);
   return kind === "model" ? undefined : standard;
 }
 

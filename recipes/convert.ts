@@ -1,4 +1,5 @@
 import type { FieldFault } from "#errors";
+import { withoutBatchNodes } from "./batch-nodes";
 import { findField, findNodeType, type NodeCatalogue } from "./catalogue";
 import type { CheckedWorkflow, KnownNode } from "./checked-workflow";
 import { refusalOf, ruleOf } from "./node-rules";
@@ -10,6 +11,7 @@ import {
   type SourceEdge,
   type SourceNode,
   type SourceWorkflow,
+  titleOf,
 } from "./read-workflow";
 import { literalFault } from "./values";
 
@@ -20,6 +22,11 @@ const passesOn: ReadonlySet<string> = new Set([
   "iterate",
   "image_collection",
 ]);
+/** A step makes no more images, and an archive takes no more of the others. */
+const maxOutputs = 100;
+const maxSeeds = 500;
+const maxInputs = 1_000;
+const maxWarnings = 100;
 /** From here on a random number is taken for a seed. */
 const seedRange = 1_000_000;
 
@@ -34,21 +41,32 @@ export function convertWorkflow(
   catalogue: NodeCatalogue,
   allowed: readonly string[],
 ): { name: string; description: string; template: RecipeTemplate } {
-  const source = readWorkflow(value);
-  const checked = checkNodes(source, catalogue, allowed);
   const warnings: string[] = [];
+  const source = withoutBatchNodes(readWorkflow(value), warnings);
+  const checked = checkNodes(source, catalogue, allowed);
   const { edges, seeds } = takeOverSeeds(withUsableEdges(checked, warnings), warnings);
   const outputs = findOutputs(checked, edges);
   if (outputs.length === 0) {
     throw graphFault("The workflow makes no picture; a recipe needs a node that saves one.", []);
+  }
+  if (outputs.length > maxOutputs) {
+    throw graphFault(`The workflow makes more than ${maxOutputs} pictures; split it.`, []);
   }
   const kept = ancestorsOf(outputs, edges);
   const names = nameNodes(kept, outputs);
   const usedEdges = edges.filter(({ to, from }) => kept.has(to[0]) && kept.has(from[0]));
   const fed = new Set(usedEdges.map(({ to }) => to.join(".")));
   for (const target of seeds) fed.add(target.join("."));
+  refuse([...checked.nodes.values()].flatMap((node) => literalFaults(node, fed)));
   warnings.push(...versionWarnings(checked, kept));
   const inputs = listInputs({ workflow: checked, kept, edges: usedEdges, fed, names });
+  const usedSeeds = seeds.filter(([id]) => kept.has(id));
+  for (const [what, count, most] of [
+    ["inputs", inputs.length, maxInputs],
+    ["fields for a seed", usedSeeds.length, maxSeeds],
+  ] as const) {
+    if (count > most) throw graphFault(`The workflow has more than ${most} ${what}; split it.`, []);
+  }
   const isInput = new Set(inputs.map(({ id }) => id));
   const template: RecipeTemplate = {
     nodes: Object.fromEntries(
@@ -75,19 +93,11 @@ export function convertWorkflow(
     })),
     outputs: outputs.map((id) => names.get(id)!),
     isOpenEnded: isOpenEnded(checked, outputs, usedEdges),
-    seeds: seeds.flatMap(([id, field]): [string, string][] =>
-      kept.has(id) ? [[names.get(id)!, field]] : [],
-    ),
+    seeds: usedSeeds.map(([id, field]): [string, string] => [names.get(id)!, field]),
     inputs,
-    warnings,
+    warnings: warnings.slice(0, maxWarnings),
   };
   return { name: source.name, description: source.description, template };
-}
-
-/** "Label" (type), as a person finds the node in InvokeAI's editor. */
-function titleOf({ label, type }: Pick<SourceNode, "label" | "type">): string {
-  const title = label.trim().slice(0, 60);
-  return title === "" ? `"${type.slice(0, 100)}"` : `"${title}" (${type.slice(0, 100)})`;
 }
 
 function checkNodes(
@@ -97,35 +107,37 @@ function checkNodes(
 ): CheckedWorkflow {
   const faults: FieldFault[] = [];
   const nodes = new Map<string, KnownNode>();
-  const fed = new Set(source.edges.map(({ to }) => to.join(".")));
   for (const node of source.nodes) {
     const about = findNodeType(catalogue, node.type);
-    const path = `nodes.${node.id.slice(0, 100)}`;
-    const refuse = (message: string) => void faults.push({ path, message });
+    const note = (message: string) => void faults.push({ path: pathOf(node), message });
     const why = refusalOf({ type: node.type, pack: about?.pack }, allowed);
     const isGone = !about && ruleOf(node.type).kind !== "refused";
-    if (isGone) refuse(`InvokeAI has no node type for ${titleOf(node)}; replace the node.`);
-    else if (why !== undefined) refuse(`The node ${titleOf(node)} is refused: it ${why}.`);
-    else if (about) {
-      nodes.set(node.id, { ...node, about });
-      faults.push(...literalFaults({ ...node, about }, fed, path));
-    }
+    if (isGone) note(`InvokeAI has no node type for ${titleOf(node)}; replace the node.`);
+    else if (why !== undefined) note(`The node ${titleOf(node)} is refused: it ${why}.`);
+    else if (about) nodes.set(node.id, { ...node, about });
   }
-  if (faults.length > 0) {
-    const more = faults.length > 1 ? ` ${faults.length - 1} more in details.errors.` : "";
-    throw graphFault(`${faults[0]!.message}${more}`, faults.slice(0, 100));
-  }
+  refuse(faults);
   return { ...source, nodes };
 }
 
-function literalFaults(node: KnownNode, fed: ReadonlySet<string>, path: string): FieldFault[] {
+const pathOf = ({ id }: SourceNode) => `nodes.${id.slice(0, 100)}`;
+
+/** @throws AppError for any faults */
+function refuse(faults: readonly FieldFault[]): void {
+  const [first, ...others] = faults;
+  if (!first) return;
+  const more = others.length > 0 ? ` ${others.length} more in details.errors.` : "";
+  throw graphFault(`${first.message}${more}`, faults.slice(0, 100));
+}
+
+/** @param fed fields that a connection or a seed sets: it replaces the value */
+function literalFaults(node: KnownNode, fed: ReadonlySet<string>): FieldFault[] {
   return [...node.literals].flatMap(([name, value]) => {
-    // A connection replaces the value.
     const isUsed = isLiteral(node, name) && !fed.has(`${node.id}.${name}`);
     const field = isUsed ? findField(node.about, name) : undefined;
     const fault = field && literalFault(field, value);
     const message = `The node ${titleOf(node)} has in ${name.slice(0, 100)} ${fault}.`;
-    return fault === undefined ? [] : [{ path: `${path}.${name.slice(0, 100)}`, message }];
+    return fault === undefined ? [] : [{ path: `${pathOf(node)}.${name.slice(0, 100)}`, message }];
   });
 }
 

@@ -3,7 +3,7 @@ import { findField, type NodeField } from "./catalogue";
 import type { CheckedWorkflow, KnownNode } from "./checked-workflow";
 import type { ShownField, SourceEdge } from "./read-workflow";
 import type { InputKind, Json, NamedModel, RecipeInput, Role } from "./recipe";
-import { guessRole } from "./roles";
+import { guessRole, listRoles } from "./roles";
 
 type Context = {
   workflow: CheckedWorkflow;
@@ -34,15 +34,16 @@ export function listInputs(context: Context): RecipeInput[] {
   return withSingleRoles(inputs);
 }
 
-/** Fields that hold models and images, but empty ones that need not be set. */
+/** Fields that hold models and images, but empty ones that need not be set, and lists of batch nodes. */
 function foreignFields({ workflow, kept }: Context): ShownField[] {
   return [...kept].flatMap((id) => {
     const node = workflow.nodes.get(id)!;
     return Object.entries(node.about.fields).flatMap(([field, about]) => {
-      if (about.kind !== "model" && about.kind !== "image") return [];
+      const isList = node.batch !== undefined && isSettable(about);
+      if (about.kind !== "model" && about.kind !== "image" && !isList) return [];
       if (about.isConnection) return [];
       const isSet = (node.literals.get(field) ?? null) !== null;
-      return isSet || about.isRequired ? [{ node: id, field }] : [];
+      return isSet || about.isRequired || isList ? [{ node: id, field }] : [];
     });
   });
 }
@@ -78,18 +79,24 @@ function guessShown({ workflow, kept }: Context): ShownField[] {
 
 function toInput(context: Context, shown: ShownField): RecipeInput | undefined {
   const node = context.workflow.nodes.get(shown.node);
-  const about = node && findField(node.about, shown.field);
-  if (!node || !about || about.isConnection || !isSettable(about)) return undefined;
-  const value = node.literals.get(shown.field) ?? null;
+  const own = node && findField(node.about, shown.field);
+  if (!node || !own || own.isConnection || !isSettable(own)) return undefined;
+  const about = node.batch ? withBoundsOfTargets(context, node, own) : own;
+  const { batch } = node;
+  const value = batch ? (batch.values ?? null) : (node.literals.get(shown.field) ?? null);
   const { min, max, above, below, multipleOf, choices, modelTypes, modelBases } = about;
   const standard = defaultOf(about, value);
-  const role = guessRole(context, node, shown.field, about);
+  const guessed = guessRole(context, node, shown.field, about);
+  const role = batch && guessed !== null && !listRoles.includes(guessed) ? null : guessed;
+  const isDrawn = batch?.drawn !== undefined;
   return {
     id: `${context.names.get(node.id)}.${shown.field}`,
     label: labelOf(node, shown.field, about),
     kind: about.kind as InputKind,
+    ...(batch && { list: { group: batch.group, ...(batch.drawn && { drawn: batch.drawn }) } }),
     role,
-    isRequired: standard === undefined && about.isRequired === true,
+    isRequired:
+      standard === undefined && !isDrawn && (about.isRequired === true || batch !== undefined),
     ...(standard !== undefined && { default: standard }),
     ...narrowed({ min, max }, shown),
     ...(above !== undefined && { above }),
@@ -98,6 +105,32 @@ function toInput(context: Context, shown: ShownField): RecipeInput | undefined {
     ...(choices && { choices }),
     ...(modelTypes && { modelTypes }),
     ...(modelBases && { modelBases }),
+  };
+}
+
+/** A list's values have to fit all fields that they go into: a wrong one would fail only when its turn comes. */
+function withBoundsOfTargets(
+  { workflow, edges }: Context,
+  node: KnownNode,
+  own: NodeField,
+): NodeField {
+  const targets = edges.flatMap(({ from, to }) => {
+    const target = from[0] === node.id ? workflow.nodes.get(to[0]) : undefined;
+    const field = target && findField(target.about, to[1]);
+    return field?.kind === "integer" || field?.kind === "number" ? [field] : [];
+  });
+  const strictest = (name: "min" | "max" | "above" | "below" | "multipleOf") => {
+    const bounds = targets.flatMap((field) => field[name] ?? []);
+    const isUpper = name === "max" || name === "below";
+    return bounds.length === 0 ? {} : { [name]: (isUpper ? Math.min : Math.max)(...bounds) };
+  };
+  return {
+    ...own,
+    ...strictest("min"),
+    ...strictest("max"),
+    ...strictest("above"),
+    ...strictest("below"),
+    ...strictest("multipleOf"),
   };
 }
 

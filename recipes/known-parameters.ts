@@ -1,4 +1,5 @@
 import type { Json, RecipeTemplate } from "./recipe";
+import { singleOf } from "./combinations";
 
 /** What a workflow draws with, as far as its nodes say it by the names that InvokeAI's own nodes use. */
 export type KnownParameters = {
@@ -16,12 +17,12 @@ export function knownParameters(
 ): KnownParameters {
   const ofRole = (role: "width" | "height") => {
     const input = template.inputs.find((candidate) => candidate.role === role);
-    return input && values[input.id];
+    return input && singleOf(values[input.id]);
   };
   const find = (...fields: string[]): Json | undefined => {
     for (const [id, { literals }] of Object.entries(template.nodes)) {
       for (const field of fields) {
-        const value = values[`${id}.${field}`] ?? literals[field];
+        const value = singleOf(values[`${id}.${field}`]) ?? literals[field];
         if (value !== undefined && value !== null) return value;
       }
     }

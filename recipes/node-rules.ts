@@ -9,7 +9,8 @@ const readsFiles = "reads files of InvokeAI's machine";
 const writesFiles = "writes files on InvokeAI's machine";
 const spendsMoney = "sends requests to a service that costs money";
 const runsOthers = "runs another stored workflow, which nobody has checked";
-const makesBatches = "makes several runs of one; request several seeds, or several steps, instead";
+const makesBatches =
+  "makes several runs of one; make the recipe from its workflow, which turns it into a list";
 const makesVideo = "works with video, not with pictures";
 const opensAddresses = "fetches a model from the internet when InvokeAI lacks it";
 

@@ -1,5 +1,5 @@
 import { AppError, type FieldFault } from "#errors";
-import type { Json } from "./recipe";
+import type { Json, ListInput } from "./recipe";
 
 export type SourceNode = {
   id: string;
@@ -14,6 +14,8 @@ export type SourceNode = {
   literals: ReadonlyMap<string, Json>;
   /** Names that the author gave to inputs. */
   fieldLabels: ReadonlyMap<string, string>;
+  /** The node stands for a batch node: its value is one of a list. `values`: those of the workflow, if it has any. */
+  batch?: ListInput & { values?: Json[] };
 };
 export type SourceEdge = { from: [node: string, field: string]; to: [node: string, field: string] };
 
@@ -233,6 +235,12 @@ function tooMany(what: string, max: number): AppError {
 
 function notWorkflow(message: string): AppError {
   return graphFault(message, []);
+}
+
+/** "Label" (type), as a person finds the node in InvokeAI's editor. */
+export function titleOf({ label, type }: Pick<SourceNode, "label" | "type">): string {
+  const title = label.trim().slice(0, 60);
+  return title === "" ? `"${type.slice(0, 100)}"` : `"${title}" (${type.slice(0, 100)})`;
 }
 
 /** The 400 for a workflow that cannot become a recipe. */

@@ -18,12 +18,23 @@ export type Role = (typeof roles)[number];
 /** The kinds of inputs that a step can set. */
 export type InputKind = Exclude<FieldKind, "images" | "other">;
 
+/** Random numbers of a workflow's generator that has no seed of its own; `max` can be drawn only if they are whole. */
+export type DrawnList = { isWhole: boolean; min: number; max: number; count: number };
+
+/**
+ * An input whose value is a list: the workflow runs for each of its values. Lists with the same `group` go together,
+ * value by value; `null` goes with no other.
+ */
+export type ListInput = { group: string | null; drawn?: DrawnList };
+
 /** A value of a workflow that a step may set. */
 export type RecipeInput = {
   /** `<node>.<field>` */
   id: string;
   label: string;
+  /** Of a list: that of its values. */
   kind: InputKind;
+  list?: ListInput;
   role: Role | null;
   isRequired: boolean;
   /** The workflow's own value. For a model: its name there. Absent: none. */

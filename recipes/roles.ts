@@ -19,6 +19,9 @@ export const roleKinds: Readonly<Record<Role, readonly InputKind[]>> = {
   mask: ["image"],
 };
 
+/** Those that a list may have: each of its values then is that of some images. */
+export const listRoles: readonly Role[] = ["prompt", "negative", "source", "mask"];
+
 /** What an input most likely means, by where its value goes and by its names; null: nothing that a step has a field for. */
 export function guessRole(
   graph: Graph,

@@ -97,8 +97,20 @@ function isEmptyList(value: Json): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
+/** How many values a list may have: no step makes more images. */
+const maxListValues = 100;
+
 /** What is wrong with a value for an input, in words that say what it has to be; undefined: nothing. */
 export function inputFault(input: RecipeInput, value: Json): string | undefined {
+  if (!input.list) return singleFault(input, value);
+  const list = Array.isArray(value) ? value : [];
+  if (list.length === 0 || list.length > maxListValues)
+    return `a list of 1 to ${maxListValues} values`;
+  const fault = list.map((one) => singleFault(input, one)).find((found) => found !== undefined);
+  return fault && `a list in which each is ${fault}`;
+}
+
+function singleFault(input: RecipeInput, value: Json): string | undefined {
   switch (input.kind) {
     case "model":
       return typeof value === "string" && value !== "" ? undefined : "the key of a model";

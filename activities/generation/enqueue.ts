@@ -12,9 +12,9 @@ import type { ActivityDeps } from "../deps";
 import { pause, withHeartbeat } from "../heartbeat";
 import { ensureModelsOf } from "../backend/models";
 import { inDoubtUntil, pollEveryMs, sendOnce, type SendingLedger } from "./send-once";
-import { itemOf } from "./item-slots";
+import { itemOf, combinationOf } from "./item-slots";
 import { prepareRecipe, recipeGraph } from "./recipe-graph";
-import { pictureRole, stepGraph } from "./step-graph";
+import { pictureRole, recipePromptsOf, stepGraph } from "./step-graph";
 import { withWaitMessage } from "./wait-message";
 
 type EnqueueInput = { batchId: string; graceMs: number };
@@ -87,7 +87,14 @@ export function createEnqueueActivities(deps: ActivityDeps) {
     const boardId = await findBoard(backend, signal);
     const parts = slots.map(({ index, seed }) => ({ ...itemOf(step, index), seed }));
     const outputs = [...new Set(parts.map(({ output }) => output))].toSorted((a, b) => a - b);
-    const placed = { step, backend, images: await images, outputs, batchId, boardId };
+    const [slot] = slots;
+    if (!slot) return undefined;
+    const of = {
+      combination: combinationOf(step, slot.index),
+      prompts: recipePromptsOf(step, slot),
+      outputs,
+    };
+    const placed = { step, backend, images: await images, ...of, batchId, boardId };
     const graph = await recipeGraph(deps, placed);
     // One item makes all pictures of a seed.
     const items = new Map(parts.map(({ item, seed }) => [item, { index: item, seed }]));

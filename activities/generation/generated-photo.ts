@@ -1,8 +1,9 @@
 import type { GenerationMetadata, NewPhoto } from "#db/schema/photos";
 import { companionKeysOf, optionsOf, paintingOf } from "#generation-parameters";
 import type { Attempt, Slot, Step, StepRecipe } from "#db/schema/steps";
-import { itemOf } from "./item-slots";
-import { promptsOf } from "./step-graph";
+import { valuesOfCombination } from "#recipes/combinations";
+import { itemOf, combinationOf } from "./item-slots";
+import { promptsOf, recipePromptsOf } from "./step-graph";
 
 /** The row of an image that InvokeAI has generated and that is not fetched yet. */
 export function generatedPhoto(made: {
@@ -24,7 +25,8 @@ export function generatedPhoto(made: {
     sessionId: step.sessionId,
     stepId: step.id,
     slotIndex: slot.index,
-    sourceImageId: slot.enlargement ? slot.sourceImageId : step.sourceImageId,
+    sourceImageId:
+      slot.enlargement || slot.sourceImageId !== null ? slot.sourceImageId : step.sourceImageId,
     maskHash: step.maskHash,
     references: step.references,
     generation: parameters.recipe
@@ -65,11 +67,18 @@ function madeByModel(step: Step, slot: Slot): GenerationMetadata {
 }
 
 /** 0 and "" stand for what is not known of the workflow. */
-function madeByRecipe(step: Step, slot: Slot, { name, inputs }: StepRecipe): GenerationMetadata {
+function madeByRecipe(step: Step, slot: Slot, recipe: StepRecipe): GenerationMetadata {
   const { parameters } = step;
+  const { prompt, negativePrompt } = recipePromptsOf(step, slot);
+  // Of the lists those values that it was made with, so that they can be requested again.
+  const inputs = valuesOfCombination(
+    recipe.axes ?? [],
+    recipe.inputs,
+    combinationOf(step, slot.index),
+  );
   return {
-    prompt: step.prompt || undefined,
-    negativePrompt: step.negativePrompt ?? undefined,
+    prompt: prompt || undefined,
+    negativePrompt: negativePrompt ?? undefined,
     modelKey: step.modelKey || undefined,
     modelHash: step.modelHash || undefined,
     modelName: step.modelName || undefined,
@@ -79,6 +88,11 @@ function madeByRecipe(step: Step, slot: Slot, { name, inputs }: StepRecipe): Gen
     scheduler: parameters.scheduler || undefined,
     width: parameters.width || undefined,
     height: parameters.height || undefined,
-    recipe: { id: step.recipeId!, name, output: itemOf(step, slot.index).output, inputs },
+    recipe: {
+      id: step.recipeId!,
+      name: recipe.name,
+      output: itemOf(step, slot.index).output,
+      inputs,
+    },
   };
 }

@@ -8,14 +8,14 @@ const phaseTexts: Record<ProgressPhase, string> = {
   decoding: "being decoded",
 };
 
-/** `images`: in this batch; `total`: in the whole step; `perItem`: of one item. */
-export type BatchSize = { images: number; total: number; perItem?: number };
+/** `images`: in this batch; `later`: in batches that follow it; `total`: in the whole step; `perItem`: of one item. */
+export type BatchSize = { images: number; later?: number; total: number; perItem?: number };
 
 /**
  * The progress of a batch from two sources: polls of the queue, which are exact but late, and socket events, which are
  * early but may be missing, duplicated, late, or about an image that has ended.
  */
-export function createProgressTracker({ images, total, perItem = 1 }: BatchSize) {
+export function createProgressTracker({ images, later = 0, total, perItem = 1 }: BatchSize) {
   /** Items that have ended in any state; socket events about them are ignored. */
   const over = new Set<number>();
   /** Ended items that are not requested again. Kept here even if InvokeAI prunes them. */
@@ -34,7 +34,7 @@ export function createProgressTracker({ images, total, perItem = 1 }: BatchSize)
   }
 
   function describe(): string {
-    const finished = Math.max(total - images + done.size * perItem, filled);
+    const finished = Math.max(total - later - images + done.size * perItem, filled);
     const position = `Image ${Math.min(finished + 1, total)} of ${total}`;
     return current === undefined ? `${position}.` : `${position}: ${phaseTexts[current.phase]}.`;
   }

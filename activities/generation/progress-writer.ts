@@ -4,7 +4,7 @@ import type { Attempt, Step } from "#db/schema/steps";
 import type { BatchItem } from "../adapters/invokeai/types";
 import type { ItemProgress } from "../adapters/invokeai/progress";
 import type { ActivityDeps } from "../deps";
-import { itemOf } from "./item-slots";
+import { itemOf, combinationOf, combinationsIn } from "./item-slots";
 import { createProgressTracker, estimateCompletion } from "./progress-tracker";
 
 /** Minimum time between two writes; a change after a longer pause is written at once. */
@@ -22,7 +22,9 @@ export function createProgressWriter(
   const images = attempt.slotIndexes.length;
   const total = step.batchSize;
   const items = new Set(attempt.slotIndexes.map((index) => itemOf(step, index).item)).size;
-  const tracker = createProgressTracker({ images, total, perItem: images / items });
+  const later =
+    total * (1 - (combinationOf(step, attempt.slotIndexes[0] ?? 0) + 1) / combinationsIn(step));
+  const tracker = createProgressTracker({ images, later, total, perItem: images / items });
   /** When InvokeAI started, moved forward by the time it was held up. */
   let since = (attempt.acceptedAt ?? now()).getTime();
   let heldSince: number | undefined;
@@ -65,7 +67,7 @@ export function createProgressWriter(
     const estimatedCompletion =
       heldSince === undefined
         ? estimateCompletion({
-            images,
+            images: images + later,
             worked,
             secondsPerImage: known,
             since: new Date(since),

@@ -8,6 +8,7 @@ import type { Step } from "#db/schema/steps";
 import { type BoundGraph, bindRecipe } from "#recipes/bind";
 import { checkTemplate } from "#recipes/check-template";
 import type { RecipeTemplate } from "#recipes/recipe";
+import { valuesOfCombination } from "#recipes/combinations";
 import { describeFailure } from "../adapters/invokeai/errors";
 import { identify, placeRecipe, recipeNames } from "../adapters/invokeai/graphs/index";
 import type { ActivityDeps } from "../deps";
@@ -36,7 +37,7 @@ export async function recipeOf(deps: Pick<ActivityDeps, "database">, step: Step)
 function photosOf(template: RecipeTemplate, step: Step): string[] {
   const given = step.parameters.recipe?.inputs ?? {};
   return template.inputs.flatMap(({ id, kind }) =>
-    kind === "image" && typeof given[id] === "string" ? [given[id]] : [],
+    kind === "image" ? [given[id]].flat().filter((value) => typeof value === "string") : [],
   );
 }
 
@@ -44,6 +45,7 @@ function photosOf(template: RecipeTemplate, step: Step): string[] {
  * The graph of a step's recipe, with the models as the place has them now. The nodes are checked again: the recipe may come
  * from an archive, and the settings may have changed.
  * @param made.images InvokeAI's names of the step's images, by photo
+ * @param made.combination whose values the graph gets
  * @param made.outputs those whose pictures are missing
  */
 export async function recipeGraph(
@@ -52,6 +54,9 @@ export async function recipeGraph(
     step: Step;
     backend: string;
     images: ReadonlyMap<string, string>;
+    combination: number;
+    /** The final prompts of its slots. */
+    prompts: { prompt: string; negativePrompt: string | null };
     outputs: readonly number[];
     batchId: string;
     boardId: string | null;
@@ -71,10 +76,10 @@ export async function recipeGraph(
       suggestion: "Change the recipe's workflow, or the setting.",
     });
   }
-  const { inputs = {}, models: named = [], seeds = [] } = step.parameters.recipe ?? {};
+  const { inputs = {}, models: named = [], seeds = [], axes = [] } = step.parameters.recipe ?? {};
   const models = await resolveModels(db, named, backend);
   const graph = bindRecipe(template, {
-    values: inputs,
+    values: valuesOfCombination(axes, inputs, made.combination),
     seeds,
     outputs: made.outputs.map((output) => template.outputs[output]!),
     names: recipeNames,
@@ -85,8 +90,7 @@ export async function recipeGraph(
     },
     imageName: (photoId) => made.images.get(photoId)!,
   });
-  const { prompt, negativePrompt } = step;
-  return placeRecipe(graph, { ...made, template, catalogue, prompt, negativePrompt });
+  return placeRecipe(graph, { ...made, ...made.prompts, template, catalogue });
 }
 
 /**

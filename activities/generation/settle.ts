@@ -160,7 +160,9 @@ export function createSettleActivities(deps: ActivityDeps) {
     const counts = tallyOf(slots);
     const message = attempt && (interruption ?? messageAfter(attempt, counts));
     if (message) await noteStepMessage(db, { stepId: attempt.stepId, message });
-    return interruption === undefined ? counts : { ...counts, message: interruption };
+    if (interruption !== undefined) return { ...counts, message: interruption };
+    const isNext = attempt?.outcome === "finished" && counts.open > 0;
+    return isNext ? { ...counts, isNext } : counts;
   }
 
   return {

@@ -204,6 +204,17 @@ export function promptsOf(
   return { prompt: slot.prompt ?? step.prompt, negativePrompt: negativePrompt ?? "" };
 }
 
+/** The prompts that a slot of a recipe is drawn with, as far as they are known. */
+export function recipePromptsOf(
+  step: Pick<Step, "prompt" | "negativePrompt">,
+  slot: Pick<Slot, "prompt" | "negativePrompt">,
+): { prompt: string; negativePrompt: string | null } {
+  return {
+    prompt: slot.prompt ?? step.prompt,
+    negativePrompt: slot.negativePrompt ?? step.negativePrompt,
+  };
+}
+
 /** The painted part, if it is not the whole picture that is generated. */
 function partOf(
   { maskFill = "source", expand, region }: StepParameters,

@@ -14,6 +14,7 @@ import { refreshBackend } from "../backend/backend-probe";
 import { hasEnded } from "../backend/places";
 import type { ActivityDeps } from "../deps";
 import { refuseAfterLimit } from "../pods/cut-short";
+import { firstCombination } from "./item-slots";
 import { tallyOf, withDetails } from "./tally";
 
 type StepRef = { stepId: string };
@@ -47,9 +48,11 @@ export function createStepActivities(deps: ActivityDeps) {
         return "gone";
       }
       const step = await findStep(db, params.stepId);
-      if (step) await startStep(db, { step, now: now() });
-      if (step?.progressMessage) await noteStepMessage(db, { ...params, message: null });
-      const attempt = await openAttempt(db, params);
+      if (!step) return null;
+      await startStep(db, { step, now: now() });
+      if (step.progressMessage) await noteStepMessage(db, { ...params, message: null });
+      const inOneBatch = (slotIndexes: readonly number[]) => firstCombination(step, slotIndexes);
+      const attempt = await openAttempt(db, { ...params, inOneBatch });
       return attempt ? { batchId: attempt.batchId, images: attempt.slotIndexes.length } : null;
     },
 

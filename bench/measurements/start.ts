@@ -1,15 +1,15 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allowedEnvironment } from "#stack/environment";
-import { readMemory } from "../memory";
+import { listProcesses, type Process, readMemory, readShare } from "../memory";
 import type { Row } from "../table";
 
 /** After this time the first requests, the reconciliation and the reading of models are over. */
-const settleMs = 10_000;
+const settleMs = 60_000;
 
 /**
- * `up` in a folder that it has used before: the time until it is ready, and the memory of API and worker afterwards.
+ * `up` in a folder that it has used before: the time until it is ready, and the memory of all its parts afterwards.
  */
 export async function measureStart(root: string): Promise<Row[]> {
   const dataDir = await mkdtemp(join(tmpdir(), "photo-gallery-start-"));
@@ -17,6 +17,7 @@ export async function measureStart(root: string): Promise<Row[]> {
     await runUp(root, dataDir, async () => {});
     return await runUp(root, dataDir, async (seconds, pid) => {
       await Bun.sleep(settleMs);
+      const processes = await listProcesses(pid);
       return [
         {
           what: "./gallery up, second start: ready after",
@@ -24,8 +25,9 @@ export async function measureStart(root: string): Promise<Row[]> {
           unit: "s",
           aim: { atMost: 10 },
         },
-        ...(await readIdle(pid, "api", "api/server.ts", 250)),
-        ...(await readIdle(pid, "worker", "activities/worker.ts", 450)),
+        ...(await readIdle(processes, "api", 250)),
+        ...(await readIdle(processes, "worker", 450)),
+        ...(await readShares(processes)),
       ];
     });
   } finally {
@@ -74,20 +76,44 @@ async function runUp<T>(
   }
 }
 
-async function readIdle(upPid: number, name: string, program: string, aim: number): Promise<Row[]> {
-  const pid = await findChild(upPid, program);
-  const memory = pid === undefined ? undefined : await readMemory(pid);
+async function readIdle(
+  processes: readonly Process[],
+  name: "api" | "worker",
+  aim: number,
+): Promise<Row[]> {
+  const found = processes.find(({ command }) => partOf(command) === name);
+  const memory = found && (await readMemory(found.pid));
   if (memory === undefined) return [];
   return [{ what: `memory of ${name}, idle`, ours: memory.now, unit: "MB", aim: { atMost: aim } }];
 }
 
-/** The process that `up` started for a program; Linux only. */
-async function findChild(parent: number, program: string): Promise<number | undefined> {
-  const all = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
-  for (const pid of all) {
-    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (status.includes(`\nPPid:\t${parent}\n`) && command.includes(program)) return Number(pid);
+/** Parts of the gallery by what only their command lines hold; `up` itself and its guardian have none of these. */
+const parts = {
+  Temporal: "start-dev",
+  worker: "activities/worker.ts",
+  api: "api/server.ts",
+  "InvokeAI, simulated": "simulators/invokeai",
+  Postgres: "postgres",
+};
+const launcher = "up, guardian";
+
+function partOf(command: string): string {
+  return Object.entries(parts).find(([, mark]) => command.includes(mark))?.[0] ?? launcher;
+}
+
+/** The share of each part in the memory of all, and their sum without the simulator. Linux only. */
+async function readShares(processes: readonly Process[]): Promise<Row[]> {
+  const shares: Record<string, number> = {};
+  for (const { pid, command } of processes) {
+    const name = partOf(command);
+    shares[name] = (shares[name] ?? 0) + ((await readShare(pid)) ?? 0);
   }
-  return undefined;
+  const { "InvokeAI, simulated": _simulated, ...own } = shares;
+  const sum = Object.values(own).reduce((total, share) => total + share, 0);
+  if (sum === 0) return [];
+  const unit = "MB";
+  return [
+    { what: "share of memory at rest, all but InvokeAI", ours: sum, unit, aim: { atMost: 420 } },
+    ...Object.entries(shares).map(([name, ours]) => ({ what: `… ${name}`, ours, unit })),
+  ];
 }

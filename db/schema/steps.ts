@@ -70,8 +70,13 @@ export type StepRecipe = {
   models: { key: string; hash: string }[];
   /** The inputs that the seed of an image sets. */
   seeds: string[];
-  /** How many pictures one seed makes, as far as that is known before. */
+  /** How many pictures one seed makes of each combination, as far as that is known before. */
   outputs: number;
+  /**
+   * The inputs that are lists, of which each combination is drawn. Those of one group go together, value by value; the last
+   * group changes fastest. Absent: none.
+   */
+  axes?: string[][];
 };
 
 /** A failure as text for the user; `details`: InvokeAI's own message when the failure has no specific code. */

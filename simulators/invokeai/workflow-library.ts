@@ -178,6 +178,46 @@ export const libraryWorkflows = [
     exposed: ["photo.image", "soft.radius"],
   }),
   workflow({
+    id: "default_in-turn",
+    name: "In Turn",
+    description: "Two prompts, each with its steps, at two strengths of guidance.",
+    nodes: [
+      ...textToImage,
+      node("prompts", "string_batch", {
+        batch_group_id: "Group 1",
+        strings: ["a red boat", "a grey boat"],
+      }),
+      node("counts", "integer_generator", {
+        generator: {
+          type: "integer_generator_arithmetic_sequence",
+          start: 2,
+          step: 1,
+          count: 2,
+        },
+      }),
+      node("steps", "integer_batch", { batch_group_id: "Group 1" }),
+      node("guidance", "float_batch", { batch_group_id: "None", floats: [3, 7.5] }),
+      node("save", "l2i", { fp32: true }, { isIntermediate: false }),
+    ],
+    edges: [
+      ...textToImageEdges,
+      "prompts.value → positive.prompt",
+      "counts.integers → steps.integers",
+      "steps.value → denoise.steps",
+      "guidance.value → denoise.cfg_scale",
+      "denoise.latents → save.latents",
+      "loader.vae → save.vae",
+    ],
+    exposed: [
+      "loader.model",
+      "noise.width",
+      "noise.height",
+      "prompts.strings",
+      "counts.generator",
+      "guidance.batch_group_id",
+    ],
+  }),
+  workflow({
     id: "default_prompts-from-file",
     name: "Prompts from File",
     description: "Reads a file of InvokeAI's machine.",

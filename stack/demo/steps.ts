@@ -67,7 +67,8 @@ export async function runStep(
 // No change for this long means that something hangs; a real InvokeAI may load a model for minutes.
 const longestSilenceMs = 600_000;
 
-async function watchStep(api: ApiClient, stepId: string): Promise<void> {
+/** Shows the progress of a step until all its images have arrived. */
+export async function watchStep(api: ApiClient, stepId: string): Promise<void> {
   const draw = createProgressBar(process.stdout);
   let last = "";
   let changedAt = performance.now();

@@ -52,7 +52,7 @@ const errorOf = (work: Promise<unknown>) =>
 async function beginAt(place: string, seeds: number[]) {
   const { stepId, sessionId } = await bench.createStep(seeds);
   await startStep(bench.db, { step: (await findStep(bench.db, stepId))!, now: new Date() });
-  const attempt = await openAttempt(bench.db, { stepId, backend: place });
+  const attempt = await openAttempt(bench.db, { stepId, backend: place, inOneBatch: (all) => all });
   const { batchId } = attempt!;
   await bench.run("enqueueBatch", { batchId, graceMs: 500 });
   return { stepId, sessionId, batchId };

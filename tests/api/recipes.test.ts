@@ -234,6 +234,61 @@ describe("a step of a recipe", () => {
     expect(rows).toHaveLength(4);
   });
 
+  test("draws each combination of its lists with all seeds; too many are refused before anything is written", async () => {
+    const recipe = await recipeOf("in-turn");
+    const [prompts, counts, guidance] = recipe.inputs.flatMap(({ id, list }: Body) =>
+      list ? [id] : [],
+    );
+    const inputs = { [idOf(recipe, "model")]: model.key };
+    const before = await api.deps.database.db.$count(steps);
+    const faultsOf = async (more: Body, batch_size = 1) => {
+      const body = { recipe_id: recipe.id, inputs: { ...inputs, ...more }, batch_size };
+      const answer = await requestStep(body);
+      expect(answer.status).toBe(400);
+      return answer.body.error.details.errors.map(({ path, message }: Body) => [path, message]);
+    };
+    const many = Array.from({ length: 51 }, (_, at) => at + 1);
+    expect(await faultsOf({ [guidance]: many })).toEqual([
+      [`inputs.${prompts}`, "shorter lists: they make 102 combinations; at most 100"],
+    ]);
+    expect(await faultsOf({ [guidance]: many.slice(0, 20) }, 3)).toEqual([
+      ["batch_size", "a whole number from 1 to 2"],
+    ]);
+    expect(await faultsOf({ [guidance]: 3, [counts]: [1, 2, 3] })).toEqual([
+      [`inputs.${guidance}`, "a list of 1 to 100 values"],
+      [`inputs.${counts}`, `as many values as inputs.${prompts}, which it goes together with: 2`],
+    ]);
+    expect(await api.deps.database.db.$count(steps)).toBe(before);
+
+    const { status, body } = await requestStep({ recipe_id: recipe.id, inputs, seed: 4 });
+    expect([status, body.prompt, body.seeds, body.batch_size]).toEqual([
+      202,
+      "a red boat",
+      [4, 4, 4, 4],
+      4,
+    ]);
+    expect(body.parameters).toMatchObject({
+      width: 512,
+      steps: 0,
+      cfg_scale: 0,
+      recipe: { axes: [[prompts, counts], [guidance]] },
+    });
+    const { db } = api.deps.database;
+    const rows = await db
+      .select()
+      .from(slots)
+      .where(eq(slots.stepId, body.id))
+      .orderBy(slots.index);
+    expect(rows.map(({ prompt }) => prompt)).toEqual([null, null, "a grey boat", "a grey boat"]);
+    const role = await send("PATCH", `/recipes/${recipe.id}`, {
+      inputs: { [counts]: { role: "seed" } },
+    });
+    expect([role.status, role.body.error.details.errors[0].path]).toEqual([
+      400,
+      `inputs.${counts}.role`,
+    ]);
+  });
+
   test("is refused with every fault at once, before anything is written", async () => {
     const recipe = await recipeOf("text-to-image");
     const before = await api.deps.database.db.$count(steps);

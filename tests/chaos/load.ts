@@ -11,7 +11,8 @@ const actionTimeoutMs = 15_000;
 /** A key of a repeated request is good for a day. */
 const patienceMs = 120_000;
 
-type Action = { name: string; run: () => Promise<void> };
+/** `idle`: there was nothing to act on. */
+type Action = { name: string; run: () => Promise<"idle" | void> };
 
 /** One of several users who work at once: each action is drawn, and what is answered goes into the ledger. */
 export function createUser(
@@ -73,7 +74,7 @@ export function createUser(
       name: "step",
       run: async () => {
         // What waits at the end has to be generated within the quiet period.
-        if (await isBusy()) return;
+        if (await isBusy()) return "idle";
         if (session === undefined) {
           const opened = await persist("/generation/sessions", { entry_type: "scratch" });
           session = String(opened["id"]);
@@ -101,12 +102,12 @@ export function createUser(
       run: async () => {
         const step = oneOf(own.steps);
         // A request that was not answered may still be carried out, after later ones.
-        if (step === undefined || ledger.selections.get(step) === null) return;
+        if (step === undefined || ledger.selections.get(step) === null) return "idle";
         const { items } = await call("get", `/generation/steps/${step}/alternatives`);
         const image = items.find(
           (each: Record<string, any>) => each["photo"]?.retrieval_status === "completed",
         );
-        if (!image) return;
+        if (!image) return "idle";
         ledger.selections.set(step, null);
         await send("POST", `/generation/steps/${step}/select`, { image_id: image.photo.id });
         ledger.selections.set(step, image.photo.id);
@@ -116,7 +117,7 @@ export function createUser(
       name: "cancel or retry",
       run: async () => {
         const step = oneOf(ledger.steps);
-        if (step === undefined) return;
+        if (step === undefined) return "idle";
         await send(
           "POST",
           `/generation/steps/${step}/${draw.chance(0.4) ? "cancel" : "retry"}`,
@@ -128,7 +129,7 @@ export function createUser(
       name: "delete or restore",
       run: async () => {
         const photo = oneOf(own.uploads);
-        if (photo === undefined || ledger.trash.get(photo) === "unknown") return;
+        if (photo === undefined || ledger.trash.get(photo) === "unknown") return "idle";
         const goes = ledger.trash.get(photo) !== "in";
         ledger.trash.set(photo, "unknown");
         await (goes
@@ -141,7 +142,7 @@ export function createUser(
       name: "share",
       run: async () => {
         const photoId = oneOf(own.uploads);
-        if (photoId === undefined || ledger.trash.get(photoId) !== "out") return;
+        if (photoId === undefined || ledger.trash.get(photoId) !== "out") return "idle";
         const link = await call("post", "/share", { photo_id: photoId });
         ledger.links.set(link["id"], { key: link["access_key"], photoId, revoked: "no" });
         own.links.push(link["id"]);
@@ -152,7 +153,7 @@ export function createUser(
       run: async () => {
         const id = oneOf(own.links);
         const link = id === undefined ? undefined : ledger.links.get(id);
-        if (link?.revoked !== "no" || draw.chance(0.5)) return;
+        if (link?.revoked !== "no" || draw.chance(0.5)) return "idle";
         link.revoked = "unknown";
         await send("DELETE", `/share/links/${id}`);
         link.revoked = "yes";
@@ -168,7 +169,7 @@ export function createUser(
     {
       name: "back up",
       run: async () => {
-        if (draw.chance(0.9)) return;
+        if (draw.chance(0.9)) return "idle";
         if (await backUp()) ledger.backups += 1;
         else throw new Error("no backup was made");
       },
@@ -183,8 +184,7 @@ export function createUser(
         const counts = ledger.actions.get(name) ?? { done: 0, refused: 0 };
         ledger.actions.set(name, counts);
         try {
-          await run();
-          counts.done += 1;
+          if ((await run()) !== "idle") counts.done += 1;
         } catch {
           counts.refused += 1;
         }

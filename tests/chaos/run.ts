@@ -64,7 +64,11 @@ export async function runChaos(options: {
   };
   const countLive = () => bed.stack.database.db.$count(steps, isNull(steps.completedAt));
   const isBusy = async () => (await countLive()) > mostLiveSteps;
-  const killBackup = () => backup?.child.kill("SIGKILL") !== undefined;
+  const killBackup = () => {
+    if (!backup) return false;
+    backup.child.kill("SIGKILL");
+    return true;
+  };
 
   async function breakThings(): Promise<void> {
     const world = { bed, api, disk, killBackup };

@@ -19,6 +19,17 @@ async function recipeOf(libraryId: string): Promise<Body> {
   return gallery.post("/recipes", { library_id: libraryId });
 }
 
+const node = (id: string, type: string, isIntermediate = true) => ({
+  id,
+  type: "invocation",
+  data: { id, type, isIntermediate, inputs: {} },
+});
+const softenEach = {
+  name: "Soften each",
+  nodes: [node("photos", "image_batch"), node("soft", "img_blur", false)],
+  edges: [{ source: "photos", sourceHandle: "image", target: "soft", targetHandle: "image" }],
+};
+
 const inputOf = (recipe: Body, role: string): string =>
   recipe.inputs.find((input: Body) => input.role === role).id;
 
@@ -157,6 +168,87 @@ test("a recipe whose number of pictures shows only at the end says so, and gets 
   expect(seeds.filter((seed) => seed === 5)).toHaveLength(3);
   expect(seeds.filter((seed) => seed === 6)).toHaveLength(3);
 }, 150_000);
+
+test("each combination of lists is drawn, each slot filled once, although the worker is killed between two", async () => {
+  const recipe = await recipeOf("default_in-turn");
+  const lists = recipe.inputs.filter((input: Body) => input.list);
+  expect(lists.map(({ list }: Body) => list.group)).toEqual(["Group 1", "Group 1", undefined]);
+  const small = { [inputOf(recipe, "width")]: 64, [inputOf(recipe, "height")]: 64 };
+  const { control } = stack.invokeai;
+  await control.holdStep({ item: 1, step: 1 });
+  const step = await request(recipe, { seed: 90, batch_size: 2, inputs: small });
+  expect(step.seeds).toEqual([90, 91, 90, 91, 90, 91, 90, 91]);
+  await control.until(({ frozen }) => frozen !== null);
+  await gallery.photosAre(step.id, 1);
+  await until("the second of all images", async () => {
+    const { progress_message: message } = await gallery.get(`/generation/steps/${step.id}`);
+    return message?.includes("Image 2 of 8");
+  });
+  await started.worker.kill();
+  await control.release();
+  await stack.startWorker();
+  const photos = await madeBy(step, 8);
+  const drawn = photos.map(({ generation_metadata: made }) => [
+    made.seed,
+    made.prompt,
+    made.steps,
+    ...lists.map(({ id }: Body) => made.recipe.inputs[id][0]),
+  ]);
+  // What differs between them is among the inputs only.
+  expect(drawn).toEqual([
+    [90, "a red boat", undefined, "a red boat", 2, 3],
+    [91, "a red boat", undefined, "a red boat", 2, 3],
+    [90, "a red boat", undefined, "a red boat", 2, 7.5],
+    [91, "a red boat", undefined, "a red boat", 2, 7.5],
+    [90, "a grey boat", undefined, "a grey boat", 3, 3],
+    [91, "a grey boat", undefined, "a grey boat", 3, 3],
+    [90, "a grey boat", undefined, "a grey boat", 3, 7.5],
+    [91, "a grey boat", undefined, "a grey boat", 3, 7.5],
+  ]);
+  expect(new Set(photos.map((photo) => photo.content_hash)).size).toBe(8);
+  const batches = (await control.state()).enqueues.filter(({ batchId }) =>
+    batchId.startsWith(step.id),
+  );
+  expect(batches.map(({ batchId, requested }) => [batchId, requested])).toEqual(
+    [1, 2, 3, 4].map((number) => [`${step.id}-${number}`, 2]),
+  );
+  const last = photos.at(-1)!;
+  const { invokeai } = await gallery.get(`/photos/${last.id}/metadata`);
+  expect(invokeai).toMatchObject({ positive_prompt: "a grey boat", seed: 91 });
+  expect((await gallery.reproduce(last.id)).verdict).toBe("identical");
+  // Its own values, not all those of its step.
+  const again = await gallery.post(`/photos/${last.id}/variations`, { same_seed: true });
+  expect(again.step).toMatchObject({ prompt: "a grey boat", seeds: [91] });
+  const [copy] = await madeBy(again.step, 1);
+  expect(copy!.generation_metadata.recipe.inputs).toEqual(last.generation_metadata.recipe.inputs);
+}, 150_000);
+
+test("photos go through a batch node in turn, and each is the parent of what it became; a cancel keeps what exists", async () => {
+  const recipe = await gallery.post("/recipes", { workflow: softenEach });
+  const id = inputOf(recipe, "source");
+  const sources = await Promise.all(
+    ["#a63", "#36a", "#6a3"].map(async (shade) =>
+      gallery.upload(await plain(48, 40, shade).png().toBuffer()),
+    ),
+  );
+  const ids = sources.map((source) => source.id);
+  const { control } = stack.invokeai;
+  await control.addFault({ route: "enqueueBatch", kind: "request_held", skip: 1, times: 1 });
+  const step = await request(recipe, { inputs: { [id]: ids } });
+  await gallery.photosAre(step.id, 1);
+  await gallery.post(`/generation/steps/${step.id}/cancel`);
+  await control.release();
+  await gallery.stepIs(step.id, ["cancelled"]);
+  const before = await gallery.photosOf(step.id);
+  await gallery.post(`/generation/steps/${step.id}/retry`);
+  const photos = await madeBy(step, 3);
+  expect(photos[0]!.id).toBe(before[0]!.photo.id);
+  expect(photos.map((photo) => photo.source_image_id)).toEqual(ids);
+  for (const [at, photo] of photos.entries()) {
+    const { edges } = await gallery.get(`/photos/${photo.id}/lineage`);
+    expect(edges).toEqual([expect.objectContaining({ from: ids[at], to: photo.id })]);
+  }
+}, 90_000);
 
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
   const recipe = await recipeOf("default_soften");

@@ -181,7 +181,7 @@ export async function createActivityBench(
   }
 
   async function createAttemptOf(stepId: string): Promise<Attempt> {
-    const attempt = await openAttempt(db, { stepId, backend: "local" });
+    const attempt = await openAttempt(db, { stepId, backend: "local", inOneBatch: (all) => all });
     if (!attempt) throw new Error("no attempt");
     return attempt;
   }

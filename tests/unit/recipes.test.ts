@@ -6,8 +6,10 @@ import { checkTemplate } from "#recipes/check-template";
 import { completeInputs } from "#recipes/complete-inputs";
 import { convertWorkflow } from "#recipes/convert";
 import { preprocessors } from "#generation-references";
+import { readGenerator } from "#recipes/generators";
 import { ruleOf } from "#recipes/node-rules";
 import type { RecipeTemplate } from "#recipes/recipe";
+import { axesOf, countCombinations, valuesOfCombination } from "#recipes/combinations";
 import { describeNodes } from "#simulators/invokeai/node-schemas";
 import { isStorableJson } from "#storable-text";
 import { libraryWorkflows } from "#simulators/invokeai/workflow-library";
@@ -185,6 +187,129 @@ describe("a converted workflow", () => {
   });
 });
 
+describe("batch nodes", () => {
+  test("become lists, for whose values the workflow runs: those of a group go together, the others are combined", () => {
+    const template = convert(workflow("in-turn"));
+    const lists = template.inputs.filter(({ list }) => list);
+    expect(lists.map(({ label, role, default: own, list }) => [label, role, own, list])).toEqual([
+      ["String Batch: Value", "prompt", ["a red boat", "a grey boat"], { group: "Group 1" }],
+      ["Integer Batch: Value", null, [2, 3], { group: "Group 1" }],
+      ["Float Batch: Value", null, [3, 7.5], { group: null }],
+    ]);
+    const [prompts, counts, guidance] = lists.map(({ id }) => id);
+    const axes = axesOf(template);
+    expect(axes).toEqual([[prompts!, counts!], [guidance!]]);
+    const values = Object.fromEntries(lists.map(({ id, default: own }) => [id, own!]));
+    expect(countCombinations(axes, values)).toBe(4);
+    const drawn = [0, 1, 2, 3].map((at) => {
+      const { nodes } = graphOf(template, valuesOfCombination(axes, values, at));
+      return [prompts, counts, guidance].map((id) => nodes[id!.split(".")[0]!]!["value"]);
+    });
+    expect(drawn).toEqual([
+      ["a red boat", 2, 3],
+      ["a red boat", 2, 7.5],
+      ["a grey boat", 3, 3],
+      ["a grey boat", 3, 7.5],
+    ]);
+  });
+
+  test("take lists of the request, and one value by its role; lists of a group have to be equally long", () => {
+    const template = convert(workflow("in-turn"));
+    const [prompts, counts, guidance] = template.inputs.flatMap(({ id, list }) => (list ? id : []));
+    const complete = (given: Record<string, Json>, byRole = {}) => {
+      const faults: string[] = [];
+      const note = ({ path, message }: { path: string; message: string }) =>
+        void faults.push(`${path}: ${message}`);
+      const values = completeInputs(template, given, byRole, 1, note);
+      return { values, faults };
+    };
+    const { values } = complete({ [counts!]: [4] }, { prompt: "a gull" });
+    expect([values[prompts!], values[counts!], values[guidance!]]).toEqual([
+      ["a gull"],
+      [4],
+      [3, 7.5],
+    ]);
+    expect(complete({ [counts!]: [1, 2, 3], [guidance!]: [] }).faults).toEqual([
+      `inputs.${guidance}: a list of 1 to 100 values`,
+      `inputs.${counts}: as many values as inputs.${prompts}, which it goes together with: 2`,
+    ]);
+    expect(
+      complete({ [prompts!]: "x", [counts!]: [1, 2.5], [guidance!]: Array(101) }).faults,
+    ).toEqual([
+      `inputs.${prompts}: a list of 1 to 100 values`,
+      // As the field that they go into.
+      `inputs.${counts}: a list in which each is a whole number: above 0`,
+      `inputs.${guidance}: a list of 1 to 100 values`,
+    ]);
+  });
+
+  test("without their own seed draw anew with the step's, else what InvokeAI's editor draws", () => {
+    const value = workflow("in-turn");
+    const { generator } = nodeOf(value, "counts").data.inputs;
+    generator.value = { type: "integer_generator_random_distribution_uniform", max: 999, count: 2 };
+    const template = convert(value);
+    const [, counts] = template.inputs.flatMap(({ id, list }) => (list ? id : []));
+    const drawnWith = (seed: number) =>
+      completeInputs(template, {}, {}, seed, () => {})[counts!] as number[];
+    expect(drawnWith(7)).toEqual(drawnWith(7));
+    expect(drawnWith(7)).not.toEqual(drawnWith(8));
+    expect(drawnWith(7).every((one) => Number.isInteger(one) && one >= 0 && one <= 999)).toBe(true);
+    // The first two outputs of MT19937 with seed 5489 are 3499211612 and 581869302.
+    generator.value = { ...generator.value, seed: 5_489, max: 2 ** 32 - 1 };
+    const seeded = convert(value).inputs.find(({ id }) => id === counts);
+    expect(seeded?.default).toEqual([3_499_211_612, 581_869_302]);
+  });
+
+  test("of images and of prompts that only their own InvokeAI knows need a list, and a warning says so", () => {
+    const value = workflow("soften");
+    value.nodes.push(
+      { id: "each", type: "invocation", data: { type: "image_batch", inputs: {} } },
+      {
+        id: "board",
+        type: "invocation",
+        data: {
+          type: "image_generator",
+          label: "My board",
+          inputs: {
+            generator: { value: { type: "image_generator_images_from_board", board_id: "b" } },
+          },
+        },
+      },
+    );
+    nodeOf(value, "each").data.inputs.images = { value: [{ image_name: "theirs.png" }] };
+    value.edges = [
+      { source: "board", sourceHandle: "images", target: "each", targetHandle: "images" },
+      { source: "each", sourceHandle: "image", target: "soft", targetHandle: "image" },
+    ];
+    const { inputs, warnings } = convert(value);
+    expect(inputs.find(({ list }) => list)).toMatchObject({
+      kind: "image",
+      role: "source",
+      isRequired: true,
+    });
+    expect(warnings).toEqual([
+      '"My board" (image_generator) needs what only its own InvokeAI knows; set its values.',
+    ]);
+    expect(JSON.stringify(convert(value))).not.toContain("theirs.png");
+  });
+
+  test.each([
+    [{ type: "float_generator_arithmetic_sequence", start: 1, step: 0.5, count: 3 }, [1, 1.5, 2]],
+    [{ type: "float_generator_arithmetic_sequence", start: 1, step: 0, count: 3 }, [1]],
+    [{ type: "float_generator_linear_distribution", start: 0, end: 1, count: 3 }, [0, 0.5, 1]],
+    [{ type: "integer_generator_linear_distribution", start: 0, end: 3, count: 3 }, [0, 2, 3]],
+    [{ type: "integer_generator_linear_distribution", start: 4, count: 1 }, [4]],
+    [{ type: "integer_generator_parse_string", input: "1, x,,2.9", splitOn: "," }, [1, 2]],
+    [{ type: "float_generator_parse_string", input: "a" }, []],
+    [{ type: "float_generator_parse_string", input: "9", values: [1, 2] }, [1, 2]],
+    [{ type: "string_generator_parse_string", input: "a b\nc\n", splitOn: "\\n" }, ["a b", "c"]],
+    [{ type: "string_generator_parse_string", input: 'a"b', splitOn: '"' }, ["a", "b"]],
+    [{ type: "string_generator_parse_string", input: "a, b", splitOn: "" }, ["a, b"]],
+  ])("have the values that InvokeAI's editor gives %j", (generator, values) => {
+    expect(readGenerator(generator)).toEqual({ values });
+  });
+});
+
 describe("a workflow is refused", () => {
   const withNode = (data: Json, base = "text-to-image"): Json => {
     const value = workflow(base);
@@ -208,12 +333,67 @@ describe("a workflow is refused", () => {
     expect(refusal(withNode({ type: "call_saved_workflow" }))).toContain("another stored workflow");
   });
 
-  test.each(["image_batch", "string_batch", "integer_batch", "float_batch", "string_generator"])(
-    "with the batch node %s",
-    (type) => {
-      expect(refusal(withNode({ type }))).toContain("several runs of one");
-    },
-  );
+  test("by the batch node whose list is not known, or that is connected to something else", () => {
+    const inTurn = (change: (value: Json) => void): string => {
+      const value = workflow("in-turn");
+      change(value);
+      return refusal(value);
+    };
+    const generator = (given: Json) => (value: Json) =>
+      void (nodeOf(value, "counts").data.inputs.generator.value = given);
+    const uniform = { type: "integer_generator_random_distribution_uniform" };
+    expect(inTurn(generator({ ...uniform, count: 1e9 }))).toContain(
+      'The node \\"integer_generator\\" has in generator a count that is not from 1 to 1000',
+    );
+    expect(inTurn(generator({ type: "integer_generator_of_mine" }))).toContain("does not know");
+    expect(inTurn(generator({ ...uniform, min: 0.5 }))).toContain("whole numbers");
+    expect(inTurn(generator([]))).toContain("does not know");
+    const set = (id: string, field: string, given: Json) => (value: Json) =>
+      void (nodeOf(value, id).data.inputs[field] = { value: given });
+    expect(inTurn(set("prompts", "strings", "a red boat"))).toContain(
+      'The node \\"string_batch\\" has in strings something else than a list',
+    );
+    expect(inTurn(set("prompts", "strings", [{ image_name: "x" }]))).toContain("than a text");
+    expect(inTurn(set("prompts", "strings", Array(1_001).fill("x")))).toContain("more than 1000");
+    expect(inTurn(set("guidance", "floats", [1, "2"]))).toContain("than a number");
+    expect(inTurn(set("guidance", "batch_group_id", "Group 6"))).toContain("batch_group_id");
+    const connect =
+      (source: string, sourceHandle: string, target: string, targetHandle: string) =>
+      (value: Json) =>
+        void value.edges.push({ source, sourceHandle, target, targetHandle });
+    expect(inTurn(connect("random", "value", "guidance", "floats"))).toContain(
+      'The node \\"float_batch\\" has a connection from \\"Random Seed\\" (rand_int)',
+    );
+    expect(inTurn(connect("counts", "integers", "guidance", "floats"))).toContain(
+      "float_generator",
+    );
+    expect(inTurn(connect("counts", "integers", "noise", "seed"))).toContain(
+      "which is no batch node",
+    );
+  });
+
+  test("if it holds a refused node, though a batch node leads to it or comes from it", () => {
+    const value = workflow("in-turn");
+    value.nodes.push({
+      id: "file",
+      type: "invocation",
+      data: { type: "prompt_from_file", label: "string_batch", inputs: {} },
+    });
+    const edge = { source: "prompts", sourceHandle: "value", target: "file" };
+    value.edges.push({ ...edge, targetHandle: "file_path" });
+    expect(refusal(value)).toContain("reads files");
+    value.edges = [
+      ...value.edges.slice(0, -1),
+      { source: "file", sourceHandle: "collection", target: "prompts", targetHandle: "strings" },
+    ];
+    expect(refusal(value)).toContain("prompt_from_file");
+    const converted = convert(workflow("in-turn"));
+    expect(JSON.stringify(converted)).not.toMatch(/_batch|_generator/);
+    for (const type of ["string_batch", "image_generator"]) {
+      converted.nodes["n1"]!.type = type;
+      expect(checkTemplate(converted, catalogue, [type])).toContain("several runs of one");
+    }
+  });
 
   test("with a node of an extension, unless the owner allows its type", () => {
     const schemas = describeNodes();
@@ -258,6 +438,21 @@ describe("a workflow is refused", () => {
     const list = workflow("soften");
     nodeOf(list, "soft").data.inputs.radius.value = [1, 2];
     expect(refusal(list)).toContain("in radius something else than a number");
+    // Its connection comes from an output that does not exist, and leaves it out.
+    const dropped = structuredClone(list);
+    dropped.edges.push({
+      source: "photo",
+      sourceHandle: "gone",
+      target: "soft",
+      targetHandle: "radius",
+    });
+    expect(refusal(dropped)).toContain("in radius something else than a number");
+    const wide = workflow("soften");
+    for (let n = 0; n < 101; n += 1) {
+      const data = { type: "img_blur", isIntermediate: false, inputs: {} };
+      wide.nodes.push({ id: `o${n}`, type: "invocation", data });
+    }
+    expect(refusal(wide)).toContain("more than 100 pictures");
     const circle = workflow("soften");
     circle.edges.push({
       source: "soft",
@@ -303,6 +498,16 @@ test("a template from an archive is checked for its nodes and values before it r
     changed((copy) => (copy.nodes["n1"]!.literals["image"] = { image_name: "a.png" })),
   ).toContain("another server");
   expect(changed((copy) => (copy.outputs = ["out_3"]))).toContain("lacks the node");
+  // An input, a seed or a connection sets only what is an input of its node.
+  const [input] = template.inputs;
+  for (const id of ["n1.type", "n1.board", "n1.id", "n9.image", "__proto__.image"]) {
+    const kind = "string" as const;
+    expect(changed((copy) => (copy.inputs = [{ ...input!, id, kind }]))).toContain("has no");
+  }
+  expect(changed((copy) => (copy.inputs[0]!.kind = "string"))).toContain("has no image");
+  expect(changed((copy) => (copy.seeds = [["out", "type"]]))).toContain("has no type");
+  expect(changed((copy) => (copy.edges[0]!.to = ["out", "use_cache"]))).toContain("has no");
+  expect(changed((copy) => (copy.edges[0]!.from = ["n1", "type"]))).toContain("has no type");
 });
 
 test("a label that is cut can be stored", () => {
@@ -320,6 +525,7 @@ test("values are checked against the ranges of their inputs, and every fault is 
     { inputs, ...rest },
     { [id("width")]: 513, [id("height")]: "512", nonsense: 1, [id("model")]: 7 },
     { prompt: "a gull", mask: "x" },
+    0,
     ({ path, message }) => faults.push(`${path}: ${message}`),
   );
   expect(faults).toEqual([

@@ -32,6 +32,8 @@ export type Tally = {
   error: StepFailure | null;
   /** Why images are requested again, as shown to the user. */
   message?: string;
+  /** The batch has ended as it should; the open slots are of the step's further batches. */
+  isNext?: true;
 };
 
 /** What an activity on the step's batch waits for, as shown to the user; null: no longer waiting. */

@@ -6,13 +6,17 @@ import type { StepFailure, Tally } from "./contract";
 /** A batch is interrupted when InvokeAI restarts; this often in one step is not a coincidence. */
 export const maxAttempts = 20;
 
-/** Whether to request the missing images again, and after which pause: it doubles, up to thirty times the first. */
+/**
+ * Whether to request the missing images, and after which pause. It doubles, up to thirty times the first, unless they are
+ * those of the step's next batch.
+ */
 export function nextAttempt(
   tally: Tally,
   attempts: number,
   { interruptedPauseMs }: Pick<Timings, "interruptedPauseMs">,
 ): { again: boolean; pauseMs: number } {
   if (tally.open === 0 || attempts >= maxAttempts) return { again: false, pauseMs: 0 };
+  if (tally.isNext) return { again: true, pauseMs: 0 };
   return { again: true, pauseMs: interruptedPauseMs * Math.min(2 ** (attempts - 1), 30) };
 }
 

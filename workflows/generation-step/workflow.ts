@@ -118,6 +118,7 @@ export async function generationStep(input: GenerationStepInput): Promise<void> 
       open = tally.open;
       const next = nextAttempt(tally, attempts, timings);
       if (!next.again) return tally;
+      if (next.pauseMs === 0) continue;
       showStatus(
         "generating",
         tally.message ??

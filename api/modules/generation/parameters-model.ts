@@ -66,7 +66,16 @@ const stepRecipe = t.Object(
     inputs: t.Record(t.String(), t.Any(), { description: "By id; complete" }),
     models: t.Array(t.Object({ key: t.String(), hash: t.String() })),
     seeds: t.Array(t.String(), { description: "The inputs that the seed sets" }),
-    outputs: t.Integer({ description: "Pictures that one seed makes" }),
+    outputs: t.Integer({
+      description: "Pictures that one seed makes of each combination of lists",
+    }),
+    axes: t.Optional(
+      t.Array(t.Array(t.String(), { maxItems: 500 }), {
+        maxItems: 500,
+        description:
+          "Inputs that are lists, in groups that go together; each combination is drawn, the last list changes fastest",
+      }),
+    ),
   },
   {
     description:
@@ -156,6 +165,7 @@ export function parametersToWire(parameters: StepParameters): Static<typeof para
         models: recipe.models.map(({ key, hash }) => ({ key, hash })),
         seeds: recipe.seeds,
         outputs: recipe.outputs,
+        ...(recipe.axes && { axes: recipe.axes }),
       },
     }),
     ...paintingToWire(parameters),

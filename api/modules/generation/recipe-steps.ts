@@ -1,7 +1,7 @@
 import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
 import { insertEvents } from "#db/queries/events/events";
-import { findStepOfSession, insertStep } from "#db/queries/generation/step-requests";
+import { findStepOfSession, insertStep, type NewSlot } from "#db/queries/generation/step-requests";
 import { getSettings } from "#db/queries/installation/settings";
 import { touchModel } from "#db/queries/models/models";
 import { findNodeCatalogue } from "#db/queries/recipes/recipe-sources";
@@ -13,8 +13,9 @@ import { AppError, type FieldFault, invalid, notFound } from "#errors";
 import { checkTemplate } from "#recipes/check-template";
 import { completeInputs } from "#recipes/complete-inputs";
 import { hasSeed } from "#recipes/has-seed";
-import { knownParameters } from "#recipes/known-parameters";
+import { type KnownParameters, knownParameters } from "#recipes/known-parameters";
 import type { Json, RecipeTemplate } from "#recipes/recipe";
+import { axesOf, countCombinations, singleOf, valuesOfCombination } from "#recipes/combinations";
 import { drawSeed, seedCount, seedsOf } from "./parameters";
 import { maxPromptLength } from "./prompts";
 import { withModels } from "./recipe-models";
@@ -96,19 +97,22 @@ export async function writeRecipeStep(
     ...(negativePrompt !== undefined && { negative: negativePrompt }),
     ...(source !== null && { source }),
   };
-  const completed = completeInputs(template, requested.inputs, byRole, withFault);
+  const seed = requested.seed ?? drawSeed();
+  const completed = completeInputs(template, requested.inputs, byRole, seed, withFault);
   const { values, models } = await withModels(tx, template, completed, withFault);
-  const { seed, batchSize } = checkCounts(deps, recipe, requested, withFault);
+  const axes = axesOf(template);
+  const batchSize = requested.batchSize ?? 1;
+  const counts = { seed, batchSize, combinations: countCombinations(axes, values) };
+  checkCounts(deps, template, counts, withFault);
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
   await checkImages(tx, template, values);
 
-  const ofRole = (role: "prompt" | "negative" | "source") => {
-    const input = template.inputs.find((candidate) => candidate.role === role);
-    const value = input && values[input.id];
-    return typeof value === "string" ? value : undefined;
-  };
+  const all = Array.from({ length: counts.combinations }, (_, at) =>
+    valuesOfCombination(axes, values, at),
+  );
+  const first = ofRoles(template, all[0]!);
   const model = [...models.values()].find(({ type }) => type === "main");
-  const known = knownParameters(template, values);
+  const known = knownOfAll(template, all);
   const parameters: StepParameters = {
     modelKey: model?.key ?? "",
     modelHash: model?.hash ?? "",
@@ -125,6 +129,7 @@ export async function writeRecipeStep(
       models: [...models.values()].map(({ key, hash }) => ({ key, hash })),
       seeds: template.inputs.flatMap(({ id, role }) => (role === "seed" ? [id] : [])),
       outputs: template.outputs.length,
+      ...(axes.length > 0 && { axes }),
     },
   };
   const step = await insertStep(tx, {
@@ -132,12 +137,12 @@ export async function writeRecipeStep(
       id,
       sessionId,
       parentId: parent?.id ?? null,
-      sourceImageId: ofRole("source") ?? null,
+      sourceImageId: first.source ?? null,
       maskHash: null,
       references: null,
       recipeId: recipe.id,
-      prompt: ofRole("prompt") ?? "",
-      negativePrompt: ofRole("negative") || null,
+      prompt: first.prompt ?? "",
+      negativePrompt: first.negative || null,
       expand: false,
       parameters,
       ...scheduleIn(session, requested.schedule),
@@ -145,10 +150,13 @@ export async function writeRecipeStep(
       modelHash: parameters.modelHash,
       modelName: model?.name ?? "",
       correlationId: deps.newId(),
-      batchSize: batchSize * template.outputs.length,
+      batchSize: counts.combinations * batchSize * template.outputs.length,
     },
-    // Each seed makes all outputs: their slots follow each other.
-    slots: seedsOf(parameters).flatMap((seed) => template.outputs.map(() => ({ seed }))),
+    // Each seed makes all outputs, and each combination has all seeds: their slots follow each other.
+    slots: all.flatMap((chosen) => {
+      const own = axes.length === 0 ? {} : ownOf(ofRoles(template, chosen), first);
+      return seedsOf(parameters).flatMap((seed) => template.outputs.map(() => ({ seed, ...own })));
+    }),
   });
   if (model) await touchModel(tx, { key: model.key, now: deps.now() });
   return { type: "step.requested", sessionId, data: { step_id: id, position: step.position } };
@@ -196,33 +204,70 @@ async function checkImages(
   template: RecipeTemplate,
   values: Readonly<Record<string, Json>>,
 ): Promise<void> {
-  for (const { id, kind, role } of template.inputs) {
-    const photoId = values[id];
-    if (kind !== "image" || typeof photoId !== "string") continue;
-    await checkPicture(tx, {
-      photoId,
-      path: role === "source" ? "source_image_id" : `inputs.${id}`,
-    });
+  for (const { id, kind, role, list } of template.inputs) {
+    if (kind !== "image") continue;
+    const path = role === "source" && !list ? "source_image_id" : `inputs.${id}`;
+    for (const photoId of [values[id]].flat()) {
+      if (typeof photoId === "string") await checkPicture(tx, { photoId, path });
+    }
   }
 }
 
 function checkCounts(
   { config }: Pick<Deps, "config">,
-  { template }: Recipe,
-  { seed: wantedSeed, batchSize: wantedCount }: RecipeStepRequest,
+  template: RecipeTemplate,
+  { seed, batchSize, combinations }: { seed: number; batchSize: number; combinations: number },
   withFault: (fault: FieldFault) => void,
-): { seed: number; batchSize: number } {
-  const { maxBatchSize } = config.limits;
-  const batchSize = wantedCount ?? 1;
-  const most = Math.min(maxBatchSize, Math.floor(maxImages / template.outputs.length));
+): void {
+  const { maxBatchSize, maxGridCells } = config.limits;
+  const outputs = template.outputs.length;
+  const maxCombinations = Math.min(maxGridCells, Math.floor(maxImages / outputs));
+  const [list] = template.inputs.filter((input) => input.list);
+  if (list && combinations > maxCombinations) {
+    const message = `shorter lists: they make ${combinations} combinations; at most ${maxCombinations}`;
+    withFault({ path: `inputs.${list.id}`, message });
+    return;
+  }
+  const most = Math.min(maxBatchSize, Math.floor(maxImages / (outputs * combinations)));
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > most) {
     withFault({ path: "batch_size", message: `a whole number from 1 to ${most}` });
   } else if (batchSize > 1 && !hasSeed(template)) {
     withFault({ path: "batch_size", message: "1: this recipe has no seed, so all runs are alike" });
   }
-  const seed = wantedSeed ?? drawSeed();
   if (!Number.isInteger(seed) || seed < 0 || seed >= seedCount) {
     withFault({ path: "seed", message: `a whole number from 0 to ${seedCount - 1}` });
   }
-  return { seed, batchSize };
+}
+
+type RoleTexts = { prompt?: string; negative?: string; source?: string };
+
+/** The values of a combination that a step has fields for. */
+function ofRoles({ inputs }: RecipeTemplate, values: Readonly<Record<string, Json>>): RoleTexts {
+  const texts: RoleTexts = {};
+  for (const role of ["prompt", "negative", "source"] as const) {
+    const input = inputs.find((candidate) => candidate.role === role);
+    const value = input && singleOf(values[input.id]);
+    if (typeof value === "string") texts[role] = value;
+  }
+  return texts;
+}
+
+/** What the slots of a combination have other than their step, which has the values of the first. */
+function ownOf({ prompt, negative, source }: RoleTexts, first: RoleTexts): Omit<NewSlot, "seed"> {
+  return {
+    ...(prompt !== undefined && prompt !== first.prompt && { prompt }),
+    ...(negative !== undefined && negative !== first.negative && { negativePrompt: negative }),
+    ...(source !== undefined && source !== first.source && { sourceImageId: source }),
+  };
+}
+
+/** What is known of the workflow and alike in all combinations. */
+function knownOfAll(
+  template: RecipeTemplate,
+  combinations: readonly Readonly<Record<string, Json>>[],
+): KnownParameters {
+  const all = combinations.map((values) => knownParameters(template, values));
+  const isAlike = ([name, value]: [string, unknown]) =>
+    all.every((known) => known[name as keyof KnownParameters] === value);
+  return Object.fromEntries(Object.entries(all[0] ?? {}).filter(isAlike));
 }

@@ -2,6 +2,7 @@ import type { ApiDeps } from "../../deps";
 import type { Tx } from "#db/client";
 import { listAvailableModels, listDefaultModels } from "#db/queries/models/available-models";
 import { insertEvents } from "#db/queries/events/events";
+import { findStepOfSession } from "#db/queries/generation/step-requests";
 import { lockSession } from "#db/queries/generation/session-requests";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import { findUsedRecipes } from "#db/queries/recipes/recipes";
@@ -149,9 +150,16 @@ async function planRecipeStep(
     ...(negativePrompt === undefined ? [] : ["negative"]),
   ]);
   const roleOf = new Map(used.template.inputs.map((input) => [input.id, input.role]));
-  const recorded = Object.entries(recipe.inputs).filter(
-    ([input]) => roleOf.has(input) && !replaced.has(roleOf.get(input) ?? ""),
+  const isModel = new Set(
+    used.template.inputs.flatMap(({ id: input, kind }) => (kind === "model" ? input : [])),
   );
+  const models = await resolveModels(tx, await recordedModels(tx, photo));
+  const recorded = Object.entries(recipe.inputs)
+    .filter(([input]) => roleOf.has(input) && !replaced.has(roleOf.get(input) ?? ""))
+    .map(([input, value]): [string, Json] => [
+      input,
+      (typeof value === "string" && isModel.has(input) && models.get(value)?.key) || value,
+    ]);
   return (deps) =>
     writeRecipeStep(deps, tx, {
       id,
@@ -167,6 +175,19 @@ async function planRecipeStep(
       schedule: requested.schedule,
       isAgain: true,
     });
+}
+
+/** The models of a photo of a recipe, with the hashes of their weights: another InvokeAI has them under other keys. */
+async function recordedModels(tx: Tx, { generation, sessionId, stepId }: Photo) {
+  const { modelKey, modelHash } = generation ?? {};
+  const step =
+    sessionId === null || stepId === null
+      ? undefined
+      : await findStepOfSession(tx, { sessionId, stepId });
+  return [
+    ...(modelKey === undefined ? [] : [{ key: modelKey, hash: modelHash }]),
+    ...(step?.parameters.recipe?.models ?? []),
+  ];
 }
 
 /** The photo's own source, or an upload without recorded parameters itself; null: text to image. */

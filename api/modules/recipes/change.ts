@@ -1,7 +1,7 @@
 import type { Static } from "elysia";
 import { type FieldFault, invalid } from "#errors";
 import type { RecipeTemplate } from "#recipes/recipe";
-import { roleKinds } from "#recipes/roles";
+import { listRoles, roleKinds } from "#recipes/roles";
 import { tidyTitle } from "../../fields/text";
 import type { recipeChange } from "./model";
 
@@ -20,6 +20,8 @@ export function changeInputs(template: RecipeTemplate, changes: InputChanges): R
     else if (role && !roleKinds[role].includes(input.kind)) {
       const kinds = roleKinds[role].join(" or ");
       faults.push({ path: `${path}.role`, message: `${role} is for an input of type ${kinds}` });
+    } else if (role && input.list && !listRoles.includes(role)) {
+      faults.push({ path: `${path}.role`, message: `for a list: one of ${listRoles.join(", ")}` });
     }
     if (label !== undefined && tidyTitle(label) === null) {
       faults.push({ path: `${path}.label`, message: "1 to 200 characters" });

@@ -69,6 +69,22 @@ const inputSchema = t.Object(
     label: t.String(),
     type: t.String({ enum: inputKinds }),
     role: t.Optional(oneOf(roles)),
+    list: t.Optional(
+      t.Object(
+        {
+          group: t.Optional(
+            t.String({ description: "Lists of one group go together, value by value" }),
+          ),
+          is_drawn: t.Boolean({
+            description: "Without values of the request they are random, drawn with the seed",
+          }),
+        },
+        {
+          description:
+            "The value is a list of these, and the workflow runs for each of its values; lists of different groups are combined. A single value may come as `prompt`, `negative_prompt` or `source_image_id`.",
+        },
+      ),
+    ),
     required: t.Boolean(),
     default: t.Optional(t.Any({ description: "For a model: as the workflow names it" })),
     minimum: t.Optional(t.Number()),
@@ -92,7 +108,10 @@ export const recipeSchema = t.Object(
     library_id: t.Optional(t.String()),
     photo_id: t.Optional(t.String()),
     inputs: t.Array(inputSchema),
-    outputs: t.Integer({ minimum: 1, description: "Pictures that one seed makes" }),
+    outputs: t.Integer({
+      minimum: 1,
+      description: "Pictures that one seed makes of each combination of lists",
+    }),
     outputs_known: t.Boolean({
       description: "false: it makes more than `outputs` where its lists are longer",
     }),
@@ -116,12 +135,18 @@ export const libraryWorkflowSchema = t.Object(
 );
 
 function inputToWire(input: RecipeInput): Static<typeof inputSchema> {
-  const { min, max, above, below, multipleOf, choices, modelTypes, modelBases } = input;
+  const { min, max, above, below, multipleOf, choices, modelTypes, modelBases, list } = input;
   return {
     id: input.id,
     label: input.label,
     type: input.kind,
     ...(input.role !== null && { role: input.role }),
+    ...(list && {
+      list: {
+        ...(list.group !== null && { group: list.group }),
+        is_drawn: list.drawn !== undefined,
+      },
+    }),
     required: input.isRequired,
     ...(input.default !== undefined && { default: withoutKey(input.default, input.kind) }),
     ...(min !== undefined && { minimum: min }),

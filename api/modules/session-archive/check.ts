@@ -1,5 +1,7 @@
 import { type FieldFault, invalid } from "#errors";
 import type { ZipReader } from "#media/archives/zip-reader";
+import { countCombinations } from "#recipes/combinations";
+import type { Json } from "#recipes/recipe";
 import { documentName, type DocumentStep, type SessionDocument } from "./format";
 
 /** The most faults that are listed. */
@@ -83,6 +85,13 @@ function checkRecipe(
   }
 }
 
+/** One for each seed; of a recipe for each combination of its lists, seed and output. */
+function requestedSlots({ parameters: { batch_size, recipe } }: DocumentStep): number {
+  if (!recipe) return batch_size;
+  const inputs = recipe.inputs as Record<string, Json>;
+  return batch_size * recipe.outputs * countCombinations(recipe.axes ?? [], inputs);
+}
+
 function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Report): void {
   const generated = new Set(photos.filter(({ kind }) => kind === "generated").map(({ id }) => id));
   const photoIds = new Set(photos.map(({ id }) => id));
@@ -104,12 +113,17 @@ function checkSteps({ steps, photos, recipes = [] }: SessionDocument, report: Re
       report(`${path}.source_image_id`, "is not among the photos");
     }
     checkReferences(step, photoIds, path, report);
-    if (step.parameters.batch_size !== step.slots.length) {
-      report(`${path}.slots`, "are not as many as batch_size");
+    const requested = requestedSlots(step);
+    const { recipe } = step.parameters;
+    if (recipe ? step.slots.length < requested : step.slots.length !== requested) {
+      report(`${path}.slots`, "are not as many as were requested");
     }
     for (const [index, slot] of step.slots.entries()) {
       const slotPath = `${path}.slots.${index}`;
-      if (slot.index !== index) report(`${slotPath}.index`, "is not its index in the list");
+      // Those that a recipe has opened behind the requested ones may leave gaps.
+      const isInPlace =
+        index < requested ? slot.index === index : slot.index > step.slots[index - 1]!.index;
+      if (!isInPlace) report(`${slotPath}.index`, "is not its index in the list");
       if (slot.source_image_id !== undefined && !photoIds.has(slot.source_image_id)) {
         report(`${slotPath}.source_image_id`, "is not among the photos");
       }

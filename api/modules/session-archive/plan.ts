@@ -96,7 +96,9 @@ function checkOwn(photo: DocumentPhoto, found: PhotoState, maker: Maker, path: s
   const { generation: made } = found;
   const { step, slot } = maker;
   const { prompt } = promptsOf(maker);
-  if (made?.seed !== slot.seed || made.prompt !== prompt || made.modelHash !== step.model_hash) {
+  // A recipe without a model has no hash of one.
+  const hash = made?.modelHash ?? "";
+  if (made?.seed !== slot.seed || made.prompt !== prompt || hash !== step.model_hash) {
     throw idConflict(path, photo.id, "another photo");
   }
 }

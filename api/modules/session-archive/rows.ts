@@ -36,7 +36,7 @@ export function documentToRows(
     ),
   );
   const rowOf = (photo: DocumentPhoto) => ({
-    ...photoRow(photo, makers.get(photo.id), pictures.get(photo.id), now),
+    ...photoRow(photo, { maker: makers.get(photo.id), picture: pictures.get(photo.id) }, idOf, now),
     maskHash: hashOf(photo.mask),
     references: referencesOfWire(photo.references, idOf),
   });
@@ -120,12 +120,17 @@ function parametersOf(step: DocumentStep, idOf: (id: string) => string): StepPar
   const { recipe, ...known } = step.parameters;
   const parameters = camelCased<StepParameters>(known);
   if (!recipe) return parameters;
-  // The ids of inputs are names of the recipe's own. Photos may have other ids here.
-  const inputs = Object.entries(recipe.inputs as Record<string, Json>).map(([id, value]) => [
-    id,
-    typeof value === "string" ? idOf(value) : value,
-  ]);
-  return { ...parameters, recipe: { ...recipe, inputs: Object.fromEntries(inputs) } };
+  return { ...parameters, recipe: { ...recipe, inputs: inputsOf(recipe.inputs, idOf) } };
+}
+
+/** The ids of inputs are names of the recipe's own. Photos may have other ids here; they stand alone or in lists. */
+function inputsOf(inputs: unknown, idOf: (id: string) => string): Record<string, Json> {
+  const here = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(here);
+    return typeof value === "string" ? idOf(value) : value;
+  };
+  const entries = Object.entries(inputs as Record<string, Json>);
+  return Object.fromEntries(entries.map(([id, value]) => [id, here(value)]));
 }
 
 /** Photos may have other ids here. */
@@ -172,8 +177,8 @@ function referencesOf(document: SessionDocument, plan: Plan, idOf: (id: string) 
 
 function photoRow(
   photo: DocumentPhoto,
-  maker: Maker | undefined,
-  picture: PictureFacts | undefined,
+  { maker, picture }: { maker: Maker | undefined; picture: PictureFacts | undefined },
+  idOf: (id: string) => string,
   now: Date,
 ): NewPhoto {
   const { id, kind } = photo;
@@ -196,7 +201,7 @@ function photoRow(
   const generated = {
     ...owners,
     kind,
-    generation: generationRow(photo, maker),
+    generation: generationRow(photo, maker, idOf),
     costUsd: photo.cost_usd ?? null,
   };
   if (!picture) {
@@ -214,14 +219,14 @@ function photoRow(
 function generationRow(
   { generation_metadata: made }: DocumentPhoto,
   maker: Maker | undefined,
+  idOf: (id: string) => string,
 ): GenerationMetadata | null {
   if (!made) return null;
   const { recipe, ...known } = made;
   return {
     ...camelCased<GenerationMetadata>(known),
     ...(maker && promptsOf(maker)),
-    // The ids of inputs are names of the recipe's own.
-    ...(recipe && { recipe }),
+    ...(recipe && { recipe: { ...recipe, inputs: inputsOf(recipe.inputs, idOf) } }),
   };
 }
 

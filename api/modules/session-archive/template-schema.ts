@@ -1,4 +1,5 @@
 import { t } from "elysia";
+import { maxListLength } from "#recipes/generators";
 import { roles } from "#recipes/recipe";
 import { oneOf } from "../../fields/one-of";
 
@@ -15,6 +16,25 @@ const input = t.Object(
     id: t.String({ pattern: "^(n[1-9]\\d{0,3}|out(_[1-9]\\d{0,3})?)\\.[A-Za-z0-9_]{1,100}$" }),
     label: t.String({ maxLength: 200 }),
     kind: oneOf(["string", "integer", "number", "boolean", "choice", "model", "image", "color"]),
+    list: t.Optional(
+      t.Object(
+        {
+          group: t.Nullable(t.String({ maxLength: 100 })),
+          drawn: t.Optional(
+            t.Object(
+              {
+                isWhole: t.Boolean(),
+                min: t.Number(),
+                max: t.Number(),
+                count: t.Integer({ minimum: 1, maximum: maxListLength }),
+              },
+              strict,
+            ),
+          ),
+        },
+        strict,
+      ),
+    ),
     role: t.Nullable(oneOf(roles)),
     isRequired: t.Boolean(),
     default: t.Optional(t.Any()),

@@ -55,8 +55,8 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
             union select slots.source_image_id from slots join steps on steps.id = slots.step_id
               where steps.session_id = ${sessionId}
             union select photos.id from steps
-              cross join jsonb_each_text(coalesce(parameters -> 'recipe' -> 'inputs', '{}')) as input
-              join photos on photos.id = case when input.value ~ ${uuidForm} then input.value::uuid end
+              cross join jsonb_path_query(coalesce(parameters -> 'recipe' -> 'inputs', '{}'), '$.*[*]') as input
+              join photos on photos.id = case when input #>> '{}' ~ ${uuidForm} then (input #>> '{}')::uuid end
               where steps.session_id = ${sessionId}
             union select source_image_id from sessions where id = ${sessionId})
           union
@@ -104,7 +104,7 @@ export async function readSession(db: Db, sessionId: string): Promise<SessionRow
   );
 }
 
-/** An image among the inputs of a recipe is the id of a photo. */
+/** An image among the inputs of a recipe, alone or in a list, is the id of a photo. */
 const uuidForm = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
 function keysOf({ modelKey, parameters, references }: Step): string[] {

@@ -33,10 +33,15 @@ export async function findAttempt(db: Db, batchId: string): Promise<Attempt | un
 /**
  * The unsettled attempt, or a new one for the open slots; undefined when there is no open slot. Locks the step's row, so
  * that two callers get the same attempt.
+ * @param params.inOneBatch which of the open slots one batch can make
  */
 export async function openAttempt(
   db: Db,
-  params: { stepId: string; backend: string },
+  params: {
+    stepId: string;
+    backend: string;
+    inOneBatch: (slotIndexes: readonly number[]) => readonly number[];
+  },
 ): Promise<Attempt | undefined> {
   return db.transaction(async (tx) => {
     await tx.select({ id: steps.id }).from(steps).where(eq(steps.id, params.stepId)).for("update");
@@ -63,7 +68,7 @@ export async function openAttempt(
         number,
         batchId: `${params.stepId}-${number}`,
         backend: params.backend,
-        slotIndexes: open.map((slot) => slot.index),
+        slotIndexes: [...params.inOneBatch(open.map((slot) => slot.index))],
       })
       .returning();
     return created;

@@ -1,4 +1,4 @@
-import { modelField, text, integer, connection } from "./fields.ts";
+import { modelField, text, float, integer, connection } from "./fields.ts";
 import type { NodeDefinition } from "./definition.ts";
 
 /** Nodes that only hold or collect values. */
@@ -13,6 +13,12 @@ export const valueNodes: Record<string, NodeDefinition> = {
     fields: { value: integer(0) },
     outputs: { value: "integer" },
     outputType: "integer_output",
+    run: ({ value }) => ({ value: Number(value) }),
+  },
+  float: {
+    fields: { value: float(0) },
+    outputs: { value: "float" },
+    outputType: "float_output",
     run: ({ value }) => ({ value: Number(value) }),
   },
   rand_int: {

@@ -5,7 +5,7 @@ import { openTarget, type Target } from "./target.ts";
 type Body = () => void | Promise<void>;
 
 /** Registers a test if the server has all the required capabilities; else notes it for the summary. */
-export type Promised = (title: string, needs: readonly string[], body: Body) => void;
+type Promised = (title: string, needs: readonly string[], body: Body) => void;
 
 const servers = await listServers();
 

@@ -6,8 +6,10 @@ import { parseItem } from "#activities/adapters/invokeai/items";
 import type { AppError } from "#errors";
 import { bindRecipe } from "#recipes/bind";
 import type { NodeCatalogue } from "#recipes/catalogue";
+import { axesOf, countCombinations, valuesOfCombination } from "#recipes/combinations";
 import { convertWorkflow } from "#recipes/convert";
 import type { Json, NamedModel, RecipeInput, RecipeTemplate } from "#recipes/recipe";
+import { libraryWorkflows } from "#simulators/invokeai/workflow-library";
 import { examine } from "./examine.ts";
 import { dataOf } from "./graphs.ts";
 import { type Model, newBatchId } from "./target.ts";
@@ -116,6 +118,61 @@ await examine((target, promised) => {
     },
   );
 
+  /** The graph of a recipe, as a step sends it. */
+  function graphOf(
+    template: RecipeTemplate,
+    { values, used }: { values: Record<string, Json>; used: ReadonlyMap<string, Model> },
+    batchId: string,
+  ) {
+    const bound = bindRecipe(template, {
+      values,
+      seeds: template.inputs.flatMap(({ id, role }) => (role === "seed" ? [id] : [])),
+      outputs: template.outputs,
+      names: recipeNames,
+      model(key) {
+        const { hash, name, base, type } = used.get(key)!;
+        return { key, hash, name, base, type };
+      },
+      imageName: String,
+    });
+    return placeRecipe(bound, {
+      batchId,
+      boardId: null,
+      template,
+      catalogue,
+      prompt: "a gull",
+      negativePrompt: null,
+    });
+  }
+
+  promised(
+    "each combination of the lists of batch nodes is drawn; a value out of range is refused at once",
+    [],
+    async () => {
+      const workflow = libraryWorkflows.find(({ id }) => id === "default_in-turn");
+      const template = shrink(convert(workflow));
+      const chosen = await valuesFor(template);
+      expect(chosen).toBeDefined();
+      const axes = axesOf(template);
+      expect(countCombinations(axes, chosen!.values)).toBe(4);
+      for (const combination of [0, 3]) {
+        const batchId = newBatchId();
+        const values = valuesOfCombination(axes, chosen!.values, combination);
+        const graph = graphOf(template, { ...chosen!, values }, batchId);
+        const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [combination])]];
+        expect((await target.enqueue({ batch_id: batchId, graph, data })).status).toBe(200);
+        const [item] = (await target.finishedItems(batchId)).map(parseItem);
+        expect([item?.status, item?.pictures.length]).toEqual(["completed", 1]);
+      }
+      const batchId = newBatchId();
+      const [, , guidance] = template.inputs.flatMap(({ id, list }) => (list ? [id] : []));
+      const values = { ...valuesOfCombination(axes, chosen!.values, 0), [guidance!]: ["much"] };
+      const graph = graphOf(template, { ...chosen!, values }, batchId);
+      const data = [[dataOf("seed", "value", [7]), dataOf("slot", "value", [0])]];
+      expect((await target.enqueue({ batch_id: batchId, graph, data })).status).toBe(422);
+    },
+  );
+
   promised(
     "every converted workflow whose models it has is accepted, and its pictures are found",
     [],
@@ -133,27 +190,10 @@ await examine((target, promised) => {
           results.push(`${name}: no model`);
           continue;
         }
-        const { values, used } = chosen;
         const batchId = newBatchId();
-        const bound = bindRecipe(template, {
-          values,
-          seeds: template.inputs.flatMap(({ id, role }) => (role === "seed" ? [id] : [])),
-          outputs: template.outputs,
-          names: recipeNames,
-          model(key) {
-            const { hash, name: itsName, base, type } = used.get(key)!;
-            return { key, hash, name: itsName, base, type };
-          },
-          imageName: String,
-        });
-        const graph = placeRecipe(bound, {
-          batchId,
-          boardId: null,
-          template,
-          catalogue,
-          prompt: "a gull",
-          negativePrompt: null,
-        });
+        const axes = axesOf(template);
+        const values = valuesOfCombination(axes, chosen.values, 0);
+        const graph = graphOf(template, { ...chosen, values }, batchId);
         const answer = await target.enqueue({
           batch_id: batchId,
           graph,
