@@ -16,6 +16,7 @@ import { createTimelineModule } from "./modules/photos/timeline";
 import { createRecipesModule } from "./modules/recipes/index";
 import { createSettingsModule } from "./modules/settings/index";
 import { createSessionArchiveModule } from "./modules/session-archive/index";
+import { createStorageModule } from "./modules/storage/index";
 import { createSharesModule } from "./modules/shares/index";
 import { createTemplatesModule } from "./modules/templates/index";
 import { createWordlistsModule } from "./modules/wordlists/index";
@@ -39,6 +40,7 @@ export function createModules(deps: RouteDeps, limits: EdgeLimits = edgeLimits) 
     .use(createSettingsModule(deps))
     .use(createTimelineModule(deps))
     .use(createSharesModule(deps))
+    .use(createStorageModule(deps))
     .use(createTemplatesModule(deps))
     .use(createWordlistsModule(deps));
 }

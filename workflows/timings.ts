@@ -61,6 +61,8 @@ export type Timings = {
   storageSettleMs: number;
   /** The old copy is deleted at the earliest so long after the change: longer than an upload that began before it. */
   storageLateMs: number;
+  /** Between two tries of a move that waits: for space, a store, a volume. */
+  storageRetryMs: number;
   /** Between two looks at the newest pictures of a mirrored InvokeAI, while no event announces one. */
   mirrorCheckMs: number;
   /** Between two comparisons of all its pictures, stars and boards. */
@@ -104,6 +106,7 @@ const defaultTimings: Timings = {
   installCheckMs: 5 * second,
   storageSettleMs: 10 * second,
   storageLateMs: 60 * minute,
+  storageRetryMs: 15 * second,
   mirrorCheckMs: 30 * second,
   mirrorCompareMs: 5 * minute,
   watchPatienceMs: 10 * second,

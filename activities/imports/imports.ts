@@ -19,6 +19,7 @@ import { queues } from "#workflows/task-queues";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, withHeartbeat } from "../heartbeat";
 import { importQueueOf } from "./import-queue";
+import { sayWhy } from "./say-why";
 import { createFileTaker, type Taken } from "./take-file";
 import { tallyOf } from "./tally";
 
@@ -131,7 +132,7 @@ export function createImportActivities(deps: ActivityDeps) {
 
     /** Settles the next files. A repeat continues behind the last settled file, which is in the row. */
     importSlice: ({ importId }: ImportRef): Promise<Slice> =>
-      withHeartbeat((signal) => runSlice(importId, signal)),
+      withHeartbeat((signal) => sayWhy(db, importId, () => runSlice(importId, signal))),
 
     async endImport({ importId, status, error }: ImportRef & Ending): Promise<void> {
       await endImport(db, { id: importId, status, error, now: now() });

@@ -20,6 +20,7 @@ import { sha256Of } from "#sha256";
 import type { ImportTally } from "#workflows/photo-import/contract";
 import type { ActivityDeps } from "../deps";
 import { noteProgress, pause, withHeartbeat } from "../heartbeat";
+import { sayWhy } from "./say-why";
 import { createFileTaker } from "./take-file";
 import { tallyOf } from "./tally";
 import { stateOfWatched } from "./watched-state";
@@ -150,7 +151,9 @@ export function createWatchActivities(deps: ActivityDeps) {
   return {
     /** Watches a folder for an hour, or until the import is cancelled. */
     watchFolder: (input: { importId: string; patienceMs: number }): Promise<Watched> =>
-      withHeartbeat((signal) => watch(input.importId, input.patienceMs, signal)),
+      withHeartbeat((signal) =>
+        sayWhy(db, input.importId, () => watch(input.importId, input.patienceMs, signal)),
+      ),
   };
 }
 

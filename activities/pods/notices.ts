@@ -27,6 +27,8 @@ export function noticeOf(event: EventRow, now: Date): string | null {
       return `RunPod refuses the gallery's key, and pod ${event.data.pod_id ?? ""} may run on. Set a valid RUNPOD_API_KEY, or end it at https://console.runpod.io/pods.`;
     case "pod.orphan_ended":
       return `Pod ${event.data.pod_id} (${event.data.name}) belonged to no session of this gallery and was ended.`;
+    case "storage.move.waiting":
+      return `The move of the photos to another storage waits. ${event.data.message}`;
     case "backup.failed":
       return `A backup has failed. ${event.data.error}`;
     default:

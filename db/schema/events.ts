@@ -95,6 +95,10 @@ export type EventData = {
   "storage.move.started": OfMove;
   /** New files go to the target. */
   "storage.move.switched": OfMove;
+  /** `message`: for what; it is tried again and again. */
+  "storage.move.waiting": OfMove & { message: string };
+  /** It does not wait any more. */
+  "storage.move.resumed": OfMove;
   "storage.move.completed": OfMove;
   "storage.move.cancelled": OfMove;
   /** The old copy was deleted. */

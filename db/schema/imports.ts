@@ -49,7 +49,7 @@ export const photoImports = pgTable(
     lookedAt: moment("looked_at"),
     /** Files of a watched folder that may still be written, as of then. */
     changing: integer("changing").notNull().default(0),
-    /** Why a watched folder cannot be read at present; null: it can. */
+    /** Why it does not go on at present, such as a full disk, or a watched folder that is away; null: it does. */
     awayReason: text("away_reason"),
     /** Why it failed. */
     error: text("error"),

@@ -5,14 +5,14 @@ import { type OriginalFault, originalFaults } from "./original-checks";
 import { photos } from "./photos";
 
 /** Where a library can be: below the data folder, or in the bucket of the settings. */
-const storagePlaces = ["disk", "s3"] as const;
+export const storagePlaces = ["disk", "s3"] as const;
 export type StoragePlace = (typeof storagePlaces)[number];
 
 /**
  * `copying`: files are read and written at the source. `switching`: new files go to the target, the last ones are copied.
  * `completed`: the source is kept. `forgetting`: the source is compared and deleted. `forgotten`: only the target is left.
  */
-const storageMoveStatuses = [
+export const storageMoveStatuses = [
   "copying",
   "switching",
   "completed",

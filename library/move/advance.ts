@@ -14,6 +14,7 @@ import {
   switchMove,
 } from "#db/queries/storage/storage-moves";
 import type { Database } from "#db/client";
+import type { OriginalFault } from "#db/schema/original-checks";
 import type { StorageMove } from "#db/schema/storage-moves";
 import { storageUnmounted } from "#media/storage/faults";
 import { removePhotoFiles } from "#media/storage/photo-files";
@@ -114,15 +115,21 @@ async function settle(
   const pages = async function* () {
     yield* page;
   };
-  const settled = await Array.fromAsync(
-    inTurn(pages(), async (photo) => {
-      signal?.throwIfAborted();
-      const fault = await settleOriginal(ends, photo, onProgress);
-      if (fault === null) await afterwards(ends, photo);
-      onProgress();
-      return { photo, fault };
-    }),
-  );
+  const settled: { photo: ExpectedOriginal; fault: OriginalFault | null }[] = [];
+  const results = inTurn(pages(), async (photo) => {
+    signal?.throwIfAborted();
+    const fault = await settleOriginal(ends, photo, onProgress);
+    if (fault === null) await afterwards(ends, photo);
+    onProgress();
+    return { photo, fault };
+  });
+  // What was settled before a failure is noted: the next try would read all of it again.
+  let failure: { error: unknown } | undefined;
+  try {
+    for await (const result of results) settled.push(result);
+  } catch (error) {
+    failure = { error };
+  }
   const isUnmounted =
     settled.some(({ fault }) => fault !== null) && (await ends.source.findUnmountedArea());
   if (isUnmounted) throw storageUnmounted();
@@ -137,10 +144,11 @@ async function settle(
     db,
     left.map(({ photo, fault }) => ({ photoId: photo.id, fault })),
   );
-  const results = left.flatMap(({ photo, fault }) =>
+  const faulty = left.flatMap(({ photo, fault }) =>
     fault === null ? [] : [{ photoId: photo.id, fault, isInBackup: null }],
   );
-  if (results.length > 0) await noteChecks(db, { results, now: now() });
+  if (faulty.length > 0) await noteChecks(db, { results: faulty, now: now() });
+  if (failure) throw failure.error;
   return left.flatMap(({ photo, fault }) => (fault === null ? [photo] : []));
 }
 

@@ -28,6 +28,6 @@ export function describeMove(
     ...(lost > 0
       ? [`${missing} missing and ${damaged} damaged at the old place, see ./gallery verify.`]
       : []),
-    ...(message === null ? [] : [message]),
+    ...(message === null ? [] : [status === "completed" ? message : `It waits: ${message}`]),
   ].join(" ");
 }

@@ -1,4 +1,5 @@
 import { findInstallation } from "#db/queries/installation/inspection";
+import { findNewestMove } from "#db/queries/storage/storage-moves";
 import type { Database } from "#db/client";
 import { readableBytes } from "#library/commands/output";
 import type { Storage } from "#media/storage/storage";
@@ -6,7 +7,7 @@ import { type Check, reasonOf } from "./finding";
 
 const tightBytes = 5_000_000_000;
 
-/** Where the photos are: the marker, whether it can be written, free space. */
+/** Where the photos are: the marker, whether it can be written, what a move waits for, free space. */
 export function checkStorage(
   storage: Storage | undefined,
   database: Database | undefined,
@@ -44,6 +45,10 @@ export function checkStorage(
           `cannot be written (${unwritable})`,
           "Free space, or correct the owner of its files.",
         );
+      }
+      const move = own && (await findNewestMove(database.db).catch(() => undefined));
+      if (move && move.message !== null) {
+        warning(`a move is not over: ${move.message}`, "See ./gallery storage status.");
       }
       const free = await storage.freeBytes();
       const text = `${readableBytes(free)} are free`;

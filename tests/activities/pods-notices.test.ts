@@ -153,9 +153,11 @@ test("what is a day old, or happened before notices were on, is not sent", async
   expect(received.map(({ data }) => data.cost_usd)).toEqual([2]);
 });
 
-test("a failed backup is a notice with its reason, a completed one is none", async () => {
+test("a failed backup, and a move that waits, is a notice with its reason; a completed backup and a move that goes on is none", async () => {
   const backup = { backup_id: crypto.randomUUID(), name: "a", trigger: "schedule" as const };
   const counts = { originals: 1, bytes: 1, new_originals: 1, new_bytes: 1, missing: 0 };
+  const places = { source: "disk", target: "s3", status: "copying" } as const;
+  const move = { move_id: crypto.randomUUID(), ...places };
   await emit(
     { type: "backup.completed", sessionId: null, data: { ...backup, ...counts } },
     {
@@ -163,7 +165,12 @@ test("a failed backup is a notice with its reason, a completed one is none", asy
       sessionId: null,
       data: { ...backup, error: "There is no room left." },
     },
+    { type: "storage.move.resumed", sessionId: null, data: move },
+    { type: "storage.move.waiting", sessionId: null, data: { ...move, message: "It is full." } },
   );
-  await until("a notice", () => received.length > 0);
-  expect(texts()).toEqual(["A backup has failed. There is no room left."]);
+  await until("two notices", () => received.length > 1);
+  expect(texts()).toEqual([
+    "A backup has failed. There is no room left.",
+    "The move of the photos to another storage waits. It is full.",
+  ]);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { watchBackups } from "#api/backup-metrics";
 import { createMetrics } from "#api/metrics";
 import { beginBackup, completeBackup, failBackup } from "#db/queries/backups/backups";
+import { beginMove, noteMoveMessage, switchMove } from "#db/queries/storage/storage-moves";
 import { noteChecks } from "#db/queries/photos/original-checks";
 import { createTestApi, type TestApi } from "#tests/support/api";
 import { insertPhoto } from "#tests/support/rows";
@@ -39,6 +40,25 @@ test("backups are listed with their state, newest first, without the path of the
   expect(body.items[2]).toMatchObject({ originals: 3, bytes: 300, new_originals: 1, missing: 0 });
   expect(body.items[1]).toMatchObject({ error: "There is no room left." });
   expect(JSON.stringify(body)).not.toContain("private-name");
+});
+
+test("the place of the photos is shown, and what a move to another one waits for", async () => {
+  expect(await api.call("GET", "/storage")).toEqual([200, { place: "disk" }]);
+  const id = crypto.randomUUID();
+  await beginMove(db(), { id, source: "disk", target: "s3" });
+  await noteMoveMessage(db(), { id, message: "There is no room left." });
+  const [, { place, move }] = await api.call("GET", "/storage");
+  expect(place).toBe("disk");
+  expect(move).toMatchObject({
+    id,
+    status: "copying",
+    waiting_for: "There is no room left.",
+    summary: expect.stringContaining("It waits: There is no room left."),
+  });
+  await switchMove(db(), id);
+  await noteMoveMessage(db(), { id, message: null });
+  const [, after] = await api.call("GET", "/storage");
+  expect([after.place, after.move.waiting_for]).toEqual(["s3", undefined]);
 });
 
 test("metrics tell the age of the last good backup, failures since, and damaged originals", async () => {

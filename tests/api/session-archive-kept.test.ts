@@ -6,6 +6,7 @@ import { createTestApi, type TestApi } from "#tests/support/api";
 import { exportOf, importInto, makeGenerated, makeSession } from "#tests/support/made-session";
 import { rawZip } from "#tests/support/raw-zip";
 import { insertPhoto } from "#tests/support/rows";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { uploadedPhoto } from "#tests/support/uploads";
 import { unzip } from "#tests/support/zip";
 
@@ -118,6 +119,29 @@ test("an existing session or step is not changed by an archive that names its id
     return rest;
   };
   expect(documentOf(after)).toEqual(documentOf(before));
+}, 60_000);
+
+test("an archive for which the disk has no room is 507 and leaves nothing; sent again with room it is imported", async () => {
+  const disk = await mountSmallDisk(16);
+  const small = await createTestApi({ DATA_DIR: `${disk.path}/data` });
+  const archive = rawZip([...files].map(toEntry));
+  const before = await small.files();
+  // Not for the archive; then for the archive, and some of its pictures.
+  for (const leftBytes of [0, archive.length + 20_000]) {
+    await disk.fill(leftBytes);
+    const { status, body } = await importInto(small, archive);
+    expect([status, body.error.code]).toEqual([507, "storage_error"]);
+    expect(await small.files()).toEqual(before);
+    expect(await small.deps.database.db.$count(photos)).toBe(0);
+    await disk.empty();
+  }
+  expect((await importInto(small, archive)).status).toBe(201);
+  const exported = await unzip(await exportOf(small, made.id));
+  for (const [name, bytes] of files) {
+    if (name !== "session.json") expect(exported.get(name)).toEqual(bytes);
+  }
+  await small.close();
+  await disk.unmount();
 }, 60_000);
 
 test("an image in the trash, whose session was deleted, gets its session and slot back and stays in the trash", async () => {

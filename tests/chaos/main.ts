@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { onSmallDisk } from "#tests/support/small-disk";
 import { startTemporalServer } from "#tests/support/temporal-server";
 import { copyWithDefect, defectNames, isDefectName } from "../schedules/planted-defects";
 import { runChaos } from "./run";
@@ -33,11 +34,9 @@ process.exit(await (values.disk === undefined ? runOnDisk() : run(values.disk)))
 /** Starts this program again in a mount namespace with a small disk, which disappears with its last process. */
 async function runOnDisk(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "gallery-chaos-"));
-  const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const mount = `mount -t tmpfs -o size=${diskMegabytes}m tmpfs "$0" && exec "$@"`;
   const again = [process.execPath, "--no-env-file", import.meta.path, ...process.argv.slice(2)];
   const child = Bun.spawn(
-    ["unshare", ...asRoot, "--mount", "--", "sh", "-c", mount, folder, ...again, "--disk", folder],
+    [...onSmallDisk({ folder, megabytes: diskMegabytes }), ...again, "--disk", folder],
     { stdin: "ignore", stdout: "inherit", stderr: "inherit" },
   );
   const code = await child.exited;

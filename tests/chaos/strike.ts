@@ -1,5 +1,6 @@
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fill } from "#tests/support/small-disk";
 import type { TestBed } from "../schedules/test-bed";
 import type { ApiFront } from "./api-front";
 import type { ChaosFault } from "./plan";
@@ -77,18 +78,5 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
     return process.kill(pid, signal);
   } catch {
     return false;
-  }
-}
-
-/** Fills a disk to the last byte. */
-async function fill(path: string): Promise<void> {
-  await using file = await open(path, "w");
-  for (const size of [1024 * 1024, 4_096, 1]) {
-    const block = Buffer.alloc(size);
-    try {
-      while ((await file.write(block)).bytesWritten === size);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOSPC") throw error;
-    }
   }
 }

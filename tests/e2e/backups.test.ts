@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { desc } from "drizzle-orm";
+import { desc, sql } from "drizzle-orm";
 import { backups } from "#db/schema/backups";
 import { events } from "#db/schema/events";
+import { settings } from "#db/schema/settings";
 import { purgeByIds } from "#library/purge";
-import type { Photo } from "#db/schema/photos";
 import {
   backupsIn,
   createLibraryBench,
   type LibraryBench,
   manifestOf,
   storedIn,
-  storedPath,
 } from "#tests/support/backups";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
 let bench: LibraryBench;
@@ -197,6 +197,26 @@ describe("beside other work", () => {
     expect(await storedIn(folder)).toContain(late.contentHash!);
   }, 90_000);
 
+  test("every table is read as of one moment: a row that comes while earlier tables are read is not in it", async () => {
+    const { db } = bench.database;
+    const before = await db.$count(settings);
+    const running = await db.transaction(async (tx) => {
+      await tx.execute(sql`lock table albums in access exclusive mode`);
+      const started = bench.start({ verb: "backup", folder, keep: null });
+      await until("a backup that waits for an earlier table", async () => {
+        const waiting = await db.execute(
+          sql`select 1 from pg_locks where not granted and relation = 'albums'::regclass`,
+        );
+        return waiting.length > 0;
+      });
+      await tx.insert(settings).values({ name: "backend.mode", value: "local" });
+      return started;
+    });
+    expect(await running.ended()).toMatchObject({ code: 0 });
+    const { tables } = await manifestOf(folder);
+    expect(tables.find(({ name }) => name === "settings")?.rows).toBe(before);
+  }, 60_000);
+
   test("of two at once, the second one says that the first runs", async () => {
     const { child, ended } = await stopMidway(300);
     const second = await backUp();
@@ -234,18 +254,36 @@ describe("an interrupted backup", () => {
     expect(await lastRow()).toMatchObject({ status: "failed", error: "It was stopped." });
   }, 90_000);
 
-  test("without room says so, leaves no backup, and the next one succeeds", async () => {
-    const large: Photo = await bench.storePhoto(new Uint8Array(600_000).fill(7));
-    const limited = bench.start({ verb: "backup", folder, keep: null });
-    Bun.spawnSync(["prlimit", `--pid=${limited.child.pid}`, "--fsize=300000:unlimited"]);
-    const { code, output } = await limited.ended();
-    expect([code, output]).toEqual([1, expect.stringContaining("no room left for the backup")]);
-    expect([await backupsIn(folder), await readdir(join(folder, "unfinished"))]).toEqual([[], []]);
-    expect(await lastRow()).toMatchObject({
-      status: "failed",
-      error: expect.stringContaining("no room left"),
-    });
+  test("on a full disk says so, leaves no backup, and the next one goes on once there is room", async () => {
+    const disk = await mountSmallDisk(32);
+    folder = join(disk.path, "backups");
+    const photos = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        bench.storePhoto(crypto.getRandomValues(new Uint8Array(30_000))),
+      ),
+    );
+    // Not for its first file; then for the rows and some of the originals.
+    for (const leftBytes of [0, 1_500_000]) {
+      await disk.fill(leftBytes);
+      const { code, output } = await backUp();
+      expect([code, output]).toEqual([1, expect.stringContaining("no room left for the backup")]);
+      expect(await backupsIn(folder)).toEqual([]);
+      expect(await lastRow()).toMatchObject({
+        status: "failed",
+        error: expect.stringContaining("no room left"),
+      });
+      await disk.empty();
+    }
+    expect(await readdir(join(folder, "unfinished"))).toEqual([]);
+    const stored = await storedIn(folder);
+    expect(stored.length).toBeGreaterThan(0);
     expect(await backUp()).toMatchObject({ code: 0 });
-    expect(await Bun.file(storedPath(folder, large)).exists()).toBe(true);
+    const { originals } = await manifestOf(folder);
+    expect(originals.newCount).toBeLessThanOrEqual(originals.count - stored.length);
+    expect(await storedIn(folder)).toEqual(
+      expect.arrayContaining(photos.map(({ contentHash }) => contentHash!)),
+    );
+    expect(await bench.run({ verb: "check", folder, backup: null })).toMatchObject({ code: 0 });
+    await disk.unmount();
   }, 90_000);
 });

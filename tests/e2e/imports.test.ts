@@ -7,11 +7,17 @@ import { photoImportId } from "#workflows/photo-import/contract";
 import { plain, withIptc } from "#tests/fixtures/pictures";
 import { listFiles, listUnfinished } from "#tests/support/library";
 import { startGallery } from "#tests/support/running-gallery";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { pngOfShade } from "#tests/support/uploads";
 import { until } from "#tests/support/wait";
 
 const root = await realpath(await mkdtemp(join(tmpdir(), "gallery-import-")));
-const started = await startGallery({ env: { IMPORT_ROOTS: `${root}/allowed:/nowhere` } });
+const disk = await mountSmallDisk(256);
+const started = await startGallery({
+  env: { IMPORT_ROOTS: `${root}/allowed:/nowhere` },
+  dataIn: disk.path,
+  timings: { watchPatienceMs: 100 },
+});
 const { stack, gallery } = started;
 let { worker } = started;
 let folder: string;
@@ -25,6 +31,7 @@ beforeEach(async () => {
 
 afterAll(async () => {
   await stack.stop();
+  await disk.unmount();
   await rm(root, { recursive: true, force: true });
 }, 60_000);
 
@@ -108,6 +115,31 @@ test("an import takes pictures, puts those of sub-folders into albums of the sam
     ]),
   );
   expect(items).toHaveLength(2);
+}, 120_000);
+
+test("an import for which the disk has no room waits and says so, a watched folder too; it goes on by itself once there is room", async () => {
+  for (let at = 0; at < 6; at += 1) await put(`${at}.png`, await nextPicture());
+  await disk.fill();
+  const ids: string[] = [];
+  for (const watch of [false, true]) {
+    const { id } = await gallery.post("/photos/import", { path: folder, watch });
+    const waiting = await until("an import that waits", async () => {
+      const seen = await gallery.get(`/photos/imports/${id}`);
+      return seen.progress_message?.includes("no room left for photos") && seen;
+    });
+    expect(waiting).toMatchObject({ status: "processing", imported: 0, failed: 0 });
+    ids.push(id);
+  }
+  expect(await listUnfinished(stack.dataDir)).toEqual([]);
+  await disk.empty();
+  for (const id of ids) {
+    const done = await until("an import that went on", async () => {
+      const seen = await gallery.get(`/photos/imports/${id}`);
+      return seen.imported + seen.duplicates === 6 && seen.progress_message === undefined && seen;
+    });
+    expect(done.failed).toBe(0);
+  }
+  await gallery.post(`/photos/imports/${ids[1]}/cancel`);
 }, 120_000);
 
 test("a path outside the roots is refused without being quoted: next to a root, above it, through a link, with dots", async () => {

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cp, mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Database } from "#db/client";
 import { insertEvents } from "#db/queries/events/events";
 import { events } from "#db/schema/events";
 import { originalChecks } from "#db/schema/original-checks";
 import { type Photo, photos } from "#db/schema/photos";
 import { settings } from "#db/schema/settings";
+import { storageMoves } from "#db/schema/storage-moves";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
 import { sha256Of } from "#sha256";
@@ -21,6 +22,7 @@ import {
 } from "#tests/support/backups";
 import { createEmptyDatabase, createTestDatabase } from "#tests/support/database";
 import { insertAlbum } from "#tests/support/rows";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
 let bench: LibraryBench;
@@ -50,6 +52,10 @@ beforeAll(async () => {
   await db.transaction((tx) =>
     insertEvents(tx, [{ type: "photo.created", sessionId: null, data: { photo_id: kept[0]!.id } }]),
   );
+  // Of the library that was backed up: a restored one is where its settings say.
+  const move = { source: "disk", target: "s3", status: "cancelled" } as const;
+  await db.insert(storageMoves).values({ id: crypto.randomUUID(), ...move, startedAt: new Date() });
+  await writeFile(join(bench.dataDir, "pod-secret"), "a secret");
   expected = await rowsOf(bench.database);
   whole = bench.path("whole");
   const backup = await bench.run({ verb: "backup", folder: whole, keep: null });
@@ -95,7 +101,7 @@ const markerOf = ({ dataDir }: Target) =>
 async function rowsOf({ db }: Pick<Database, "db">): Promise<Record<string, string[]>> {
   const tables = await db.execute<{ name: string }>(sql`
     select relname as name from pg_class where relnamespace = 'public'::regnamespace
-      and relkind = 'r' and relpersistence = 'p' and relname not in ('backups', 'original_checks')
+      and relkind = 'r' and relpersistence = 'p' and relname not in ('backups', 'original_checks', 'storage_moves')
     order by 1`);
   const rows: Record<string, string[]> = {};
   for (const { name } of tables) {
@@ -113,6 +119,8 @@ async function expectWhole(target: Target): Promise<void> {
     const bytes = await Bun.file(bench.originalOf(photo, target.dataDir)).bytes();
     expect(sha256Of(bytes)).toBe(photo.contentHash!);
   }
+  expect(await Bun.file(join(target.dataDir, "pod-secret")).text()).toBe("a secret");
+  expect(await target.db.$count(storageMoves)).toBe(0);
   const { installation } = await open(target);
   expect(installation.id).toBe(bench.installation.id);
 }
@@ -152,6 +160,18 @@ describe("a restore", () => {
       .orderBy(sql`id desc`)
       .limit(1);
     expect(next!.id).toBeGreaterThan(last!.id + 100_000);
+    await target.drop();
+  }, 60_000);
+
+  test("completes the deletion of a photo that was deleted permanently during the backup", async () => {
+    const folder = await copyOfWhole();
+    const gone = kept[5]!;
+    await rewriteManifest(folder, (manifest) => manifest.purged.push(gone.id));
+    const target = await newTarget();
+    expect(await restoreFrom(folder, target)).toMatchObject({ code: 0 });
+    const left = await target.db.select().from(photos).where(eq(photos.id, gone.id));
+    expect(left.filter(({ purgedAt }) => purgedAt === null)).toEqual([]);
+    expect(await Bun.file(bench.originalOf(gone, target.dataDir)).exists()).toBe(false);
     await target.drop();
   }, 60_000);
 
@@ -243,6 +263,39 @@ describe("an interrupted restore", () => {
     expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
     await expectWhole(target);
     await target.drop();
+  }, 60_000);
+
+  test("on a full disk: it says so, nothing starts on it, and the command goes on with it once there is room", async () => {
+    const disk = await mountSmallDisk(8);
+    const target = { ...(await newTarget()), dataDir: join(disk.path, "data") };
+    // Not for its first file; then for some of the originals.
+    for (const leftBytes of [0, 100_000]) {
+      await disk.fill(leftBytes);
+      const { code, output } = await restoreFrom(whole, target);
+      expect([code, output]).toEqual([1, expect.stringContaining("no room left for photos")]);
+      await disk.empty();
+    }
+    expect(await refusalOf(target)).not.toBe("it starts");
+    expect(await markerOf(target)).toStartWith("restoring ");
+    const copied = (
+      await Promise.all(
+        kept.map(async (photo) => {
+          const file = Bun.file(bench.originalOf(photo, target.dataDir));
+          if (!(await file.exists())) return [];
+          const hash = new Bun.CryptoHasher("sha256").update(await file.bytes()).digest("hex");
+          expect(hash).toBe(photo.contentHash!);
+          return [photo];
+        }),
+      )
+    ).flat();
+    // Also what was damaged since is restored.
+    await writeFile(bench.originalOf(copied[0]!, target.dataDir), "other bytes");
+    expect(copied.length).toBeGreaterThan(0);
+    expect(copied.length).toBeLessThan(kept.length);
+    expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
+    await expectWhole(target);
+    await target.drop();
+    await disk.unmount();
   }, 60_000);
 
   test("is not taken up with another backup", async () => {

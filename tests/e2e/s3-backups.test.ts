@@ -4,14 +4,18 @@ import { desc } from "drizzle-orm";
 import { backups } from "#db/schema/backups";
 import type { Photo } from "#db/schema/photos";
 import { purgeByIds } from "#library/purge";
+import { prepareBackupBucket } from "#media/backup/bucket/store";
+import type { Manifest } from "#media/backup/manifest";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
 import { sha256Of } from "#sha256";
 import { createLibraryBench, type LibraryBench } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { settingsOf, startObjectStore } from "#tests/support/object-store";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
+let disk: Awaited<ReturnType<typeof mountSmallDisk>>;
 let bucket: Awaited<ReturnType<typeof startObjectStore>>;
 let line: Awaited<ReturnType<typeof startFaultyLine>>;
 let bench: LibraryBench;
@@ -23,7 +27,8 @@ let prefix: string;
 let store: ObjectStore;
 
 beforeAll(async () => {
-  bucket = await startObjectStore();
+  disk = await mountSmallDisk(32);
+  bucket = await startObjectStore(disk.path);
   line = await startFaultyLine(bucket.access.endpoint);
   settings = {
     BACKUP_S3_ENDPOINT: line.url,
@@ -43,6 +48,7 @@ afterAll(async () => {
   await bench.close();
   await line.stop();
   await bucket.stop();
+  await disk.unmount();
 });
 
 const backUp = (keep: number | null = null) => bench.run({ verb: "backup", folder, keep });
@@ -119,7 +125,27 @@ test("a backup that is killed is none; the next one goes on with what was copied
   await purgeByIds(bench, { ids: more.map(({ id }) => id), now: new Date() });
 }, 180_000);
 
-test("a store that breaks off, freezes or is away ends a backup with its reason, or is waited for; what is a backup is whole", async () => {
+test("a store that is full, breaks off, freezes or is away ends a backup with its reason, or is waited for; what is a backup is whole", async () => {
+  expect(await backUp()).toMatchObject({ code: 0 });
+  const more = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      bench.storePhoto(crypto.getRandomValues(new Uint8Array(60_000))),
+    ),
+  );
+  await disk.fill(300_000);
+  const full = await backUp();
+  expect([full.code, full.output]).toEqual([
+    1,
+    expect.stringContaining("no room left in the bucket of the backups"),
+  ]);
+  expect(await manifests()).toHaveLength(1);
+  expect((await check()).code).toBe(0);
+  await disk.empty();
+  expect(await backUp()).toMatchObject({ code: 0 });
+  const { newOriginals } = (await lastRow())!;
+  expect(newOriginals).toBeGreaterThan(0);
+  expect(newOriginals).toBeLessThan(more.length);
+  await purgeByIds(bench, { ids: more.map(({ id }) => id), now: new Date() });
   for (const after of [300, 5_000, 20_000]) {
     line.strike({ how: "cut", side: "request", after });
     const { code, output } = await backUp();
@@ -135,6 +161,42 @@ test("a store that breaks off, freezes or is away ends a backup with its reason,
   expect(output).not.toContain("127.0.0.1");
   expect(await lastRow()).toMatchObject({ status: "failed" });
 }, 300_000);
+
+test("the manifest is sent last, and what the store did not keep is noticed", async () => {
+  const sent: string[] = [];
+  let keeps = true;
+  const unreliable: ObjectStore = {
+    ...store,
+    async put(key, object) {
+      sent.push(key);
+      await store.put(key, object);
+      // Its length and its noted hash stay.
+      if (!keeps)
+        await bucket.damage(
+          `${prefix.slice(bucket.access.prefix.length)}/${key}`,
+          new Uint8Array(object.body.size),
+        );
+    },
+  };
+  const expected = { installationId: bench.installation.id, expectsBackups: false };
+  const scratch = bench.path("scratch");
+  const places = await prepareBackupBucket({ store: unreliable, scratch }, expected);
+  sent.length = 0;
+  const name = "2020-01-01T00-00-00-000Z-0badc0de";
+  const draft = await places.begin(name);
+  await draft.write("albums.copy.gz", Buffer.from("rows"));
+  await draft.finish({} as Manifest);
+  expect(sent.at(-1)).toBe(`backups/${name}/manifest.json`);
+  expect(sent).toHaveLength(3);
+
+  keeps = false;
+  const [{ contentHash: sha256, fileSize: bytes }] = photos as [Photo];
+  const kept = places.originals.keep(bench.originalOf(photos[0]!), {
+    sha256: sha256!,
+    bytes: bytes!,
+  });
+  expect(await kept.catch((error: Error) => error.message)).toContain("did not keep");
+}, 60_000);
 
 test("an original that is damaged in the bucket is found; a faulty one of the library is put back from the bucket", async () => {
   expect(await backUp()).toMatchObject({ code: 0 });

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { asc, eq, isNull } from "drizzle-orm";
@@ -14,11 +14,17 @@ import { sha256Of } from "#sha256";
 import { storageMoveId } from "#workflows/storage-move/contract";
 import { createBackupCommands } from "#tests/support/backups";
 import { startFaultyLine } from "#tests/support/faulty-line";
+import { listFiles } from "#tests/support/library";
 import { settingsOf, startObjectStore } from "#tests/support/object-store";
 import { startProcess } from "#tests/support/process";
+import { createGalleryClient } from "#tests/support/gallery";
 import { startGallery } from "#tests/support/running-gallery";
+import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
 
+type SmallDisk = Awaited<ReturnType<typeof mountSmallDisk>>;
+
+let disks: { data: SmallDisk; bucket: SmallDisk };
 let bucket: Awaited<ReturnType<typeof startObjectStore>>;
 let line: Awaited<ReturnType<typeof startFaultyLine>>;
 let started: Awaited<ReturnType<typeof startGallery>>;
@@ -27,13 +33,20 @@ let store: ObjectStore;
 let settings: Record<string, string>;
 
 beforeAll(async () => {
-  bucket = await startObjectStore();
+  disks = { data: await mountSmallDisk(64), bucket: await mountSmallDisk(64) };
+  bucket = await startObjectStore(disks.bucket.path);
   line = await startFaultyLine(bucket.access.endpoint);
   store = createObjectStore(bucket.access);
   settings = { ...settingsOf({ ...bucket.access, endpoint: line.url }), STORAGE: "disk" };
   started = await startGallery({
     env: settings,
-    timings: { reconcileEveryMs: 1_000, storageSettleMs: 4_000, storageLateMs: 6_000 },
+    dataIn: disks.data.path,
+    timings: {
+      reconcileEveryMs: 1_000,
+      storageSettleMs: 4_000,
+      storageLateMs: 6_000,
+      storageRetryMs: 300,
+    },
   });
   commands = createBackupCommands({
     url: started.stack.database.url,
@@ -46,6 +59,7 @@ afterAll(async () => {
   await started.stack.stop();
   await line.stop();
   await bucket.stop();
+  await Promise.all(Object.values(disks).map((disk) => disk.unmount()));
 }, 60_000);
 const keyOf = ({ id, kind, mimeType }: Photo) => originalKey({ id, kind, mimeType: mimeType! });
 const onDisk = (photo: Photo) => join(started.stack.dataDir, keyOf(photo));
@@ -96,6 +110,55 @@ const settled = (amount: number) =>
     5,
   );
 
+const moveEvents = async () => {
+  const rows = await started.stack.database.db.select().from(events).orderBy(asc(events.id));
+  return rows.filter(({ type }) => type.startsWith("storage."));
+};
+const countWaits = async () =>
+  (await moveEvents()).filter(({ type }) => type === "storage.move.waiting").length;
+
+/** Waits until the newest move waits for this, and checks that it says so everywhere, once. */
+async function waitsFor(reason: string, waitsBefore: number): Promise<{ settled: number }> {
+  const { gallery, stack } = started;
+  const { id, ...move } = await until(
+    "a move that waits",
+    async () => {
+      const { move: newest } = await gallery.get("/storage");
+      return newest?.waiting_for?.includes(reason) && newest;
+    },
+    60_000,
+    started.worker.output,
+  );
+  expect(move.summary).toContain(`It waits: ${move.waiting_for}`);
+  const run = stack.temporal.workflow.getHandle(storageMoveId(id));
+  const detailsOf = () => run.query<{ currentDetails?: string }>("__temporal_workflow_metadata");
+  await until("a run that says so", async () =>
+    (await detailsOf()).currentDetails?.includes(reason),
+  );
+  const { code, output } = await commands.run({ verb: "storage-status" });
+  expect([code, output]).toEqual([1, expect.stringContaining(reason)]);
+  expect(started.worker.output()).toContain("the move of the photos waits");
+  // Its tries since then are no news.
+  expect(await countWaits()).toBe(waitsBefore + 1);
+  expect((await moveEvents()).at(-1)).toMatchObject({
+    type: "storage.move.waiting",
+    data: { message: move.waiting_for },
+  });
+  return move;
+}
+
+/** Every file of the library on the disk. */
+async function filesOnDisk(): Promise<string[]> {
+  const { dataDir } = started.stack;
+  const kinds = ["uploaded", "generated", "thumbnails"] as const;
+  const names = await Promise.all(
+    kinds.map(async (kind) =>
+      (await listFiles(dataDir, kind)).map((name) => `photos/${kind}/${name}`),
+    ),
+  );
+  return names.flat();
+}
+
 test("the library moves to a bucket under uploads, generation, kills and a store that is away: every byte is there", async () => {
   const { gallery, stack } = started;
   const ids = await Promise.all(
@@ -103,7 +166,22 @@ test("the library moves to a bucket under uploads, generation, kills and a store
   );
   const purged = ids[39]!;
   const before = await allPhotos();
+  // The store has room for some of them.
+  await disks.bucket.fill(500_000);
   expect(await commands.run({ verb: "storage-move", target: "s3" })).toMatchObject({ code: 0 });
+  const full = await waitsFor("no room left for photos in the S3 bucket", 0);
+  expect(full.settled).toBeGreaterThan(0);
+  expect(full.settled).toBeLessThan(before.length);
+  const copied = await Array.fromAsync(store.list("photos/"));
+  expect(copied.length).toBeGreaterThan(full.settled);
+  for (const { key } of copied.filter((object) => !object.key.includes("/."))) {
+    const bytes = await readFile(join(stack.dataDir, key));
+    expect([key, await inBucket(key)]).toEqual([key, sha256Of(bytes)]);
+  }
+  for (const photo of before) {
+    expect(await servedBy(gallery.url, photo.id)).toBe(photo.contentHash!);
+  }
+  await disks.bucket.empty();
 
   let isMoving = true;
   const refused: string[] = [];
@@ -166,11 +244,14 @@ test("the library moves to a bucket under uploads, generation, kills and a store
   for (const photo of before.filter(({ id }) => id !== purged)) {
     expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);
   }
-  const rows = await stack.database.db.select().from(events).orderBy(asc(events.id));
-  expect(rows.map(({ type }) => type).filter((type) => type.startsWith("storage."))).toEqual([
-    "storage.move.started",
-    "storage.move.switched",
-    "storage.move.completed",
+  const types = (await moveEvents()).map(({ type }) => type.replace("storage.move.", ""));
+  expect(types.slice(0, 3)).toEqual(["started", "waiting", "resumed"]);
+  const waits = types.filter((type) => type === "waiting").length;
+  expect(types.filter((type) => type === "resumed")).toHaveLength(waits);
+  expect(types.filter((type) => !["waiting", "resumed"].includes(type))).toEqual([
+    "started",
+    "switched",
+    "completed",
   ]);
   const run = await stack.temporal.workflow.getHandle(storageMoveId(moveId)).describe();
   expect(run.status.name).toBe("COMPLETED");
@@ -218,17 +299,36 @@ test("the old copy is deleted only on request, once STORAGE names the new place;
   await old.kill();
 }, 180_000);
 
-test("it moves back; an original that is damaged is named, and what the old place has of it is not deleted", async () => {
+test("it moves back, to a disk that is full for a while; an original that is damaged is named, and what the old place has of it is not deleted", async () => {
   const { stack } = started;
   const env = { ...settings, STORAGE: "s3" };
+  started.api = await stack.startApi(env);
+  started.gallery = createGalleryClient(started.api.url);
+  const { gallery } = started;
   const place = { url: stack.database.url, dataDir: stack.dataDir, env };
   const all = await allPhotos();
   await bucket.damage(keyOf(all[2]!), crypto.getRandomValues(new Uint8Array(2_000)));
   // A whole copy here would be used.
   await rm(join(stack.dataDir, "cache"), { recursive: true });
+  const waits = await countWaits();
+  await disks.data.fill(600_000);
   expect(await commands.run({ verb: "storage-move", target: "disk" }, place)).toMatchObject({
     code: 0,
   });
+  const full = await waitsFor("no room left for photos; free some space", waits);
+  expect(full.settled).toBeGreaterThan(0);
+  expect(full.settled).toBeLessThan(all.length);
+  for (const key of await filesOnDisk()) {
+    const bytes = await readFile(join(stack.dataDir, key));
+    expect([key, await inBucket(key)]).toEqual([key, sha256Of(bytes)]);
+  }
+  // There is no room for local copies either.
+  for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
+    expect(await servedBy(gallery.url, photo.id)).toBe(photo.contentHash!);
+  }
+  const refused = await gallery.upload(await picture()).catch((error: Error) => error.message);
+  expect(refused).toContain("507");
+  await disks.data.empty();
   await moveIs("completed");
   for (const photo of all.filter(({ id }) => id !== all[2]!.id)) {
     expect(sha256Of(await Bun.file(onDisk(photo)).bytes())).toBe(photo.contentHash!);

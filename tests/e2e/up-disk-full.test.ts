@@ -1,8 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { open, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createUps, processesOf } from "#tests/support/up";
 import { createGalleryClient } from "#tests/support/gallery";
+import { fill } from "#tests/support/small-disk";
 import { pngOfShade } from "#tests/support/uploads";
 import { until } from "#tests/support/wait";
 
@@ -11,24 +12,6 @@ afterAll(stop, 60_000);
 
 /** Enough for a new database cluster and the free space that `up` requires, and little more. */
 const diskMegabytes = 440;
-
-/** Fills a disk to the last byte. */
-async function fill(path: string): Promise<void> {
-  const file = await open(path, "a");
-  const sizes = [1024 * 1024, 4096, 1];
-  for (const size of sizes) {
-    const block = Buffer.alloc(size);
-    for (;;) {
-      try {
-        if ((await file.write(block)).bytesWritten < size) break;
-      } catch (error) {
-        if ((error as { code?: string }).code !== "ENOSPC") throw error;
-        break;
-      }
-    }
-  }
-  await file.close();
-}
 
 test("a full disk, also for logs and databases, stops nothing permanently: crashed parts are restarted when there is space", async () => {
   const folder = await newFolder();

@@ -59,8 +59,8 @@ function createRecordingClient(): WorkflowClient & { calls: WorkflowCall[]; isAw
  */
 export async function createTestApi(env: Record<string, string> = {}) {
   const database = await createTestDatabase();
-  const dataDir = await mkdtemp(join(tmpdir(), "gallery-api-"));
-  const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...env });
+  const dataDir = env["DATA_DIR"] ?? (await mkdtemp(join(tmpdir(), "gallery-api-")));
+  const config = loadConfig({ DATABASE_URL: database.url, ...env, DATA_DIR: dataDir });
   const storage = createDiskStorage({ dataDir });
   const installation = await ensureInstallation(database.db);
   await storage.writeMarker(installation.id);

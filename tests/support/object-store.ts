@@ -9,8 +9,11 @@ import { until } from "./wait";
 const accessKeyId = "gallery";
 const secretAccessKey = "a-secret-of-the-tests";
 
-/** A bucket of a real S3 server: versitygw on a folder, or the one of `./gallery test --s3`. */
-export async function startObjectStore(): Promise<{
+/**
+ * A bucket of a real S3 server: versitygw on a folder, or the one of `./gallery test --s3`.
+ * @param within the folder for its folder; default: that of temporary files
+ */
+export async function startObjectStore(within = tmpdir()): Promise<{
   access: ObjectStoreAccess;
   /** Writes other bytes where the server keeps an object. */
   damage: (key: string, bytes: Uint8Array) => Promise<void>;
@@ -28,7 +31,7 @@ export async function startObjectStore(): Promise<{
     const damage = () => Promise.reject(new Error("not on a foreign server"));
     return { access: own, damage, stop: async () => {} };
   }
-  const folder = await mkdtemp(join(tmpdir(), "gallery-s3-"));
+  const folder = await mkdtemp(join(within, "gallery-s3-"));
   await mkdir(join(folder, "photos"));
   const port = await findFreePort();
   const child = Bun.spawn(

@@ -110,8 +110,10 @@ export async function startStack(options: StackOptions = {}) {
     return worker;
   }
 
-  async function startApi(): Promise<TestProcess & { url: string }> {
-    const api = startProcess("tests/support/processes/api.ts", env);
+  async function startApi(
+    more: Record<string, string> = {},
+  ): Promise<TestProcess & { url: string }> {
+    const api = startProcess("tests/support/processes/api.ts", { ...env, ...more });
     processes.push(api);
     let hasEnded = false;
     void api.exited.then(() => (hasEnded = true));

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onSmallDisk } from "./small-disk";
 import { required } from "./environment";
 import { until } from "./wait";
 
@@ -38,7 +39,7 @@ export function createUps() {
     disk?: { folder: string; megabytes: number },
   ) {
     const command = [process.execPath, "--no-env-file", "cli.ts", "up", ...args];
-    const child = Bun.spawn(disk ? [...onDisk(disk), ...command] : command, {
+    const child = Bun.spawn(disk ? [...onSmallDisk(disk), ...command] : command, {
       cwd: root,
       env: { ...process.env, ...env },
       stdin: "ignore",
@@ -97,13 +98,6 @@ export async function runVerb(...args: string[]): Promise<{ code: number; output
     [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
   );
   return { code: await child.exited, output: texts.join("") };
-}
-
-/** Prefixes a command: mounts a disk in a mount namespace of its own, without root where necessary. */
-function onDisk({ folder, megabytes }: { folder: string; megabytes: number }): string[] {
-  const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const mount = `mount -t tmpfs -o size=${megabytes}m tmpfs "$0" && exec "$@"`;
-  return ["unshare", ...asRoot, "--mount", "--", "sh", "-c", mount, folder];
 }
 
 type Part = { pid: number; command: string; environ: string };

@@ -69,6 +69,16 @@ test("every alert has a summary, a severity and an entry of its name in docs/ope
   }
 });
 
+test("every entry of an alert names a command", async () => {
+  const document = await read("docs/operations.md");
+  const command = /`(?:\.\/gallery|curl|docker compose|top|df|grep|select)\b[^`]*`/;
+  const without = rules.filter(({ alert }) => {
+    const [, entry = ""] = new RegExp(`^### ${alert}\n([^]*?)^##`, "m").exec(document) ?? [];
+    return !command.test(entry);
+  });
+  expect(without).toEqual([]);
+});
+
 test("a dashboard's panels do not overlap and each asks for something", () => {
   type Panel = {
     title: string;

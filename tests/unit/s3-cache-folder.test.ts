@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { storageFault } from "#media/storage/faults";
 import { createCacheFolder } from "#media/storage/s3/cache-folder";
 
 let folder: string;
@@ -55,6 +56,19 @@ test("above the limit the least recently used files are removed, but none that w
   const alsoUsed = await cache.open({ key: "also used", etag: "1" }, write(900));
   expect(await Bun.file(used).exists()).toBe(true);
   expect(await Bun.file(alsoUsed).exists()).toBe(true);
+});
+
+test("on a full disk copies that were not used for minutes give way", async () => {
+  const cache = createCacheFolder(folder, 1_000_000);
+  const old = await cache.open({ key: "old", etag: "1" }, write(600));
+  const used = await cache.open({ key: "used", etag: "1" }, write(600));
+  const minutesAgo = new Date(Date.now() - 3 * 60_000);
+  await utimes(old, minutesAgo, minutesAgo);
+  const path = await cache.open({ key: "new", etag: "1" }, async (to) => {
+    if (await Bun.file(old).exists()) throw storageFault({ code: "ENOSPC" });
+    await writeFile(to, Buffer.alloc(10));
+  });
+  expect([Bun.file(path).size, await Bun.file(used).exists()]).toEqual([10, true]);
 });
 
 test("the folder may be deleted while it is in use", async () => {

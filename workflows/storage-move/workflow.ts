@@ -13,7 +13,7 @@ import { maxPagesPerRun } from "./policy";
 export async function storageMove(input: StorageMoveInput): Promise<void> {
   const { moveId } = input;
   const timings = timingsOf(input);
-  // A store that is away, a full disk, an unmounted volume: retried until the owner has repaired it.
+  // A dead worker, a database that is away. What the owner has to repair is a wait that the activity asks for.
   const { advanceStorageMove } = proxyActivities<Activities>({
     taskQueue: queues.housekeeping,
     startToCloseTimeout: "24 hours",
@@ -22,8 +22,8 @@ export async function storageMove(input: StorageMoveInput): Promise<void> {
   });
   let afterId = input.afterId ?? null;
   for (let pages = 1; ; pages += 1) {
-    const { storageSettleMs: settleMs, storageLateMs: lateMs } = timings;
-    const view = await advanceStorageMove({ moveId, afterId, settleMs, lateMs });
+    const { storageSettleMs: settleMs, storageLateMs: lateMs, storageRetryMs: retryMs } = timings;
+    const view = await advanceStorageMove({ moveId, afterId, settleMs, lateMs, retryMs });
     showStatus(view.status, view.message);
     if (view.next === "over") return;
     ({ afterId } = view);

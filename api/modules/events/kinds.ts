@@ -50,6 +50,8 @@ export const eventKinds: Record<EventType, string> = {
   "backup.failed": `${ofBackup}, \`error\``,
   "storage.move.started": ofMove,
   "storage.move.switched": ofMove,
+  "storage.move.waiting": `${ofMove}, \`message\``,
+  "storage.move.resumed": ofMove,
   "storage.move.completed": ofMove,
   "storage.move.cancelled": ofMove,
   "storage.move.forgotten": ofMove,

@@ -161,6 +161,7 @@ export async function settleFile(
       .update(photoImports)
       .set({
         position: file,
+        awayReason: null,
         [counter]: sql`${photoImports[counter]} + 1`,
         // Files that were added after the count.
         found: sql`greatest(${photoImports.found}, ${photoImports.imported} + ${photoImports.duplicates} + ${photoImports.failed} + ${photoImports.sidecars} + 1)`,

@@ -31,7 +31,8 @@ export async function passOnEvents(
   }
 }
 
-const mayBeNotice = (type: string) => type.startsWith("pod.") || type === "backup.failed";
+const mayBeNotice = (type: string) =>
+  type.startsWith("pod.") || type === "backup.failed" || type === "storage.move.waiting";
 
 /** Undefined while another worker has it, or when it was just made. */
 async function lockCursor(tx: Tx): Promise<number | undefined> {

@@ -99,6 +99,7 @@ export const completeMove = (db: Db, params: { id: string; now: Date }) =>
     { id: params.id, from: "switching", to: "completed", event: "completed" },
     {
       endedAt: params.now,
+      message: null,
     },
   );
 
@@ -109,6 +110,7 @@ export const cancelMove = (db: Db, params: { id: string; now: Date }) =>
     { id: params.id, from: "copying", to: "cancelled", event: "cancelled" },
     {
       endedAt: params.now,
+      message: null,
     },
   );
 
@@ -134,6 +136,7 @@ export const endForgetting = (db: Db, params: { id: string; now: Date }) =>
     { id: params.id, from: "forgetting", to: "forgotten", event: "forgotten" },
     {
       forgottenAt: params.now,
+      message: null,
     },
   );
 
@@ -142,7 +145,7 @@ export const stopForgetting = (db: Db, params: { id: string; message: string }) 
   advance(db, { id: params.id, from: "forgetting", to: "completed" }, { message: params.message });
 
 type Change = Partial<Omit<StorageMove, "id" | "status" | "switchedAt">> & { switchedAt?: SQL };
-type Ending = "started" | "switched" | "completed" | "cancelled" | "forgotten";
+type Ending = "started" | "switched" | "completed" | "cancelled" | "forgotten" | "resumed";
 
 /** False when the move has another status by now. */
 async function advance(
@@ -167,13 +170,24 @@ async function advance(
   });
 }
 
-function eventOf(ending: Ending, { id, source, target, status }: StorageMove) {
-  return {
-    type: `storage.move.${ending}` as const,
-    sessionId: null,
-    data: { move_id: id, source, target, status },
-  };
-}
+const dataOf = ({ id, source, target, status }: StorageMove) => ({
+  move_id: id,
+  source,
+  target,
+  status,
+});
+
+const eventOf = (ending: Ending, move: StorageMove) => ({
+  type: `storage.move.${ending}` as const,
+  sessionId: null,
+  data: dataOf(move),
+});
+
+const waitEventOf = (move: StorageMove, message: string) => ({
+  type: "storage.move.waiting" as const,
+  sessionId: null,
+  data: { ...dataOf(move), message },
+});
 
 /** Notes up to which photo the old files were deleted, unless another attempt has gone on. */
 export async function noteDeleted(
@@ -193,22 +207,33 @@ export async function noteDeleted(
     );
 }
 
-/** Notes what an open move waits for; null: nothing. */
+/**
+ * Notes what an open move waits for; null: nothing.
+ * @returns whether this is news
+ */
 export async function noteMoveMessage(
   db: Db,
   params: { id: string; message: string | null },
-): Promise<void> {
+): Promise<boolean> {
   const { id, message } = params;
-  await db
-    .update(storageMoves)
-    .set({ message })
-    .where(
-      and(
-        eq(storageMoves.id, id),
-        open,
-        sql`${storageMoves.message} is distinct from ${message}::text`,
-      ),
-    );
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(storageMoves)
+      .set({ message })
+      .where(
+        and(
+          eq(storageMoves.id, id),
+          open,
+          sql`${storageMoves.message} is distinct from ${message}::text`,
+        ),
+      )
+      .returning();
+    if (!row) return false;
+    await insertEvents(tx, [
+      message === null ? eventOf("resumed", row) : waitEventOf(row, message),
+    ]);
+    return true;
+  });
 }
 
 /** A restored library is where the settings say: the moves of the backed-up one do not count. */

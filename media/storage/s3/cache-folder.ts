@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, opendir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { AppError } from "#errors";
 import { sha256Of } from "#sha256";
 import { isMissing } from "../durable";
 import { statFile } from "../local-files";
@@ -9,6 +10,8 @@ import { statFile } from "../local-files";
 const keptMs = 10 * 60_000;
 /** How often a file's time of use is written. */
 const touchEveryMs = 60_000;
+/** The same on a full disk, which needs the space for photos: longer than a time of use is late. */
+const keptOnFullDiskMs = 2 * touchEveryMs;
 
 export type CacheFolder = Readonly<{
   /** The path of a version of an object; `download` writes it to a given path if it is not here. */
@@ -44,6 +47,16 @@ export function createCacheFolder(folder: string, maxBytes: number): CacheFolder
   }
 
   async function fetchTo(path: string, download: Download): Promise<string> {
+    try {
+      return await fetchOnce(path, download);
+    } catch (error) {
+      if (!(error instanceof AppError && error.kind === "storage_full")) throw error;
+      await cleanUp(folder, { maxBytes: 0, unusedMs: keptOnFullDiskMs });
+      return fetchOnce(path, download);
+    }
+  }
+
+  async function fetchOnce(path: string, download: Download): Promise<string> {
     await mkdir(folder, { recursive: true });
     const unfinished = join(folder, `${randomUUID()}.part`);
     try {
@@ -55,7 +68,7 @@ export function createCacheFolder(folder: string, maxBytes: number): CacheFolder
     }
     if (addedBytes > maxBytes / 8) {
       addedBytes = 0;
-      await cleanUp(folder, maxBytes);
+      await cleanUp(folder, { maxBytes, unusedMs: keptMs });
     }
     return path;
   }
@@ -73,7 +86,10 @@ export function createCacheFolder(folder: string, maxBytes: number): CacheFolder
   };
 }
 
-async function cleanUp(folder: string, maxBytes: number): Promise<void> {
+async function cleanUp(
+  folder: string,
+  { maxBytes, unusedMs }: { maxBytes: number; unusedMs: number },
+): Promise<void> {
   const files: { path: string; bytes: number; usedAt: number }[] = [];
   for await (const entry of await opendir(folder)) {
     const path = join(folder, entry.name);
@@ -81,7 +97,7 @@ async function cleanUp(folder: string, maxBytes: number): Promise<void> {
     if (found) files.push({ path, bytes: found.size, usedAt: found.mtimeMs });
   }
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  const unusedSince = Date.now() - keptMs;
+  const unusedSince = Date.now() - unusedMs;
   for (const { path, bytes, usedAt } of files.toSorted((a, b) => a.usedAt - b.usedAt)) {
     if (total <= maxBytes || usedAt > unusedSince) return;
     await rm(path, { force: true });

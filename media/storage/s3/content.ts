@@ -2,13 +2,13 @@ import type { StoredContent } from "../storage";
 
 /**
  * The bytes `start` to `end` (exclusive) of a file that is downloaded when they are first read.
- * @param open gives the path of the complete file
+ * @param load gives the complete file
  */
-export function contentOf(open: () => Promise<string>, start: number, end: number): StoredContent {
-  const part = async () => Bun.file(await open()).slice(start, end);
+export function contentOf(load: () => Promise<Blob>, start: number, end: number): StoredContent {
+  const part = async () => (await load()).slice(start, end);
   return {
     size: Math.max(0, end - start),
-    slice: (from, to) => contentOf(open, Math.min(start + from, end), Math.min(start + to, end)),
+    slice: (from, to) => contentOf(load, Math.min(start + from, end), Math.min(start + to, end)),
     bytes: async () => (await part()).bytes(),
     text: async () => (await part()).text(),
     stream() {

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { AppError } from "#errors";
 import { sha256OfStream } from "#sha256";
 import { onStorage, storageUnmounted } from "../faults";
 import { areaOf, areas, incomingFolder, quarantineFolder } from "../keys";
@@ -16,6 +17,8 @@ import { storeObject } from "./write";
 /** For so long what is known of an object is not asked again. Only another process can have changed it. */
 const knownMs = 10_000;
 const maxKnown = 20_000;
+/** On a full disk larger files cannot be read: several requests at once must not use up the memory. */
+const maxInMemoryBytes = 32 * 1024 * 1024;
 
 const markerKey = "photos/.installation";
 const sharedKey = (name: string) => `photos/.${name}`;
@@ -55,6 +58,17 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
     onObjectStore(() =>
       cache.open({ key, etag: facts.etag }, (path) => download(store, key, facts, path)),
     );
+
+  /** Without room for a copy on this machine a file is read into memory. */
+  async function load(key: string, facts: ObjectFacts): Promise<Blob> {
+    try {
+      return Bun.file(await openLocally(key, facts));
+    } catch (error) {
+      const isFull = error instanceof AppError && error.kind === "storage_full";
+      if (!isFull || facts.bytes > maxInMemoryBytes) throw error;
+      return onObjectStore(() => downloadToMemory(store, key, facts));
+    }
+  }
 
   async function storeAt(
     key: string,
@@ -132,7 +146,7 @@ export function createS3Storage({ store, dataDir, cacheBytes }: Options): Storag
       const facts = await factsOf(key);
       if (!facts) return undefined;
       const { bytes, modifiedAt, etag: revision } = facts;
-      const content = contentOf(() => openLocally(key, facts), 0, bytes);
+      const content = contentOf(() => load(key, facts), 0, bytes);
       return { bytes, modifiedAt, changedAt: modifiedAt, revision, content };
     },
 
@@ -215,7 +229,28 @@ async function download(
 ): Promise<void> {
   const found = await store.get(key);
   if (!found) throw new ObjectStoreFault("unreachable");
-  const { bytes, contentHash } = await writeStream(path, found.body, Number.MAX_SAFE_INTEGER);
+  expectWhole(await writeStream(path, found.body, Number.MAX_SAFE_INTEGER), expected);
+}
+
+async function downloadToMemory(
+  store: ObjectStore,
+  key: string,
+  expected: ObjectFacts,
+): Promise<Blob> {
+  const found = await store.get(key);
+  if (!found) throw new ObjectStoreFault("unreachable");
+  const content = await new Response(found.body).blob();
+  expectWhole(
+    { bytes: content.size, contentHash: await sha256OfStream(content.stream()) },
+    expected,
+  );
+  return content;
+}
+
+function expectWhole(
+  { bytes, contentHash }: { bytes: number; contentHash: string },
+  expected: ObjectFacts,
+): void {
   const isWhole =
     bytes === expected.bytes &&
     (expected.contentHash === undefined || expected.contentHash === contentHash);
