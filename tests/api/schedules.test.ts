@@ -106,8 +106,8 @@ describe("a step", () => {
     [{ not_before: "tomorrow" }, "not_before"],
     [{ not_before: inHours(24 * 400) }, "not_before"],
     [{ window: { from: "22:00", to: "22:00" } }, "window.to"],
-    [{ window: { from: "24:00", to: "06:00" } }, "window"],
-    [{ window: { from: "22:00" } }, "window"],
+    [{ window: { from: "24:00", to: "06:00" } }, "window.from"],
+    [{ window: { from: "22:00" } }, "window.to"],
   ])("with %j is refused", async (body, path) => {
     const session = await open();
     const [status, answer] = await request(session.id, body);
