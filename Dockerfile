@@ -21,7 +21,7 @@ RUN bun --no-install stack/bundle.ts /workflow-bundle.js
 FROM oven/bun:1.4.5-debian
 LABEL org.opencontainers.image.title="Photo Gallery Backend" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.version="0.2.0"
 # glibc returns the memory of a burst of pictures only with these settings: see stack/app-processes.ts.
 ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=2 \
