@@ -1,4 +1,4 @@
-import { Client, Connection } from "@temporalio/client";
+import { Client, Connection, isGrpcDeadlineError } from "@temporalio/client";
 import { traceRuns } from "#tracing/client-interceptor";
 
 export type Temporal = ReturnType<typeof openTemporal>;
@@ -22,17 +22,25 @@ export function openTemporal({ address, namespace }: { address: string; namespac
     namespace,
     connection,
     client: new Client({ connection, namespace, interceptors: { workflow: [traceRuns] } }),
-    /** @throws Error when the call takes longer */
+    /** @throws an error for which `isNoAnswer` holds when the call takes longer */
     within: <T>(ms: number, call: () => Promise<T>): Promise<T> => {
       // A timer besides the deadline: the deadline does not apply while the channel is still connecting.
       const { promise, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new Error("no answer in time")), ms);
+      const timer = setTimeout(() => reject(new NoAnswer("no answer in time")), ms);
       return Promise.race([connection.withDeadline(Date.now() + ms, call), promise]).finally(() =>
         clearTimeout(timer),
       );
     },
   };
 }
+
+class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+/** Whether the workflow service did not answer in time. */
+export const isNoAnswer = (error: unknown): boolean =>
+  error instanceof NoAnswer || isGrpcDeadlineError(error);
 
 /** The reason for a failed call, for the log. */
 export function reasonOf(error: unknown): string {

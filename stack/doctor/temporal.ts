@@ -1,13 +1,15 @@
 import { scheduledTasks } from "#activities/worker/schedules";
-import type { Temporal } from "#api/temporal/connection";
+import { isNoAnswer, type Temporal } from "#api/temporal/connection";
 import { hasPoller, taskTypes } from "#api/temporal/service-state";
 import { invokeaiBackendId } from "#workflows/invokeai-backend/contract";
 import { housekeepingId, type HousekeepingTask } from "#workflows/housekeeping/contract";
 import { queues } from "#workflows/task-queues";
-import { type Check, reasonOf } from "./finding";
+import type { Check } from "./finding";
 import { findRun } from "./runs";
 
 const callTimeoutMs = 3_000;
+/** A schedule answers once Temporal's own worker has taken its last change, which takes seconds on a busy server. */
+const scheduleTimeoutMs = 8_000;
 /** gRPC's code. */
 const notFound = 5;
 
@@ -71,7 +73,7 @@ export function checkSchedules(temporal: Temporal): Check {
         states.filter(({ state }) => state === wanted).map(({ task }) => task);
       // Without a folder for backups there is none for them.
       const missing = named("missing").filter((task) => task !== "back-up");
-      const [paused, failing] = [named("paused"), named("failing")];
+      const [paused, failing, silent] = [named("paused"), named("failing"), named("silent")];
       if (missing.length > 0) {
         fault(`missing: ${missing.join(", ")}`, "Restart the worker: it creates them.");
       }
@@ -84,29 +86,36 @@ export function checkSchedules(temporal: Temporal): Check {
           "The Temporal web UI shows why, and the log of the worker.",
         );
       }
+      if (silent.length > 0) {
+        fault(
+          `no answer of: ${silent.join(", ")}`,
+          "Try again; if it stays, Temporal or its database is overloaded.",
+        );
+      }
       const backend = await findRun(temporal, invokeaiBackendId);
       if (!backend?.isOpen) {
         fault("the run invokeai-backend is not open", "Restart the worker: reconcile starts it.");
       }
-      if (missing.length + paused.length + failing.length === 0) {
+      if (missing.length + paused.length + failing.length + silent.length === 0) {
         ok(`${named("well").length} are there, and their last runs did not fail`);
       }
     },
   };
 }
 
-type ScheduleState = "well" | "missing" | "paused" | "failing";
+type ScheduleState = "well" | "missing" | "paused" | "failing" | "silent";
 
 async function readSchedule(temporal: Temporal, task: HousekeepingTask): Promise<ScheduleState> {
   const handle = temporal.client.schedule.getHandle(housekeepingId(task));
   try {
-    const { state, info } = await temporal.within(callTimeoutMs, () => handle.describe());
+    const { state, info } = await temporal.within(scheduleTimeoutMs, () => handle.describe());
     if (state.paused) return "paused";
     const last = info.recentActions.at(-1)?.action.workflow.workflowId;
     const run = last === undefined ? undefined : await findRun(temporal, last);
     return run?.hasFailed ? "failing" : "well";
   } catch (error) {
     if ((error as Error).name === "ScheduleNotFoundError") return "missing";
-    throw new Error(reasonOf(error));
+    if (isNoAnswer(error)) return "silent";
+    throw error;
   }
 }
