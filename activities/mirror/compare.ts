@@ -30,6 +30,7 @@ const newest = 100;
 const perSlice = 10;
 /** As many as a retrieval: one is fetched while the other is decoded. */
 const atOnce = 2;
+/** As many pictures may fail in one pass before InvokeAI itself is taken to be at fault. */
 const mostUnsent = 20;
 const movesAtOnce = 500;
 const maxAlbumName = 200;
@@ -113,11 +114,12 @@ async function unseenOf(
 async function takeEach(pass: MirrorPass, images: GalleryImage[]): Promise<void> {
   const { deps, backend, signal, unsent } = pass;
   await eachOf(images, { atOnce, signal }, async (image) => {
+    noteProgress();
     try {
       const taken = await takeImage(deps, backend, image, signal);
       if (taken) await settleImage(deps, backend, image, taken);
     } catch (error) {
-      // One picture keeps no other away; many of them are a fault of InvokeAI.
+      // One picture keeps no other away.
       const isOfPicture = error instanceof ProviderError && error.fault === "broken";
       if (!isOfPicture || unsent.length >= mostUnsent) throw error;
       unsent.push(`The picture ${image.imageName} could not be fetched: ${error.message}`);
