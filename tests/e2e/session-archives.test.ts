@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
+import { softenInTurn } from "#dev/screenshots/soften-in-turn";
 import { plain } from "#tests/fixtures/pictures";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { boxMask, speckled } from "#tests/support/painted-source";
@@ -21,19 +22,6 @@ const other = { stack, gallery: createGalleryClient(api.url) };
 afterAll(async () => {
   await Promise.all([one.stack.stop(), other.stack.stop()]);
 }, 60_000);
-
-/** Draws each photo of a list in turn out of focus. */
-const softenEach = {
-  name: "Soften each",
-  nodes: ["image_batch", "img_blur"].map((type) => ({
-    id: type,
-    type: "invocation",
-    data: { id: type, type, isIntermediate: type === "image_batch", inputs: {} },
-  })),
-  edges: [
-    { source: "image_batch", sourceHandle: "image", target: "img_blur", targetHandle: "image" },
-  ],
-};
 
 async function drawnBy({ gallery }: typeof other, step: Json, amount: number): Promise<Json[]> {
   const done = await gallery.stepIs(step.id, ["completed", "failed"]);
@@ -57,7 +45,7 @@ test("a recipe, a mask and references come along to another gallery, which draws
   const library = async () => (await gallery.get("/recipes/library"))["items"].length > 0;
   await until("the library", library);
   const twoLooks: Json = await gallery.post("/recipes", { library_id: "default_two-looks" });
-  const soften: Json = await gallery.post("/recipes", { workflow: softenEach });
+  const soften: Json = await gallery.post("/recipes", { workflow: softenInTurn });
   const session = await gallery.createSession();
   const path = `/generation/sessions/${session["id"]}/steps`;
   const modelOf = (recipe: Json) =>
