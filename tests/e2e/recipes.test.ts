@@ -240,6 +240,28 @@ test("photos go through a batch node in turn, and each is the parent of what it 
   }
 }, 90_000);
 
+test("a recipe that has got a refused node since its step was requested does not reach InvokeAI", async () => {
+  const recipe = await recipeOf("default_soften");
+  const source = await gallery.upload(await plain(56, 40, "#2d6").png().toBuffer());
+  const { control } = stack.invokeai;
+  await control.holdStep();
+  const holder = await gallery.requestStep((await gallery.createSession()).id, {
+    parameters: { batch_size: 1 },
+  });
+  await control.until((state) => state.frozen !== null);
+  const step = await request(recipe, { source_image_id: source.id });
+  await gallery.positionIs(step.id, 1);
+  await stack.database.sql`
+    update recipes set template = jsonb_set(template, '{nodes,n1,type}', '"prompt_from_file"')
+    where id = ${recipe.id}`;
+  await control.release();
+  await gallery.stepIs(holder.id, ["completed"]);
+  const failed = await gallery.stepIs(step.id, ["completed", "failed"]);
+  expect([failed.status, failed.error?.code]).toEqual(["failed", "invokeai_graph_error"]);
+  const { enqueues } = await control.state();
+  expect(enqueues.filter(({ batchId }) => batchId.startsWith(step.id))).toEqual([]);
+}, 60_000);
+
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
   const recipe = await recipeOf("default_soften");
   expect(recipe.has_seed).toBe(false);
