@@ -82,7 +82,22 @@ test("a recipe, a mask and references come along to another gallery, which draws
   });
   expect([imported.status, await imported.json()]).toEqual([201, expect.anything()]);
 
-  for (const { step, amount } of steps) {
+  const partsOf = async (client: GalleryClient, stepId: string) => {
+    const { mask_url, references, recipe_id } = await client.get(`/generation/steps/${stepId}`);
+    const recipe = recipe_id && (await client.get(`/recipes/${recipe_id}`)).inputs;
+    const mask = mask_url && (await (await fetch(`${client.url}${mask_url}`)).bytes());
+    return { recipe, references, mask: mask && Bun.SHA1.hash(mask, "hex") };
+  };
+  const sent = await Promise.all(steps.map(({ step }) => partsOf(gallery, step.id)));
+  const some = expect.anything();
+  expect(sent).toMatchObject([
+    { recipe: some },
+    { recipe: some },
+    { mask: some },
+    { references: some },
+  ]);
+  for (const [at, { step, amount }] of steps.entries()) {
+    expect(await partsOf(other.gallery, step.id)).toEqual(sent[at]!);
     const photos = (await other.gallery.photosOf(step.id)).map(({ photo }: Json) => photo);
     expect(photos).toHaveLength(amount);
     for (const photo of photos) {
