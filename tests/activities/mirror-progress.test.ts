@@ -11,8 +11,8 @@ import { createInvokeAiPage, nextDrawing } from "#tests/support/invokeai-page";
 
 /** One picture takes a fraction of it, all of them together take longer. */
 const silenceMs = 2_000;
-const perPictureMs = 500;
-const amount = 12;
+const perPictureMs = 600;
+const amount = 24;
 
 let bench: ActivityBench;
 beforeAll(async () => {
