@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { desc, eq } from "drizzle-orm";
@@ -172,6 +172,16 @@ describe("the nightly check of originals", () => {
     ]);
   }, 60_000);
 
+  test("goes on without the folder of backups, and does not say what is in it", async () => {
+    const photo = await storePhoto();
+    await backUp();
+    await rm(pathOf(photo));
+    await rename(folder, `${folder}-away`);
+    expect(await verify()).toEqual({ checked: 1, faulty: 1 });
+    await rename(`${folder}-away`, folder);
+    expect(await checkOf(photo)).toMatchObject({ fault: "missing", isInBackup: null });
+  }, 60_000);
+
   test("forgets a fault whose original was put back", async () => {
     const photo = await storePhoto();
     const bytes = await Bun.file(pathOf(photo)).bytes();
@@ -232,6 +242,7 @@ describe("./gallery verify", () => {
     await writeFile(storedPath(folder, photo), new Uint8Array(photo.fileSize!));
     const { code } = await commands().run({ verb: "verify", folder, repairs: true });
     expect([code, await Bun.file(pathOf(photo)).exists()]).toEqual([1, false]);
+    expect(await checkOf(photo)).toMatchObject({ fault: "missing", isInBackup: false });
   }, 60_000);
 
   test("does not take an unmounted volume for lost originals", async () => {
