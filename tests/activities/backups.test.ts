@@ -119,6 +119,17 @@ describe("the nightly backup", () => {
     expect(hash).toBe(photo.contentHash!);
   }, 90_000);
 
+  test("ends when its run is cancelled or its worker stops", async () => {
+    await storePhoto();
+    const before = await backupsIn(folder);
+    const { result, cancel } = bench.start("backUpLibrary", {});
+    cancel();
+    expect(await result.catch((error: Error) => error.name)).toBe("CancelledFailure");
+    expect(await backupsIn(folder)).toEqual(before);
+    const [row] = await bench.db.select().from(backups).orderBy(desc(backups.startedAt)).limit(1);
+    expect(row).toMatchObject({ status: "failed" });
+  }, 60_000);
+
   test("is kept when the clock was set back, although others seem newer", async () => {
     await backUp();
     await backUp();

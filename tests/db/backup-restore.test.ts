@@ -6,7 +6,7 @@ import postgres from "postgres";
 import { loadConfig } from "#config";
 import type { Database } from "#db/client";
 import { withBackupLock } from "#db/backup/snapshot";
-import { countMissingMigrations, migrateTo } from "#db/migrations";
+import { countMissingMigrations, findLastMigration, migrateTo } from "#db/migrations";
 import { backups } from "#db/schema/backups";
 import { originalChecks } from "#db/schema/original-checks";
 import { photos } from "#db/schema/photos";
@@ -19,6 +19,7 @@ import { createStorage } from "#library/create-storage";
 import { openLibrary } from "#library/open";
 import { purgeByIds } from "#library/purge";
 import { originalsFile } from "#media/backup/names";
+import type { BackupReader } from "#media/backup/reader";
 import { prepareBackupStore } from "#media/backup/store";
 import {
   backupsIn,
@@ -46,21 +47,22 @@ beforeEach(() => {
 afterAll(() => bench.close());
 
 const places = createBackupPlaces(loadConfig({ DATABASE_URL: "postgres://not-used" }));
-/** `meanwhile`: runs before each new original is copied. */
+/** `meanwhile`: runs when the file of a new original was found, before it is copied. */
 function backUpNow({
   meanwhile = async () => {},
   ...more
-}: Partial<BackupOptions> & { meanwhile?: () => Promise<unknown> } = {}) {
+}: Partial<BackupOptions> & { meanwhile?: (path: string) => Promise<unknown> } = {}) {
   const { database, storage, dataDir, installation } = bench;
   return backUp(
     {
       database,
       storage: {
         ...storage,
-        async withLocalFile(key, use) {
-          await meanwhile();
-          return storage.withLocalFile(key, use);
-        },
+        withLocalFile: (key, use) =>
+          storage.withLocalFile(key, async (path) => {
+            await meanwhile(path);
+            return use(path);
+          }),
       },
       backups: places,
       databaseUrl: database.url,
@@ -73,8 +75,8 @@ function backUpNow({
   );
 }
 
-const once = (work: () => Promise<void>) => {
-  let done: Promise<void> | undefined;
+const once = <T>(work: () => Promise<T>) => {
+  let done: Promise<T> | undefined;
   return () => (done ??= work());
 };
 const reasonOf = (work: Promise<unknown>) =>
@@ -96,9 +98,23 @@ async function newTarget(): Promise<Target> {
 const configOf = ({ url, dataDir }: Pick<Target, "url" | "dataDir">) =>
   loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir });
 
-async function restoreTo(target: Target, more: Partial<RestoreDeps> = {}) {
+/** `beforeRows`: runs before the rows of each table are read. */
+async function restoreTo(
+  target: Target,
+  {
+    beforeRows = async () => {},
+    ...more
+  }: Partial<RestoreDeps> & { beforeRows?: () => Promise<void> } = {},
+) {
   const store = await places.open(folder);
-  const reader = await store.read((await store.list()).at(-1)!);
+  const found = await store.read((await store.list()).at(-1)!);
+  const reader: BackupReader = {
+    ...found,
+    async *unpack(file) {
+      await beforeRows();
+      yield* found.unpack(file);
+    },
+  };
   const deps = {
     database: target,
     databaseUrl: target.url,
@@ -181,7 +197,7 @@ describe("a restored gallery", () => {
     await target.drop();
   }, 60_000);
 
-  test("of an earlier version has the schema of this one", async () => {
+  test("of an earlier version is loaded into its own schema, and has then the one of this version", async () => {
     const earlier = journal.entries.at(-2)!.when;
     const from = await createEmptyDatabase();
     await migrateTo(from, earlier);
@@ -210,7 +226,10 @@ describe("a restored gallery", () => {
       purged: [],
     });
     const target = await newTarget();
-    expect(await restoreTo(target)).toMatchObject({ isComplete: true });
+    const loadedInto = new Set<number>();
+    const beforeRows = async () => void loadedInto.add(await findLastMigration(target.db));
+    expect(await restoreTo(target, { beforeRows })).toMatchObject({ isComplete: true });
+    expect([...loadedInto]).toEqual([earlier]);
     expect(await countMissingMigrations(target.db)).toBe(0);
     expect(await target.sql`select name from albums`).toMatchObject([{ name: "Zürich" }]);
     await Promise.all([from.drop(), target.drop()]);
@@ -243,6 +262,28 @@ describe("a backup", () => {
     expect(await reasonOf(backUpNow({ meanwhile }))).not.toBe("it was done");
     expect(await backupsIn(folder)).toEqual([]);
     expect(await lastRow()).toMatchObject({ status: "failed" });
+  }, 60_000);
+
+  test("of which one original could not be copied, for whatever reason, is none", async () => {
+    let faults = 1;
+    const meanwhile = async () => {
+      if ((faults -= 1) === 0) throw new Error("a fault without a name");
+    };
+    expect(await reasonOf(backUpNow({ meanwhile }))).toBe("a fault without a name");
+    expect(await backupsIn(folder)).toEqual([]);
+    expect(await lastRow()).toMatchObject({ status: "failed" });
+  }, 60_000);
+
+  test("completes the deletion of a photo that is deleted permanently while its file is opened", async () => {
+    const photo = await bench.storePhoto();
+    const purge = once(() => purgeByIds(bench, { ids: [photo.id], now: new Date() }));
+    const meanwhile = async (path: string) => {
+      if (path === bench.originalOf(photo)) await purge();
+    };
+    expect((await backUpNow({ meanwhile })).manifest).toMatchObject({
+      purged: [photo.id],
+      missing: [],
+    });
   }, 60_000);
 
   test("that is stopped at its last original is none", async () => {

@@ -6,6 +6,7 @@ import type { Manifest } from "#media/backup/manifest";
 import { originalPath } from "#media/backup/names";
 import { type BackupStore, prepareBackupStore } from "#media/backup/store";
 import { sha256Of } from "#sha256";
+import { rewriteManifest } from "#tests/support/backups";
 
 let scratch: string;
 let folder: string;
@@ -83,6 +84,34 @@ test("a backup is known by its own name: the copy of another one under it is ref
   expect(await refusalOf(store.read(other))).toContain("missing or damaged");
 });
 
+test("a file of a backup is intact only with its bytes", async () => {
+  const store = await openStore();
+  const name = await writeBackup(store);
+  const reader = await store.read(name);
+  const { file } = reader.manifest.originals;
+  expect(await reader.isIntact(file)).toBe(true);
+  await writeFile(join(folder, "backups", name, file.name), new Uint8Array(file.bytes));
+  expect(await reader.isIntact(file)).toBe(false);
+  await rm(join(folder, "backups", name, file.name));
+  expect(await reader.isIntact(file)).toBe(false);
+});
+
+test("a list that has fewer originals than were copied is refused", async () => {
+  const store = await openStore();
+  const name = await writeBackup(store);
+  expect(await refusalOf(Array.fromAsync((await store.read(name)).originals()))).toBe("accepted");
+  await rewriteManifest(folder, ({ originals }) => (originals.count = 1));
+  const listed = Array.fromAsync((await store.read(name)).originals());
+  expect(await refusalOf(listed)).toContain("missing or damaged");
+});
+
+test("a manifest of another format is refused", async () => {
+  const store = await openStore();
+  const name = await writeBackup(store);
+  await rewriteManifest(folder, (manifest) => Object.assign(manifest, { format: 2 }));
+  expect(await refusalOf(store.read(name))).toContain("missing or damaged");
+});
+
 test("backups are listed by their time, and nothing else is", async () => {
   const store = await openStore();
   const names = ["2027-01-01", "2026-12-31", "2026-02-01"].map(
@@ -96,7 +125,8 @@ test("backups are listed by their time, and nothing else is", async () => {
 /** A finished backup of no library. */
 async function writeBackup(store: BackupStore, name = "2026-11-30T03-10-00-000Z-0badc0de") {
   const draft = await store.begin(name);
-  const file = await draft.write("originals.tsv.gz", Buffer.from("none"));
+  const none = new Blob([]).stream();
+  const file = await draft.compress("originals.tsv.gz", none);
   await draft.finish({
     format: 1,
     id: crypto.randomUUID(),
