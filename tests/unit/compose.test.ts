@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { join } from "node:path";
 import { environmentOf, loadConfig, type Program, variables } from "#config";
+import { ownImports } from "#tests/support/own-imports";
 
 const root = join(import.meta.dir, "../..");
 const read = (path: string) => readFile(join(root, path), "utf8");
@@ -202,26 +203,12 @@ test.each(Object.entries(builds))(
   async (ignore, programs) => {
     const kept = (await read(ignore)).split("\n").filter((line) => line.startsWith("!"));
     const globs = kept.flatMap((line) => [line.slice(1), `${line.slice(1)}/**`]);
-    const files = await importsOf(programs);
+    const files = await ownImports(root, programs);
     expect(files.length).toBeGreaterThan(programs.length);
     const missing = files.filter((file) => !globs.some((glob) => new Bun.Glob(glob).match(file)));
     expect(missing).toEqual([]);
   },
 );
-
-/** The files of this project that the programs import, with those that these import, from the project's folder. */
-async function importsOf(programs: readonly string[]): Promise<string[]> {
-  const transpiler = new Bun.Transpiler({ loader: "ts" });
-  const found = new Set(programs);
-  for (const file of found) {
-    if (!file.endsWith(".ts")) continue;
-    for (const { path } of transpiler.scanImports(await read(file))) {
-      const isOwn = path.startsWith(".") || path.startsWith("#");
-      if (isOwn) found.add(relative(root, Bun.resolveSync(path, join(root, dirname(file)))));
-    }
-  }
-  return [...found];
-}
 
 async function init(file: string): Promise<{ code: number; output: string }> {
   const child = Bun.spawn(["sh", join(root, "ops/compose/init.sh"), file], {
