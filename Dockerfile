@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.title="Photo Gallery Backend" \
 # glibc returns the memory of a burst of pictures only with these settings: see stack/app-processes.ts.
 ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_MMAP_THRESHOLD_=4194304 \
     DATA_DIR=/data \
     WORKFLOW_BUNDLE=/app/workflow-bundle.js
 # A new volume gets the owner of its mount point.

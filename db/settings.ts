@@ -153,7 +153,7 @@ export function defaultSettings(config: SettingDefaults): SettingValues {
     "backend.models": [],
     "retrieval.max_attempts": config.limits.retrievalMaxAttempts,
     "retrieval.retry_delay_seconds": 5,
-    "retrieval.parallel_retrievals": 2,
+    "retrieval.parallel_retrievals": 4,
     "library.trash_retention_days": 30,
     "library.read_embedded_texts": true,
   };

@@ -28,8 +28,8 @@ export type MirrorPass = {
 const newest = 100;
 /** Between two checks for a hint while many are taken: a new picture is there within seconds. */
 const perSlice = 10;
-/** As many as a retrieval: one is fetched while the other is decoded. */
-const atOnce = 2;
+/** As many as retrievals: some are fetched and stored while others are decoded. */
+const atOnce = 4;
 /** As many pictures may fail in one pass before InvokeAI itself is taken to be at fault. */
 const mostUnsent = 20;
 const movesAtOnce = 500;

@@ -19,6 +19,7 @@ export function createConcurrencyLimit(
   let most = 1;
 
   async function admit(): Promise<void> {
+    if (waiting.length === 0) return;
     most = await limit().catch(() => most);
     while (running < most) {
       const next = waiting.shift();

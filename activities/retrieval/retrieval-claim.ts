@@ -1,5 +1,6 @@
 import { Context, log } from "@temporalio/activity";
-import { claimRetrieval, releaseRetrieval } from "#db/queries/steps/retrievals";
+import { claimRetrieval, releaseRetrieval, renewRetrieval } from "#db/queries/steps/retrievals";
+import type { Photo } from "#db/schema/photos";
 import type { ActivityDeps } from "../deps";
 
 /** For an activity without a heartbeat time-out. */
@@ -12,24 +13,25 @@ const defaultLeaseMs = 20_000;
  */
 export async function withClaim<T>(
   deps: Pick<ActivityDeps, "database">,
-  photo: { photoId: string; untriedOnly: boolean },
-  work: (signal: AbortSignal) => Promise<T>,
+  wanted: { photoId: string; untriedOnly: boolean },
+  work: (photo: Photo, signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T | undefined> {
   const { db } = deps.database;
-  const { photoId } = photo;
+  const { photoId } = wanted;
   const leaseMs = Context.current().info.heartbeatTimeoutMs ?? defaultLeaseMs;
   const claim = { photoId, holder: crypto.randomUUID() };
-  if (!(await claimRetrieval(db, { ...photo, ...claim, leaseMs }))) return undefined;
+  const photo = await claimRetrieval(db, { ...wanted, ...claim, leaseMs });
+  if (!photo) return undefined;
   const lost = new AbortController();
   const renewal = setInterval(() => {
-    claimRetrieval(db, { ...claim, leaseMs, untriedOnly: false })
+    renewRetrieval(db, { ...claim, leaseMs })
       .then((isOurs) => isOurs || lost.abort(new Error("Another worker fetches this image now.")))
       // While the database is unreachable, no other worker can take the claim.
       .catch((error: unknown) => void log.debug("claim not renewed", { photoId, error }));
   }, leaseMs / 3);
   try {
-    return await work(AbortSignal.any([signal, lost.signal]));
+    return await work(photo, AbortSignal.any([signal, lost.signal]));
   } finally {
     clearInterval(renewal);
     await releaseRetrieval(db, claim).catch(() => {});

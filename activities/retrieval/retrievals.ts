@@ -1,7 +1,6 @@
 import { AppError, ProviderError } from "#errors";
 import { findPhotoById } from "#db/queries/photos/photo-lookup";
 import {
-  beginRetrieval,
   completeRetrieval,
   countFailedRetrieval,
   findUnfetched,
@@ -54,10 +53,8 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     signal: AbortSignal,
   ): Promise<Retrieval> {
     for (;;) {
-      const claimed = { photoId, untriedOnly: isFirst };
-      const made = await limited(signal, () =>
-        withClaim(deps, claimed, (whileOurs) => retrieve(photoId, whileOurs), signal),
-      );
+      const wanted = { photoId, untriedOnly: isFirst };
+      const made = await limited(signal, () => withClaim(deps, wanted, retrieve, signal));
       if (made) return made;
       const photo = await findUnfetched(db, photoId);
       if (!photo) return { state: "nothing to do" };
@@ -77,9 +74,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
     };
   }
 
-  async function retrieve(photoId: string, signal: AbortSignal): Promise<Retrieval> {
-    const photo = await beginRetrieval(db, photoId);
-    if (!photo) return { state: "nothing to do" };
+  async function retrieve(photo: Photo, signal: AbortSignal): Promise<Retrieval> {
     try {
       await fetchImage(photo, signal);
       return { state: "completed" };
@@ -87,7 +82,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
       const failure = signal.aborted ? undefined : await classify(photo, error);
       if (!failure) {
         const reason = waitingReason(error);
-        if (reason !== undefined) await noteRetrievalWaits(db, { photoId, reason });
+        if (reason !== undefined) await noteRetrievalWaits(db, { photoId: photo.id, reason });
         throw error;
       }
       const maxAttempts =

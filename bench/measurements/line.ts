@@ -4,7 +4,7 @@ import { createSimulatorControl } from "#simulators/invokeai/control-client";
 import { waitFor } from "#stack/wait";
 import { openSession, runStep } from "../generation-steps";
 import type { MeasureOptions } from "../options";
-import { readProcessorSeconds } from "../processor";
+import { readProcessorSeconds } from "../processor-time";
 import type { BenchStack } from "../stack";
 import type { Row } from "../table";
 

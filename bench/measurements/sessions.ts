@@ -1,7 +1,7 @@
 import { createApiClient, type ApiClient } from "#stack/demo/client";
 import { chooseModel } from "#stack/demo/steps";
 import { median } from "../rounds";
-import { readProcessorTime } from "../processor-time";
+import { readProcessorSeconds } from "../processor-time";
 import {
   countEvents,
   readShares,
@@ -73,7 +73,7 @@ export async function measureSessions(stack: BenchStack): Promise<Row[]> {
 
 async function readTimes(pids: Record<string, number>): Promise<Record<string, number>> {
   const times = Object.entries(pids).map(
-    async ([name, pid]) => [name, (await readProcessorTime(pid)) ?? Number.NaN] as const,
+    async ([name, pid]) => [name, (await readProcessorSeconds(pid)) ?? Number.NaN] as const,
   );
   return Object.fromEntries(await Promise.all(times));
 }

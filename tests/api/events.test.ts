@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import { edgeLimits } from "#api/http/edge-limits";
 import { serve } from "#api/serve";
 import { loadConfig } from "#config";
@@ -14,6 +14,7 @@ import {
   type StreamMessage,
 } from "#tests/support/event-stream";
 import { insertModel } from "#tests/support/rows";
+import { until } from "#tests/support/wait";
 
 const api = await createTestApi();
 const { db } = api.deps.database;
@@ -118,6 +119,35 @@ test("a client that switches from one api process to another gets every transiti
   expect(marks.map((row) => row.data["photo_id"])).toEqual(["1"]);
   expect(marksOf([...first.seen, ...second.seen])).toEqual([1, 2, 3, 4]);
   expect(second.seen.some((message) => message.event === "snapshot")).toBe(false);
+});
+
+test("events that wait for another transaction get their ids, in order, after all of its events", async () => {
+  const sessionId = await openSession();
+  const waits = async () => {
+    const [row] = await db.execute<{ waiting: number }>(
+      sql`select count(*)::int as waiting from pg_locks
+        where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`,
+    );
+    return row?.waiting === 1;
+  };
+  let late: Promise<void> | undefined;
+  await db.transaction(async (tx) => {
+    await insertEvents(tx, [marked(sessionId, 1)]);
+    late = db.transaction((other) =>
+      insertEvents(other, [marked(sessionId, 3), marked(sessionId, 4), marked(sessionId, 5)]),
+    );
+    await until("the second transaction to wait for the first one", waits);
+    await insertEvents(tx, [marked(sessionId, 2)]);
+  });
+  await late;
+
+  const rows = await db
+    .select()
+    .from(events)
+    .where(and(eq(events.sessionId, sessionId), eq(events.type, "photo.retrieved")))
+    .orderBy(events.id);
+  expect(rows.map((row) => row.data["photo_id"])).toEqual(["1", "2", "3", "4", "5"]);
 });
 
 test("with many concurrent writers no event is lost or repeated", async () => {

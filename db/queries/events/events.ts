@@ -15,9 +15,21 @@ export const eventChannel = "gallery_events";
  */
 export async function insertEvents(tx: Tx, list: NewEvent[]): Promise<void> {
   if (list.length === 0) return;
-  await tx.execute(sql`select pg_advisory_xact_lock(${eventLock})`);
-  await tx.insert(events).values(list);
-  await tx.execute(sql`select pg_notify(${eventChannel}, '')`);
+  const rows = list.map(({ type, sessionId, data }) => ({ type, session_id: sessionId, data }));
+  // The ids are assigned to the rows that the last `select` returns, after it has got the lock.
+  await tx.execute(sql`
+    with locked as materialized (select pg_advisory_xact_lock(${eventLock})),
+      written as (
+        insert into events (type, session_id, data)
+        select type, session_id, data
+        from locked, rows from (
+          json_to_recordset(${JSON.stringify(rows)}::text::json) as (type text, session_id uuid, data jsonb)
+        ) with ordinality as listed (type, session_id, data, position)
+        order by position
+        returning id
+      )
+    select pg_notify(${eventChannel}, '') from (select from written limit 1) as any_written
+  `);
 }
 
 /** Events after an id, oldest first; of one session or, with null, all. */

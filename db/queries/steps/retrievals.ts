@@ -9,26 +9,43 @@ const unfinished = inArray(photos.retrievalStatus, ["pending", "processing"]);
 
 export type RetrievalClaim = { photoId: string; holder: string };
 
+type WantedClaim = RetrievalClaim & { leaseMs: number; untriedOnly: boolean };
+
 /**
- * Claims, or extends, the exclusive right to fetch a photo's image for `leaseMs`. `untriedOnly`: only if no attempt has failed
- * yet. False when another holder has the claim, or there is nothing to fetch.
+ * Claims the exclusive right to fetch a photo's image for `leaseMs`, and sets its retrieval to `processing`. `untriedOnly`: only
+ * if no attempt has failed yet. undefined when another holder has the claim, or there is nothing to fetch.
  */
-export async function claimRetrieval(
-  db: Db,
-  params: RetrievalClaim & { leaseMs: number; untriedOnly: boolean },
-): Promise<boolean> {
-  const { photoId, holder, leaseMs, untriedOnly } = params;
-  const claimed = await db.execute(sql`
-    insert into retrieval_claims as c (photo_id, holder, expires_at)
-    select id, ${holder}::uuid, now() + ${leaseMs}::int * interval '1 millisecond' from photos
-    where id = ${photoId} and retrieval_status in ('pending', 'processing')
-      and (retrieval_attempts = 0 or not ${untriedOnly}::boolean)
-    on conflict (photo_id) do update set holder = excluded.holder, expires_at = excluded.expires_at
-      where c.holder = excluded.holder or c.expires_at < now()
-    returning photo_id
-  `);
-  return claimed.length === 1;
+export async function claimRetrieval(db: Db, wanted: WantedClaim): Promise<Photo | undefined> {
+  const claimed = db.$with("claimed", { photoId: retrievalClaims.photoId }).as(claimOf(wanted));
+  const [photo] = await db
+    .with(claimed)
+    .update(photos)
+    .set({ retrievalStatus: "processing" })
+    .where(inArray(photos.id, db.select().from(claimed)))
+    .returning(photoColumns);
+  return photo;
 }
+
+/** Extends a claim. False when another holder has it, or there is nothing to fetch any more. */
+export async function renewRetrieval(
+  db: Db,
+  claim: Omit<WantedClaim, "untriedOnly">,
+): Promise<boolean> {
+  const renewed = await db.execute(claimOf({ ...claim, untriedOnly: false }));
+  return renewed.length === 1;
+}
+
+/** Locks the photo, so that it stays unfinished until the statement ends. */
+const claimOf = ({ photoId, holder, leaseMs, untriedOnly }: WantedClaim) => sql`
+  insert into retrieval_claims as c (photo_id, holder, expires_at)
+  select id, ${holder}::uuid, now() + ${leaseMs}::int * interval '1 millisecond' from photos
+  where id = ${photoId} and retrieval_status in ('pending', 'processing')
+    and (retrieval_attempts = 0 or not ${untriedOnly}::boolean)
+  for update
+  on conflict (photo_id) do update set holder = excluded.holder, expires_at = excluded.expires_at
+    where c.holder = excluded.holder or c.expires_at < now()
+  returning photo_id
+`;
 
 /** Releases a claim; does nothing when another holder has it. */
 export async function releaseRetrieval(db: Db, claim: RetrievalClaim): Promise<void> {
@@ -45,16 +62,6 @@ export async function findUnfetched(db: Db, photoId: string): Promise<Photo | un
     .select(photoColumns)
     .from(photos)
     .where(and(eq(photos.id, photoId), unfinished));
-  return photo;
-}
-
-/** Sets a photo's retrieval to `processing`; undefined when there is nothing to fetch. */
-export async function beginRetrieval(db: Db, photoId: string): Promise<Photo | undefined> {
-  const [photo] = await db
-    .update(photos)
-    .set({ retrievalStatus: "processing" })
-    .where(and(eq(photos.id, photoId), unfinished))
-    .returning(photoColumns);
   return photo;
 }
 
