@@ -125,10 +125,14 @@ async function runTogether(services: TestServices, root: string, run: TestRun): 
   return printVerdict(await readCounts(report), code);
 }
 
+/** Files that were not part of the run keep their seconds. */
 async function recordSeconds(root: string, results: readonly FileResult[]): Promise<void> {
-  const long = results.filter(({ seconds }) => seconds >= longSeconds);
-  const entries = long.map(({ file, seconds }) => [file, Math.round(seconds)] as const);
-  const sorted = entries.toSorted(([a], [b]) => a.localeCompare(b));
-  const text = JSON.stringify(Object.fromEntries(sorted), null, 2);
-  await writeFile(join(root, "tests/seconds.json"), `${text}\n`);
+  const path = join(root, "tests/seconds.json");
+  const known = JSON.parse(await readFile(path, "utf8")) as Record<string, number>;
+  for (const { file, seconds } of results) {
+    if (seconds >= longSeconds) known[file] = Math.round(seconds);
+    else delete known[file];
+  }
+  const sorted = Object.entries(known).toSorted(([a], [b]) => a.localeCompare(b));
+  await writeFile(path, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
 }
