@@ -240,53 +240,6 @@ test("photos go through a batch node in turn, and each is the parent of what it 
   }
 }, 90_000);
 
-test("a node that the owner no longer allows does not reach InvokeAI, though its step was requested before", async () => {
-  const allow = (types: string[]) =>
-    gallery.patch("/settings", { generation: { allowed_node_types: types } });
-  const edges = {
-    name: "Edges",
-    nodes: ["image", "hed_edge_detection"].map((type) => ({
-      id: type,
-      type: "invocation",
-      data: { id: type, type, isIntermediate: type === "image", inputs: {} },
-    })),
-    edges: [
-      {
-        source: "image",
-        sourceHandle: "image",
-        target: "hed_edge_detection",
-        targetHandle: "image",
-      },
-    ],
-  };
-  await allow(["hed_edge_detection"]);
-  const recipe = await gallery.post("/recipes", { workflow: edges });
-  const source = await gallery.upload(await plain(56, 40, "#2d6").png().toBuffer());
-  const { control } = stack.invokeai;
-  await control.holdStep();
-  const { id } = await gallery.createSession();
-  const holder = await gallery.requestStep(id, { parameters: { batch_size: 1 } });
-  await control.until((state) => state.frozen !== null);
-  const inputs = { [inputOf(recipe, "source")]: source.id };
-  const steps = [await request(recipe, { inputs }), await request(recipe, { inputs })];
-  await gallery.positionIs(steps[1].id, 2);
-  await allow([]);
-  await control.release();
-  await gallery.stepIs(holder.id, ["completed"]);
-  const failed = await gallery.stepIs(steps[0].id, ["completed", "failed"]);
-  expect(failed.error).toMatchObject({
-    code: "invokeai_graph_error",
-    message: expect.stringContaining('"hed_edge_detection" is refused'),
-  });
-  const { enqueues } = await control.state();
-  expect(enqueues.filter(({ batchId }) => batchId.startsWith(steps[0].id))).toEqual([]);
-  await gallery.stepIs(steps[1].id, ["failed"]);
-  await allow(["hed_edge_detection"]);
-  await gallery.post(`/generation/steps/${steps[1].id}/retry`);
-  await madeBy(steps[1], 1);
-  await allow([]);
-}, 60_000);
-
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
   const recipe = await recipeOf("default_soften");
   expect(recipe.has_seed).toBe(false);
