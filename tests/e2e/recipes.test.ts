@@ -12,12 +12,18 @@ const { stack, gallery } = started;
 
 afterAll(() => stack.stop(), 30_000);
 
-/** A recipe from the simulated library, once the worker has read it. */
+/** Waits until the worker has read what recipes need: InvokeAI's node types, and then its workflows. */
+const untilRead = () =>
+  until("the library", async () => (await gallery.get("/recipes/library")).items.length > 0);
+
 async function recipeOf(libraryId: string): Promise<Body> {
-  const isRead = async () =>
-    (await gallery.get("/recipes/library")).items.some((one: Body) => one.library_id === libraryId);
-  await until("the library", isRead);
+  await untilRead();
   return gallery.post("/recipes", { library_id: libraryId });
+}
+
+async function recipeFrom(workflow: object): Promise<Body> {
+  await untilRead();
+  return gallery.post("/recipes", { workflow });
 }
 
 const inputOf = (recipe: Body, role: string): string =>
@@ -214,7 +220,7 @@ test("each combination of lists is drawn, each slot filled once, although the wo
 }, 150_000);
 
 test("photos go through a batch node in turn, and each is the parent of what it became; a cancel keeps what exists", async () => {
-  const recipe = await gallery.post("/recipes", { workflow: softenInTurn });
+  const recipe = await recipeFrom(softenInTurn);
   const id = inputOf(recipe, "source");
   const sources = await Promise.all(
     ["#a63", "#36a", "#6a3"].map(async (shade) =>
@@ -239,6 +245,48 @@ test("photos go through a batch node in turn, and each is the parent of what it 
     expect(edges).toEqual([expect.objectContaining({ from: ids[at], to: photo.id })]);
   }
 }, 90_000);
+
+test("a node that the owner no longer allows does not reach InvokeAI, though its step was requested before", async () => {
+  const allow = (types: string[]) =>
+    gallery.patch("/settings", { generation: { allowed_node_types: types } });
+  const edges = {
+    name: "Edges",
+    nodes: ["image", "hed_edge_detection"].map((type) => ({
+      id: type,
+      type: "invocation",
+      data: { id: type, type, isIntermediate: type === "image", inputs: {} },
+    })),
+    edges: [
+      {
+        source: "image",
+        sourceHandle: "image",
+        target: "hed_edge_detection",
+        targetHandle: "image",
+      },
+    ],
+  };
+  await allow(["hed_edge_detection"]);
+  const recipe = await recipeFrom(edges);
+  const source = await gallery.upload(await plain(56, 40, "#2d6").png().toBuffer());
+  const { control } = stack.invokeai;
+  const before = (await control.state()).enqueues.length;
+  await control.holdStep();
+  const { id } = await gallery.createSession();
+  const holder = await gallery.requestStep(id, { parameters: { batch_size: 1 } });
+  await control.until((state) => state.frozen !== null);
+  const inputs = { [inputOf(recipe, "source")]: source.id };
+  const waiting = await request(recipe, { inputs });
+  await allow([]);
+  await control.release();
+  await gallery.stepIs(holder.id, ["completed"]);
+  const failed = await gallery.stepIs(waiting.id, ["completed", "failed"]);
+  expect(failed.error).toMatchObject({
+    code: "invokeai_graph_error",
+    message: expect.stringContaining('"hed_edge_detection" is refused'),
+  });
+  const { enqueues } = await control.state();
+  expect(enqueues).toHaveLength(before + 1);
+}, 60_000);
 
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
   const recipe = await recipeOf("default_soften");
