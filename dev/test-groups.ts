@@ -10,14 +10,16 @@ const mostTogether = 10;
 /**
  * Files that share a process. Loading their modules, and the engine's first, slow runs of that code, are about half of
  * what short files cost; so files of one folder are together, which load the same.
- * @param expected how long files take, in seconds; a file that is missing here takes less than any that is not
+ * @param expected how long files take, in seconds; of those that are missing here, waiting ones count as long, since few
+ * take less than seconds, and others as short
  */
 export function groupFiles(
   files: readonly string[],
   expected: Readonly<Record<string, number>>,
 ): string[][] {
+  const usual = (file: string) => (isWaiting(file) ? longest.waiting : 0);
   const secondsOf = (group: readonly string[]) =>
-    group.reduce((sum, file) => sum + (expected[file] ?? 0), 0);
+    group.reduce((sum, file) => sum + (expected[file] ?? usual(file)), 0);
   const folders = Map.groupBy(files, (file) => file.split("/", 2).join("/"));
   const groups = [...folders.values()].flatMap((inside) => {
     const found: string[][] = [];

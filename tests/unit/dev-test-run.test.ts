@@ -65,14 +65,15 @@ test("a report has the counts of each file, with those of its groups of tests", 
   ]);
 });
 
-test("short files of a folder share a process; long ones have their own, and begin first", () => {
+test("short files of a folder share a process; long ones and unknown ones of tests/e2e have their own, and begin first", () => {
   const short = Array.from({ length: 12 }, (_, index) => `tests/api/${index}.test.ts`);
   const [a, b, c] = ["tests/e2e/a.test.ts", "tests/e2e/b.test.ts", "tests/e2e/c.test.ts"] as const;
+  const unknown = "tests/e2e/unknown.test.ts";
   const [long, unit] = ["tests/api/long.test.ts", "tests/unit/a.test.ts"] as const;
   const expected = { [long]: 60, [a]: 15, [b]: 20, [c]: 30 };
-  const groups = groupFiles([...short, a, b, c, long, unit], expected);
-  expect(groups.slice(0, 3)).toEqual([[long], [c, a], [b]]);
-  expect(groups.slice(3).toSorted()).toEqual(
+  const groups = groupFiles([...short, a, b, c, long, unit, unknown], expected);
+  expect(groups.slice(0, 4)).toEqual([[long], [unknown], [c, a], [b]]);
+  expect(groups.slice(4).toSorted()).toEqual(
     [short.slice(0, 10), short.slice(10), [unit]].toSorted(),
   );
 });
