@@ -1,5 +1,13 @@
 import { sha256OfStream } from "#sha256";
-import { copyOut, type CopySql, type Counter, list, quote, type TableShape } from "./tables";
+import {
+  copyOut,
+  copySettings,
+  type CopySql,
+  type Counter,
+  list,
+  quote,
+  type TableShape,
+} from "./tables";
 
 /** A table of a backup; `rows` gives its bytes in the text format of COPY. */
 export type TableToLoad = TableShape & { rows: () => AsyncIterable<Uint8Array>; sha256: string };
@@ -19,7 +27,7 @@ export async function loadTables(
 ): Promise<void> {
   const pool = new Bun.SQL(url, {
     max: 1,
-    connection: { application_name: "gallery-restore", TimeZone: "UTC", statement_timeout: 0 },
+    connection: { application_name: "gallery-restore", ...copySettings },
   });
   try {
     await pool.begin(async (tx) => {

@@ -1,5 +1,13 @@
 import { AppError } from "#errors";
-import { type CopySql, type Counter, listCounters, listTables, type TableShape } from "./tables";
+import {
+  copySettings,
+  type CopySql,
+  type Counter,
+  listCounters,
+  listTables,
+  readMigration,
+  type TableShape,
+} from "./tables";
 
 // An arbitrary number that all backups of a database share.
 const backupLock = 7_361_205;
@@ -12,7 +20,13 @@ export type BackupConnection = {
   checkLock: () => Promise<void>;
 };
 
-export type Snapshot = { sql: CopySql; tables: TableShape[]; counters: Counter[] };
+export type Snapshot = {
+  sql: CopySql;
+  /** The newest migration of these tables. */
+  migration: number;
+  tables: TableShape[];
+  counters: Counter[];
+};
 
 /**
  * Runs a backup under a lock of the database, which ends with the connection, however its holder dies. The lock is not a
@@ -28,7 +42,7 @@ export async function withBackupLock<T>(
     max: 1,
     idleTimeout: 0,
     maxLifetime: 0,
-    connection: { application_name: "gallery-backup", TimeZone: "UTC", statement_timeout: 0 },
+    connection: { application_name: "gallery-backup", ...copySettings },
   });
   const sql = await pool.reserve();
   try {
@@ -38,7 +52,12 @@ export async function withBackupLock<T>(
       readSnapshot: (read) =>
         sql.begin("isolation level repeatable read read only", async (tx) =>
           // The first statement takes the snapshot. Counters are read last: they are not part of it and only grow.
-          read({ sql: tx, tables: await listTables(tx), counters: await listCounters(tx) }),
+          read({
+            sql: tx,
+            migration: await readMigration(tx),
+            tables: await listTables(tx),
+            counters: await listCounters(tx),
+          }),
         ),
       async checkLock() {
         await sql`select 1`;

@@ -3,6 +3,19 @@ import { linesOf } from "#lines";
 /** What a statement of `Bun.SQL` runs on: a pool, a reserved connection or a transaction. */
 export type CopySql = Pick<Bun.SQL, "unsafe">;
 
+/**
+ * Of every connection that copies tables: the text of a value must depend neither on the settings of a server, a database or
+ * a role, nor on how long a table takes.
+ */
+export const copySettings = {
+  TimeZone: "UTC",
+  DateStyle: "ISO, YMD",
+  IntervalStyle: "postgres",
+  bytea_output: "hex",
+  extra_float_digits: 1,
+  statement_timeout: 0,
+};
+
 /** A table as a backup holds it. */
 export type TableShape = {
   name: string;
@@ -28,6 +41,14 @@ export async function listTables(sql: CopySql): Promise<TableShape[]> {
     from pg_class as c
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersistence = 'p'
     order by c.relname`) as Promise<TableShape[]>;
+}
+
+/** When the newest migration was made, in milliseconds: its identity. */
+export async function readMigration(sql: CopySql): Promise<number> {
+  const [applied] = await sql.unsafe(
+    "select max(created_at)::text as last from drizzle.__drizzle_migrations",
+  );
+  return Number(applied.last);
 }
 
 /** The counters that have given an id. */

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { findLastMigration } from "#db/migrations";
 import {
   beginBackup,
   completeBackup,
@@ -83,7 +82,6 @@ async function write(
       ...head,
       galleryVersion: deps.galleryVersion,
       installationId: deps.installationId,
-      migration: await findLastMigration(db),
       ...database,
       ...originals,
       dataFiles: await copyDataFiles(deps.dataDir, draft),

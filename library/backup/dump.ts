@@ -10,10 +10,10 @@ export const wantedFile = "wanted.tsv";
 
 /** Writes every table as it is in the snapshot, and the list of originals that its photos have. */
 export async function dumpDatabase(
-  { sql, tables, counters }: Snapshot,
+  { sql, migration, tables, counters }: Snapshot,
   draft: BackupDraft,
   signal?: AbortSignal,
-): Promise<Pick<Manifest, "tables" | "counters">> {
+): Promise<Pick<Manifest, "migration" | "tables" | "counters">> {
   const dumped: Manifest["tables"] = [];
   for (const table of tables) {
     signal?.throwIfAborted();
@@ -31,7 +31,7 @@ export async function dumpDatabase(
     dumped.push({ ...table, rows, sha256: hash.digest("hex"), file });
   }
   await listWanted(sql, draft.pathOf(wantedFile));
-  return { tables: dumped, counters };
+  return { migration, tables: dumped, counters };
 }
 
 const newline = 10;

@@ -78,7 +78,9 @@ async function complete(
   // Their files were deleted while the backup was made: the deletion is completed.
   const purged = await listPhotosById(db, manifest.purged);
   await purgeByIds({ database, storage }, { ids: purged.map((photo) => photo.id), now: now() });
-  const results = lost.map(({ photoId, fault }) => ({ photoId, fault, isInBackup: false }));
+  // What the library itself had lost was noted after its rows were copied.
+  const lostBefore = manifest.missing.map(({ id: photoId, fault }) => ({ photoId, fault }));
+  const results = [...lost, ...lostBefore].map((each) => ({ ...each, isInBackup: false }));
   await noteChecks(db, { results, now: now() });
   for (const area of areas) await storage.writeMarker(installationId, area);
   await storage.recordAreasMarked(installationId);

@@ -3,7 +3,7 @@ import { createBackupPlaces } from "../backup/places";
 import { checkBackup } from "../backup/check";
 import type { Command } from "./command";
 import { chooseBackup } from "./choose-backup";
-import { countOf, readableBytes, showLosses, showProgress } from "./output";
+import { countOf, readableBytes, showLosses, showMissing, showProgress } from "./output";
 
 /** `./gallery restore --check`: needs neither database nor data folder. */
 export async function runCheck(
@@ -23,5 +23,6 @@ export async function runCheck(
   showLosses(faults.originals);
   if (faults.files.length + faults.originals.length > 0) return 1;
   console.log("The backup is whole: every hash is right.");
+  showMissing(reader.manifest);
   return 0;
 }

@@ -1,3 +1,4 @@
+import type { Manifest } from "#media/backup/manifest";
 import type { BackupFaults } from "../backup/check";
 
 const everyMs = 200;
@@ -43,4 +44,13 @@ export function showLosses(lost: BackupFaults["originals"]): void {
   if (lost.length === 0) return;
   console.error(`The backup has lost the originals of ${countOf(lost.length, "photo")}:`);
   for (const { photoId, fault } of lost) console.error(`  ${photoId}  ${fault}`);
+}
+
+/** A whole backup can lack originals: those that the library had lost. */
+export function showMissing({ missing }: Manifest): void {
+  if (missing.length === 0) return;
+  console.error(
+    `The originals of ${countOf(missing.length, "photo")} are not in the backup: they were lost or damaged before it was made:`,
+  );
+  for (const { id, fault } of missing) console.error(`  ${id}  ${fault}`);
 }

@@ -3,7 +3,7 @@ import { restore } from "../backup/restore";
 import { createStorage } from "../create-storage";
 import { chooseBackup } from "./choose-backup";
 import type { Command, CommandDeps } from "./command";
-import { countOf, showLosses, showProgress } from "./output";
+import { countOf, showLosses, showMissing, showProgress } from "./output";
 
 /** `./gallery restore DIR`; the exit status is 1 when it is not complete. */
 export async function runRestore(
@@ -32,6 +32,7 @@ export async function runRestore(
   ).finally(progress.end);
   showLosses(lost);
   if (isComplete) {
+    showMissing(reader.manifest);
     console.log("Restored; every hash was compared. Start the gallery as usual.");
     return 0;
   }

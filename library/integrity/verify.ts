@@ -114,7 +114,8 @@ async function examine(
 ): Promise<FaultyOriginal> {
   const { backups } = work;
   const wanted = { sha256: photo.contentHash, bytes: photo.fileSize };
-  const isInBackup = backups && (await backups.originals.has(wanted));
+  // Read, too: both copies may be damaged.
+  const isInBackup = backups && (await backups.originals.has(wanted, true));
   const isRepaired =
     repairs && isInBackup === true && (await putBackFromBackup(work, backups!, photo));
   return { ...photo, photoId: photo.id, fault, isInBackup, isRepaired };

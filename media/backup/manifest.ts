@@ -46,7 +46,12 @@ const manifest = Type.Object({
   /** Files of the data folder that are no photos. */
   dataFiles: Type.Array(file),
   /** Photos whose bytes were nowhere. */
-  missing: Type.Array(Type.Object({ id: uuid, fault: Type.String() })),
+  missing: Type.Array(
+    Type.Object({
+      id: uuid,
+      fault: Type.Union([Type.Literal("missing"), Type.Literal("damaged")]),
+    }),
+  ),
   /** Photos in the tables that were permanently deleted while their originals were copied. */
   purged: Type.Array(uuid),
 });

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { copyFile, open, opendir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { flush, isMissing, makeFolder } from "../storage/durable";
+import { isDamage } from "../storage/faults";
 import { backupFault } from "./faults";
 import { hashFile, type Sum } from "./hash";
 import { isOriginalName, originalPath, originalsFolder, unfinishedFolder } from "./names";
@@ -60,13 +61,17 @@ export function createStoredOriginals(root: string): StoredOriginals {
         await flush(copy);
         if (!isEqual(await hashFile(copy), wanted)) {
           if (!isEqual(await hashFile(path), wanted)) return false;
-          throw backupFault("The disk of the backups did not keep what was written to it.");
+          throw notKept();
         }
         const target = pathOf(wanted.sha256);
         if (!touched.has(dirname(target))) await makeFolder(dirname(target));
         await rename(copy, target);
         touched.add(dirname(target));
         return true;
+      } catch (error) {
+        // The error of a failing disk does not say which of the two it is.
+        if (isDamage(error) && isEqual(await hashReadable(path), wanted)) throw notKept();
+        throw error;
       } finally {
         await rm(copy, { force: true });
       }
@@ -90,6 +95,8 @@ export function createStoredOriginals(root: string): StoredOriginals {
     },
   };
 }
+
+const notKept = () => backupFault("The disk of the backups did not keep what was written to it.");
 
 /** The hash of no bytes for a file that the disk cannot read. */
 const hashReadable = (path: string): Promise<Wanted> =>

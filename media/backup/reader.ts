@@ -21,6 +21,7 @@ export type BackupReader = {
   isIntact(file: BackupFile): Promise<boolean>;
   read(file: BackupFile): Promise<Uint8Array>;
   unpack(file: BackupFile): AsyncIterable<Uint8Array>;
+  /** @throws AppError at its end when the list is shorter or longer than the manifest says */
   originals(): AsyncIterable<OriginalEntry>;
 };
 
@@ -62,7 +63,13 @@ export async function readBackup(name: string, open: OpenFile): Promise<BackupRe
     },
 
     async *originals() {
-      for await (const line of linesOf(unpack(manifest.originals.file))) yield lineToEntry(line);
+      let count = 0;
+      for await (const line of linesOf(unpack(manifest.originals.file))) {
+        count += 1;
+        yield lineToEntry(line);
+      }
+      // They are counted where they are copied, not where they are listed: an incomplete list must not look whole.
+      if (count !== manifest.originals.count) throw damaged(name);
     },
   };
 }

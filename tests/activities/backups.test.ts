@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { desc, eq } from "drizzle-orm";
@@ -119,6 +119,17 @@ describe("the nightly backup", () => {
     expect(hash).toBe(photo.contentHash!);
   }, 90_000);
 
+  test("ends when its run is cancelled or its worker stops", async () => {
+    await storePhoto();
+    const before = await backupsIn(folder);
+    const { result, cancel } = bench.start("backUpLibrary", {});
+    cancel();
+    expect(await result.catch((error: Error) => error.name)).toBe("CancelledFailure");
+    expect(await backupsIn(folder)).toEqual(before);
+    const [row] = await bench.db.select().from(backups).orderBy(desc(backups.startedAt)).limit(1);
+    expect(row).toMatchObject({ status: "failed" });
+  }, 60_000);
+
   test("is kept when the clock was set back, although others seem newer", async () => {
     await backUp();
     await backUp();
@@ -170,6 +181,16 @@ describe("the nightly check of originals", () => {
       { photo_id: saved.id, fault: "missing", is_in_backup: true },
       { photo_id: unsaved.id, fault: "damaged", is_in_backup: false },
     ]);
+  }, 60_000);
+
+  test("goes on without the folder of backups, and does not say what is in it", async () => {
+    const photo = await storePhoto();
+    await backUp();
+    await rm(pathOf(photo));
+    await rename(folder, `${folder}-away`);
+    expect(await verify()).toEqual({ checked: 1, faulty: 1 });
+    await rename(`${folder}-away`, folder);
+    expect(await checkOf(photo)).toMatchObject({ fault: "missing", isInBackup: null });
   }, 60_000);
 
   test("forgets a fault whose original was put back", async () => {
@@ -232,6 +253,7 @@ describe("./gallery verify", () => {
     await writeFile(storedPath(folder, photo), new Uint8Array(photo.fileSize!));
     const { code } = await commands().run({ verb: "verify", folder, repairs: true });
     expect([code, await Bun.file(pathOf(photo)).exists()]).toEqual([1, false]);
+    expect(await checkOf(photo)).toMatchObject({ fault: "missing", isInBackup: false });
   }, 60_000);
 
   test("does not take an unmounted volume for lost originals", async () => {

@@ -5,6 +5,7 @@ import { loadTables, type TableToLoad } from "#db/backup/load";
 import { withBackupLock } from "#db/backup/snapshot";
 import { type Counter, copyOut } from "#db/backup/tables";
 import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import { markRestore } from "#db/queries/installation/restoring";
 import { sha256Of } from "#sha256";
 import { createEmptyDatabase } from "#tests/support/database";
 import journal from "../../db/migrations/meta/_journal.json";
@@ -84,6 +85,70 @@ test("a table that is not as its hash says is refused, and nothing is loaded", a
   const [count] = await to.db.execute(sql`select count(*)::int as sessions from sessions`);
   expect(count).toEqual({ sessions: 0 });
   await Promise.all([from.drop(), to.drop()]);
+}, 60_000);
+
+test("a table that Postgres holds otherwise than the backup after it was loaded is refused, and nothing is loaded", async () => {
+  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
+  await migrateTo(to, earlier);
+  // What arrives is as its hash says.
+  await to.sql`
+    create function change() returns trigger language plpgsql
+    as $$ begin new.title := 'other'; return new; end $$`;
+  await to.sql`create trigger change before insert on photos for each row execute function change()`;
+  const { tables, counters } = await dump(from.url);
+  const error = await loadTables(to.url, { tables, counters }, async () => {}).catch(
+    (thrown: Error) => thrown,
+  );
+  expect(error).toMatchObject({ message: "the table photos is not as the backup has it" });
+  expect(await to.sql`select 1 from sessions`).toHaveLength(0);
+  await Promise.all([from.drop(), to.drop()]);
+}, 60_000);
+
+test("what completes the load is part of it: without it nothing is loaded", async () => {
+  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
+  await migrateTo(to, earlier);
+  const { tables, counters } = await dump(from.url);
+  // There is no row of an installation to mark.
+  const load = loadTables(to.url, { tables, counters }, (tx) =>
+    markRestore(tx, crypto.randomUUID()),
+  );
+  expect(await load.catch((error: Error) => error.message)).toContain("no row of its installation");
+  expect(await to.sql`select 1 from sessions`).toHaveLength(0);
+  await Promise.all([from.drop(), to.drop()]);
+}, 60_000);
+
+test("rows are copied the same whatever form of values a database prefers", async () => {
+  const from = await createEarlier();
+  await from.sql`update photos set created_at = '2026-02-03 04:05:06.789Z'`;
+  const usual = await dump(from.url);
+  for (const setting of [
+    "timezone = 'Asia/Tokyo'",
+    "datestyle = 'SQL, DMY'",
+    "intervalstyle = 'iso_8601'",
+    "bytea_output = 'escape'",
+    "extra_float_digits = -15",
+  ]) {
+    const [{ name }] = (await from.sql`select current_database() as name`) as [{ name: string }];
+    await from.sql.unsafe(`alter database "${name}" set ${setting}`);
+  }
+  const preferred = await dump(from.url);
+  const sumsOf = ({ tables }: typeof usual) => tables.map(({ name, sha256 }) => [name, sha256]);
+  expect(sumsOf(preferred)).toEqual(sumsOf(usual));
+  await from.drop();
+}, 60_000);
+
+test("a connection that was lost has lost its lock, and says so", async () => {
+  const { sql: other, url, drop } = await createEmptyDatabase();
+  const ending = withBackupLock(url, async ({ checkLock }) => {
+    await checkLock();
+    await other`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name = 'gallery-backup'`;
+    await checkLock();
+    return "it has the lock";
+  });
+  expect(await ending.catch(() => "lost")).toBe("lost");
+  await drop();
 }, 60_000);
 
 test("a snapshot does not see what is written while it is read", async () => {

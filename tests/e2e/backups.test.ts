@@ -114,6 +114,9 @@ describe("a backup", () => {
       { id: damaged.id, fault: "damaged" },
     ]);
     expect(await lastRow()).toMatchObject({ status: "completed", missing: 2 });
+    const checked = await bench.run({ verb: "check", folder, backup: null });
+    expect([checked.code, checked.output]).toEqual([0, expect.stringContaining("every hash")]);
+    expect(checked.output).toContain(`${lost.id}  missing`);
     await purgeByIds(bench, { ids: [lost.id, damaged.id], now: new Date() });
   }, 60_000);
 

@@ -106,20 +106,25 @@ export async function createActivityBench(
   };
   type Activities = typeof activities;
 
-  /** Runs an activity once, as a worker would, in a new context. */
-  async function run<Name extends keyof Activities>(
+  type Result<Name extends keyof Activities> = Awaited<ReturnType<Activities[Name]>>;
+
+  /** Starts an activity once, as a worker would, in a new context. */
+  function start<Name extends keyof Activities>(
     name: Name,
     input: Parameters<Activities[Name]>[0],
     info: Partial<ActivityInfo> = {},
-  ): Promise<Awaited<ReturnType<Activities[Name]>>> {
+  ): { result: Promise<Result<Name>>; cancel: () => void } {
     const context = new MockActivityEnvironment(info, {
       logger: new DefaultLogger("ERROR"),
       interceptors: [mapFailures],
     });
-    const activity = activities[name] as (given: typeof input) => Promise<unknown>;
-    const result = await context.run(() => activity(input));
-    return result as Awaited<ReturnType<Activities[Name]>>;
+    const activity = activities[name] as (given: typeof input) => Promise<Result<Name>>;
+    return { result: context.run(() => activity(input)), cancel: () => context.cancel() };
   }
+
+  const run = <Name extends keyof Activities>(
+    ...args: Parameters<typeof start<Name>>
+  ): Promise<Result<Name>> => start(...args).result;
 
   await run("syncModels", {});
 
@@ -212,6 +217,7 @@ export async function createActivityBench(
     /** Opens the next attempt of a step. */
     createAttemptOf,
     openNext,
+    start,
     run,
     async close(): Promise<void> {
       await simulator.stop();

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { hashFile } from "../hash";
 import { isOriginalName, originalPath, originalsFolder } from "../names";
 import { isEqual, type StoredOriginals } from "../originals";
@@ -17,7 +18,13 @@ export function createBucketOriginals(objects: BackupObjects): StoredOriginals {
 
     async keep(path, wanted) {
       if (!isEqual(await hashFile(path), wanted)) return false;
-      await objects.store(originalPath(wanted.sha256), Bun.file(path), wanted.sha256);
+      try {
+        await objects.store(originalPath(wanted.sha256), Bun.file(path), wanted.sha256);
+      } catch (error) {
+        // A file that was removed meanwhile looks like a store that does not answer.
+        await stat(path);
+        throw error;
+      }
       return true;
     },
 
