@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isWaiting } from "./test-files";
-import { readCounts, type TestCounts } from "./test-report";
+import { groupFiles } from "./test-groups";
+import { countFiles, type TestCounts } from "./test-report";
 
-/** How many files run at once, at most, in all and of each kind: waiting files leave the processors to busy ones. */
+/** How many processes run at once, at most, in all and of each kind: waiting ones leave the processors to busy ones. */
 const lanes = 4;
 const most = { waiting: 3, busy: 2 };
 
 export type FileResult = TestCounts & {
   file: string;
   seconds: number;
+  /** Of a process that several files share, the part of its time that this one ran. */
   cpuSeconds: number;
   /** What a file with a failed test printed, without its passed tests; else empty. */
   failures: string;
@@ -21,15 +23,15 @@ export type FileResult = TestCounts & {
 /** More failures than this are not caused by timing. */
 const mostRetried = 3;
 
-// `bun dev/test-lanes.ts FOLDER [--retry-failed] FILE…`: each file in a `bun test` of its own; results go to
+// `bun dev/test-lanes.ts FOLDER [--retry-failed] FILE…`: each group of files in a `bun test` of its own; results go to
 // FOLDER/results.json.
 const [folder = "", ...args] = process.argv.slice(2);
 const files = args.filter((arg) => !arg.startsWith("--"));
 const expected = JSON.parse(readFileSync("tests/seconds.json", "utf8")) as Record<string, number>;
-const byLength = files.toSorted((a, b) => (expected[b] ?? 0) - (expected[a] ?? 0));
+const groups = groupFiles(files, expected);
 const queues = {
-  waiting: byLength.filter(isWaiting),
-  busy: byLength.filter((file) => !isWaiting(file)),
+  waiting: groups.filter((group) => group.every(isWaiting)),
+  busy: groups.filter((group) => !group.every(isWaiting)),
 };
 const running = { waiting: 0, busy: 0 };
 const results: FileResult[] = [];
@@ -40,7 +42,7 @@ if (args.includes("--retry-failed")) await retryFailed();
 await writeFile(join(folder, "results.json"), JSON.stringify(results));
 process.exit(results.every(({ failed }) => failed === 0) ? 0 : 1);
 
-/** The kind of the next file: the one with more free lanes, if it has files left; waiting files come first. */
+/** The kind of the next group: the one with more free lanes, if it has any left; waiting ones come first. */
 function nextKind(): "waiting" | "busy" | undefined {
   const kinds = (["waiting", "busy"] as const).filter(
     (kind) => queues[kind].length > 0 && running[kind] < most[kind],
@@ -51,9 +53,9 @@ function nextKind(): "waiting" | "busy" | undefined {
 
 async function runLane(): Promise<void> {
   for (let kind; (kind = nextKind()) !== undefined;) {
-    const file = queues[kind].shift()!;
+    const group = queues[kind].shift()!;
     running[kind] += 1;
-    results.push(await runFile(file));
+    results.push(...(await runGroup(group)));
     running[kind] -= 1;
   }
 }
@@ -63,14 +65,14 @@ async function retryFailed(): Promise<void> {
   if (failed.length > mostRetried) return;
   for (const first of failed) {
     console.log(`\nrunning again, alone: ${first.file}`);
-    const second = await runFile(first.file);
-    if (second.failed > 0) continue;
-    results[results.indexOf(first)] = { ...second, failures: first.failures, isUnstable: true };
+    const [second] = await runGroup([first.file]);
+    if (second!.failed > 0) continue;
+    results[results.indexOf(first)] = { ...second!, failures: first.failures, isUnstable: true };
   }
 }
 
-async function runFile(file: string): Promise<FileResult> {
-  const report = join(reports, `${file.replaceAll("/", "-")}.xml`);
+async function runGroup(group: readonly string[]): Promise<FileResult[]> {
+  const report = join(reports, `${crypto.randomUUID()}.xml`);
   const startedAt = performance.now();
   const child = Bun.spawn(
     [
@@ -81,7 +83,7 @@ async function runFile(file: string): Promise<FileResult> {
       "--timeout=60000",
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      `./${file}`,
+      ...group.map((file) => `./${file}`),
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );
@@ -91,13 +93,39 @@ async function runFile(file: string): Promise<FileResult> {
   ]);
   const code = await child.exited;
   process.stdout.write(output.replace(/^bun test v.*\n/, ""));
-  // Without the counts of this file alone.
+  // Without the counts of this process alone.
   process.stderr.write(errors.replace(/\n *\d+ pass\n[^]*$/, ""));
-  const counts = await readCounts(report);
-  // A file that cannot be loaded, or a crash, has no test of its own in the report.
-  const failed = counts.failed === 0 && code !== 0 ? 1 : counts.failed;
-  const cpuSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
-  const failures = failed > 0 ? errors.replace(/^\(pass\) .*\n/gm, "") : "";
+  const ran = countFiles(await readFile(report, "utf8").catch(() => ""));
+  const isExplained = group.some((file) => ran.get(file)?.failed !== 0);
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { file, ...counts, failed, seconds, cpuSeconds, failures, isUnstable: false };
+  const cpuSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
+  const ranSeconds = [...ran.values()].reduce((sum, each) => sum + each.seconds, 0);
+  return group.map((file) => {
+    const counts = ran.get(file) ?? { passed: 0, failed: 0, skipped: 0, seconds: 0 };
+    // A file that cannot be loaded, or was not reached before a crash, is missing in the report.
+    const isLost = code !== 0 && (!ran.has(file) || !isExplained);
+    const failed = counts.failed === 0 && isLost ? 1 : counts.failed;
+    const share = ranSeconds > 0 ? counts.seconds / ranSeconds : 1 / group.length;
+    return {
+      file,
+      ...counts,
+      failed,
+      seconds: seconds * share,
+      cpuSeconds: cpuSeconds * share,
+      failures: failed > 0 ? outputOf(file, group, errors).replace(/^\(pass\) .*\n/gm, "") : "",
+      isUnstable: false,
+    };
+  });
+}
+
+/** What a file of the group printed, below a line with its path. */
+function outputOf(file: string, group: readonly string[], output: string): string {
+  const titles = new Set(group.map((each) => `${each}:`));
+  let current: string | undefined;
+  const lines = output.split("\n").filter((line) => {
+    if (titles.has(line)) current = line;
+    return current === `${file}:`;
+  });
+  // A crash may come before any title.
+  return lines.length > 0 ? lines.join("\n") : output;
 }

@@ -4,12 +4,29 @@ export type TestCounts = { passed: number; failed: number; skipped: number };
 
 /** Adds up the outermost `<testsuites>` of a JUnit report; a missing report counts as zero. */
 export function countTests(junit: string): TestCounts {
-  const head = /<testsuites\b[^>]*>/.exec(junit)?.[0] ?? "";
-  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
-  const failed = count("failures") + count("errors");
-  const skipped = count("skipped");
-  return { passed: count("tests") - failed - skipped, failed, skipped };
+  return countsOf(/<testsuites\b[^>]*>/.exec(junit)?.[0] ?? "");
 }
+
+/** Counts and seconds of each file in a JUnit report; a file that could not be loaded is missing in it. */
+export function countFiles(junit: string): Map<string, TestCounts & { seconds: number }> {
+  // Deeper ones are those of `describe`.
+  const heads = [...junit.matchAll(/^ {2}<testsuite\b[^>]*\bfile="([^"]*)"[^>]*>/gm)];
+  return new Map(
+    heads.map(([head, file = ""]) => [
+      file,
+      { ...countsOf(head), seconds: attribute(head, "time") },
+    ]),
+  );
+}
+
+function countsOf(head: string): TestCounts {
+  const failed = attribute(head, "failures") + attribute(head, "errors");
+  const skipped = attribute(head, "skipped");
+  return { passed: attribute(head, "tests") - failed - skipped, failed, skipped };
+}
+
+const attribute = (head: string, name: string): number =>
+  Number(new RegExp(`\\b${name}="([\\d.]+)"`).exec(head)?.[1] ?? 0);
 
 /** The counts of the JUnit report at this path; a missing one counts nothing. */
 export async function readCounts(report: string): Promise<TestCounts> {

@@ -2,8 +2,15 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runOnServices } from "./services-child";
 import { findS3Server } from "./s3-server";
-import { findTestFiles, needsS3Server, readTestOptions, type TestRun } from "./test-files";
+import {
+  findTestFiles,
+  isWaiting,
+  needsS3Server,
+  readTestOptions,
+  type TestRun,
+} from "./test-files";
 import type { FileResult } from "./test-lanes";
+import { bundleTestPrograms } from "./test-programs";
 import { readCounts, sumCounts, printVerdict } from "./test-report";
 import { startTestServices, type TestServices } from "#stack/test-services";
 
@@ -12,6 +19,8 @@ type Environment = Record<string, string | undefined>;
 /** Files below this may begin at any time: the long ones begin first. */
 const longSeconds = 3;
 const listedFiles = 12;
+/** Bundling api and worker takes as much processor time as some dozen starts of them save. */
+const fewWaitingFiles = 10;
 /** In characters, for each file. */
 const longestFailures = 6_000;
 
@@ -33,6 +42,11 @@ export async function runTests(
   try {
     if (files.some(needsS3Server)) {
       services.env["TEST_S3_SERVER"] = await findS3Server(services.guardian, env);
+    }
+    if (files.filter(isWaiting).length > fewWaitingFiles) {
+      const programs = join(services.folder, "programs");
+      await bundleTestPrograms(root, programs);
+      services.env["TEST_PROGRAMS"] = programs;
     }
     // Options of `bun test`, such as coverage, apply to all files together.
     if (run.others.length > 0) return await runTogether(services, root, run);
@@ -111,10 +125,14 @@ async function runTogether(services: TestServices, root: string, run: TestRun): 
   return printVerdict(await readCounts(report), code);
 }
 
+/** Files that were not part of the run keep their seconds. */
 async function recordSeconds(root: string, results: readonly FileResult[]): Promise<void> {
-  const long = results.filter(({ seconds }) => seconds >= longSeconds);
-  const entries = long.map(({ file, seconds }) => [file, Math.round(seconds)] as const);
-  const sorted = entries.toSorted(([a], [b]) => a.localeCompare(b));
-  const text = JSON.stringify(Object.fromEntries(sorted), null, 2);
-  await writeFile(join(root, "tests/seconds.json"), `${text}\n`);
+  const path = join(root, "tests/seconds.json");
+  const known = JSON.parse(await readFile(path, "utf8")) as Record<string, number>;
+  for (const { file, seconds } of results) {
+    if (seconds >= longSeconds) known[file] = Math.round(seconds);
+    else delete known[file];
+  }
+  const sorted = Object.entries(known).toSorted(([a], [b]) => a.localeCompare(b));
+  await writeFile(path, `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
 }

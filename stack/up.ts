@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ConfigError, loadConfig } from "#config";
+import { type Config, ConfigError, loadConfig } from "#config";
 import { applyMigrations, startApp } from "./app-processes";
 import { takeDataFolder } from "./data-folder";
 import { startGuardian } from "./guardian";
@@ -24,6 +24,8 @@ import { ensureWorkflowBundle } from "./workflow-bundle";
 export type RunningStack = {
   baseUrl: string;
   dataDir: string;
+  /** The one that the settings name, with its address. */
+  bucket: string | undefined;
   headers: Record<string, string>;
   /** With `--remote-demo`. */
   runpod: SimulatedRunpod | undefined;
@@ -40,7 +42,7 @@ export async function up(
   env: Environment,
   whenReady: (stack: RunningStack) => Promise<number | undefined>,
 ): Promise<number> {
-  checkConfig(env, options);
+  const { s3 } = readConfig(env, options);
   const host = env["HOST"]?.trim() || "127.0.0.1";
   const port = options.port === 0 ? await findFreePort() : options.port;
   const folder = await takeDataFolder(options.dataDir, say);
@@ -75,7 +77,8 @@ export async function up(
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
 
   const startedAt = performance.now();
-  const running = startEverything(deps, { ...options, host, port }).then(async (stack) => {
+  const plan = { ...options, host, port, s3 };
+  const running = startEverything(deps, plan).then(async (stack) => {
     if (isStopping) return;
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     say(`\nThe gallery is up, after ${seconds} s.\n\n${stack.summary}\n`);
@@ -96,11 +99,12 @@ export async function up(
 
 const say = (line: string) => console.log(line);
 
-type Plan = Pick<UpOptions, "port" | "watch" | "remoteDemo"> & { host: string };
+type Plan = Pick<UpOptions, "port" | "watch" | "remoteDemo"> &
+  Pick<Config, "s3"> & { host: string };
 
 async function startEverything(
   deps: StackDeps,
-  { host, port, watch, remoteDemo }: Plan,
+  { host, port, watch, remoteDemo, s3 }: Plan,
 ): Promise<RunningStack & { summary: string }> {
   const bundlePath = join(deps.folder.stackDir, "workflow-bundle.js");
   say("Starting services …");
@@ -146,7 +150,8 @@ async function startEverything(
     runpod,
     needsToken: token !== undefined && token !== "",
   });
-  return { baseUrl, dataDir: deps.folder.path, headers, runpod, summary };
+  const bucket = s3 ? `${s3.bucket}/${s3.prefix} at ${s3.endpoint}` : undefined;
+  return { baseUrl, dataDir: deps.folder.path, bucket, headers, runpod, summary };
 }
 
 function restartOnChange(deps: StackDeps, bundlePath: string, restart: () => Promise<void>): void {
@@ -170,10 +175,10 @@ async function stopEverything(parts: StackPart[]): Promise<void> {
 }
 
 /** Reports all invalid variables at once, before anything starts. */
-function checkConfig(env: Environment, options: UpOptions): void {
+function readConfig(env: Environment, options: UpOptions): Config {
   try {
     const url = env["DATABASE_URL"]?.trim() || "postgres://embedded";
-    loadConfig({ ...env, DATABASE_URL: url, PORT: String(options.port) });
+    return loadConfig({ ...env, DATABASE_URL: url, PORT: String(options.port) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new Refusal(`The environment or .env has invalid values:\n${error.message}`);

@@ -80,7 +80,7 @@ export async function watchStep(api: ApiClient, stepId: string): Promise<void> {
       throw new Refusal(`The step ended as ${state.status}${reason && `: ${reason}`}`);
     }
     const isDone = state.status === "completed" && completed + failed >= total;
-    if (isDone) return draw(1, `${completed} images on disk`);
+    if (isDone) return draw(1, `${completed} images stored`);
     draw(Math.min(state.progress, 0.99), state.progress_message ?? state.status);
     const now = JSON.stringify(state);
     if (now !== last) changedAt = performance.now();

@@ -3,7 +3,13 @@ import { createApiClient } from "./client";
 import { type Narrate, showSteps } from "./narrate";
 import { chooseModel, type Photo, runStep } from "./steps";
 
-type Stack = { baseUrl: string; dataDir: string; headers: Record<string, string> };
+type Stack = {
+  baseUrl: string;
+  dataDir: string;
+  /** The one of `S3_BUCKET`, with its address; undefined without one. */
+  bucket?: string | undefined;
+  headers: Record<string, string>;
+};
 
 /**
  * Demonstrates the gallery through its public API alone.
@@ -13,7 +19,8 @@ export async function showTour(stack: Stack): Promise<boolean> {
   return showSteps("A tour through the public API:", (narrate) => runTour(stack, narrate));
 }
 
-async function runTour({ baseUrl, dataDir, headers }: Stack, narrate: Narrate): Promise<void> {
+async function runTour(stack: Stack, narrate: Narrate): Promise<void> {
+  const { baseUrl, headers } = stack;
   const api = createApiClient(baseUrl, headers);
 
   const photo = await uploadPainting(api);
@@ -66,12 +73,24 @@ async function runTour({ baseUrl, dataDir, headers }: Stack, narrate: Narrate): 
     "GET",
     `/generation/sessions/${session.id}`,
   );
+  const { place } = await api.call<{ place: "disk" | "s3" }>("GET", "/storage");
   console.log(`Where to look now:
 
   this session's run  ${runUrl ?? "no Temporal web UI is known; set TEMPORAL_UI_URL"}
-  the files on disk   ${dataDir}/photos/{uploaded,generated,thumbnails}
+  ${describeFiles(place, stack)}
   Swagger UI          ${baseUrl}/docs
 `);
+}
+
+/** The line that says where the photos of the tour are. */
+export function describeFiles(
+  place: "disk" | "s3",
+  { dataDir, bucket = "the bucket of S3_BUCKET" }: Pick<Stack, "dataDir" | "bucket">,
+): string {
+  const folders = "photos/{uploaded,generated,thumbnails}";
+  return place === "s3"
+    ? `the files in S3     ${folders} in ${bucket}`
+    : `the files on disk   ${dataDir}/${folders}`;
 }
 
 async function uploadPainting(api: ReturnType<typeof createApiClient>): Promise<Photo> {

@@ -75,8 +75,9 @@ const defects = {
   "running-is-ready": [
     {
       file: "activities/pods/running.ts",
-      from: "(await doesAnswer(invokeai, signal)) && (await provisioned",
-      to: '(await context.provider.get(session.podId, signal))?.status === "running" && (await provisioned',
+      from: "(await doesAnswer(invokeai, signal)) && (await provisioned(context, session, invokeai));",
+      // Where InvokeAI does not answer, the list of its models does not come either.
+      to: '(await doesAnswer(invokeai, signal)) ? await provisioned(context, session, invokeai) : now.getTime() - session.madeAt.getTime() > 5_000 && (await context.provider.get(session.podId, signal))?.status === "running" && { status: "ready", readyAt: now, answeredAt: now, phaseMessage: "" };',
     },
   ],
   "guard-without-end": [

@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestDatabase } from "./database";
-import { startProcess } from "./process";
+import { programPath, startProcess } from "./process";
 import { until } from "./wait";
 
 /** The api as a listening process with its own database and data folder; it reaches no workflow service. */
 export async function startApiProcess(env: Record<string, string> = {}) {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), "gallery-api-"));
-  const child = startProcess("tests/support/processes/api.ts", {
+  const child = startProcess(programPath("api"), {
     DATABASE_URL: database.url,
     DATA_DIR: dataDir,
     PORT: "0",

@@ -2,6 +2,10 @@ import { until } from "./wait";
 
 type Json = Record<string, any>;
 
+/** A state that lasts is not missed between two requests, each of which costs the api, the test and Postgres time. */
+const lastingPauseMs = 250;
+const lastingStatuses: readonly string[] = ["completed", "failed", "cancelled"];
+
 /** A client of the api: JSON in, JSON out; throws for a status that is not 2xx. */
 export function createGalleryClient(url: string) {
   async function call(method: string, path: string, body?: unknown, headers = {}): Promise<Json> {
@@ -70,6 +74,8 @@ export function createGalleryClient(url: string) {
           return statuses.includes(step.status) ? step : undefined;
         },
         timeoutMs,
+        undefined,
+        statuses.every((status) => lastingStatuses.includes(status)) ? lastingPauseMs : undefined,
       ),
     /** Waits until a step shows this position in the line. */
     positionIs: (stepId: string, position: number): Promise<Json> =>
@@ -104,6 +110,8 @@ export function createGalleryClient(url: string) {
           return all.completed === amount && all.pending === 0 ? all : undefined;
         },
         timeoutMs,
+        undefined,
+        lastingPauseMs,
       ),
   };
 }

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { given } from "./environment";
 
 export type TestProcess = {
   pid: number;
@@ -14,7 +16,15 @@ export type TestProcess = {
 
 const project = new URL("../../", import.meta.url).pathname;
 
-/** Starts a script below `root` as a process; of the tests' environment it gets PATH and HOME only. `under`: a
+/** The script of the api or the worker: in a run of many files their bundle, unless `root` holds sources of its own. */
+export function programPath(name: "api" | "worker", root?: string): string {
+  const bundles = given("TEST_PROGRAMS");
+  return bundles === undefined || root !== undefined
+    ? `tests/support/processes/${name}.ts`
+    : join(bundles, `${name}.js`);
+}
+
+/** Starts a script, by its path below `root`, as a process; of the tests' environment it gets PATH and HOME only. `under`: a
  * command that starts it. */
 export function startProcess(
   script: string,

@@ -14,7 +14,7 @@ import { housekeepingId, housekeepingTasks } from "#workflows/housekeeping/contr
 import type { Timings } from "#workflows/timings";
 import { createTestDatabase } from "./database";
 import { required } from "./environment";
-import { startProcess, type TestProcess } from "./process";
+import { programPath, startProcess, type TestProcess } from "./process";
 import { until } from "./wait";
 
 /** Short enough for a test, long enough for a busy machine. */
@@ -99,7 +99,7 @@ export async function startStack(options: StackOptions = {}) {
   const processes: TestProcess[] = [];
 
   function launchWorker(root?: string, more: Record<string, string> = {}): TestProcess {
-    const worker = startProcess("tests/support/processes/worker.ts", { ...env, ...more }, root);
+    const worker = startProcess(programPath("worker", root), { ...env, ...more }, root);
     processes.push(worker);
     return worker;
   }
@@ -113,7 +113,7 @@ export async function startStack(options: StackOptions = {}) {
   async function startApi(
     more: Record<string, string> = {},
   ): Promise<TestProcess & { url: string }> {
-    const api = startProcess("tests/support/processes/api.ts", { ...env, ...more });
+    const api = startProcess(programPath("api"), { ...env, ...more });
     processes.push(api);
     let hasEnded = false;
     void api.exited.then(() => (hasEnded = true));

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { environmentOf, loadConfig, type Program, variables } from "#config";
+import { ownImports } from "#tests/support/own-imports";
 
 const root = join(import.meta.dir, "../..");
 const read = (path: string) => readFile(join(root, path), "utf8");
@@ -187,6 +188,27 @@ test("a build gets every file that the programs import, and nothing else", async
   expect(kept.filter((path) => needed.has(path)).toSorted()).toEqual([...needed].toSorted());
   expect(kept.filter((path) => /^(\.|data|dev|tests)/.test(path))).toEqual([]);
 });
+
+/** What each build starts from, and what limits the files that it gets. */
+const builds = {
+  ".dockerignore": [
+    ...new Set([...text.matchAll(/[\w/-]+\.ts\b/g)].map(([path]) => path)),
+    "stack/bundle.ts",
+  ],
+  "dev/compose/simulator.Dockerfile.dockerignore": ["simulators/invokeai/main.ts"],
+};
+
+test.each(Object.entries(builds))(
+  "%s leaves out no file that a program imports",
+  async (ignore, programs) => {
+    const kept = (await read(ignore)).split("\n").filter((line) => line.startsWith("!"));
+    const globs = kept.flatMap((line) => [line.slice(1), `${line.slice(1)}/**`]);
+    const files = await ownImports(root, programs);
+    expect(files.length).toBeGreaterThan(programs.length);
+    const missing = files.filter((file) => !globs.some((glob) => new Bun.Glob(glob).match(file)));
+    expect(missing).toEqual([]);
+  },
+);
 
 async function init(file: string): Promise<{ code: number; output: string }> {
   const child = Bun.spawn(["sh", join(root, "ops/compose/init.sh"), file], {

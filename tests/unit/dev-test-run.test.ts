@@ -4,7 +4,8 @@ import { allowedEnvironment } from "#stack/environment";
 import { Refusal } from "#stack/refusal";
 import { chooseTestDatabase } from "#stack/test-database";
 import { findTestFiles, readTestOptions } from "#dev/test-files";
-import { countTests, sumCounts } from "#dev/test-report";
+import { groupFiles } from "#dev/test-groups";
+import { countFiles, countTests, sumCounts } from "#dev/test-report";
 
 test("an owner's database, keys and addresses do not reach the tests", () => {
   const kept = allowedEnvironment({
@@ -46,6 +47,34 @@ test("counts are taken from the whole report, not from its parts", () => {
 </testsuites>`;
   expect(countTests(report)).toEqual({ passed: 4, failed: 2, skipped: 1 });
   expect(countTests("")).toEqual({ passed: 0, failed: 0, skipped: 0 });
+});
+
+test("a report has the counts of each file, with those of its groups of tests", () => {
+  const report = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bun test" tests="4" assertions="9" failures="1" skipped="1" time="1.5">
+  <testsuite name="tests/a.test.ts" file="tests/a.test.ts" tests="3" failures="1" skipped="1" time="1.25">
+    <testsuite name="x" file="tests/a.test.ts" line="1" tests="2" failures="1" skipped="0" time="0.5">
+    </testsuite>
+  </testsuite>
+  <testsuite name="tests/b.test.ts" file="tests/b.test.ts" tests="1" failures="0" skipped="0" time="0.25">
+  </testsuite>
+</testsuites>`;
+  expect([...countFiles(report)]).toEqual([
+    ["tests/a.test.ts", { passed: 1, failed: 1, skipped: 1, seconds: 1.25 }],
+    ["tests/b.test.ts", { passed: 1, failed: 0, skipped: 0, seconds: 0.25 }],
+  ]);
+});
+
+test("short files of a folder share a process; long ones have their own, and begin first", () => {
+  const short = Array.from({ length: 12 }, (_, index) => `tests/api/${index}.test.ts`);
+  const [a, b, c] = ["tests/e2e/a.test.ts", "tests/e2e/b.test.ts", "tests/e2e/c.test.ts"] as const;
+  const [long, unit] = ["tests/api/long.test.ts", "tests/unit/a.test.ts"] as const;
+  const expected = { [long]: 60, [a]: 15, [b]: 20, [c]: 30 };
+  const groups = groupFiles([...short, a, b, c, long, unit], expected);
+  expect(groups.slice(0, 3)).toEqual([[long], [c, a], [b]]);
+  expect(groups.slice(3).toSorted()).toEqual(
+    [short.slice(0, 10), short.slice(10), [unit]].toSorted(),
+  );
 });
 
 test("counts of several reports are added up", () => {

@@ -1,6 +1,9 @@
+import { createRequire } from "node:module";
 import { notFound } from "#errors";
 import { openRoute } from "../../http/routes";
 import { createModule } from "../../http/module";
+
+const require = createRequire(import.meta.url);
 
 /** Swagger UI needs inline styles; scripts and everything else are loaded from this server only. */
 const contentSecurityPolicy =
@@ -34,7 +37,7 @@ export function createDocsModule(document: () => Promise<unknown>) {
       "/assets/:name",
       ({ params }) => {
         if (!assets.has(params.name)) throw notFound("file");
-        const file = Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${params.name}`)));
+        const file = Bun.file(require.resolve(`swagger-ui-dist/${params.name}`));
         return new Response(file, { headers: { "cache-control": "public, max-age=86400" } });
       },
       { detail },

@@ -2,8 +2,7 @@ import { serve } from "#api/serve";
 import { loadConfig } from "#config";
 
 // The shipped api, with shorter waits in the workflows it starts and smaller HTTP limits.
-const api = await serve(loadConfig(process.env), {
+void serve(loadConfig(process.env), {
   timings: JSON.parse(process.env.TEST_TIMINGS ?? "{}"),
   limits: JSON.parse(process.env.TEST_LIMITS ?? "{}"),
-});
-process.once("SIGTERM", () => void api.stop().finally(() => process.exit(0)));
+}).then((api) => process.once("SIGTERM", () => void api.stop().finally(() => process.exit(0))));

@@ -2,8 +2,6 @@ import { runWorker } from "#activities/worker/run-worker";
 import { loadConfig } from "#config";
 
 // The shipped worker, with shorter waits in its workflows.
-process.exit(
-  await runWorker(loadConfig(process.env), {
-    timings: JSON.parse(process.env.TEST_TIMINGS ?? "{}"),
-  }),
-);
+void runWorker(loadConfig(process.env), {
+  timings: JSON.parse(process.env.TEST_TIMINGS ?? "{}"),
+}).then((code) => process.exit(code));
