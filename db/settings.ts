@@ -54,10 +54,10 @@ export const settingSchemas = {
       Type.Literal("all"),
       Type.Object(
         {
-          boards: Type.Array(Type.String({ minLength: 1, maxLength: 300 }), {
-            minItems: 1,
-            maxItems: 100,
-          }),
+          boards: Type.Array(
+            Type.String({ minLength: 1, maxLength: 300, pattern: "\\S", examples: ["Windmills"] }),
+            { minItems: 1, maxItems: 100 },
+          ),
         },
         { additionalProperties: false, description: "The names of boards" },
       ),

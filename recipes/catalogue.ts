@@ -11,15 +11,8 @@ export type FieldKind =
   | "color"
   | "other";
 
-/** An input of a node type. */
-export type NodeField = {
-  kind: FieldKind;
-  title: string;
-  /** Only a connection can set it. */
-  isConnection?: true;
-  isRequired?: true;
-  /** null is a value of its own. */
-  isNullable?: true;
+/** Which values a field of a node, or an input of a recipe, takes. */
+export type Bounds = {
   min?: number;
   max?: number;
   /** Bounds that are excluded themselves. */
@@ -27,8 +20,20 @@ export type NodeField = {
   below?: number;
   multipleOf?: number;
   choices?: (string | number)[];
+  /** For models: what fits. */
   modelTypes?: string[];
   modelBases?: string[];
+};
+
+/** An input of a node type. */
+export type NodeField = Bounds & {
+  kind: FieldKind;
+  title: string;
+  /** Only a connection can set it. */
+  isConnection?: true;
+  isRequired?: true;
+  /** null is a value of its own. */
+  isNullable?: true;
 };
 
 /** A node type as one InvokeAI describes it. */

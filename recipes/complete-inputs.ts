@@ -34,7 +34,7 @@ export function completeInputs(
     }
   }
   for (const [at, input] of template.inputs.entries()) {
-    const path = `inputs.${input.id}`;
+    const path = pathOf(input, given, byRole);
     if (input.role === "seed") {
       if (Object.hasOwn(given, input.id)) {
         withFault({ path, message: "set by seed; give this input no role to set it here" });
@@ -71,6 +71,18 @@ function standardOf(
 ): Json | undefined {
   if (list?.drawn) return drawValues(list.drawn, seed);
   return kind === "model" ? undefined : standard;
+}
+
+/** Where the value of an input comes from, or would. */
+export function pathOf(
+  { id, role }: RecipeInput,
+  given: Readonly<Record<string, Json>>,
+  byRole: RoleValues,
+): string {
+  const isOfRole = role !== null && role !== "seed" && byRole[role] !== undefined;
+  // `null` counts as absent.
+  const isGiven = Object.hasOwn(given, id) && given[id] !== null && given[id] !== undefined;
+  return isOfRole && !isGiven ? fieldOf(role) : `inputs.${id}`;
 }
 
 /** The field of a step with the meaning of a role. */

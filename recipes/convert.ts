@@ -186,7 +186,9 @@ function checkCircles(workflow: CheckedWorkflow, edges: readonly SourceEdge[]): 
       if (left === 0) ready.push(to);
     }
   }
-  if (seen < workflow.nodes.size) throw graphFault("The workflow's connections form a circle.", []);
+  if (seen < workflow.nodes.size) {
+    throw graphFault("The workflow's connections form a circle; remove one of them.", []);
+  }
 }
 
 function nextOf(edges: readonly SourceEdge[]): Map<string, string[]> {

@@ -110,7 +110,9 @@ export function refusalOf(
 ): string | undefined {
   const rule = ruleOf(node.type, node.pack);
   if (rule.kind === "plain") return undefined;
-  if (rule.kind === "refused") return rule.why;
+  if (rule.kind === "refused") {
+    return rule.why === makesBatches ? rule.why : `${rule.why}; remove it from the workflow`;
+  }
   if (allowed.includes(node.type)) return undefined;
   return `${rule.why}; to allow it, add "${node.type}" to the setting generation.allowed_node_types`;
 }

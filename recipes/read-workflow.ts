@@ -47,10 +47,16 @@ export function readWorkflow(value: unknown): SourceWorkflow {
   const root = fieldsOf(value);
   if (!root) throw notWorkflow("The workflow has to be a JSON object.");
   const source = Array.isArray(root["nodes"]) ? readEditor(root) : readGraph(root);
-  if (source.nodes.length === 0) throw notWorkflow("The workflow has no nodes.");
+  if (source.nodes.length === 0) {
+    throw notWorkflow(
+      "The workflow has no nodes; send one that InvokeAI's editor has saved, or a graph.",
+    );
+  }
   const ids = new Set<string>();
   for (const { id } of source.nodes) {
-    if (ids.has(id)) throw notWorkflow(`Two nodes of the workflow have the id "${shorten(id)}".`);
+    if (ids.has(id)) {
+      throw notWorkflow(`Two nodes of the workflow have the id "${shorten(id)}"; rename one.`);
+    }
     ids.add(id);
   }
   const edges = source.edges.filter(({ from, to }) => ids.has(from[0]) && ids.has(to[0]));

@@ -1,4 +1,4 @@
-import type { FieldKind } from "./catalogue";
+import type { Bounds, FieldKind } from "./catalogue";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -28,7 +28,7 @@ export type DrawnList = { isWhole: boolean; min: number; max: number; count: num
 export type ListInput = { group: string | null; drawn?: DrawnList };
 
 /** A value of a workflow that a step may set. */
-export type RecipeInput = {
+export type RecipeInput = Bounds & {
   /** `<node>.<field>` */
   id: string;
   label: string;
@@ -39,15 +39,6 @@ export type RecipeInput = {
   isRequired: boolean;
   /** The workflow's own value. For a model: its name there. Absent: none. */
   default?: Json;
-  min?: number;
-  max?: number;
-  above?: number;
-  below?: number;
-  multipleOf?: number;
-  choices?: (string | number)[];
-  /** For models: what fits. */
-  modelTypes?: string[];
-  modelBases?: string[];
 };
 
 /** A model as another InvokeAI named it; `key` means nothing here. */

@@ -2,6 +2,10 @@ import type { NodeField } from "./catalogue";
 import type { Json, RecipeInput } from "./recipe";
 
 const maxTextLength = 20_000;
+/** In characters (code points), as of every other step. */
+const maxPromptLength = 10_000;
+/** Of a picture that InvokeAI is to draw. */
+const maxSide = 8_192;
 const maxListLength = 1_000;
 const maxSeed = 2 ** 32 - 1;
 
@@ -121,18 +125,28 @@ function singleFault(input: RecipeInput, value: Json): string | undefined {
     case "choice":
       return scalarFault(input, value) && `one of ${input.choices?.join(", ")}`;
     case "string":
+      if (input.role === "prompt" || input.role === "negative") {
+        const isPrompt = typeof value === "string" && Array.from(value).length <= maxPromptLength;
+        return isPrompt ? undefined : `a text of at most ${maxPromptLength} characters`;
+      }
       return scalarFault(input, value) && `a text of at most ${maxTextLength} characters`;
     case "boolean":
       return scalarFault(input, value) && "true or false";
     case "integer":
     case "number": {
-      const isSeed = input.role === "seed";
-      const bounded = isSeed ? { ...input, min: 0, max: maxSeed } : input;
+      const bounded = boundedByRole(input);
       const range = rangeOf(bounded);
       const what = input.kind === "integer" ? "a whole number" : "a number";
       return scalarFault(bounded, value) && (range === "" ? what : `${what}: ${range}`);
     }
   }
+}
+
+/** A seed is a number that a batch takes. InvokeAI itself has no upper limit for a side. */
+function boundedByRole(input: RecipeInput): RecipeInput {
+  if (input.role === "seed") return { ...input, min: 0, max: maxSeed };
+  if (input.role !== "width" && input.role !== "height") return input;
+  return { ...input, max: Math.min(input.max ?? maxSide, maxSide) };
 }
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;

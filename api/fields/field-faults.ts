@@ -11,8 +11,11 @@ type Described = {
   format?: string;
   const?: string | number | boolean;
   anyOf?: Described[];
+  enum?: (string | number)[];
   pattern?: string;
   examples?: string[];
+  minProperties?: number;
+  maxProperties?: number;
   minItems?: number;
   maxItems?: number;
   uniqueItems?: boolean;
@@ -44,7 +47,8 @@ function expectedOf(schema: unknown): string | undefined {
   if (own.const !== undefined) return String(own.const);
   if (own.type === "integer" || own.type === "number") return expectedNumber(own);
   if (own.type === "string") {
-    const form = own.pattern === undefined ? undefined : `a text ${expectedForm(own)}`;
+    if (own.enum !== undefined) return `one of ${own.enum.join(", ")}`;
+    const form = own.pattern === undefined ? kinds["string"] : `a text ${expectedForm(own)}`;
     return formats[own.format ?? ""] ?? form;
   }
   if (own.type === "array") return expectedList(own);
@@ -84,19 +88,36 @@ function expectedList({ minItems, maxItems, uniqueItems }: Described): string {
 function messageOf(fault: SchemaFault): string {
   if ("value" in fault && fault.value === undefined) return "Required, and missing";
   // Of an object the schema comes also with the faults of its fields, such as an unknown one.
-  if (fault.message === "Expected object") return `Expected ${kinds["object"]}`;
+  const { minProperties, maxProperties } = (fault.schema ?? {}) as Described;
+  switch (fault.message) {
+    case "Expected object":
+      return `Expected ${kinds["object"]}`;
+    case `Expected object to have at least ${minProperties} properties`:
+      return minProperties === 1 ? "Expected a field" : `Expected at least ${minProperties} fields`;
+    case `Expected object to have no more than ${maxProperties} properties`:
+      return `Expected at most ${maxProperties} fields`;
+  }
   const expected = expectedOf(fault.schema);
   return expected === undefined ? String(fault.message) : `Expected ${expected}`;
 }
 
 /**
- * The faults of a value, with their paths as in `parameters.loras.0`. Where a schema allows several forms, such as an object
+ * The faults of a value, each path once, as in `parameters.loras.0`. Where a schema allows several forms, such as an object
  * or null, they are those of the form that the value has.
  */
 export function* fieldFaults(faults: Iterable<SchemaFault>): Generator<FieldFault> {
+  const seen = new Set<string>();
+  for (const fault of eachFault(faults)) {
+    if (seen.has(fault.path)) continue;
+    seen.add(fault.path);
+    yield fault;
+  }
+}
+
+function* eachFault(faults: Iterable<SchemaFault>): Generator<FieldFault> {
   for (const fault of faults) {
     const inner = faultsOfForm(fault);
-    if (inner !== undefined) yield* fieldFaults(inner);
+    if (inner !== undefined) yield* eachFault(inner);
     else yield { path: dotted(fault.path), message: messageOf(fault) };
   }
 }

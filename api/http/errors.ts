@@ -1,6 +1,6 @@
 import { NotFoundError, ParseError, ValidationError } from "elysia";
 import type { Logger } from "pino";
-import { AppError, type FieldFault, invalid, notFound } from "#errors";
+import { AppError, invalid, notFound } from "#errors";
 import { databaseUnavailable, isDatabaseAway } from "./database-faults";
 import { errorResponse } from "./error-body";
 import { createModule } from "./module";
@@ -58,15 +58,11 @@ function validationFault(error: ValidationError): AppError {
       cause: error,
     });
   }
-  const seen = new Map<string, FieldFault>();
   const faults = error.all.flatMap((fault) =>
     "path" in fault ? { ...fault, path: String(fault.path) } : [],
   );
-  for (const fault of fieldFaults(faults)) {
-    if (!seen.has(fault.path)) seen.set(fault.path, fault);
-  }
   const what = error.type === "body" ? "body" : "query";
-  return invalid(`The ${what} is not as expected; see details.errors.`, [...seen.values()]);
+  return invalid(`The ${what} is not as expected; see details.errors.`, [...fieldFaults(faults)]);
 }
 
 /** Name, code, message and stack of an error and its causes; a failed query's message is left out: it holds parameters. */

@@ -4,6 +4,7 @@ import { type ApiClient, createApiClient } from "#stack/demo/client";
 import { chooseModel, watchStep } from "#stack/demo/steps";
 import type { RunningStack } from "#stack/up";
 import { inGallery, keep } from "./gallery";
+import { softenInTurn } from "./soften-in-turn";
 
 /**
  * `bun dev/screenshots/requests.ts`: requests a step with a mask, one with a reference and one of a recipe in Swagger UI of a
@@ -15,19 +16,6 @@ type Recipe = { id: string; inputs: { id: string; list?: object }[] };
 const size = { width: 256, height: 256 };
 
 const operation = "postGenerationSessionsByIdSteps";
-
-/** Each photo of a list out of focus. */
-const softenInTurn = {
-  name: "Soften in turn",
-  nodes: ["image_batch", "img_blur"].map((type) => ({
-    id: type,
-    type: "invocation",
-    data: { id: type, type, isIntermediate: type === "image_batch", inputs: {} },
-  })),
-  edges: [
-    { source: "image_batch", sourceHandle: "image", target: "img_blur", targetHandle: "image" },
-  ],
-};
 
 await inGallery(requestInPage, { INVOKEAI_LOCAL_URL: process.env["INVOKEAI_LOCAL_URL"] });
 

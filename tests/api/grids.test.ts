@@ -117,6 +117,26 @@ describe("a requested grid", () => {
     );
   });
 
+  test("may have a part of a field as its axis; only the whole cells have to be complete", async () => {
+    const body = step({}, { window: { from: "22:00" }, references: [{ role: "style" }] });
+    const pathsOf = (answer: Body) => answer.error.details.errors.map(({ path }: Body) => path);
+    const to = { field: "window.to", values: ["06:00", "07:00"] };
+    const [status, grid] = await call("POST", "", {
+      axes: [to],
+      step: { ...body, references: [] },
+    });
+    expect([status, grid.columns]).toEqual([202, 2]);
+    const [, noReference] = await call("POST", "", { axes: [to], step: body });
+    expect(pathsOf(noReference)).toEqual(["step.references.0.image_id"]);
+    const picture = { field: "references.0.image_id", values: [crypto.randomUUID()] };
+    const [, unknown] = await call("POST", "", { axes: [to, picture], step: body });
+    expect(unknown.error.details.errors).toEqual([
+      { path: "step.references.0.image_id", message: "There is no such photo." },
+    ]);
+    const [, noWindow] = await call("POST", "", { axes: [picture], step: body });
+    expect(pathsOf(noWindow)).toEqual(["step.window.to"]);
+  });
+
   test("is made once for one Idempotency-Key, also when the first answer was lost", async () => {
     const send = () =>
       call("POST", "", { axes: [cfg], step: step() }, { "idempotency-key": "grid" });

@@ -63,22 +63,29 @@ function valueOf(schema: Json, random: () => number): unknown {
   return pick(["a", "scratch", "a".repeat(8), "ünï", "\u202e", "x".repeat(10_001)]);
 }
 
-test("for any input a route gives an answer that the document describes, and never a 500", async () => {
+/** Words of the library that checks schemas, and patterns, in place of what to send. */
+const schemaTerms =
+  /\bExpected (string|object|array|union|kind)\b|\bpropert(y|ies) \w|\bmatch|[\^$*]/;
+
+test("for any input a route gives an answer that the document describes and words that a person understands, and never a 500", async () => {
   const random = createRandom(20_261_122);
   const wrong: string[] = [];
+  const unclear = new Set<string>();
   for (const [path, item] of Object.entries(document["paths"] as Json)) {
     // Routes that a stub of a service answers, and streams, which never end.
     if (path.endsWith("/events")) continue;
     for (const [method, operation] of Object.entries(item as Json)) {
       for (let n = 0; n < 12; n += 1) {
-        const { status, type, sent } = await ask(method, path, operation, random);
+        const { status, type, sent, messages } = await ask(method, path, operation, random);
         const answer = operation["responses"][status];
         const isTold = answer && (type === "" || type in (answer["content"] ?? {}));
+        for (const message of messages) if (schemaTerms.test(message)) unclear.add(message);
         if (!isTold || status === 500) wrong.push(`${method} ${path}: ${status} ${type}; ${sent}`);
       }
     }
   }
   expect(wrong).toEqual([]);
+  expect([...unclear]).toEqual([]);
 }, 120_000);
 
 async function ask(method: string, path: string, operation: Json, random: () => number) {
@@ -97,6 +104,18 @@ async function ask(method: string, path: string, operation: Json, random: () => 
     ...(body && { body, headers: { "content-type": "application/json" } }),
   });
   const type = answer.headers.get("content-type")?.split(";")[0] ?? "";
-  await answer.arrayBuffer();
-  return { status: answer.status, type, sent: `${address}?${query} ${body ?? ""}`.slice(0, 300) };
+  const messages = type === "application/json" ? messagesOf(await answer.json()) : [];
+  if (!answer.bodyUsed) await answer.arrayBuffer();
+  return {
+    status: answer.status,
+    type,
+    messages,
+    sent: `${address}?${query} ${body ?? ""}`.slice(0, 300),
+  };
+}
+
+function messagesOf({ error }: Json): string[] {
+  if (error === undefined) return [];
+  const listed = (error.details?.errors ?? []) as Json[];
+  return [error.message, ...listed.map((fault) => fault["message"])];
 }

@@ -175,7 +175,9 @@ describe("a step with a mask", () => {
       });
       expect(status).toBe(400);
       const [fault] = answer.error.details.errors;
-      expect(fault.message).toContain("not supported by ernie-image; models of base sd-1 take it");
+      expect(fault.message).toContain(
+        "not supported by this model of base ernie-image; models of base sd-1 take it",
+      );
     }
   });
 

@@ -98,6 +98,16 @@ test("numbers and booleans of a JSON body are not accepted as text", async () =>
       "a number above 0, up to 100000 or null",
     ],
     ["POST", steps, step({ hires: null }), "parameters.hires", "an object"],
+    ["POST", "/wordlists", { name: "hues", entries: [5] }, "entries.0", "a text"],
+    ["POST", steps, { ...step({}), prompt: 5 }, "prompt", "a text"],
+    ["PATCH", "/settings", {}, "", "a field"],
+    [
+      "POST",
+      "/generation/grids",
+      { axes: [{ field: "a-b", values: [1] }], step: {} },
+      "axes.0.field",
+      "a text of 1 to 200 characters such as parameters.cfg_scale",
+    ],
     // Faults within a list, or within one of several forms.
     [
       "PATCH",

@@ -252,7 +252,7 @@ describe("a step of a recipe", () => {
       [`inputs.${prompts}`, "shorter lists: they make 102 combinations; at most 100"],
     ]);
     expect(await faultsOf({ [guidance]: many.slice(0, 20) }, 3)).toEqual([
-      ["batch_size", "a whole number from 1 to 2"],
+      ["batch_size", "a whole number from 1 to 2: each seed makes 40 pictures, a step at most 100"],
     ]);
     expect(await faultsOf({ [guidance]: 3, [counts]: [1, 2, 3] })).toEqual([
       [`inputs.${guidance}`, "a list of 1 to 100 values"],
@@ -325,6 +325,49 @@ describe("a step of a recipe", () => {
     expect(await api.deps.database.db.$count(steps)).toBe(before);
   });
 
+  test("may be drawn once for each value of one of its inputs, in a grid", async () => {
+    const recipe = await recipeOf("two-looks");
+    const radius = recipe.inputs.find((input: Body) => input.type === "number").id;
+    const axes = [{ field: `inputs.${radius}`, values: [1, 3] }];
+    const inputs = { [idOf(recipe, "model")]: model.key };
+    const step = { recipe_id: recipe.id, inputs };
+    const { status, body } = await send("POST", "/generation/grids", { axes, step });
+    expect([status, body.columns]).toEqual([202, 2]);
+    const { body: all } = await send("GET", `/generation/sessions/${body.id}/steps`);
+    const drawn = all.items.map(({ parameters, seeds }: Body) => [
+      parameters.recipe.inputs[radius],
+      seeds[0],
+    ]);
+    expect(drawn).toEqual([
+      [1, drawn[0][1]],
+      [3, drawn[0][1]],
+    ]);
+  });
+
+  test("takes a prompt and sides of the usual size, also as inputs, and names the field that has the fault", async () => {
+    const recipe = await recipeOf("text-to-image");
+    const inputs = { [idOf(recipe, "model")]: model.key };
+    const faultsOf = async (body: Body) => {
+      const answer = await requestStep({ recipe_id: recipe.id, ...body });
+      expect(answer.status).toBe(400);
+      return answer.body.error.details.errors.map(({ path, message }: Body) => [path, message]);
+    };
+    const prompt = "x".repeat(10_001);
+    const tooLong = "a text of at most 10000 characters";
+    expect(await faultsOf({ inputs, prompt })).toEqual([["prompt", tooLong]]);
+    const promptId = idOf(recipe, "prompt");
+    expect(await faultsOf({ inputs: { ...inputs, [promptId]: prompt } })).toEqual([
+      [`inputs.${promptId}`, tooLong],
+    ]);
+    const width = idOf(recipe, "width");
+    const [[path, message]] = await faultsOf({ inputs: { ...inputs, [width]: 8_200 } });
+    expect([path, message]).toEqual([`inputs.${width}`, expect.stringContaining("at most 8192")]);
+    const modelId = idOf(recipe, "model");
+    expect(await faultsOf({ inputs: { [modelId]: "gone" } })).toEqual([
+      [`inputs.${modelId}`, "the key of an available model of type main and base sd-1"],
+    ]);
+  });
+
   test("without a seed runs once; its source has to be a fetched photo that is not in the trash", async () => {
     const recipe = await recipeOf("soften");
     const photo = await uploadedPhoto(api, 4_713);
@@ -336,6 +379,23 @@ describe("a step of a recipe", () => {
     expect(many.body.error.details.errors[0].path).toBe("batch_size");
     const without = await requestStep({ recipe_id: recipe.id });
     expect(without.body.error.details.errors[0].message).toContain("Photo to soften");
+    const of = { recipe_id: recipe.id, source_image_id: photo.id };
+    const seeded = await requestStep({ ...of, seed: 4 });
+    expect(seeded.body.error.details.errors).toEqual([
+      { path: "seed", message: "not supported: this recipe has no seed" },
+    ]);
+    const axes = [{ field: "source_image_id", values: [photo.id] }];
+    const grid = await send("POST", "/generation/grids", { axes, step: { recipe_id: recipe.id } });
+    expect(grid.status).toBe(202);
+    const missing = crypto.randomUUID();
+    const inputs = { [idOf(recipe, "source")]: missing };
+    const pathsOf = async (body: Body) => (await requestStep(body)).body.error.details.path;
+    expect(await pathsOf({ recipe_id: recipe.id, source_image_id: missing })).toBe(
+      "source_image_id",
+    );
+    expect(await pathsOf({ recipe_id: recipe.id, inputs })).toBe(
+      `inputs.${idOf(recipe, "source")}`,
+    );
     await send("DELETE", `/photos/${photo.id}`);
     const trashed = await requestStep({ recipe_id: recipe.id, source_image_id: photo.id });
     expect(trashed.status).toBe(409);
@@ -365,7 +425,6 @@ test("an archive takes a recipe along, with the values of its step", async () =>
   const { body: step } = await post(`/generation/sessions/${session.body.id}/steps`, {
     recipe_id: recipe.id,
     inputs: { [source]: photo.id },
-    seed: 3,
   });
   expect(step.source_image_id).toBeUndefined();
   const { db } = api.deps.database;

@@ -99,6 +99,11 @@ describe("settings", () => {
       [{ backend: { runpod_api_key: "rpa_1" } }, "backend.runpod_api_key"],
       [{ cost_tracking: { lifetime_cost: 0 } }, "cost_tracking"],
       [{ colours: {} }, "colours"],
+      [{ backend: { mirror: { boards: ["Windmills", "  "] } } }, "backend.mirror.boards.1"],
+      [
+        { generation: { allowed_node_types: ["esrgan", "prompt_from_file"] } },
+        "generation.allowed_node_types.1",
+      ],
     ];
     for (const [fault, path] of refused) {
       const [status, body] = await patch({ retrieval: { retry_delay_seconds: 9 }, ...fault });

@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { softenInTurn } from "#dev/screenshots/soften-in-turn";
 import { plain } from "#tests/fixtures/pictures";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
@@ -18,17 +19,6 @@ async function recipeOf(libraryId: string): Promise<Body> {
   await until("the library", isRead);
   return gallery.post("/recipes", { library_id: libraryId });
 }
-
-const node = (id: string, type: string, isIntermediate = true) => ({
-  id,
-  type: "invocation",
-  data: { id, type, isIntermediate, inputs: {} },
-});
-const softenEach = {
-  name: "Soften each",
-  nodes: [node("photos", "image_batch"), node("soft", "img_blur", false)],
-  edges: [{ source: "photos", sourceHandle: "image", target: "soft", targetHandle: "image" }],
-};
 
 const inputOf = (recipe: Body, role: string): string =>
   recipe.inputs.find((input: Body) => input.role === role).id;
@@ -224,7 +214,7 @@ test("each combination of lists is drawn, each slot filled once, although the wo
 }, 150_000);
 
 test("photos go through a batch node in turn, and each is the parent of what it became; a cancel keeps what exists", async () => {
-  const recipe = await gallery.post("/recipes", { workflow: softenEach });
+  const recipe = await gallery.post("/recipes", { workflow: softenInTurn });
   const id = inputOf(recipe, "source");
   const sources = await Promise.all(
     ["#a63", "#36a", "#6a3"].map(async (shade) =>

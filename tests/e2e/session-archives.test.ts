@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
+import { softenInTurn } from "#dev/screenshots/soften-in-turn";
 import { plain } from "#tests/fixtures/pictures";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { boxMask, speckled } from "#tests/support/painted-source";
@@ -21,19 +22,6 @@ const other = { stack, gallery: createGalleryClient(api.url) };
 afterAll(async () => {
   await Promise.all([one.stack.stop(), other.stack.stop()]);
 }, 60_000);
-
-/** Draws each photo of a list in turn out of focus. */
-const softenEach = {
-  name: "Soften each",
-  nodes: ["image_batch", "img_blur"].map((type) => ({
-    id: type,
-    type: "invocation",
-    data: { id: type, type, isIntermediate: type === "image_batch", inputs: {} },
-  })),
-  edges: [
-    { source: "image_batch", sourceHandle: "image", target: "img_blur", targetHandle: "image" },
-  ],
-};
 
 async function drawnBy({ gallery }: typeof other, step: Json, amount: number): Promise<Json[]> {
   const done = await gallery.stepIs(step.id, ["completed", "failed"]);
@@ -57,7 +45,7 @@ test("a recipe, a mask and references come along to another gallery, which draws
   const library = async () => (await gallery.get("/recipes/library"))["items"].length > 0;
   await until("the library", library);
   const twoLooks: Json = await gallery.post("/recipes", { library_id: "default_two-looks" });
-  const soften: Json = await gallery.post("/recipes", { workflow: softenEach });
+  const soften: Json = await gallery.post("/recipes", { workflow: softenInTurn });
   const session = await gallery.createSession();
   const path = `/generation/sessions/${session["id"]}/steps`;
   const modelOf = (recipe: Json) =>
@@ -94,7 +82,22 @@ test("a recipe, a mask and references come along to another gallery, which draws
   });
   expect([imported.status, await imported.json()]).toEqual([201, expect.anything()]);
 
-  for (const { step, amount } of steps) {
+  const partsOf = async (client: GalleryClient, stepId: string) => {
+    const { mask_url, references, recipe_id } = await client.get(`/generation/steps/${stepId}`);
+    const recipe = recipe_id && (await client.get(`/recipes/${recipe_id}`)).inputs;
+    const mask = mask_url && (await (await fetch(`${client.url}${mask_url}`)).bytes());
+    return { recipe, references, mask: mask && Bun.SHA1.hash(mask, "hex") };
+  };
+  const sent = await Promise.all(steps.map(({ step }) => partsOf(gallery, step.id)));
+  const some = expect.anything();
+  expect(sent).toMatchObject([
+    { recipe: some },
+    { recipe: some },
+    { mask: some },
+    { references: some },
+  ]);
+  for (const [at, { step, amount }] of steps.entries()) {
+    expect(await partsOf(other.gallery, step.id)).toEqual(sent[at]!);
     const photos = (await other.gallery.photosOf(step.id)).map(({ photo }: Json) => photo);
     expect(photos).toHaveLength(amount);
     for (const photo of photos) {

@@ -192,6 +192,7 @@ export async function createActivityBench(
   }
 
   return {
+    deps,
     db,
     sql: database.sql,
     url: database.url,

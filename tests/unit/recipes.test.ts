@@ -532,8 +532,8 @@ test("values are checked against the ranges of their inputs, and every fault is 
     "inputs.nonsense: an id of the recipe's inputs",
     "mask: not supported: no input of this recipe has the role mask",
     `inputs.${id("model")}: the key of a model`,
-    `inputs.${id("width")}: a whole number: above 0, a multiple of 8`,
-    `inputs.${id("height")}: a whole number: above 0, a multiple of 8`,
+    `inputs.${id("width")}: a whole number: above 0, at most 8192, a multiple of 8`,
+    `inputs.${id("height")}: a whole number: above 0, at most 8192, a multiple of 8`,
   ]);
   expect(values[id("prompt")]).toBe("a gull");
   expect(values[id("negative")]).toBe("");

@@ -1,11 +1,14 @@
 import { t } from "elysia";
 import { getSettings } from "#db/queries/installation/settings";
+import { listMirroredBoards } from "#db/queries/mirror/boards";
 import { countSeenImages, listRefusedImages } from "#db/queries/mirror/images";
 import { findMirrorState } from "#db/queries/mirror/states";
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
 
 const shownRefusals = 20;
+/** Only this InvokeAI is mirrored. */
+const localPlace = "local";
 const moment = t.String({ format: "date-time" });
 const amount = (description: string) => t.Integer({ minimum: 0, description });
 
@@ -21,6 +24,11 @@ const mirrorSchema = t.Object(
       t.String({ format: "date-time", description: "When all pictures were last compared" }),
     ),
     fault: t.Optional(t.String({ description: "Why the last check failed" })),
+    missing_boards: t.Optional(
+      t.Array(t.String(), {
+        description: "Boards of the setting that InvokeAI did not have when last compared",
+      }),
+    ),
     refused: t.Array(t.Object({ image_name: t.String(), reason: t.String(), seen_at: moment }), {
       description: `The newest ${shownRefusals} that cannot be taken`,
     }),
@@ -34,13 +42,19 @@ export function createMirrorRoute(deps: ApiDeps) {
   return createModule({ prefix: "/api/v1/backend", tags: ["backend"] }).get(
     "/mirror",
     async () => {
-      const [settings, seen, state, refused] = await Promise.all([
+      const [settings, seen, state, boards, refused] = await Promise.all([
         getSettings(db, deps.config),
         countSeenImages(db),
-        findMirrorState(db, "local"),
+        findMirrorState(db, localPlace),
+        listMirroredBoards(db, localPlace),
         listRefusedImages(db, shownRefusals),
       ]);
-      const isOn = settings["backend.mirror"] !== "off";
+      const mirrored = settings["backend.mirror"];
+      const isOn = mirrored !== "off";
+      // A board that was renamed there is chosen by the name that it had.
+      const names = new Set(boards.flatMap(({ name, chosenAs }) => [name, chosenAs]));
+      const chosen = typeof mirrored === "string" ? [] : mirrored.boards;
+      const missing = state?.comparedAt ? chosen.filter((name) => !names.has(name)) : [];
       return {
         is_on: isOn,
         taken: seen.taken ?? 0,
@@ -50,6 +64,7 @@ export function createMirrorRoute(deps: ApiDeps) {
         waiting: isOn ? (state?.waiting ?? 0) : 0,
         ...(state?.comparedAt && { compared_at: state.comparedAt.toISOString() }),
         ...(isOn && state?.fault && { fault: state.fault }),
+        ...(missing.length > 0 && { missing_boards: missing }),
         refused: refused.map(({ imageName, reason, seenAt }) => ({
           image_name: imageName,
           reason: reason ?? "unknown",

@@ -45,8 +45,9 @@ export function completePainting(
   }
   const cause = mask ? "mask" : "parameters.expand";
   if (!model.accepts?.inpaint) {
-    const others = bases.length > 0 ? `; models of base ${bases.join(", ")} take it` : "";
-    refuse(cause, `not supported by ${model.base}${others}`);
+    const able = bases.filter((base) => base !== model.base);
+    const others = able.length > 0 ? `; models of base ${able.join(", ")} take it` : "";
+    refuse(cause, `not supported by this model of base ${model.base}${others}`);
   }
   if (!source) {
     refuse(cause, "only with a source image");

@@ -31,7 +31,7 @@ export async function withModels(
     if (typeof key === "string") {
       const model = named.get(key);
       if (model?.isAvailable && fits(input, model)) models.set(input.id, model);
-      else withFault({ path, message: `the key of an available model: ${kindOf(input)}` });
+      else withFault({ path, message: `the key of an ${kindOf(input)}` });
       continue;
     }
     const fitting = available.filter((model) => fits(input, model));
@@ -42,7 +42,7 @@ export async function withModels(
       const wanted = nameOf(input);
       withFault({
         path,
-        message: `${wanted === undefined ? "required" : `InvokeAI does not have "${wanted}"; choose`}: the key of a model, ${kindOf(input)}`,
+        message: `${wanted === undefined ? "required" : `InvokeAI does not have "${wanted}"; name another one`}: the key of an ${kindOf(input)}`,
       });
     }
   }
@@ -50,10 +50,17 @@ export async function withModels(
   return { values: { ...values, ...Object.fromEntries(keys) }, models };
 }
 
-function fits({ modelTypes, modelBases, default: own }: RecipeInput, model: Model): boolean {
+/** What a model has to be; undefined: anything. */
+function kindsOf({ modelTypes, modelBases, default: own }: RecipeInput) {
   const known = asNamed(own);
-  const types = modelTypes ?? (known && known.type !== "" ? [known.type] : undefined);
-  const bases = modelBases ?? (known && known.base !== "" ? [known.base] : undefined);
+  return {
+    types: modelTypes ?? (known && known.type !== "" ? [known.type] : undefined),
+    bases: modelBases ?? (known && known.base !== "" ? [known.base] : undefined),
+  };
+}
+
+function fits(input: RecipeInput, model: Model): boolean {
+  const { types, bases } = kindsOf(input);
   return (
     (!types || types.includes(model.type)) &&
     (!bases || bases.includes(model.base) || model.base === "any")
@@ -80,9 +87,14 @@ function typesOf({ modelTypes, default: own }: RecipeInput): string[] {
   return modelTypes ?? [asNamed(own)?.type ?? "main"];
 }
 
-function kindOf({ modelTypes, modelBases }: RecipeInput): string {
-  const type = modelTypes?.join(" or ") ?? "of the type that the workflow uses";
-  return modelBases ? `${type} for ${modelBases.join(", ")}` : type;
+/** In words, such as "available model of type main and base sd-1". */
+function kindOf(input: RecipeInput): string {
+  const { types, bases } = kindsOf(input);
+  const kinds = [
+    ...(types ? [`type ${types.join(" or ")}`] : []),
+    ...(bases ? [`base ${bases.join(" or ")}`] : []),
+  ];
+  return ["available model", ...(kinds.length > 0 ? [kinds.join(" and ")] : [])].join(" of ");
 }
 
 const nameOf = (input: RecipeInput) => asNamed(input.default)?.name.slice(0, 200);

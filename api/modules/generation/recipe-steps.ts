@@ -11,13 +11,12 @@ import type { Recipe } from "#db/schema/recipes";
 import type { StepParameters } from "#db/schema/steps";
 import { AppError, type FieldFault, invalid, notFound } from "#errors";
 import { checkTemplate } from "#recipes/check-template";
-import { completeInputs } from "#recipes/complete-inputs";
+import { completeInputs, pathOf, type RoleValues } from "#recipes/complete-inputs";
 import { hasSeed } from "#recipes/has-seed";
 import { type KnownParameters, knownParameters } from "#recipes/known-parameters";
-import type { Json, RecipeTemplate } from "#recipes/recipe";
+import type { Json, RecipeInput, RecipeTemplate } from "#recipes/recipe";
 import { axesOf, countCombinations, singleOf, valuesOfCombination } from "#recipes/combinations";
 import { drawSeed, seedCount, seedsOf } from "./parameters";
-import { maxPromptLength } from "./prompts";
 import { withModels } from "./recipe-models";
 import { type RequestedSchedule, scheduleIn } from "./schedule-model";
 import { checkPicture, findParent, resolveSource } from "./source";
@@ -33,8 +32,10 @@ export type RecipeStepRequest = {
   prompt: string | undefined;
   negativePrompt: string | undefined;
   inputs: Readonly<Record<string, Json>>;
-  /** undefined: random. */
+  /** undefined: `commonSeed`, else random. */
   seed: number | undefined;
+  /** Of a step that goes together with others. */
+  commonSeed?: number;
   /** How many seeds; undefined: one. */
   batchSize: number | undefined;
   parentId: string | null;
@@ -84,20 +85,15 @@ export async function writeRecipeStep(
 
   const source = await chooseSource(tx, template, requested, { session, parent });
   const { prompt, negativePrompt } = requested;
-  for (const [path, text] of [
-    ["prompt", prompt],
-    ["negative_prompt", negativePrompt],
-  ] as const) {
-    if (text !== undefined && Array.from(text).length > maxPromptLength) {
-      withFault({ path, message: `at most ${maxPromptLength} characters` });
-    }
-  }
-  const byRole = {
+  const byRole: RoleValues = {
     ...(prompt !== undefined && { prompt }),
     ...(negativePrompt !== undefined && { negative: negativePrompt }),
     ...(source !== null && { source }),
   };
-  const seed = requested.seed ?? drawSeed();
+  const seed = requested.seed ?? requested.commonSeed ?? drawSeed();
+  if (requested.seed !== undefined && !requested.isAgain && !usesSeed(template)) {
+    withFault({ path: "seed", message: "not supported: this recipe has no seed" });
+  }
   const completed = completeInputs(template, requested.inputs, byRole, seed, withFault);
   const { values, models } = await withModels(tx, template, completed, withFault);
   const axes = axesOf(template);
@@ -105,7 +101,7 @@ export async function writeRecipeStep(
   const counts = { seed, batchSize, combinations: countCombinations(axes, values) };
   checkCounts(deps, template, counts, withFault);
   if (faults.length > 0) throw invalid("The step cannot be requested; see details.errors.", faults);
-  await checkImages(tx, template, values);
+  await checkImages(tx, template, values, (input) => pathOf(input, requested.inputs, byRole));
 
   const all = Array.from({ length: counts.combinations }, (_, at) =>
     valuesOfCombination(axes, values, at),
@@ -203,14 +199,20 @@ async function checkImages(
   tx: Tx,
   template: RecipeTemplate,
   values: Readonly<Record<string, Json>>,
+  pathOfInput: (input: RecipeInput) => string,
 ): Promise<void> {
-  for (const { id, kind, role, list } of template.inputs) {
-    if (kind !== "image") continue;
-    const path = role === "source" && !list ? "source_image_id" : `inputs.${id}`;
-    for (const photoId of [values[id]].flat()) {
-      if (typeof photoId === "string") await checkPicture(tx, { photoId, path });
+  for (const input of template.inputs) {
+    if (input.kind !== "image") continue;
+    for (const photoId of [values[input.id]].flat()) {
+      if (typeof photoId === "string")
+        await checkPicture(tx, { photoId, path: pathOfInput(input) });
     }
   }
+}
+
+/** Whether another seed makes other pictures, or draws other lists. */
+function usesSeed(template: RecipeTemplate): boolean {
+  return hasSeed(template) || template.inputs.some(({ list }) => list?.drawn !== undefined);
 }
 
 function checkCounts(
@@ -230,7 +232,11 @@ function checkCounts(
   }
   const most = Math.min(maxBatchSize, Math.floor(maxImages / (outputs * combinations)));
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > most) {
-    withFault({ path: "batch_size", message: `a whole number from 1 to ${most}` });
+    const why =
+      most < maxBatchSize
+        ? `: each seed makes ${outputs * combinations} pictures, a step at most ${maxImages}`
+        : "";
+    withFault({ path: "batch_size", message: `a whole number from 1 to ${most}${why}` });
   } else if (batchSize > 1 && !hasSeed(template)) {
     withFault({ path: "batch_size", message: "1: this recipe has no seed, so all runs are alike" });
   }

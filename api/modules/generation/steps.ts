@@ -119,9 +119,12 @@ export async function writeStep(
     parameters,
   });
   faults.unshift(...promptFaults);
-  const { imageToImage, partsOnly } = model.accepts ?? {};
+  const { imageToImage, partsOnly, references: taken = [] } = model.accepts ?? {};
   if (source !== null && imageToImage === false && !partsOnly) {
-    const message = `not supported by ${model.base}, which generates from text alone`;
+    const instead = taken.some(({ role }) => role === "edit")
+      ? "; give the picture as a reference with the role edit"
+      : ", which generates from text alone";
+    const message = `not supported by this model of base ${model.base}${instead}`;
     faults.push({ path: "source_image_id", message });
   }
   const wanted = requested.references ?? [];

@@ -1,5 +1,6 @@
 import type { SettingValues } from "#db/settings";
 import { type FieldFault, invalid } from "#errors";
+import { ruleOf } from "#recipes/node-rules";
 import { tidyTitle } from "../../fields/text";
 import { checkPodSettings } from "./check-pods";
 
@@ -34,6 +35,12 @@ export function checkSettings(
   for (const [at, { name }] of ratios?.entries() ?? []) {
     const path = `generation.aspect_ratios.${at}.name`;
     if (name === "") faults.push({ path, message: "1 to 50 characters" });
+  }
+  for (const [at, type] of change["generation.allowed_node_types"]?.entries() ?? []) {
+    const rule = ruleOf(type);
+    const path = `generation.allowed_node_types.${at}`;
+    if (rule.kind === "refused")
+      faults.push({ path, message: `cannot be allowed: it ${rule.why}` });
   }
   const pods = checkPodSettings(change, known);
   faults.push(...pods.faults);

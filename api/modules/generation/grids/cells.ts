@@ -38,7 +38,7 @@ export function planCells(
   const isOfRecipe =
     step.recipe_id !== undefined || axes.some(({ field }) => field === "recipe_id");
   const common = isOfRecipe
-    ? { seed, ...step }
+    ? step
     : { ...step, parameters: { seed, batch_size: 1, ...step.parameters } };
   const cells = Array.from({ length: amount }, (_, at) => {
     const cell: unknown = structuredClone(common);
@@ -61,7 +61,7 @@ export function planCells(
 
 /** Sets a field by its path, and makes the objects that it needs; false where there is no such place. */
 function place(target: unknown, field: string, value: unknown): boolean {
-  const names = field.split(".");
+  const names = namesOf(field);
   const last = names.pop()!;
   let at = target as Record<string, unknown>;
   for (const name of names) {
@@ -73,6 +73,12 @@ function place(target: unknown, field: string, value: unknown): boolean {
   if (!hasPlace(at, last)) return false;
   at[last] = value;
   return true;
+}
+
+/** The id of a recipe's input has a point itself. */
+function namesOf(field: string): string[] {
+  const [first = "", ...rest] = field.split(".");
+  return first === "inputs" && rest.length > 0 ? [first, rest.join(".")] : [first, ...rest];
 }
 
 /** A list has places for its entries only: not for its length, and none behind its end. */

@@ -30,9 +30,10 @@ export async function requestGrid(
   requested: Requested & { id: string; title: string | null },
 ): Promise<void> {
   const { id, title, axes } = requested;
+  const randomSeed = drawSeed();
   const { cells, columns } = planCells(requested, {
     maxCells: deps.config.limits.maxGridCells,
-    randomSeed: drawSeed(),
+    randomSeed,
   });
   const maskOf = await readMasks(deps, cells);
   const firstStepId = await deps.database.db.transaction(async (tx) => {
@@ -48,7 +49,7 @@ export async function requestGrid(
         const step = { id: stepIds[at]!, sessionId: id, ...readStepBody(cells[at]!, deps.now()) };
         events.push(
           await (step.kind === "recipe"
-            ? writeRecipeStep(deps, tx, step)
+            ? writeRecipeStep(deps, tx, { ...step, commonSeed: randomSeed })
             : writeStep(deps, tx, { ...step, mask: maskOf(step.maskPhotoId) })),
         );
       } catch (error) {

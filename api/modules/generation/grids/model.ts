@@ -1,4 +1,4 @@
-import { type Static, t } from "elysia";
+import { type Static, t, type TSchema } from "elysia";
 import type { GridView } from "#db/queries/grids/grids";
 import type { StepView } from "#db/queries/generation/step-views";
 import { sessionStatuses } from "#db/schema/sessions";
@@ -18,14 +18,31 @@ const { parent_id: _none, parameters: _whole, ...ofStep } = stepBody.properties;
 /** A cell's step: a session has no earlier step that could be its parent. */
 export const cellBody = t.Object({ ...ofStep, parameters: t.Optional(parametersBody) }, strict);
 
+/** The same fields, none of which is required, however deep: an axis may set it. Each cell is checked as a whole. */
+function withoutRequired<T extends TSchema>(schema: T): T {
+  const { required: _none, properties, items, anyOf, ...rest } = schema as TSchema;
+  const fields = Object.entries((properties ?? {}) as Record<string, TSchema>);
+  return {
+    ...rest,
+    ...(properties && {
+      properties: Object.fromEntries(
+        fields.map(([name, field]) => [name, t.Optional(withoutRequired(field))]),
+      ),
+    }),
+    ...(items && { items: withoutRequired(items as TSchema) }),
+    ...(anyOf && { anyOf: (anyOf as TSchema[]).map(withoutRequired) }),
+  } as TSchema as T;
+}
+
 const axis = t.Object(
   {
     field: t.String({
       minLength: 1,
       maxLength: 200,
-      pattern: "^[a-z0-9][a-z0-9_]*(\\.[a-z0-9][a-z0-9_]*)*$",
+      pattern: "^[A-Za-z0-9][A-Za-z0-9_]*(\\.[A-Za-z0-9][A-Za-z0-9_]*)*$",
+      examples: ["parameters.cfg_scale"],
       description:
-        "A field of the step by its path: `prompt`, `source_image_id`, `parameters.cfg_scale`, `parameters.loras.0.weight`",
+        "A field of the step by its path: `prompt`, `source_image_id`, `parameters.cfg_scale`, `parameters.loras.0.weight`; of a recipe `inputs.` with the id of an input",
     }),
     values: t.Array(t.Unknown(), { minItems: 1, maxItems: 250 }),
   },
@@ -42,8 +59,8 @@ export const gridBody = t.Object(
     }),
     step: t.Object(
       {
-        ...t.Partial(t.Object(ofStep)).properties,
-        parameters: t.Optional(t.Partial(parametersBody)),
+        ...withoutRequired(t.Object(ofStep)).properties,
+        parameters: t.Optional(withoutRequired(parametersBody)),
       },
       {
         ...strict,

@@ -1,0 +1,71 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { MockActivityEnvironment } from "@temporalio/testing";
+import { DefaultLogger } from "@temporalio/worker";
+import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
+import { withHeartbeat } from "#activities/heartbeat";
+import { compareAll, type MirrorPass, takeNewest } from "#activities/mirror/compare";
+import { photos } from "#db/schema/photos";
+import type { RouteFault } from "#simulators/invokeai/control";
+import { type ActivityBench, createActivityBench } from "#tests/support/activities";
+import { createInvokeAiPage, nextDrawing } from "#tests/support/invokeai-page";
+
+/** One picture takes a fraction of it, all of them together take longer. */
+const silenceMs = 2_000;
+const perPictureMs = 600;
+const amount = 24;
+
+let bench: ActivityBench;
+beforeAll(async () => {
+  bench = await createActivityBench();
+  await createInvokeAiPage(bench.simulator.url).draw(
+    Array.from({ length: amount }, () => nextDrawing()),
+  );
+});
+afterEach(async () => {
+  await bench.simulator.control.clearFaults();
+  await bench.db.execute("truncate mirrored_images, mirrored_boards, photos cascade");
+});
+afterAll(() => bench.close());
+
+const onEachPicture = (fault: { kind: "delay"; delayMs: number } | { kind: "hang" }) =>
+  bench.simulator.control.addFault({ ...fault, route: "imageFull" } as RouteFault);
+
+/** Runs a pass with a client that reports no progress of its own, so that only pictures count. */
+async function run(work: (pass: MirrorPass) => Promise<unknown>): Promise<unknown> {
+  const client = createInvokeAiClient({
+    baseUrl: bench.simulator.url,
+    connectionTimeoutMs: 60_000,
+    readTimeoutMs: 60_000,
+  });
+  const deps = { ...bench.deps, invokeai: async () => client };
+  const pass = { deps, backend: "local", client, mirrored: "all", unsent: [] } as const;
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
+  return environment
+    .run(() => withHeartbeat((signal) => work({ ...pass, unsent: [], signal }), silenceMs))
+    .catch((error: unknown) => error);
+}
+
+const passes: [string, (pass: MirrorPass) => Promise<unknown>, unknown][] = [
+  ["the newest pictures", takeNewest, true],
+  ["all pictures", (pass) => compareAll(pass, async () => true), { isComplete: true }],
+];
+
+test.each(passes)(
+  "a pass over %s may take longer than the allowed silence",
+  async (_, pass, ending) => {
+    await onEachPicture({ kind: "delay", delayMs: perPictureMs });
+    const begun = performance.now();
+    expect(await run(pass)).toEqual(ending);
+    expect(performance.now() - begun).toBeGreaterThan(silenceMs);
+    expect(await bench.db.$count(photos)).toBe(amount);
+  },
+);
+
+test.each(passes)(
+  "a pass over %s that hangs in a picture fails and is retried",
+  async (_, pass) => {
+    await onEachPicture({ kind: "hang" });
+    expect(await run(pass)).toMatchObject({ type: "activity_stalled", nonRetryable: false });
+    expect(await bench.db.$count(photos)).toBe(0);
+  },
+);
