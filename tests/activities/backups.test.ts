@@ -7,8 +7,11 @@ import { backups } from "#db/schema/backups";
 import { events } from "#db/schema/events";
 import { originalChecks } from "#db/schema/original-checks";
 import { type Photo, photos } from "#db/schema/photos";
+import { putBackFromBackup } from "#library/integrity/repair";
+import { verifyAll } from "#library/integrity/verify";
 import { openLibrary } from "#library/open";
 import { loadConfig } from "#config";
+import type { BackupStore } from "#media/backup/store";
 import { originalKey } from "#media/storage/keys";
 import { sha256Of } from "#sha256";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
@@ -203,6 +206,36 @@ describe("the nightly check of originals", () => {
     expect(await checkOf(photo)).toMatchObject({ fault: null, faultFoundAt: null });
   }, 60_000);
 });
+
+test("a share, and the whole library, is compared to its end, however large", async () => {
+  // Without files: each row counts as compared.
+  await bench.sql`
+    insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status)
+    select gen_random_uuid(), 'uploaded', 'a.png', 'image/png', 1, 1, 1, md5(n::text) || md5(n::text), 'completed'
+    from generate_series(1, ${28 * 101}) as n`;
+  expect(await verify()).toMatchObject({ checked: 101 });
+  const work = {
+    database: bench,
+    storage: bench.storage,
+    now: () => new Date(),
+    backups: null,
+    onProgress: () => {},
+  };
+  expect(await verifyAll(work, { repairs: false })).toMatchObject({ checked: 28 * 101 });
+}, 60_000);
+
+test("an original is put back only with its own bytes, also when those of the backup change after they were compared", async () => {
+  const photo = await storePhoto();
+  await writeFile(pathOf(photo), "damaged");
+  const originals = { open: async () => new Blob(["other bytes"]).stream() };
+  const isPutBack = await putBackFromBackup(bench, { originals } as unknown as BackupStore, {
+    ...photo,
+    mimeType: photo.mimeType!,
+    fileSize: photo.fileSize!,
+    contentHash: photo.contentHash!,
+  });
+  expect([isPutBack, await Bun.file(pathOf(photo)).text()]).toEqual([false, "damaged"]);
+}, 60_000);
 
 describe("./gallery verify", () => {
   const commands = () => createBackupCommands({ url: bench.url, dataDir: bench.dataDir });

@@ -332,6 +332,15 @@ describe("a backup", () => {
     expect(await faultsIn(bench.database)).toEqual([]);
   }, 60_000);
 
+  test("that is kept keeps its originals, also those that newer ones do not have", async () => {
+    await backUpNow();
+    const gone = await bench.storePhoto();
+    await backUpNow();
+    await purgeByIds(bench, { ids: [gone.id], now: new Date() });
+    expect((await backUpNow({ keep: 2 })).removed).toHaveLength(1);
+    expect(await storedIn(folder)).toContain(gone.contentHash!);
+  }, 60_000);
+
   test("that cannot be read keeps the originals of all from being deleted", async () => {
     const gone = await bench.storePhoto();
     await backUpNow();

@@ -119,7 +119,11 @@ test("what completes the load is part of it: without it nothing is loaded", asyn
 
 test("rows are copied the same whatever form of values a database prefers", async () => {
   const from = await createEarlier();
-  await from.sql`update photos set created_at = '2026-02-03 04:05:06.789Z'`;
+  await from.sql`insert into masks values (repeat('a', 64), 1, 1, '\\x00ff5c'::bytea, now())`;
+  await from.sql`alter table watched_files disable trigger all`;
+  await from.sql`
+    insert into watched_files (import_id, file_hash, size, modified_ms, noted_at)
+    values (gen_random_uuid(), repeat('a', 64), 1, 1764567890123.4567, now())`;
   const usual = await dump(from.url);
   for (const setting of [
     "timezone = 'Asia/Tokyo'",
