@@ -4,6 +4,9 @@
  * those of the wire.
  */
 
+/** In characters (code points), of a prompt and of a negative one. */
+export const maxPromptLength = 10_000;
+
 /**
  * Every scheduler of any base, in InvokeAI's spelling; the last three are the sampler presets of Ideogram 4. A model's
  * `accepts` lists those that it takes.

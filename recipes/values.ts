@@ -1,9 +1,8 @@
+import { maxPromptLength } from "#generation-parameters";
 import type { NodeField } from "./catalogue";
 import type { Json, RecipeInput } from "./recipe";
 
 const maxTextLength = 20_000;
-/** In characters (code points), as of every other step. */
-const maxPromptLength = 10_000;
 /** Of a picture that InvokeAI is to draw. */
 const maxSide = 8_192;
 const maxListLength = 1_000;

@@ -1,11 +1,11 @@
 import { ProviderError } from "#errors";
 import { countImagesInFlight } from "#db/queries/steps/attempts";
 import { type BackendState, saveBackendState } from "#db/queries/backends/backend-state";
+import { localPlace } from "#db/schema/backends";
 import { invokeaiBackendId, lookAgain } from "#workflows/invokeai-backend/contract";
 import { versionWarning } from "../adapters/invokeai/versions";
 import type { ActivityDeps } from "../deps";
 import { signalRun } from "../signal-run";
-import { localPlace } from "./places";
 import { otherProgramReason, pausedReason } from "../generation/wait-reasons";
 
 type Deps = Pick<ActivityDeps, "database" | "invokeai" | "now" | "temporal">;

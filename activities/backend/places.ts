@@ -1,14 +1,12 @@
 import type { Config } from "#config";
 import type { Database } from "#db/client";
 import { getSettings } from "#db/queries/installation/settings";
+import { localPlace } from "#db/schema/backends";
 import { ProviderError } from "#errors";
 import { createInvokeAiClient, type InvokeAiClient } from "../adapters/invokeai/client";
 import type { Credentials } from "../adapters/invokeai/login";
 import type { ActivityDeps } from "../deps";
 import { noteProgress } from "../heartbeat";
-
-/** The place whose address is a setting; the others are rented. */
-export const localPlace = "local";
 
 /**
  * Where a rented place answers. `gone`: it ended for good, with all that it held. `away`: it is not running, with what it

@@ -1,4 +1,4 @@
-import { localPlace } from "../backend/places";
+import { localPlace } from "#db/schema/backends";
 
 /** While InvokeAI's queue is paused. */
 export const pausedReason = "InvokeAI is paused; resume its queue there.";

@@ -1,7 +1,7 @@
-import { localPlace } from "../backend/places";
 import { ProviderError } from "#errors";
 import { getSettings } from "#db/queries/installation/settings";
 import { findMirrorState, noteMirrorState } from "#db/queries/mirror/states";
+import { localPlace } from "#db/schema/backends";
 import type { Timings } from "#workflows/timings";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { ActivityDeps } from "../deps";

@@ -1,8 +1,8 @@
 import { findLivePodSession } from "#db/queries/pods/sessions";
 import { modelListOf } from "#db/queries/models/installs";
+import { localPlace } from "#db/schema/backends";
 import { ProviderError } from "#errors";
 import type { InvokeAiClient } from "../adapters/invokeai/client";
-import { localPlace } from "../backend/places";
 import type { ActivityDeps } from "../deps";
 
 /** The InvokeAI that installs for a place. `backend` names it: a pod without a volume by its own name. */

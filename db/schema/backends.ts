@@ -2,6 +2,9 @@ import { sql } from "drizzle-orm";
 import { boolean, integer, pgTable, text, uniqueIndex } from "drizzle-orm/pg-core";
 import { moment } from "./columns";
 
+/** The place whose address is a setting; the others are rented. */
+export const localPlace = "local";
+
 /** Last known state of each place: an InvokeAI with its database. Columns named `backend` hold its `ref`. */
 export const backends = pgTable(
   "backends",

@@ -1,8 +1,12 @@
-import { companions, type CompanionKeys, eachOption } from "#generation-parameters";
+import {
+  companions,
+  type CompanionKeys,
+  eachOption,
+  maxPromptLength,
+} from "#generation-parameters";
 import { isObject } from "./json-object";
 import { plainText } from "./plain-text";
 
-const maxPromptLength = 10_000;
 const maxNameLength = 200;
 const maxLoras = 20;
 const maxLoraWeight = 10;

@@ -12,11 +12,8 @@ const timings = { lineCheckMs: never, backendCheckMs: never, reconcileEveryMs: n
 const { stack, gallery } = await startGallery({ env: { TIME_ZONE: timeZone }, timings });
 afterAll(() => stack.stop(), 30_000);
 
-const { format: clock } = new Intl.DateTimeFormat("en-GB", {
-  timeZone,
-  hour: "2-digit",
-  minute: "2-digit",
-});
+const format = new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+const clock = (at: number | Date): string => format.format(at);
 const inNewSession = async (more: object = {}): Promise<string> => {
   const { id } = await gallery.createSession();
   return (await gallery.requestStep(id, { ...more, parameters: { batch_size: 1 } })).id;

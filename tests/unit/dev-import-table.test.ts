@@ -48,6 +48,7 @@ const forbidden: [string, string][] = [
   ["api/c.ts", 'import "sharp"'],
   ["api/modules/photos/a.ts", 'import "../../../db/client"'],
   ["recipes/a.ts", 'import "#db/client"'],
+  ["recipes/d.ts", 'import "#generation-references"'],
   ["recipes/b.ts", 'import "elysia"'],
   ["recipes/c.ts", 'import "../db/client"'],
   ["library/a.ts", 'import "#activities/index"'],
@@ -110,7 +111,10 @@ const allowed: [string, string][] = [
     "stack/library/ok.ts",
     'import type { Command } from "#library/commands/command"; export type A = Command',
   ],
-  ["recipes/ok.ts", 'import "#errors"; import "#storable-text"; import "./other"'],
+  [
+    "recipes/ok.ts",
+    'import "#errors"; import "#generation-parameters"; import "#storable-text"; import "./other"',
+  ],
   ["api/also-ok.ts", 'import "#library/keep"'],
   ["stack/ok.ts", 'import "#errors"; import "#config"'],
   [

@@ -3,12 +3,11 @@ import { getSettings } from "#db/queries/installation/settings";
 import { listMirroredBoards } from "#db/queries/mirror/boards";
 import { countSeenImages, listRefusedImages } from "#db/queries/mirror/images";
 import { findMirrorState } from "#db/queries/mirror/states";
+import { localPlace } from "#db/schema/backends";
 import type { ApiDeps } from "../../deps";
 import { createModule } from "../../http/module";
 
 const shownRefusals = 20;
-/** Only this InvokeAI is mirrored. */
-const localPlace = "local";
 const moment = t.String({ format: "date-time" });
 const amount = (description: string) => t.Integer({ minimum: 0, description });
 

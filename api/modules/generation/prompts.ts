@@ -3,13 +3,12 @@ import type { NewSlot } from "#db/queries/generation/step-requests";
 import type { Model } from "#db/schema/models";
 import type { StepParameters } from "#db/schema/steps";
 import type { FieldFault } from "#errors";
+import { maxPromptLength } from "#generation-parameters";
 import { type Entries, expandTemplate } from "../wordlists/expand";
 import { readLists } from "../wordlists/read-lists";
 import { listsOf, parseTemplate, type Template } from "../wordlists/template";
 
 type Texts = { prompt: string; negativePrompt: string | null; expand: boolean };
-
-export const maxPromptLength = 10_000;
 
 /** The slots of a step, one a seed, with their final prompts if the step is expanded. Valid only if `faults` is empty. */
 export async function planSlots(
