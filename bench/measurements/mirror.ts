@@ -41,7 +41,7 @@ export async function measureMirror(
     const wanted = (await taken()) + perRound;
     const startedAt = performance.now();
     await mirror("all");
-    while ((await taken()) < wanted) await Bun.sleep(50);
+    while ((await taken()) < wanted) await Bun.sleep(250);
     const seconds = (performance.now() - startedAt) / 1_000;
     await mirror("off");
     const run = stack.temporal.workflow.getHandle(invokeaiMirrorId);
