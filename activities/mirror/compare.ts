@@ -26,8 +26,10 @@ export type MirrorPass = {
 
 /** So many of the newest are listed at a hint: more than InvokeAI makes between two hints. */
 const newest = 100;
-/** Between two checks for a hint while many are taken: a new picture is there within seconds. */
-const perSlice = 10;
+/** So many are described by one request. */
+const perRequest = 100;
+/** While many are taken: between two looks at the setting, and at how many are left. */
+const lookEveryMs = 1_000;
 /** As many as retrievals: some are fetched and stored while others are decoded. */
 const atOnce = 4;
 /** As many pictures may fail in one pass before InvokeAI itself is taken to be at fault. */
@@ -45,13 +47,18 @@ export async function takeNewest(pass: MirrorPass): Promise<boolean> {
   return images.length < newest || unseen.length < chosen.length || chosen.length === 0;
 }
 
-/**
- * Compares all images, stars and boards with what was seen before, and takes what is missing, newest first.
- * @param between called between slices: takes what was made meanwhile, and says whether to go on
- */
+/** What may happen while many are taken. */
+export type Meanwhile = {
+  /** Whether InvokeAI has announced an image. */
+  isHinted: () => boolean;
+  /** Takes what was announced, and says whether to go on. */
+  look: () => Promise<boolean>;
+};
+
+/** Compares all images, stars and boards with what was seen before, and takes what is missing, newest first. */
 export async function compareAll(
   pass: MirrorPass,
-  between: () => Promise<boolean>,
+  meanwhile: Meanwhile,
 ): Promise<{ isComplete: boolean }> {
   const { deps, backend, client, mirrored, signal } = pass;
   const { db } = deps.database;
@@ -72,16 +79,42 @@ export async function compareAll(
     .map(({ imageName }) => imageName);
   const unseen = await findUnseenImages(db, { backend, names });
   await noteMirrorState(db, { backend, now: deps.now(), waiting: unseen.length, fault: null });
-  for (let at = 0; at < unseen.length; at += perSlice) {
-    const slice = unseen.slice(at, at + perSlice);
-    await takeEach(pass, await client.getGalleryImages(slice, signal));
-    const waiting = Math.max(0, unseen.length - at - perSlice);
-    await noteMirrorState(db, { backend, now: deps.now(), waiting });
-    if (waiting > 0 && !(await between())) return { isComplete: false };
-  }
+  if (!(await takeAll(pass, unseen, meanwhile))) return { isComplete: false };
   await settleMoves(pass, listed, boards.all);
   await noteMirrorState(db, { backend, now: deps.now(), comparedAt: deps.now() });
   return { isComplete: true };
+}
+
+/** Takes these, and looks up now and then. False when it was told to stop. */
+async function takeAll(
+  pass: MirrorPass,
+  names: readonly string[],
+  { isHinted, look }: Meanwhile,
+): Promise<boolean> {
+  const { deps, backend, client, signal } = pass;
+  let left = names.length;
+  let goesOn = true;
+  let lookedAt = performance.now();
+  let looking: Promise<void> | undefined;
+  const lookUp = async () => {
+    await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: left });
+    goesOn = await look();
+    lookedAt = performance.now();
+    looking = undefined;
+  };
+  const mayTake = async () => {
+    const isDue = isHinted() || performance.now() - lookedAt > lookEveryMs;
+    // All wait for the one that looks: what was announced comes first.
+    if (isDue || looking) await (looking ??= lookUp());
+    if (goesOn) left -= 1;
+    return goesOn;
+  };
+  for (let at = 0; at < names.length && goesOn; at += perRequest) {
+    const slice = names.slice(at, at + perRequest);
+    await takeEach(pass, await client.getGalleryImages(slice, signal), mayTake);
+  }
+  if (goesOn) await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: 0 });
+  return goesOn;
 }
 
 async function settleMoves(
@@ -111,10 +144,16 @@ async function unseenOf(
   return images.filter(({ imageName }) => unseen.has(imageName));
 }
 
-async function takeEach(pass: MirrorPass, images: GalleryImage[]): Promise<void> {
+/** @param mayTake asked before each image: whether it may be taken */
+async function takeEach(
+  pass: MirrorPass,
+  images: GalleryImage[],
+  mayTake: () => Promise<boolean> = async () => true,
+): Promise<void> {
   const { deps, backend, signal, unsent } = pass;
   await eachOf(images, { atOnce, signal }, async (image) => {
     noteProgress();
+    if (!(await mayTake())) return;
     try {
       const taken = await takeImage(deps, backend, image, signal);
       if (taken) await settleImage(deps, backend, image, taken);

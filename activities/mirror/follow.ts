@@ -47,9 +47,12 @@ export function createMirrorActivities(deps: ActivityDeps) {
           const areMore = isDue && !(await takeNewest(pass));
           checkedAt = performance.now();
           if (isStale || areMore) {
-            const { isComplete } = await compareAll(pass, async () => {
-              if (hints.take()) await takeNewest(pass);
-              return JSON.stringify(await readSetting()) === wanted;
+            const { isComplete } = await compareAll(pass, {
+              isHinted: hints.isThere,
+              async look() {
+                if (hints.take()) await takeNewest(pass);
+                return JSON.stringify(await readSetting()) === wanted;
+              },
             });
             if (isComplete) compared = { at: performance.now(), mirrored: wanted };
           }
@@ -95,6 +98,8 @@ function createHints(signal: AbortSignal) {
       };
       client.subscribeSavedImages({ onImage, signal: listening.end.signal });
     },
+    /** Whether there is a hint that was not taken yet. */
+    isThere: (): boolean => isHinted,
     /** Whether there was a hint since the last call. */
     take(): boolean {
       const was = isHinted;

@@ -45,9 +45,11 @@ async function run(work: (pass: MirrorPass) => Promise<unknown>): Promise<unknow
     .catch((error: unknown) => error);
 }
 
+const undisturbed = { isHinted: () => false, look: async () => true };
+
 const passes: [string, (pass: MirrorPass) => Promise<unknown>, unknown][] = [
   ["the newest pictures", takeNewest, true],
-  ["all pictures", (pass) => compareAll(pass, async () => true), { isComplete: true }],
+  ["all pictures", (pass) => compareAll(pass, undisturbed), { isComplete: true }],
 ];
 
 test.each(passes)(
@@ -69,3 +71,16 @@ test.each(passes)(
     expect(await bench.db.$count(photos)).toBe(0);
   },
 );
+
+test("an announced picture is looked for before the next one is begun, and a pass that is told to stop begins no other", async () => {
+  let asked = 0;
+  const ended = await run((pass) =>
+    compareAll(pass, {
+      isHinted: () => (asked += 1) === amount,
+      // It may also look because a second has passed.
+      look: async () => asked < amount,
+    }),
+  );
+  expect(ended).toEqual({ isComplete: false });
+  expect(await bench.db.$count(photos)).toBe(amount - 1);
+});
