@@ -6,8 +6,8 @@ import { groupFiles } from "./test-groups";
 import { countFiles, type TestCounts } from "./test-report";
 
 /** How many processes run at once, at most, in all and of each kind: waiting ones leave the processors to busy ones. */
-const lanes = 4;
-const most = { waiting: 3, busy: 2 };
+const lanes = 5;
+const most = { waiting: 4, busy: 2 };
 
 export type FileResult = TestCounts & {
   file: string;
