@@ -85,7 +85,7 @@ export async function compareAll(
   return { isComplete: true };
 }
 
-/** Takes these, and looks up now and then. False when it was told to stop. */
+/** Takes these, and looks now and then for what was announced meanwhile. False when it was told to stop. */
 async function takeAll(
   pass: MirrorPass,
   names: readonly string[],
@@ -96,7 +96,7 @@ async function takeAll(
   let goesOn = true;
   let lookedAt = performance.now();
   let looking: Promise<void> | undefined;
-  const lookUp = async () => {
+  const lookOnce = async () => {
     await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: left });
     goesOn = await look();
     lookedAt = performance.now();
@@ -105,7 +105,7 @@ async function takeAll(
   const mayTake = async () => {
     const isDue = isHinted() || performance.now() - lookedAt > lookEveryMs;
     // All wait for the one that looks: what was announced comes first.
-    if (isDue || looking) await (looking ??= lookUp());
+    if (isDue || looking) await (looking ??= lookOnce());
     if (goesOn) left -= 1;
     return goesOn;
   };

@@ -4,7 +4,7 @@ import { type ApiClient, createApiClient } from "#stack/demo/client";
 import { chooseModel, watchStep } from "#stack/demo/steps";
 import type { RunningStack } from "#stack/up";
 import { inGallery, keep } from "./gallery";
-import { softenInTurn } from "./soften-in-turn";
+import { softenInTurn } from "./workflows";
 
 /**
  * `bun dev/screenshots/requests.ts`: requests a step with a mask, one with a reference and one of a recipe in Swagger UI of a

@@ -27,6 +27,7 @@ import {
   type LibraryBench,
   manifestOf,
   storedIn,
+  storedPath,
 } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import journal from "../../db/migrations/meta/_journal.json";
@@ -354,7 +355,7 @@ describe("a backup", () => {
   test("copies a stored original again whose copy has another length", async () => {
     const photo = await bench.storePhoto();
     await backUpNow();
-    const copy = join(folder, "originals", photo.contentHash!.slice(0, 2), photo.contentHash!);
+    const copy = storedPath(folder, photo);
     await writeFile(copy, "half");
     const { manifest } = await backUpNow();
     expect(manifest.originals.newCount).toBe(1);

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { softenInTurn } from "#dev/screenshots/soften-in-turn";
+import { softenInTurn, workflowOf } from "#dev/screenshots/workflows";
 import { plain } from "#tests/fixtures/pictures";
 import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
@@ -249,24 +249,8 @@ test("photos go through a batch node in turn, and each is the parent of what it 
 test("a node that the owner no longer allows does not reach InvokeAI, though its step was requested before", async () => {
   const allow = (types: string[]) =>
     gallery.patch("/settings", { generation: { allowed_node_types: types } });
-  const edges = {
-    name: "Edges",
-    nodes: ["image", "hed_edge_detection"].map((type) => ({
-      id: type,
-      type: "invocation",
-      data: { id: type, type, isIntermediate: type === "image", inputs: {} },
-    })),
-    edges: [
-      {
-        source: "image",
-        sourceHandle: "image",
-        target: "hed_edge_detection",
-        targetHandle: "image",
-      },
-    ],
-  };
   await allow(["hed_edge_detection"]);
-  const recipe = await recipeFrom(edges);
+  const recipe = await recipeFrom(workflowOf("Edges", "image", "hed_edge_detection"));
   const source = await gallery.upload(await plain(56, 40, "#2d6").png().toBuffer());
   const { control } = stack.invokeai;
   const before = (await control.state()).enqueues.length;

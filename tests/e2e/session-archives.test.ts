@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import sharp from "sharp";
-import { softenInTurn } from "#dev/screenshots/soften-in-turn";
+import { softenInTurn } from "#dev/screenshots/workflows";
 import { plain } from "#tests/fixtures/pictures";
 import { createGalleryClient, type GalleryClient } from "#tests/support/gallery";
 import { boxMask, speckled } from "#tests/support/painted-source";

@@ -16,7 +16,7 @@ export const eventChannel = "gallery_events";
 export async function insertEvents(tx: Tx, list: NewEvent[]): Promise<void> {
   if (list.length === 0) return;
   const rows = list.map(({ type, sessionId, data }) => ({ type, session_id: sessionId, data }));
-  // The ids are assigned to the rows that the last `select` returns, after it has got the lock.
+  // The rows come from a join with the lock, so their ids are assigned once it is held.
   await tx.execute(sql`
     with locked as materialized (select pg_advisory_xact_lock(${eventLock})),
       written as (
