@@ -4,6 +4,11 @@ import type { World } from "./world.ts";
 
 export type EventSink = ReturnType<typeof createEventSink>;
 
+type Connection = {
+  once: (event: "close", listener: () => void) => void;
+  close: (now: true) => void;
+};
+
 const room = "default";
 
 /** The socket.io server: WebSocket only, no replay. */
@@ -17,6 +22,12 @@ export function createEventSink(
     transports: ["websocket"],
     serveClient: false,
     allowRequest: (request, decide) => decide(null, admit(request)),
+  });
+  // Those in the middle of a handshake are no clients of `io` yet.
+  const connections = new Set<Connection>();
+  io.engine.on("connection", (connection: Connection) => {
+    connections.add(connection);
+    connection.once("close", () => connections.delete(connection));
   });
   io.use((socket, next) => {
     const { auth, headers } = socket.handshake;
@@ -52,7 +63,10 @@ export function createEventSink(
     broadcast,
     clientCount: (): number => io.engine.clientsCount,
     subscriberCount: (): number => io.sockets.adapter.rooms.get(room)?.size ?? 0,
-    disconnectAll: (): void => io.disconnectSockets(true),
+    disconnectAll(): void {
+      io.disconnectSockets(true);
+      for (const connection of connections) connection.close(true);
+    },
     close: (): Promise<void> => io.close(),
   };
 }

@@ -46,7 +46,7 @@ async function watch() {
       signal: end.signal,
     },
   );
-  await simulator.control.until(({ sockets }) => sockets > 0);
+  await simulator.control.until(({ subscribers }) => subscribers > 0);
   // The watch starts with a refresh, because earlier events were missed.
   await until("the first refresh", () => triggered.length > 0);
   return { triggered, faults, end };
@@ -76,7 +76,7 @@ test("the watch moves to the place in force", async () => {
   const { triggered, end } = await watch();
   const before = triggered.length;
   await database.db.transaction((tx) => putInForce(tx, "volume:v"));
-  await rented.control.until(({ sockets }) => sockets > 0);
+  await rented.control.until(({ subscribers }) => subscribers > 0);
   await simulator.control.until(({ sockets }) => sockets === 0);
   await until("a refresh of the other list", () => triggered.length > before);
   end.abort();

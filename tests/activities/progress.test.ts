@@ -72,7 +72,7 @@ test("a lost socket reconnects, and the progress is correct again", async () => 
   await control.holdStep({ item: 0, step: 1 });
   await control.holdStep({ item: 1, step: 1 });
   const { attempt, watched } = await startBatch([3, 4]);
-  await control.until(({ frozen, sockets }) => frozen !== null && sockets > 0);
+  await control.until(({ frozen, subscribers }) => frozen !== null && subscribers > 0);
   // The sixth attempt comes after 9 s or more: until then several polls see what the socket does not tell.
   const fault = await control.addFault({ kind: "unreachable", route: "socket", times: 5 });
   await control.dropSockets();

@@ -102,7 +102,7 @@ test("a model of a base without graphs is listed as unsupported, and refused", a
 });
 
 test("a newly installed model is listed without a refresh", async () => {
-  await stack.invokeai.control.until(({ sockets }) => sockets > 0);
+  await stack.invokeai.control.until(({ subscribers }) => subscribers > 0);
   const key = await stack.invokeai.control.installModel({ name: "Night Rain", base: "sdxl" });
   expect((await named("Night Rain", "lora")).key).toBe(key);
 });

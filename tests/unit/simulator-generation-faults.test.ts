@@ -142,6 +142,18 @@ test("a restart cuts sockets, open requests and held requests", async () => {
   expect(await control.state()).toMatchObject({ held: [], sockets: 0, restarts: 1 });
 });
 
+test("dropped sockets include one in the middle of its handshake", async () => {
+  const { control, url } = simulator;
+  const address = new URL("/ws/socket.io/?EIO=4&transport=websocket", url);
+  address.protocol = "ws:";
+  const connection = new WebSocket(address);
+  await control.until(({ sockets, subscribers }) => sockets === 1 && subscribers === 0);
+  await control.dropSockets();
+  // The server itself closes it after 45 s.
+  await control.until(({ sockets }) => sockets === 0, 10_000);
+  connection.close();
+});
+
 test("a vanished batch has zero counters, at once or after some of its items", async () => {
   const { control } = simulator;
   await control.addFault({ kind: "batch_vanish" });
