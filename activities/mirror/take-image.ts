@@ -5,6 +5,7 @@ import type { MirrorOutcome } from "#db/schema/mirror";
 import type { NewPhoto } from "#db/schema/photos";
 import { keepUpload } from "#library/keep";
 import { readInvokeMetadata } from "#media/metadata/invoke-metadata";
+import { findPngTexts } from "#media/pictures/png-text";
 import { fileMoment } from "#media/metadata/taken-at";
 import { markKey } from "../adapters/invokeai/graphs/placement";
 import type { GalleryImage } from "../adapters/invokeai/types";
@@ -49,7 +50,7 @@ export async function takeImage(
   });
   try {
     const received = await receiveImage(deps, { backend, imageName, staged }, signal);
-    const metadata = await readInvokeMetadata(staged.path);
+    const metadata = await readInvokeMetadata(await findPngTexts(staged.path));
     if (typeof metadata?.[markKey] === "string") return end("own", null);
     const known = await findPhotoByHash(db, received.contentHash);
     if (known) return end(known.id === id ? "taken" : "known", known.id);

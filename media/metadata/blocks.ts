@@ -3,6 +3,7 @@ import type { Metadata } from "sharp";
 import { sharp } from "../pictures/decoder";
 import { readHeifFacts } from "../pictures/heif/facts";
 import { type PngProfiles, readPngProfiles } from "../pictures/png-profiles";
+import type { PngTexts } from "../pictures/png-text";
 import { type ExifTags, readExifTags } from "./exif-tags";
 import { type Iptc, readIptc } from "./iptc";
 import { readXmp, type Xmp } from "./xmp";
@@ -10,11 +11,17 @@ import { readXmp, type Xmp } from "./xmp";
 /** The three metadata blocks that a picture of any format can have. */
 export type Blocks = Readonly<{ exif: ExifTags; xmp: Xmp; iptc: Iptc }>;
 
-/** Reads the file's header, not its pixels. Unreadable data counts as absent. */
-export async function readBlocks(path: string, mimeType: string): Promise<Blocks> {
+/**
+ * Reads the file's header, not its pixels. Unreadable data counts as absent.
+ * @param png the texts of a PNG
+ */
+export async function readBlocks(
+  path: string,
+  mimeType: string,
+  png: PngTexts | undefined,
+): Promise<Blocks> {
   const header = heifTypes.includes(mimeType) ? await heifBlocksOf(path) : await headerOf(path);
-  const profiles: Partial<PngProfiles> =
-    mimeType === "image/png" ? await readPngProfiles(path) : {};
+  const profiles: Partial<PngProfiles> = png ? await readPngProfiles(png) : {};
   return {
     exif: readExifTags(header.exif ?? profiles.exif),
     xmp: readXmp(header.xmp ?? profiles.xmp),

@@ -1,4 +1,5 @@
 import { readInvokeMetadata } from "./invoke-metadata";
+import { findPngTexts } from "../pictures/png-text";
 import { readBlocks } from "./blocks";
 import { type Camera, cameraOf, type Place, placeOf } from "./camera";
 import type { JsonObject } from "./json-object";
@@ -13,10 +14,11 @@ export type PhotoFacts = Readonly<{
 
 /** Reads the file's header and texts, not its pixels. Unreadable data counts as absent. */
 export async function readPhotoFacts(path: string, mimeType: string): Promise<PhotoFacts> {
-  const { exif } = await readBlocks(path, mimeType);
+  const png = mimeType === "image/png" ? await findPngTexts(path) : undefined;
+  const { exif } = await readBlocks(path, mimeType, png);
   return {
     camera: cameraOf(exif),
     place: placeOf(exif),
-    invokeai: (mimeType === "image/png" && (await readInvokeMetadata(path))) || null,
+    invokeai: (png && (await readInvokeMetadata(png))) ?? null,
   };
 }

@@ -1,5 +1,5 @@
 import type { InspectedImage } from "../pictures/inspect";
-import { readPngTexts } from "../pictures/png-text";
+import { findPngTexts, type PngTexts } from "../pictures/png-text";
 import { type Blocks, readBlocks } from "./blocks";
 import { fromComfyPrompt } from "./comfyui";
 import { fromDreamText } from "./dream";
@@ -27,8 +27,9 @@ export type Recorded = Readonly<{
  */
 export async function readRecorded(path: string, image: InspectedImage): Promise<Recorded> {
   const { mimeType } = image;
-  const blocks = await readBlocks(path, mimeType);
-  const said = (mimeType === "image/png" && (await inPngTexts(path))) || inBlocks(blocks);
+  const png = mimeType === "image/png" ? await findPngTexts(path) : undefined;
+  const blocks = await readBlocks(path, mimeType, png);
+  const said = (png && (await inPngTexts(png))) ?? inBlocks(blocks);
   const generation = said && boundGeneration(said);
   return {
     takenAt: takenAtOf(blocks),
@@ -38,9 +39,8 @@ export async function readRecorded(path: string, image: InspectedImage): Promise
 }
 
 /** When several programs wrote settings, the most explicit ones count. */
-async function inPngTexts(path: string): Promise<UncheckedGeneration | undefined> {
-  const texts = await readPngTexts(
-    path,
+async function inPngTexts(png: PngTexts): Promise<UncheckedGeneration | undefined> {
+  const texts = await png.read(
     [
       "invokeai_metadata",
       "sd-metadata",

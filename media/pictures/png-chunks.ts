@@ -10,17 +10,18 @@ const peekBytes = 80;
 /** Real writers stay below, even with finely split pixels; limits the cost of a file of empty chunks. */
 const maxChunks = 50_000;
 
+/** Where a chunk begins in the file, and the length of its data. */
+export type ChunkPlace = Readonly<{ from: number; bytes: number }>;
+
 /** A chunk of which only the first bytes have been read. */
-export type PngChunk = Readonly<{
-  type: string;
-  /** Of the data. */
-  bytes: number;
-  /** Length of the whole chunk in the file. */
-  from: number;
-  to: number;
-  /** The first bytes of the data, at most `peekBytes`. */
-  peek: Buffer;
-}>;
+export type PngChunk = ChunkPlace &
+  Readonly<{
+    type: string;
+    /** Where the next chunk begins. */
+    to: number;
+    /** The first bytes of the data, at most `peekBytes`. */
+    peek: Buffer;
+  }>;
 
 /** Returns false to end the walk. */
 type Take = (chunk: PngChunk) => boolean | Promise<boolean>;
@@ -60,18 +61,19 @@ export async function walkPngChunks(reader: Reader, take: Take): Promise<Walked>
   return "broken";
 }
 
-/** The same for a file; `read` returns a chunk's data. In a damaged file the walk ends at the damage. */
-export async function walkPngFile(
-  path: string,
-  take: (chunk: PngChunk, read: () => Promise<Buffer>) => boolean | Promise<boolean>,
-): Promise<void> {
+/** The same for a file. In a damaged file the walk ends at the damage. */
+export async function walkPngFile(path: string, take: Take): Promise<void> {
   await onStorage(async () => {
     const file = Bun.file(path);
     // Otherwise a missing file would look empty.
     await file.stat();
-    const reader = createReader(file);
-    await walkPngChunks(reader, (chunk) =>
-      take(chunk, () => reader.exactly(chunk.from + headBytes, chunk.bytes)),
-    );
+    await walkPngChunks(createReader(file), take);
   });
+}
+
+/** A chunk's data. */
+export async function readPngChunk(path: string, { from, bytes }: ChunkPlace): Promise<Buffer> {
+  const at = from + headBytes;
+  const data = Bun.file(path).slice(at, at + bytes);
+  return onStorage(async () => Buffer.from(await data.arrayBuffer()));
 }

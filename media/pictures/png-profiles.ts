@@ -1,5 +1,4 @@
-import { walkPngFile } from "./png-chunks";
-import { readPngTexts } from "./png-text";
+import type { PngTexts } from "./png-text";
 
 /** Metadata blocks of other formats in a PNG. */
 export type PngProfiles = Readonly<{
@@ -20,16 +19,9 @@ const xmpIntro = "http://ns.adobe.com/xap/1.0/\0";
  * Reads EXIF from its chunk, before or after the pixels, and all three blocks from the hexadecimal texts that
  * ImageMagick writes.
  */
-export async function readPngProfiles(path: string): Promise<PngProfiles> {
-  let exif: Buffer | undefined;
-  const keepExif = async (read: () => Promise<Buffer>) => {
-    exif = await read();
-    return false;
-  };
-  await walkPngFile(path, ({ type, bytes }, read) =>
-    type === "eXIf" && bytes <= maxBytes ? keepExif(read) : true,
-  );
-  const texts = await readPngTexts(path, keywords, maxHexBytes);
+export async function readPngProfiles(png: PngTexts): Promise<PngProfiles> {
+  const exif = await png.readExif(maxBytes);
+  const texts = await png.read(keywords, maxHexBytes);
   const raw = (name: (typeof names)[number]) => bytesOf(texts[`Raw profile type ${name}`]);
   const segment = raw("APP1");
   const is = (intro: string) => segment?.toString("latin1", 0, intro.length) === intro;

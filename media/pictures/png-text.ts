@@ -1,40 +1,61 @@
 import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
-import { walkPngFile } from "./png-chunks";
+import { type ChunkPlace, readPngChunk, walkPngFile } from "./png-chunks";
 
 const unzip = promisify(inflate);
 
 type TextType = "tEXt" | "zTXt" | "iTXt";
 const isTextType = (type: string): type is TextType => ["tEXt", "zTXt", "iTXt"].includes(type);
 
+/** What a PNG holds beside its pixels. Each method reads from the file. */
+export type PngTexts = Readonly<{
+  /**
+   * The first text with each of these keywords. One is left out when its chunk, compressed or not, is longer than
+   * `maxBytes` or damaged: the pictures are untrusted.
+   */
+  read: <Keyword extends string>(
+    keywords: readonly Keyword[],
+    maxBytes: number,
+  ) => Promise<Partial<Record<Keyword, string>>>;
+  /** The first EXIF block of at most `maxBytes`. */
+  readExif: (maxBytes: number) => Promise<Buffer | undefined>;
+}>;
+
 /**
- * Reads the first text of a PNG for each of `keywords` (tEXt, zTXt or iTXt; PNG specification, 11.3.3). Only chunk
- * headers and those chunks are read. A text is left out when its chunk, compressed or not, is longer than `maxBytes`
- * or damaged: the pictures are untrusted.
+ * Finds the texts (tEXt, zTXt or iTXt; PNG specification, 11.3.3) and the EXIF blocks of a PNG, before and after its pixels, by
+ * the headers of its chunks: one pass over a file of megabytes.
  */
-export async function readPngTexts<Keyword extends string>(
-  path: string,
-  keywords: readonly Keyword[],
-  maxBytes: number,
-): Promise<Partial<Record<Keyword, string>>> {
-  const texts: Partial<Record<Keyword, string>> = {};
-  const seen = new Set<string>();
-  async function keep(keyword: Keyword, type: TextType, read: () => Promise<Buffer>) {
-    const body = (await read()).subarray(keyword.length + 1);
-    const text = await decodeText(type, body, maxBytes);
-    if (text !== undefined) texts[keyword] = text;
-  }
-  await walkPngFile(path, ({ type, bytes, peek }, read) => {
+export async function findPngTexts(path: string): Promise<PngTexts> {
+  // Without `peek`, which would keep the file in memory.
+  const texts = new Map<string, ChunkPlace & { type: TextType }>();
+  const exifs: ChunkPlace[] = [];
+  await walkPngFile(path, ({ type, from, bytes, peek }) => {
+    if (type === "eXIf") exifs.push({ from, bytes });
     if (!isTextType(type)) return true;
-    const named = peek.toString("latin1", 0, peek.indexOf(0));
-    const keyword = keywords.find((candidate) => candidate === named);
-    if (keyword === undefined || seen.has(keyword)) return true;
-    seen.add(keyword);
-    const isMore = seen.size < keywords.length;
-    return bytes > maxBytes ? isMore : keep(keyword, type, read).then(() => isMore);
+    const keyword = peek.toString("latin1", 0, peek.indexOf(0));
+    if (!texts.has(keyword)) texts.set(keyword, { type, from, bytes });
+    return true;
   });
-  return texts;
+
+  return {
+    async read<Keyword extends string>(keywords: readonly Keyword[], maxBytes: number) {
+      const found: Partial<Record<Keyword, string>> = {};
+      for (const keyword of keywords) {
+        const entry = texts.get(keyword);
+        if (!entry || entry.bytes > maxBytes) continue;
+        const body = (await readPngChunk(path, entry)).subarray(keyword.length + 1);
+        const text = await decodeText(entry.type, body, maxBytes);
+        if (text !== undefined) found[keyword] = text;
+      }
+      return found;
+    },
+
+    async readExif(maxBytes) {
+      const chunk = exifs.find(({ bytes }) => bytes <= maxBytes);
+      return chunk && readPngChunk(path, chunk);
+    },
+  };
 }
 
 /** `body` follows the keyword and its NUL. */

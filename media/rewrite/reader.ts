@@ -21,7 +21,7 @@ export type Reader = {
 };
 
 export function createReader(source: StoredContent, windowBytes = maxWindowBytes): Reader {
-  let window = Buffer.alloc(0);
+  let window: Buffer = Buffer.alloc(0);
   let windowAt = 0;
   let reads = 0;
 
@@ -32,7 +32,9 @@ export function createReader(source: StoredContent, windowBytes = maxWindowBytes
 
   async function load(at: number, length: number): Promise<void> {
     const end = Math.min(at + Math.max(length, windowBytes), source.size);
-    window = Buffer.from(await source.slice(at, Math.max(at, end)).bytes());
+    const { buffer, byteOffset, byteLength } = await source.slice(at, Math.max(at, end)).bytes();
+    // The same memory, not a copy.
+    window = Buffer.from(buffer, byteOffset, byteLength);
     windowAt = at;
   }
 

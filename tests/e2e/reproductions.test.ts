@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { addPngText } from "#simulators/invokeai/png-text";
-import { readPngTexts } from "#media/pictures/png-text";
+import { findPngTexts } from "#media/pictures/png-text";
 import { listFiles } from "#tests/support/library";
 import { smallPng } from "#tests/support/png";
 import { startGallery } from "#tests/support/running-gallery";
@@ -52,7 +52,8 @@ async function fileOf(photoId: string): Promise<string> {
 /** Changes the pixels of a stored photo and keeps the metadata in its file. */
 async function repaint(photoId: string, change: (picture: Sharp) => Sharp, version?: string) {
   const path = await fileOf(photoId);
-  const texts = await readPngTexts(path, ["invokeai_graph", "invokeai_metadata"], 1_000_000);
+  const png = await findPngTexts(path);
+  const texts = await png.read(["invokeai_graph", "invokeai_metadata"], 1_000_000);
   if (version !== undefined) {
     const metadata = JSON.parse(texts.invokeai_metadata ?? "{}");
     texts.invokeai_metadata = JSON.stringify({ ...metadata, app_version: version });

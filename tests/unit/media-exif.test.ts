@@ -13,6 +13,7 @@ import { readRecorded } from "#media/metadata/recorded";
 import { takenAtOf } from "#media/metadata/taken-at";
 import { readXmp } from "#media/metadata/xmp";
 import { readPngProfiles } from "#media/pictures/png-profiles";
+import { findPngTexts } from "#media/pictures/png-text";
 import { sniffFile } from "#media/pictures/sniff";
 import { exifBlock, plain, pngChunk, withIptc, withPngChunks } from "#tests/fixtures/pictures";
 import { processorMs } from "#tests/support/processor-time";
@@ -266,7 +267,7 @@ describe("a file's blocks are found", () => {
   test("in PNG after the pixels, and as ImageMagick's hexadecimal digits", async () => {
     const path = join(import.meta.dir, "../fixtures/exif-behind-pixels.png");
     await expectKnown(path);
-    const { exif } = await readPngProfiles(path);
+    const { exif } = await readPngProfiles(await findPngTexts(path));
     const digits = (bytes: Uint8Array) =>
       Buffer.from(bytes).toString("hex").replace(/.{72}/g, "$&\n");
     const text = (name: string, bytes: Uint8Array) =>

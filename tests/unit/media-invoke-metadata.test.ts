@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { readInvokeMetadata } from "#media/metadata/invoke-metadata";
+import { findPngTexts } from "#media/pictures/png-text";
 import { plain, pngChunk, pngOf, withPngChunks } from "#tests/fixtures/pictures";
 
 let folder: string;
@@ -19,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true }));
 async function read(bytes: Uint8Array) {
   const path = join(folder, `${(files += 1)}.png`);
   await writeFile(path, bytes);
-  return readInvokeMetadata(path);
+  return readInvokeMetadata(await findPngTexts(path));
 }
 
 const keyword = "invokeai_metadata\0";
