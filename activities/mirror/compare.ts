@@ -109,10 +109,12 @@ async function takeAll(
     if (goesOn) left -= 1;
     return goesOn;
   };
-  for (let at = 0; at < names.length && goesOn; at += perRequest) {
-    const slice = names.slice(at, at + perRequest);
-    await takeEach(pass, await client.getGalleryImages(slice, signal), mayTake);
+  async function* describeAll() {
+    for (let at = 0; at < names.length && goesOn; at += perRequest) {
+      yield* await client.getGalleryImages(names.slice(at, at + perRequest), signal);
+    }
   }
+  await takeEach(pass, describeAll(), mayTake);
   if (goesOn) await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: 0 });
   return goesOn;
 }
@@ -147,7 +149,7 @@ async function unseenOf(
 /** @param mayTake asked before each image: whether it may be taken */
 async function takeEach(
   pass: MirrorPass,
-  images: GalleryImage[],
+  images: GalleryImage[] | AsyncGenerator<GalleryImage>,
   mayTake: () => Promise<boolean> = async () => true,
 ): Promise<void> {
   const { deps, backend, signal, unsent } = pass;

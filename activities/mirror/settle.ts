@@ -18,17 +18,17 @@ export async function settleImage(
   taken: Taken,
 ): Promise<void> {
   const { imageName, isStarred, boardId } = image;
-  await deps.database.db.transaction(async (tx) => {
-    const seen = { backend, imageName, isStarred, boardId, ...taken };
-    if (!(await noteSeenImage(tx, seen)) || taken.photoId === null) return;
-    const from = { wasStarred: false, wasOn: null };
-    await follow(tx, deps, backend, {
-      ...from,
-      imageName,
-      photoId: taken.photoId,
-      isStarred,
-      isOn: boardId,
-    });
+  const { photoId } = taken;
+  const { db } = deps.database;
+  const seen = { backend, imageName, isStarred, boardId, ...taken };
+  if (photoId === null || (!isStarred && boardId === null)) {
+    await noteSeenImage(db, seen);
+    return;
+  }
+  await db.transaction(async (tx) => {
+    if (!(await noteSeenImage(tx, seen))) return;
+    const moved = { wasStarred: false, isStarred, wasOn: null, isOn: boardId };
+    await follow(tx, deps, backend, { imageName, photoId, ...moved });
   });
 }
 

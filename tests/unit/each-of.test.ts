@@ -36,6 +36,21 @@ test("after the first fault no item is begun, and the fault comes once all begun
   });
 });
 
+test("items may come one by one; a fault of their source ends it once all begun work has ended", async () => {
+  const ended: number[] = [];
+  async function* source() {
+    yield 1;
+    yield 2;
+    throw new Error("the source failed");
+  }
+  const all = eachOf(source(), { atOnce: 2 }, async (item) => {
+    await Promise.resolve();
+    ended.push(item);
+  });
+  const fault = await all.catch((error: Error) => error.message);
+  expect({ fault, ended }).toEqual({ fault: "the source failed", ended: [1, 2] });
+});
+
 test("an aborted signal ends it with its reason", async () => {
   const stop = new AbortController();
   const begun: number[] = [];
