@@ -2,6 +2,7 @@ import { ProviderError } from "#errors";
 import { findMovedImages, findUnseenImages } from "#db/queries/mirror/images";
 import { listMirroredBoards, noteBoards, type SeenBoard } from "#db/queries/mirror/boards";
 import { noteMirrorState } from "#db/queries/mirror/states";
+import { isStepUnderWay } from "#db/queries/steps/steps";
 import type { SettingValues } from "#db/settings";
 import { eachOf } from "#each-of";
 import { beginningOf } from "#storable-text";
@@ -32,6 +33,10 @@ const perRequest = 100;
 const lookEveryMs = 1_000;
 /** As many as retrievals: some are fetched and stored while others are decoded. */
 const atOnce = 4;
+/** While a step is under way, whose own images need the processor as well. */
+const atOnceBesideStep = 2;
+/** Steps come in series. */
+const afterStepMs = 10_000;
 /** As many pictures may fail in one pass before InvokeAI itself is taken to be at fault. */
 const mostUnsent = 20;
 const movesAtOnce = 500;
@@ -92,12 +97,20 @@ async function takeAll(
   { isHinted, look }: Meanwhile,
 ): Promise<boolean> {
   const { deps, backend, client, signal } = pass;
+  const { db } = deps.database;
   let left = names.length;
   let goesOn = true;
   let lookedAt = performance.now();
   let looking: Promise<void> | undefined;
+  let lanes = atOnce;
+  let stepSeenAt = -Infinity;
+  const chooseLanes = async () => {
+    if (await isStepUnderWay(db)) stepSeenAt = performance.now();
+    lanes = performance.now() - stepSeenAt > afterStepMs ? atOnce : atOnceBesideStep;
+  };
   const lookOnce = async () => {
-    await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: left });
+    await noteMirrorState(db, { backend, now: deps.now(), waiting: left });
+    await chooseLanes();
     goesOn = await look();
     lookedAt = performance.now();
     looking = undefined;
@@ -109,13 +122,15 @@ async function takeAll(
     if (goesOn) left -= 1;
     return goesOn;
   };
-  async function* describeAll() {
-    for (let at = 0; at < names.length && goesOn; at += perRequest) {
+  let at = 0;
+  async function* describe() {
+    for (const chosen = lanes; at < names.length && goesOn && lanes === chosen; at += perRequest) {
       yield* await client.getGalleryImages(names.slice(at, at + perRequest), signal);
     }
   }
-  await takeEach(pass, describeAll(), mayTake);
-  if (goesOn) await noteMirrorState(deps.database.db, { backend, now: deps.now(), waiting: 0 });
+  await chooseLanes();
+  while (at < names.length && goesOn) await takeEach(pass, describe(), { lanes, mayTake });
+  if (goesOn) await noteMirrorState(db, { backend, now: deps.now(), waiting: 0 });
   return goesOn;
 }
 
@@ -146,14 +161,19 @@ async function unseenOf(
   return images.filter(({ imageName }) => unseen.has(imageName));
 }
 
-/** @param mayTake asked before each image: whether it may be taken */
+type Taking = {
+  lanes: number;
+  /** Asked before each image: whether it may be taken. */
+  mayTake: () => Promise<boolean>;
+};
+
 async function takeEach(
   pass: MirrorPass,
   images: GalleryImage[] | AsyncGenerator<GalleryImage>,
-  mayTake: () => Promise<boolean> = async () => true,
+  { lanes, mayTake }: Taking = { lanes: atOnce, mayTake: async () => true },
 ): Promise<void> {
   const { deps, backend, signal, unsent } = pass;
-  await eachOf(images, { atOnce, signal }, async (image) => {
+  await eachOf(images, { atOnce: lanes, signal }, async (image) => {
     noteProgress();
     if (!(await mayTake())) return;
     try {

@@ -4,6 +4,7 @@ import { DefaultLogger } from "@temporalio/worker";
 import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
 import { withHeartbeat } from "#activities/heartbeat";
 import { compareAll, type MirrorPass, takeNewest } from "#activities/mirror/compare";
+import { findStep, startStep } from "#db/queries/steps/steps";
 import { photos } from "#db/schema/photos";
 import type { RouteFault } from "#simulators/invokeai/control";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
@@ -45,6 +46,23 @@ async function run(work: (pass: MirrorPass) => Promise<unknown>): Promise<unknow
     .catch((error: unknown) => error);
 }
 
+/** The same pass, whose downloads are counted. */
+function countingDownloads(pass: MirrorPass, fetching: { now: number; most: number }): MirrorPass {
+  const client: typeof pass.client = {
+    ...pass.client,
+    async downloadImage(...args) {
+      fetching.now += 1;
+      fetching.most = Math.max(fetching.most, fetching.now);
+      try {
+        return await pass.client.downloadImage(...args);
+      } finally {
+        fetching.now -= 1;
+      }
+    },
+  };
+  return { ...pass, client, deps: { ...pass.deps, invokeai: async () => client } };
+}
+
 const undisturbed = { isHinted: () => false, look: async () => true };
 
 const passes: [string, (pass: MirrorPass) => Promise<unknown>, unknown][] = [
@@ -71,6 +89,21 @@ test.each(passes)(
     expect(await bench.db.$count(photos)).toBe(0);
   },
 );
+
+test.each([
+  ["four pictures are fetched at once", false, 4],
+  ["beside a step, two pictures are fetched at once", true, 2],
+])("%s", async (_, isBesideStep, most) => {
+  if (isBesideStep) {
+    const { stepId } = await bench.createAttempt([1]);
+    await startStep(bench.db, { step: (await findStep(bench.db, stepId))!, now: new Date() });
+  }
+  await onEachPicture({ kind: "delay", delayMs: 50 });
+  const fetching = { now: 0, most: 0 };
+  const ended = await run((pass) => compareAll(countingDownloads(pass, fetching), undisturbed));
+  expect(ended).toEqual({ isComplete: true });
+  expect(fetching).toEqual({ now: 0, most });
+});
 
 test("an announced picture is looked for before the next one is begun, and a pass that is told to stop begins no other", async () => {
   let asked = 0;

@@ -14,6 +14,16 @@ export async function findStep(db: Db, stepId: string): Promise<Step | undefined
   return step;
 }
 
+/** Whether any step has started and not ended. */
+export async function isStepUnderWay(db: Db): Promise<boolean> {
+  const [step] = await db
+    .select({ id: steps.id })
+    .from(steps)
+    .where(and(live, eq(steps.status, "processing")))
+    .limit(1);
+  return step !== undefined;
+}
+
 /** What decides whether a live step is the next of its session. `prompt`: its beginning. */
 type LiveStep = Pick<Step, "id" | "prompt" | "status" | "notBefore" | "window">;
 
