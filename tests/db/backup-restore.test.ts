@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { desc, isNotNull } from "drizzle-orm";
 import postgres from "postgres";
@@ -11,16 +11,17 @@ import { backups } from "#db/schema/backups";
 import { originalChecks } from "#db/schema/original-checks";
 import { photos } from "#db/schema/photos";
 import { backUp } from "#library/backup/back-up";
-import { dumpDatabase, wantedFile } from "#library/backup/dump";
+import { dumpDatabase } from "#library/backup/dump";
 import type { BackupOptions, RestoreDeps } from "#library/backup/job";
 import { createBackupPlaces } from "#library/backup/places";
 import { restore } from "#library/backup/restore";
 import { createStorage } from "#library/create-storage";
 import { openLibrary } from "#library/open";
 import { purgeByIds } from "#library/purge";
-import { originalsFile } from "#media/backup/names";
+import { originalPath, originalsFile, wantedFile } from "#media/backup/names";
 import type { BackupReader } from "#media/backup/reader";
 import { prepareBackupStore } from "#media/backup/store";
+import { sha256Of } from "#sha256";
 import {
   backupsIn,
   createLibraryBench,
@@ -350,6 +351,66 @@ describe("a backup", () => {
     await writeFile(join(folder, "backups", second.name, "manifest.json"), "damaged");
     expect((await backUpNow({ keep: 2 })).removed).toHaveLength(1);
     expect(await storedIn(folder)).toContain(gone.contentHash!);
+  }, 60_000);
+
+  test("deletes nothing that it did not write, whatever its name, neither when it clears up nor with the oldest backup", async () => {
+    const gone = await bench.storePhoto();
+    const { manifest: oldest } = await backUpNow();
+    await purgeByIds(bench, { ids: [gone.id], now: new Date() });
+    await backUpNow();
+    const other = "2020-01-01T00-00-00-000Z-0badc0de";
+    const another = "2020-01-02T00-00-00-000Z-0badc0de";
+    const [hash, alsoHash] = ["ab".repeat(32), "cd".repeat(32)];
+    const foreign = [
+      "notes.txt",
+      "backups/mine",
+      `backups/${oldest.name}/notes.txt`,
+      `backups/${other}/notes.txt`,
+      `backups/${another}`,
+      "originals/ab/readme",
+      `originals/ab/${hash}`,
+      `originals/cd/${alsoHash}/notes.txt`,
+      "originals/ef.txt",
+      "unfinished/mine",
+      "unfinished/holiday.part",
+      `unfinished/${crypto.randomUUID()}.part/notes.txt`,
+      `unfinished/${other}/notes.txt`,
+      `unfinished/${another}`,
+    ];
+    for (const path of foreign) {
+      await mkdir(join(folder, path, ".."), { recursive: true });
+      await writeFile(join(folder, path), "mine");
+    }
+    expect((await backUpNow({ keep: 1 })).removed).toHaveLength(2);
+    for (const path of foreign) {
+      const text = await readFile(join(folder, path), "utf8").catch(() => "deleted");
+      expect([path, text]).toEqual([path, "mine"]);
+    }
+    expect(await storedIn(folder)).not.toContain(gone.contentHash!);
+    expect(await readdir(join(folder, "backups", oldest.name))).toEqual(["notes.txt"]);
+    expect(await (await places.open(folder)).list()).toHaveLength(1);
+    expect(await reasonOf(restoreTo(await newTarget()))).toBe("it was done");
+  }, 60_000);
+
+  test("deletes what died ones left: their files, half copies, and originals that no backup names", async () => {
+    await backUpNow();
+    const died = "2020-01-01T00-00-00-000Z-0badc0de";
+    const bytes = crypto.getRandomValues(new Uint8Array(500));
+    const left = [
+      `unfinished/${died}/photos.copy.gz`,
+      `unfinished/${died}/${wantedFile}`,
+      `unfinished/${crypto.randomUUID()}.part`,
+      originalPath(sha256Of(bytes)),
+    ];
+    for (const path of left) {
+      await mkdir(join(folder, path, ".."), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    }
+    await backUpNow({ keep: 1 });
+    for (const path of left) {
+      expect([path, await Bun.file(join(folder, path)).exists()]).toEqual([path, false]);
+    }
+    expect(await readdir(join(folder, "unfinished"))).toEqual([]);
   }, 60_000);
 
   test("copies a stored original again whose copy has another length", async () => {
