@@ -27,6 +27,7 @@ import {
   createLibraryBench,
   type LibraryBench,
   manifestOf,
+  rewriteManifest,
   storedIn,
   storedPath,
 } from "#tests/support/backups";
@@ -237,6 +238,21 @@ describe("a restored gallery", () => {
     await Promise.all([from.drop(), target.drop()]);
   }, 60_000);
 });
+
+test("a backup of an earlier version that holds a table and a counter of another program is restored without them", async () => {
+  const { manifest } = await backUpNow();
+  const table = manifest.tables.find(({ name }) => name === "albums")!;
+  await rewriteManifest(folder, ({ tables, counters }) => {
+    tables.push({ ...table, name: "accounts" });
+    counters.push({ sequence: "accounts_id_seq", last: "7" });
+  });
+  const target = await newTarget();
+  expect(await restoreTo(target)).toMatchObject({ isComplete: true });
+  expect(await target.sql`select to_regclass('accounts')::text as there`).toMatchObject([
+    { there: null },
+  ]);
+  await target.drop();
+}, 60_000);
 
 test.each(["gallery-api", "gallery-worker"])(
   "nothing is restored into a database on which %s runs",

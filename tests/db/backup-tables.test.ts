@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
 import { buffer } from "node:stream/consumers";
-import { sql } from "drizzle-orm";
+import { getTableName, is, sql } from "drizzle-orm";
+import { PgTable } from "drizzle-orm/pg-core";
 import { loadTables, type TableToLoad } from "#db/backup/load";
 import { withBackupLock } from "#db/backup/snapshot";
 import { type Counter, copyOut } from "#db/backup/tables";
 import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import * as schema from "#db/schema/index";
 import { markRestore } from "#db/queries/installation/restoring";
 import { sha256Of } from "#sha256";
 import { createEmptyDatabase } from "#tests/support/database";
@@ -53,6 +55,31 @@ test("a backup can begin as soon as one has ended", async () => {
     expect([times, held.length]).toEqual([times, 0]);
   }
 });
+
+test("tables and counters of another program are not part of a backup; those of the gallery all are", async () => {
+  const from = await createEmptyDatabase();
+  await applyMigrations(from);
+  const before = await dump(from.url);
+  await from.sql`create table accounts (id int generated always as identity)`;
+  await from.sql`insert into accounts default values`;
+  await from.sql`create schema other`;
+  await from.sql`create table other.photos (id serial)`;
+  await from.sql`insert into other.photos default values`;
+  await from.sql`create sequence numbers`;
+  await from.sql`select nextval('numbers')`;
+  await from.sql`insert into events (type, data) values ('photo.created', '{}')`;
+  const { tables, counters } = await dump(from.url);
+  expect(tables.map(({ name }) => name)).toEqual(before.tables.map(({ name }) => name));
+  expect(counters).toEqual([{ sequence: "events_id_seq", last: "1" }]);
+  const unlogged = ["retrieval_claims", "step_progress"];
+  const own = Object.values(schema).flatMap((value) =>
+    is(value, PgTable) ? [getTableName(value)] : [],
+  );
+  expect(tables.map(({ name }) => name)).toEqual(
+    own.filter((name) => !unlogged.includes(name)).toSorted(),
+  );
+  await from.drop();
+}, 60_000);
 
 test("rows of an earlier schema are loaded into that schema, and migrated on", async () => {
   const [from, to] = [await createEarlier(), await createEmptyDatabase()];

@@ -199,10 +199,49 @@ describe("what was there is kept", () => {
     await target.drop();
   }, 60_000);
 
-  test("a database with tables of another program is refused", async () => {
-    const target = await newTarget();
-    await target.db.execute(sql`create table accounts (id int)`);
-    expect((await restoreFrom(whole, target)).output).toContain("database is not empty");
+  test.each([
+    ["alone", newTarget],
+    [
+      "beside a gallery that was never used",
+      async () => {
+        const target = { ...(await createTestDatabase()), dataDir: bench.path("beside") };
+        await openLibrary(
+          target.db,
+          loadConfig({ DATABASE_URL: target.url, DATA_DIR: bench.path("other") }),
+        );
+        return target;
+      },
+    ],
+  ])(
+    "a database with tables of another program, %s, is refused and unchanged",
+    async (_, make) => {
+      const target = await make();
+      await target.db.execute(sql`create table accounts (id int)`);
+      await target.db.execute(sql`insert into accounts values (7)`);
+      expect((await restoreFrom(whole, target)).output).toContain("database is not empty");
+      expect([...(await target.db.execute(sql`select id from accounts`))]).toEqual([{ id: 7 }]);
+      await target.drop();
+    },
+    60_000,
+  );
+
+  test("tables of another program in another schema stay as they are", async () => {
+    const target = { ...(await createTestDatabase()), dataDir: bench.path("schemas") };
+    await openLibrary(
+      target.db,
+      loadConfig({ DATABASE_URL: target.url, DATA_DIR: bench.path("unused") }),
+    );
+    await target.db.execute(sql`create schema other`);
+    for (const name of ["accounts", "photos"]) {
+      await target.db.execute(sql`create table other.${sql.identifier(name)} (id int)`);
+      await target.db.execute(sql`insert into other.${sql.identifier(name)} values (7)`);
+    }
+    expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
+    await expectWhole(target);
+    const found = await target.db.execute(
+      sql`select a.id as account, p.id as photo from other.accounts a, other.photos p`,
+    );
+    expect([...found]).toEqual([{ account: 7, photo: 7 }]);
     await target.drop();
   }, 60_000);
 
