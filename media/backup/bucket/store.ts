@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { sha256Of } from "#sha256";
 import { isMissing, makeFolder } from "../../storage/durable";
 import type { ObjectStore } from "../../storage/s3/object-store";
+import { trialFolder } from "../../storage/s3/trial";
 import { createDraft } from "../draft";
 import { backupFault } from "../faults";
 import { backupsFolder, isBackupFile, isBackupName, manifestFile, markerFile } from "../names";
@@ -46,7 +47,8 @@ export async function prepareBackupBucket(
   }
   if (owner === undefined) {
     if (expectsBackups) throw backupFault("The bucket of backups has lost its backups.");
-    for await (const _ of objects.list("")) {
+    for await (const key of objects.list("")) {
+      if (key.startsWith(trialFolder)) continue;
       throw backupFault(
         "The prefix in the bucket is not empty and holds no backups; name an empty or a new one.",
       );
