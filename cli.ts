@@ -15,7 +15,8 @@ const usages: Record<string, string> = {
                --data         folder for photos and databases (data/)
                --watch        restart API and worker when a source file changes`,
   doctor: `  doctor [--json] [--data DIR] [--api URL]
-             say in one page what is well, what is not, and what to do; changes nothing; exits with 1 at a fault
+             say in one page what is well, what is not, and what to do; changes nothing but a
+             trial object in a bucket; exits with 1 at a fault
                --json  as JSON
                --data  data folder of the gallery (data/)
                --api   address of the running gallery`,

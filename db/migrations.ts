@@ -46,6 +46,15 @@ export function knowsMigration(migratedAt: number): boolean {
   return known().some(({ folderMillis }) => folderMillis === migratedAt);
 }
 
+/** Every table that a migration has made, also one that a later migration drops. Other tables belong to other programs. */
+export function listKnownTables(): string[] {
+  const statements = known().flatMap((migration) => migration.sql);
+  const made = /^\s*CREATE (?:UNLOGGED )?TABLE "(\w+)"|^\s*ALTER TABLE .* RENAME TO "(\w+)"/gm;
+  return statements.flatMap((text) =>
+    [...text.matchAll(made)].map(([, one, other]) => one ?? other!),
+  );
+}
+
 /** The moment of the last migration that was applied; 0 without any. */
 export async function findLastMigration(db: Db): Promise<number> {
   const [exists] = await db.execute<{ there: boolean }>(

@@ -42,7 +42,10 @@ export async function loadTables(
       }
       for (const { sequence, last } of backup.counters) {
         const next = String(BigInt(last) + skippedIds);
-        await tx.unsafe(`select setval('public.${quote(sequence)}', ${next})`);
+        // A backup of an earlier version may name one of another program.
+        await tx.unsafe(
+          `select setval(found, ${next}) from to_regclass('public.${quote(sequence)}') as found where found is not null`,
+        );
       }
       await complete(tx);
       for (const { table, name, definition } of constraints) {

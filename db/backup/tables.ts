@@ -1,4 +1,5 @@
 import { linesOf } from "#lines";
+import { listKnownTables } from "../migrations";
 
 /** What a statement of `Bun.SQL` runs on: a pool, a reserved connection or a transaction. */
 export type CopySql = Pick<Bun.SQL, "unsafe">;
@@ -28,7 +29,7 @@ export type TableShape = {
 /** A counter of ids and the last one that it gave. */
 export type Counter = { sequence: string; last: string };
 
-/** The tables of the schema in a fixed order. Unlogged ones are left out: a crash of Postgres empties them, too. */
+/** The tables of the gallery in a fixed order. Unlogged ones are left out: a crash of Postgres empties them, too. */
 export async function listTables(sql: CopySql): Promise<TableShape[]> {
   return sql.unsafe(`
     select c.relname as name,
@@ -40,6 +41,7 @@ export async function listTables(sql: CopySql): Promise<TableShape[]> {
         where i.indrelid = c.oid and i.indisprimary) as key
     from pg_class as c
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relpersistence = 'p'
+      and c.relname in (${knownTables()})
     order by c.relname`) as Promise<TableShape[]>;
 }
 
@@ -51,13 +53,21 @@ export async function readMigration(sql: CopySql): Promise<number> {
   return Number(applied.last);
 }
 
-/** The counters that have given an id. */
+/** The gallery's tables as a list of SQL's strings: a database may hold tables of other programs, too. */
+const knownTables = () =>
+  listKnownTables()
+    .map((name) => `'${name}'`)
+    .join(", ");
+
+/** The counters of the gallery's tables that have given an id. */
 export async function listCounters(sql: CopySql): Promise<Counter[]> {
   return sql.unsafe(`
     select sequencename as sequence, last_value::text as last from pg_sequences
-    where schemaname = 'public' and last_value is not null order by sequencename`) as Promise<
-    Counter[]
-  >;
+    where schemaname = 'public' and last_value is not null and exists (
+      select from pg_depend as d join pg_class as t on t.oid = d.refobjid
+      where d.objid = format('public.%I', sequencename)::regclass and d.deptype in ('a', 'i')
+        and t.relname in (${knownTables()}))
+    order by sequencename`) as Promise<Counter[]>;
 }
 
 /** The rows of a table in the text format of COPY, in the order of its key. */

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../client";
+import { listKnownTables } from "../migrations";
 
 /**
  * What a restore finds in its database. `empty`: nothing of ours. `new`: a gallery that was never used. `used`: rows of an
@@ -30,8 +31,8 @@ export async function examineTarget(db: Db): Promise<{ state: TargetState; runni
 }
 
 async function stateOf(db: Db): Promise<TargetState> {
-  const tables = await db.execute<{ name: string }>(sql`
-    select relname as name from pg_class
+  const tables = await db.execute<{ name: string; isView: boolean }>(sql`
+    select relname as name, relkind in ('v', 'm') as "isView" from pg_class
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')`);
   if (tables.length === 0) return "empty";
   const names = new Set(tables.map(({ name }) => name));
@@ -39,6 +40,8 @@ async function stateOf(db: Db): Promise<TargetState> {
   if (!names.has("installation") || !names.has("photos")) return "used";
   const [restoring] = await findRestore(db);
   if (restoring) return restoring;
+  const known = new Set(listKnownTables());
+  if (tables.some(({ name, isView }) => !isView && !known.has(name))) return "used";
   for (const table of owned.filter((name) => names.has(name))) {
     const [row] = await db.execute(sql`select 1 from ${sql.identifier(table)} limit 1`);
     if (row !== undefined) return "used";

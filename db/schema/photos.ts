@@ -199,7 +199,7 @@ export const photos = pgTable(
     index("photos_newest")
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
-    // Photos of an album are spread over the whole table; counting them reads only this index.
+    // Photos of an album are spread over the whole table. Counts of albums, and places in a shared one, read only this index.
     index("photos_present")
       .on(table.id, table.retrievalStatus)
       .where(sql`${table.deletedAt} is null`),

@@ -10,11 +10,10 @@ import {
   type Manifest,
   type OriginalEntry,
 } from "#media/backup/manifest";
-import { originalsFile } from "#media/backup/names";
+import { originalsFile, wantedFile } from "#media/backup/names";
 import type { BackupStore } from "#media/backup/store";
 import { isDamage, storageUnmounted } from "#media/storage/faults";
 import type { Library } from "../library";
-import { wantedFile } from "./dump";
 import { inTurn } from "./in-turn";
 import type { BackupOptions } from "./job";
 

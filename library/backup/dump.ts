@@ -3,10 +3,8 @@ import type { Snapshot } from "#db/backup/snapshot";
 import { copyOut, originalsOf } from "#db/backup/tables";
 import type { BackupDraft } from "#media/backup/draft";
 import { entryToLine, type Manifest } from "#media/backup/manifest";
+import { tableFile, wantedFile } from "#media/backup/names";
 import { originalKey } from "#media/storage/keys";
-
-/** The list of originals, before they are copied: not part of the backup. */
-export const wantedFile = "wanted.tsv";
 
 /** Writes every table as it is in the snapshot, and the list of originals that its photos have. */
 export async function dumpDatabase(
@@ -27,7 +25,7 @@ export async function dumpDatabase(
         yield chunk;
       }
     };
-    const file = await draft.compress(`${table.name}.copy.gz`, content());
+    const file = await draft.compress(tableFile(table.name), content());
     dumped.push({ ...table, rows, sha256: hash.digest("hex"), file });
   }
   await listWanted(sql, draft.pathOf(wantedFile));

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Config } from "#config";
+import { parseBucketPlace } from "#media/backup/bucket/place";
 import { openBackupBucket, prepareBackupBucket } from "#media/backup/bucket/store";
 import { backupFault } from "#media/backup/faults";
 import { type BackupStore, openBackupStore, prepareBackupStore } from "#media/backup/store";
@@ -22,8 +23,8 @@ type Settings = Pick<Config, "dataDir" | "backup" | "s3"> & {
 
 export function createBackupPlaces(config: Settings): BackupPlaces {
   function bucketOf(place: string) {
-    const [, bucket, path = ""] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(place) ?? [];
-    if (bucket === undefined) return undefined;
+    const named = parseBucketPlace(place);
+    if (!named) return undefined;
     const { s3: where } = config.backup;
     const keys = config.secrets.backupS3;
     if (where === null || keys === null) {
@@ -31,9 +32,8 @@ export function createBackupPlaces(config: Settings): BackupPlaces {
         "Backups in a bucket need BACKUP_S3_ENDPOINT, BACKUP_S3_ACCESS_KEY_ID and BACKUP_S3_SECRET_ACCESS_KEY.",
       );
     }
-    const prefix = path === "" ? "" : `${path}/`;
-    const store = createObjectStore({ ...where, ...keys, bucket, prefix });
-    const isOfPhotos = config.s3?.endpoint === where.endpoint && config.s3.bucket === bucket;
+    const store = createObjectStore({ ...where, ...keys, ...named });
+    const isOfPhotos = config.s3?.endpoint === where.endpoint && config.s3.bucket === named.bucket;
     return { store, scratch: join(config.dataDir, "unfinished-backup"), isOfPhotos };
   }
 

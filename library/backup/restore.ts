@@ -1,4 +1,4 @@
-import { applyMigrations, knowsMigration, migrateTo } from "#db/migrations";
+import { applyMigrations, knowsMigration, listKnownTables, migrateTo } from "#db/migrations";
 import { loadTables } from "#db/backup/load";
 import { dropUnused, examineTarget } from "#db/backup/target";
 import { settleRestored } from "#db/queries/backups/backups";
@@ -52,10 +52,11 @@ export async function restore(
   if (!isLoaded) {
     if (state === "new") await dropUnused(database.db);
     await migrateTo(database, manifest.migration);
-    const tables = manifest.tables.map((table) => ({
-      ...table,
-      rows: () => reader.unpack(table.file),
-    }));
+    const known = new Set(listKnownTables());
+    // A backup of an earlier version may hold tables of another program.
+    const tables = manifest.tables
+      .filter(({ name }) => known.has(name))
+      .map((table) => ({ ...table, rows: () => reader.unpack(table.file) }));
     const { counters } = manifest;
     await loadTables(deps.databaseUrl, { tables, counters }, (tx) => markRestore(tx, manifest.id));
   }

@@ -93,17 +93,28 @@ async function verify(
       else results.push(await examine(work, photo, fault, repairs));
     }
     if (results.length > 0 && (await work.storage.findUnmountedArea())) throw storageUnmounted();
-    const there = await findStoredIds(
-      work.database.db,
-      results.map(({ id }) => id),
-    );
-    report.faulty.push(...results.filter(({ id }) => there.has(id)));
+    report.faulty.push(...results);
     const noted = results.map(({ photoId, fault, isInBackup, isRepaired }) =>
       isRepaired ? { photoId, fault: null, isInBackup: null } : { photoId, fault, isInBackup },
     );
     await noteChecks(work.database.db, { results: [...sound, ...noted], now: work.now() });
   }
-  return report;
+  return withoutPurged(work, report);
+}
+
+/** Photos may be purged until the last original was compared: those have neither a fault nor an original. */
+async function withoutPurged(
+  { database }: Library,
+  { checked, faulty }: VerifyReport,
+): Promise<VerifyReport> {
+  const left: FaultyOriginal[] = [];
+  for (let from = 0; from < faulty.length; from += pageSize) {
+    const page = faulty.slice(from, from + pageSize);
+    const ids = page.map(({ id }) => id);
+    const stored = await findStoredIds(database.db, ids);
+    left.push(...page.filter(({ id }) => stored.has(id)));
+  }
+  return { checked: checked - (faulty.length - left.length), faulty: left };
 }
 
 async function examine(

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, type Dirent } from "node:fs";
 import { copyFile, open, opendir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { flush, isMissing, makeFolder } from "../storage/durable";
 import { isDamage } from "../storage/faults";
 import { backupFault } from "./faults";
 import { hashFile, type Sum } from "./hash";
-import { isOriginalName, originalPath, originalsFolder, unfinishedFolder } from "./names";
+import { isOriginalName, originalPath, originalsFolder, partName, unfinishedFolder } from "./names";
 
 type Wanted = Readonly<Sum>;
 
@@ -54,7 +54,7 @@ export function createStoredOriginals(root: string): StoredOriginals {
     },
 
     async keep(path, wanted) {
-      const copy = join(root, unfinishedFolder, `${randomUUID()}.part`);
+      const copy = join(root, unfinishedFolder, partName(randomUUID()));
       try {
         // Shares the blocks where the file system can. Not a hard link: a write to one would change the other.
         await copyFile(path, copy, constants.COPYFILE_FICLONE);
@@ -78,9 +78,9 @@ export function createStoredOriginals(root: string): StoredOriginals {
     },
 
     async *list() {
-      for await (const folder of entriesOf(join(root, originalsFolder))) {
-        for await (const name of entriesOf(join(root, originalsFolder, folder))) {
-          if (isOriginalName(folder, name)) yield name;
+      for await (const { name: folder } of entriesOf(join(root, originalsFolder))) {
+        for await (const file of entriesOf(join(root, originalsFolder, folder))) {
+          if (file.isFile() && isOriginalName(folder, file.name)) yield file.name;
         }
       }
     },
@@ -118,9 +118,9 @@ export async function openFile(path: string): Promise<AsyncIterable<Uint8Array> 
 export const isEqual = (found: Wanted, wanted: Wanted) =>
   found.sha256 === wanted.sha256 && found.bytes === wanted.bytes;
 
-async function* entriesOf(folder: string): AsyncGenerator<string> {
+async function* entriesOf(folder: string): AsyncGenerator<Dirent> {
   try {
-    for await (const { name } of await opendir(folder)) yield name;
+    yield* await opendir(folder);
   } catch (error) {
     if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
   }

@@ -3,9 +3,17 @@ import { join } from "node:path";
 import { flush, isMissing, makeFolder, placeFile } from "../storage/durable";
 import { type BackupDraft, createDraft } from "./draft";
 import { backupFault } from "./faults";
-import { backupsFolder, isBackupName, markerFile, unfinishedFolder } from "./names";
+import {
+  backupsFolder,
+  isBackupFile,
+  isBackupName,
+  isPartName,
+  markerFile,
+  unfinishedFolder,
+} from "./names";
 import { createStoredOriginals, openFile, type StoredOriginals } from "./originals";
 import { type BackupReader, readBackup } from "./reader";
+import { removeBackupFiles } from "./remove-files";
 
 /** A place of backups of one installation: a folder, or a prefix in a bucket. */
 export type BackupStore = {
@@ -66,32 +74,46 @@ function createStore(root: string): BackupStore {
           await flush(join(root, backupsFolder));
           await flush(root);
         },
-        discard: () => rm(folder, { recursive: true, force: true }),
+        discard: async () => void (await removeBackupFiles(folder)),
       });
     },
 
     async list() {
-      const names = await readdir(join(root, backupsFolder)).catch((error: unknown) => {
-        if (isMissing(error)) return [];
-        throw error;
-      });
-      return names.filter(isBackupName).toSorted();
+      const names = await namesIn(join(root, backupsFolder));
+      const found: string[] = [];
+      for (const name of names.filter(isBackupName)) {
+        // Also one that has lost its manifest: its originals are not to be deleted as those of none.
+        if ((await namesIn(join(root, backupsFolder, name))).some(isBackupFile)) found.push(name);
+      }
+      return found.toSorted();
     },
 
     async remove(name) {
       // Renamed first: half a backup must not look like one.
       const gone = join(root, unfinishedFolder, name);
-      await rename(join(root, backupsFolder, name), gone);
-      await rm(gone, { recursive: true, force: true });
+      const folder = join(root, backupsFolder, name);
+      await rename(folder, gone);
+      // Somebody else's files in it stay where they were.
+      if (!(await removeBackupFiles(gone))) await rename(gone, folder);
     },
 
     async clean() {
-      for (const name of await readdir(join(root, unfinishedFolder))) {
-        if (!isBackupName(name) && !name.endsWith(".part")) continue;
-        await rm(join(root, unfinishedFolder, name), { recursive: true, force: true });
+      const entries = await readdir(join(root, unfinishedFolder), { withFileTypes: true });
+      for (const entry of entries) {
+        const path = join(root, unfinishedFolder, entry.name);
+        if (entry.isDirectory() && isBackupName(entry.name)) await removeBackupFiles(path);
+        if (entry.isFile() && isPartName(entry.name)) await rm(path);
       }
     },
   };
+}
+
+/** Nothing for a folder that is missing, or for a file of its name. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (isMissing(error) || error.code === "ENOTDIR") return [];
+    throw error;
+  });
 }
 
 /** The installation whose backups the folder holds; undefined without a marker. */

@@ -2,16 +2,23 @@ import type { Database } from "#db/client";
 import { summarizeBackups } from "#db/queries/backups/backups";
 import { countFaultyOriginals } from "#db/queries/photos/original-checks";
 import { countOf } from "#library/commands/output";
+import { type Bucket, findBucketFault } from "./bucket";
 import type { Check } from "./finding";
 import { readableAge } from "./readable-age";
 
 const oldMs = 2 * 24 * 60 * 60_000;
 
-/** How old the newest backup is, and whether the last ones failed. */
-export function checkBackups(database: Database | undefined): Check {
+/**
+ * Whether the bucket of backups can be used, how old the newest backup is, and whether the last ones failed.
+ * @param bucket of BACKUP_TO, if it names one
+ */
+export function checkBackups(database: Database | undefined, bucket: Bucket | undefined): Check {
   return {
     part: "backups",
     async run({ ok, warning, fault }) {
+      const denied = bucket && (await findBucketFault(bucket));
+      if (denied) fault(denied.text, denied.advice);
+      else if (bucket) ok("the bucket can be read, written and cleared");
       if (!database) return;
       const { lastGoodAt, failedSince } = await summarizeBackups(database.db);
       if (failedSince > 0) {

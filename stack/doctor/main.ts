@@ -15,6 +15,7 @@ import { Refusal } from "../refusal";
 import { findRunning } from "../running";
 import { checkApi } from "./api";
 import { checkBackups, checkIntegrity } from "./backups";
+import { bucketOfBackups, bucketOfPhotos } from "./buckets";
 import { checkDatabase } from "./database";
 import { type Finding, runChecks } from "./finding";
 import { checkInvokeai } from "./invokeai";
@@ -36,7 +37,7 @@ const lookUpTimeoutMs = 4_000;
 const defaultTemporal = "127.0.0.1:7233";
 
 /**
- * `./gallery doctor`: says in one page what is well and what is not, and changes nothing.
+ * `./gallery doctor`: says in one page what is well and what is not, and changes nothing but a trial object in each bucket.
  * @returns the exit status: 1 when something is at fault
  */
 export async function runDoctor(
@@ -96,9 +97,14 @@ async function examine(
   const checks = [
     checkSettings(settings, root),
     checkDatabase(connection),
-    checkStorage(storage, database, config?.limits.maxUploadBytes ?? 0),
+    checkStorage({
+      storage,
+      bucket: config && bucketOfPhotos(config),
+      database,
+      maxUploadBytes: config?.limits.maxUploadBytes ?? 0,
+    }),
     checkIntegrity(database),
-    checkBackups(database),
+    checkBackups(database, config && bucketOfBackups(config)),
     checkApi(baseUrl, env["API_TOKEN"]?.trim()),
     checkTemporal(temporal, address),
     ...runKnown.map((check) => check(temporal)),

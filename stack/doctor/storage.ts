@@ -3,20 +3,28 @@ import { findNewestMove } from "#db/queries/storage/storage-moves";
 import type { Database } from "#db/client";
 import { readableBytes } from "#library/commands/output";
 import type { Storage } from "#media/storage/storage";
+import { type Bucket, findBucketFault } from "./bucket";
 import { type Check, reasonOf } from "./finding";
 
 const tightBytes = 5_000_000_000;
 
+type Deps = {
+  storage: Storage | undefined;
+  /** Of the photos, if they are in one. */
+  bucket: Bucket | undefined;
+  database: Database | undefined;
+  maxUploadBytes: number;
+};
+
 /** Where the photos are: the marker, whether it can be written, what a move waits for, free space. */
-export function checkStorage(
-  storage: Storage | undefined,
-  database: Database | undefined,
-  maxUploadBytes: number,
-): Check {
+export function checkStorage({ storage, bucket, database, maxUploadBytes }: Deps): Check {
   return {
     part: "storage",
     async run({ ok, warning, fault }) {
       if (!storage) return fault("cannot be checked: the settings are invalid", "See above.");
+      const denied = bucket && (await findBucketFault(bucket));
+      if (denied) fault(denied.text, denied.advice);
+      if (denied?.isReadable === false) return;
       const marker = await storage.readMarker().catch((error: unknown) => ({ error }));
       if (typeof marker === "object") {
         return fault(
@@ -42,7 +50,7 @@ export function checkStorage(
       const unwritable = await findWriteFault(storage);
       if (unwritable !== undefined) {
         fault(
-          `cannot be written (${unwritable})`,
+          `${bucket ? "the disk of this machine " : ""}cannot be written (${unwritable})`,
           "Free space, or correct the owner of its files.",
         );
       }
@@ -51,11 +59,12 @@ export function checkStorage(
         warning(`a move is not over: ${move.message}`, "See ./gallery storage status.");
       }
       const free = await storage.freeBytes();
-      const text = `${readableBytes(free)} are free`;
+      const text = `${readableBytes(free)} are free${bucket ? " on this machine, for unfinished files and copies" : ""}`;
       if (free <= maxUploadBytes) fault(text, "Free space: uploads and generation fail.");
       else if (free < tightBytes) warning(text, "Free space, or move it to a larger disk.");
-      else if (unwritable === undefined) {
-        ok(`${own ? "belongs to the database, " : ""}can be written, ${text}`);
+      else if (unwritable === undefined && !denied) {
+        const can = bucket ? "the bucket can be read, written and cleared" : "can be written";
+        ok(`${own ? "belongs to the database, " : ""}${can}, ${text}`);
       }
     },
   };

@@ -8,8 +8,9 @@ import { events } from "#db/schema/events";
 import { originalChecks } from "#db/schema/original-checks";
 import { type Photo, photos } from "#db/schema/photos";
 import { putBackFromBackup } from "#library/integrity/repair";
-import { verifyAll } from "#library/integrity/verify";
+import { verifyAll, verifySlice } from "#library/integrity/verify";
 import { openLibrary } from "#library/open";
+import { purgeByIds } from "#library/purge";
 import { loadConfig } from "#config";
 import type { BackupStore } from "#media/backup/store";
 import { originalKey } from "#media/storage/keys";
@@ -224,16 +225,109 @@ test("a share, and the whole library, is compared to its end, however large", as
   expect(await verifyAll(work, { repairs: false })).toMatchObject({ checked: 28 * 101 });
 }, 60_000);
 
+describe("a photo that is deleted permanently while originals are compared", () => {
+  /** Photos of more than one page of rows, all but the first without a file. */
+  async function storeMany(first: Photo): Promise<void> {
+    const after = Array.from({ length: 120 }, (_, n) =>
+      insertPhoto(bench.db, {
+        id: `ffffffff-ffff-7fff-bfff-${n.toString(16).padStart(12, "0")}`,
+        fileSize: 1,
+        contentHash: sha256Of(`${first.id} ${n}`),
+      }),
+    );
+    await Promise.all(after);
+  }
+  const lastId = `ffffffff-ffff-7fff-bfff-${(119).toString(16).padStart(12, "0")}`;
+
+  /** `beforeLast`: runs when all others were compared and their results stored, but for those of the last page. */
+  const storageWith = (beforeLast: () => Promise<unknown>) => ({
+    ...bench.storage,
+    async hash(...[key, onChunk]: Parameters<typeof bench.storage.hash>) {
+      if (key.includes(lastId)) await beforeLast();
+      return bench.storage.hash(key, onChunk);
+    },
+  });
+  const usual = { now: () => new Date(), backups: null, onProgress: () => {} };
+
+  test.each([
+    [
+      "./gallery verify",
+      (storage: typeof bench.storage) =>
+        verifyAll({ ...usual, database: bench, storage }, { repairs: false }),
+    ],
+    [
+      "the nightly check",
+      async (storage: typeof bench.storage) => {
+        await bench.db.delete(originalChecks);
+        // A share of a library of this size is less than a page of rows.
+        const copies = 28 * 121 - 121;
+        await bench.sql`
+          insert into photos (id, kind, filename, mime_type, width, height, file_size, content_hash, retrieval_status)
+          select gen_random_uuid(), 'uploaded', 'later.png', 'image/png', 1, 1, 1, md5(n::text) || md5(n::text), 'completed'
+          from generate_series(1, ${copies}) as n`;
+        await bench.sql`
+          insert into original_checks (photo_id, checked_at)
+          select id, now() - interval '1 day' from photos where filename = 'later.png'`;
+        return verifySlice({ ...usual, database: bench, storage });
+      },
+    ],
+  ])(
+    "is reported neither as lost nor as compared by %s",
+    async (_, run) => {
+      const photo = await storePhoto();
+      await rm(pathOf(photo));
+      await storeMany(photo);
+      let faultBefore: string | null | undefined;
+      const beforeLast = async () => {
+        faultBefore = (await checkOf(photo))?.fault;
+        await purgeByIds(
+          { database: bench, storage: bench.storage },
+          { ids: [photo.id], now: new Date() },
+        );
+      };
+      const { checked, faulty } = await run(storageWith(beforeLast));
+      expect(faultBefore).toBe("missing");
+      expect([checked, faulty.length]).toEqual([120, 120]);
+      expect(faulty.map(({ id }) => id)).not.toContain(photo.id);
+    },
+    60_000,
+  );
+
+  test("gets no file again from a backup", async () => {
+    const photo = await storePhoto();
+    const bytes = await Bun.file(pathOf(photo)).bytes();
+    await rm(pathOf(photo));
+    const library = { database: bench, storage: bench.storage };
+    const originals = {
+      open: async () => {
+        await purgeByIds(library, { ids: [photo.id], now: new Date() });
+        return new Blob([bytes]).stream();
+      },
+    };
+    const isPutBack = await putBackFromBackup(library, { originals } as unknown as BackupStore, {
+      ...photo,
+      mimeType: photo.mimeType!,
+      fileSize: photo.fileSize!,
+      contentHash: photo.contentHash!,
+    });
+    expect([isPutBack, await Bun.file(pathOf(photo)).exists()]).toEqual([false, false]);
+  }, 60_000);
+});
+
 test("an original is put back only with its own bytes, also when those of the backup change after they were compared", async () => {
   const photo = await storePhoto();
   await writeFile(pathOf(photo), "damaged");
   const originals = { open: async () => new Blob(["other bytes"]).stream() };
-  const isPutBack = await putBackFromBackup(bench, { originals } as unknown as BackupStore, {
-    ...photo,
-    mimeType: photo.mimeType!,
-    fileSize: photo.fileSize!,
-    contentHash: photo.contentHash!,
-  });
+  const isPutBack = await putBackFromBackup(
+    { database: bench, storage: bench.storage },
+    { originals } as unknown as BackupStore,
+    {
+      ...photo,
+      mimeType: photo.mimeType!,
+      fileSize: photo.fileSize!,
+      contentHash: photo.contentHash!,
+    },
+  );
   expect([isPutBack, await Bun.file(pathOf(photo)).text()]).toEqual([false, "damaged"]);
 }, 60_000);
 

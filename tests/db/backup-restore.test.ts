@@ -1,33 +1,37 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { desc, isNotNull } from "drizzle-orm";
+import { isNotNull } from "drizzle-orm";
 import postgres from "postgres";
 import { loadConfig } from "#config";
 import type { Database } from "#db/client";
 import { withBackupLock } from "#db/backup/snapshot";
 import { countMissingMigrations, findLastMigration, migrateTo } from "#db/migrations";
-import { backups } from "#db/schema/backups";
 import { originalChecks } from "#db/schema/original-checks";
 import { photos } from "#db/schema/photos";
 import { backUp } from "#library/backup/back-up";
-import { dumpDatabase, wantedFile } from "#library/backup/dump";
+import { dumpDatabase } from "#library/backup/dump";
 import type { BackupOptions, RestoreDeps } from "#library/backup/job";
 import { createBackupPlaces } from "#library/backup/places";
 import { restore } from "#library/backup/restore";
 import { createStorage } from "#library/create-storage";
 import { openLibrary } from "#library/open";
 import { purgeByIds } from "#library/purge";
-import { originalsFile } from "#media/backup/names";
+import { originalPath, originalsFile, wantedFile } from "#media/backup/names";
 import type { BackupReader } from "#media/backup/reader";
 import { prepareBackupStore } from "#media/backup/store";
+import { sha256Of } from "#sha256";
 import {
   backupsIn,
+  configOf,
   createLibraryBench,
+  lastBackup,
   type LibraryBench,
   manifestOf,
+  rewriteManifest,
   storedIn,
   storedPath,
+  type Target,
 } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import journal from "../../db/migrations/meta/_journal.json";
@@ -87,17 +91,7 @@ const reasonOf = (work: Promise<unknown>) =>
   );
 const faultsIn = ({ db }: Pick<Database, "db">) =>
   db.select().from(originalChecks).where(isNotNull(originalChecks.fault));
-const lastRow = async () =>
-  (await bench.database.db.select().from(backups).orderBy(desc(backups.startedAt)))[0];
-
-type Target = Database & { url: string; dataDir: string; drop: () => Promise<void> };
-
-async function newTarget(): Promise<Target> {
-  return { ...(await createEmptyDatabase()), dataDir: bench.path(`target-${(made += 1)}`) };
-}
-
-const configOf = ({ url, dataDir }: Pick<Target, "url" | "dataDir">) =>
-  loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir });
+const lastRow = () => lastBackup(bench.database);
 
 /** `beforeRows`: runs before the rows of each table are read. */
 async function restoreTo(
@@ -143,10 +137,10 @@ const startOn = (target: Pick<Target, "url" | "dataDir" | "db">) =>
 describe("half a restore", () => {
   test("is not started, neither on its rows with another data folder nor on its files; the restore goes on with it", async () => {
     await backUpNow();
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreHalf(target);
     expect(await target.db.$count(photos)).toBe(await bench.database.db.$count(photos));
-    const elsewhere = bench.path(`target-${(made += 1)}`);
+    const elsewhere = bench.path("elsewhere");
     for (const dataDir of [target.dataDir, elsewhere]) {
       expect(await startOn({ ...target, dataDir })).toContain("A restore was not completed");
     }
@@ -157,7 +151,7 @@ describe("half a restore", () => {
 
   test("is not continued with another backup", async () => {
     await backUpNow();
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreHalf(target);
     await backUpNow();
     expect(await reasonOf(restoreTo(target))).toContain("database is not empty");
@@ -171,10 +165,13 @@ describe("a restored gallery", () => {
     await rm(bench.originalOf(lost));
     const { manifest } = await backUpNow();
     expect(await faultsIn(bench.database)).toMatchObject([{ photoId: lost.id, fault: "missing" }]);
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreTo(target);
-    const [row] = await target.db.select().from(backups).orderBy(desc(backups.startedAt));
-    expect(row).toMatchObject({ name: manifest.name, status: "completed", missing: 1 });
+    expect(await lastBackup(target)).toMatchObject({
+      name: manifest.name,
+      status: "completed",
+      missing: 1,
+    });
     expect(await faultsIn(target)).toMatchObject([
       { photoId: lost.id, fault: "missing", isInBackup: false },
     ]);
@@ -185,7 +182,7 @@ describe("a restored gallery", () => {
   test("keeps the secret of rented pods to its owner", async () => {
     await writeFile(join(bench.dataDir, "pod-secret"), "a secret");
     await backUpNow();
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreTo(target);
     const copies = [
       join(folder, "backups", (await backupsIn(folder))[0]!, "pod-secret"),
@@ -198,50 +195,72 @@ describe("a restored gallery", () => {
     await target.drop();
   }, 60_000);
 
-  test("of an earlier version is loaded into its own schema, and has then the one of this version", async () => {
-    const earlier = journal.entries.at(-2)!.when;
-    const from = await createEmptyDatabase();
-    await migrateTo(from, earlier);
-    const installationId = bench.installation.id;
-    await from.sql`insert into installation (id, cookie_secret) values (${installationId}, 'x')`;
-    await from.sql`insert into albums (id, name) values (${crypto.randomUUID()}, 'Zürich')`;
-    const store = await prepareBackupStore(folder, { installationId, expectsBackups: false });
-    const draft = await store.begin("2026-11-30T03-10-00-000Z-0badc0de");
-    const database = await withBackupLock(from.url, ({ readSnapshot }) =>
-      readSnapshot((snapshot) => dumpDatabase(snapshot, draft)),
-    );
-    expect(database.migration).toBe(earlier);
-    const none = Bun.file(draft.pathOf(wantedFile)).stream();
-    const sums = { count: 0, bytes: 0, newCount: 0, newBytes: 0 };
-    await draft.finish({
-      format: 1,
-      id: crypto.randomUUID(),
-      name: "2026-11-30T03-10-00-000Z-0badc0de",
-      createdAt: new Date().toISOString(),
-      galleryVersion: "0.0.0",
-      installationId,
-      ...database,
-      originals: { ...sums, file: await draft.compress(originalsFile, none) },
-      dataFiles: [],
-      missing: [],
-      purged: [],
-    });
-    const target = await newTarget();
-    const loadedInto = new Set<number>();
-    const beforeRows = async () => void loadedInto.add(await findLastMigration(target.db));
-    expect(await restoreTo(target, { beforeRows })).toMatchObject({ isComplete: true });
-    expect([...loadedInto]).toEqual([earlier]);
-    expect(await countMissingMigrations(target.db)).toBe(0);
-    expect(await target.sql`select name from albums`).toMatchObject([{ name: "Zürich" }]);
-    await Promise.all([from.drop(), target.drop()]);
-  }, 60_000);
+  test.each([
+    ["an empty database", () => bench.newTarget()],
+    ["the database of a gallery that was never used", () => bench.newUnusedTarget()],
+  ])(
+    "of an earlier version, in %s, is loaded into its own schema, and has then the one of this version",
+    async (_, makeTarget) => {
+      const earlier = journal.entries.at(-2)!.when;
+      const from = await createEmptyDatabase();
+      await migrateTo(from, earlier);
+      const installationId = bench.installation.id;
+      await from.sql`insert into installation (id, cookie_secret) values (${installationId}, 'x')`;
+      await from.sql`insert into albums (id, name) values (${crypto.randomUUID()}, 'Zürich')`;
+      const store = await prepareBackupStore(folder, { installationId, expectsBackups: false });
+      const draft = await store.begin("2026-11-30T03-10-00-000Z-0badc0de");
+      const database = await withBackupLock(from.url, ({ readSnapshot }) =>
+        readSnapshot((snapshot) => dumpDatabase(snapshot, draft)),
+      );
+      expect(database.migration).toBe(earlier);
+      const none = Bun.file(draft.pathOf(wantedFile)).stream();
+      const sums = { count: 0, bytes: 0, newCount: 0, newBytes: 0 };
+      await draft.finish({
+        format: 1,
+        id: crypto.randomUUID(),
+        name: "2026-11-30T03-10-00-000Z-0badc0de",
+        createdAt: new Date().toISOString(),
+        galleryVersion: "0.0.0",
+        installationId,
+        ...database,
+        originals: { ...sums, file: await draft.compress(originalsFile, none) },
+        dataFiles: [],
+        missing: [],
+        purged: [],
+      });
+      const target = await makeTarget();
+      const loadedInto = new Set<number>();
+      const beforeRows = async () => void loadedInto.add(await findLastMigration(target.db));
+      expect(await restoreTo(target, { beforeRows })).toMatchObject({ isComplete: true });
+      expect([...loadedInto]).toEqual([earlier]);
+      expect(await countMissingMigrations(target.db)).toBe(0);
+      expect(await target.sql`select name from albums`).toMatchObject([{ name: "Zürich" }]);
+      await Promise.all([from.drop(), target.drop()]);
+    },
+    60_000,
+  );
 });
+
+test("a backup of an earlier version that holds a table and a counter of another program is restored without them", async () => {
+  const { manifest } = await backUpNow();
+  const table = manifest.tables.find(({ name }) => name === "albums")!;
+  await rewriteManifest(folder, ({ tables, counters }) => {
+    tables.push({ ...table, name: "accounts" });
+    counters.push({ sequence: "accounts_id_seq", last: "7" });
+  });
+  const target = await bench.newTarget();
+  expect(await restoreTo(target)).toMatchObject({ isComplete: true });
+  expect(await target.sql`select to_regclass('accounts')::text as there`).toMatchObject([
+    { there: null },
+  ]);
+  await target.drop();
+}, 60_000);
 
 test.each(["gallery-api", "gallery-worker"])(
   "nothing is restored into a database on which %s runs",
   async (name) => {
     await backUpNow();
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const program = postgres(target.url, { max: 1, connection: { application_name: name } });
     await program`select 1`;
     expect(await reasonOf(restoreTo(target))).toContain("Stop its API and worker");
@@ -350,6 +369,66 @@ describe("a backup", () => {
     await writeFile(join(folder, "backups", second.name, "manifest.json"), "damaged");
     expect((await backUpNow({ keep: 2 })).removed).toHaveLength(1);
     expect(await storedIn(folder)).toContain(gone.contentHash!);
+  }, 60_000);
+
+  test("deletes nothing that it did not write, whatever its name, neither when it clears up nor with the oldest backup", async () => {
+    const gone = await bench.storePhoto();
+    const { manifest: oldest } = await backUpNow();
+    await purgeByIds(bench, { ids: [gone.id], now: new Date() });
+    await backUpNow();
+    const other = "2020-01-01T00-00-00-000Z-0badc0de";
+    const another = "2020-01-02T00-00-00-000Z-0badc0de";
+    const [hash, alsoHash] = ["ab".repeat(32), "cd".repeat(32)];
+    const foreign = [
+      "notes.txt",
+      "backups/mine",
+      `backups/${oldest.name}/notes.txt`,
+      `backups/${other}/notes.txt`,
+      `backups/${another}`,
+      "originals/ab/readme",
+      `originals/ab/${hash}`,
+      `originals/cd/${alsoHash}/notes.txt`,
+      "originals/ef.txt",
+      "unfinished/mine",
+      "unfinished/holiday.part",
+      `unfinished/${crypto.randomUUID()}.part/notes.txt`,
+      `unfinished/${other}/notes.txt`,
+      `unfinished/${another}`,
+    ];
+    for (const path of foreign) {
+      await mkdir(join(folder, path, ".."), { recursive: true });
+      await writeFile(join(folder, path), "mine");
+    }
+    expect((await backUpNow({ keep: 1 })).removed).toHaveLength(2);
+    for (const path of foreign) {
+      const text = await readFile(join(folder, path), "utf8").catch(() => "deleted");
+      expect([path, text]).toEqual([path, "mine"]);
+    }
+    expect(await storedIn(folder)).not.toContain(gone.contentHash!);
+    expect(await readdir(join(folder, "backups", oldest.name))).toEqual(["notes.txt"]);
+    expect(await (await places.open(folder)).list()).toHaveLength(1);
+    expect(await reasonOf(restoreTo(await bench.newTarget()))).toBe("it was done");
+  }, 60_000);
+
+  test("deletes what died ones left: their files, half copies, and originals that no backup names", async () => {
+    await backUpNow();
+    const died = "2020-01-01T00-00-00-000Z-0badc0de";
+    const bytes = crypto.getRandomValues(new Uint8Array(500));
+    const left = [
+      `unfinished/${died}/photos.copy.gz`,
+      `unfinished/${died}/${wantedFile}`,
+      `unfinished/${crypto.randomUUID()}.part`,
+      originalPath(sha256Of(bytes)),
+    ];
+    for (const path of left) {
+      await mkdir(join(folder, path, ".."), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    }
+    await backUpNow({ keep: 1 });
+    for (const path of left) {
+      expect([path, await Bun.file(join(folder, path)).exists()]).toEqual([path, false]);
+    }
+    expect(await readdir(join(folder, "unfinished"))).toEqual([]);
   }, 60_000);
 
   test("copies a stored original again whose copy has another length", async () => {

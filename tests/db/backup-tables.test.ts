@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
 import { buffer } from "node:stream/consumers";
-import { sql } from "drizzle-orm";
+import { getTableName, is } from "drizzle-orm";
+import { PgTable } from "drizzle-orm/pg-core";
 import { loadTables, type TableToLoad } from "#db/backup/load";
 import { withBackupLock } from "#db/backup/snapshot";
-import { type Counter, copyOut } from "#db/backup/tables";
+import { type Counter, copyOut, type CopySql } from "#db/backup/tables";
 import { applyMigrations, countMissingMigrations, migrateTo } from "#db/migrations";
+import * as schema from "#db/schema/index";
 import { markRestore } from "#db/queries/installation/restoring";
 import { sha256Of } from "#sha256";
 import { createEmptyDatabase } from "#tests/support/database";
@@ -54,6 +56,31 @@ test("a backup can begin as soon as one has ended", async () => {
   }
 });
 
+test("tables and counters of another program are not part of a backup; those of the gallery all are", async () => {
+  const from = await createEmptyDatabase();
+  await applyMigrations(from);
+  const before = await dump(from.url);
+  await from.sql`create table accounts (id int generated always as identity)`;
+  await from.sql`insert into accounts default values`;
+  await from.sql`create schema other`;
+  await from.sql`create table other.photos (id serial)`;
+  await from.sql`insert into other.photos default values`;
+  await from.sql`create sequence numbers`;
+  await from.sql`select nextval('numbers')`;
+  await from.sql`insert into events (type, data) values ('photo.created', '{}')`;
+  const { tables, counters } = await dump(from.url);
+  expect(tables.map(({ name }) => name)).toEqual(before.tables.map(({ name }) => name));
+  expect(counters).toEqual([{ sequence: "events_id_seq", last: "1" }]);
+  const unlogged = ["retrieval_claims", "step_progress"];
+  const own = Object.values(schema).flatMap((value) =>
+    is(value, PgTable) ? [getTableName(value)] : [],
+  );
+  expect(tables.map(({ name }) => name)).toEqual(
+    own.filter((name) => !unlogged.includes(name)).toSorted(),
+  );
+  await from.drop();
+}, 60_000);
+
 test("rows of an earlier schema are loaded into that schema, and migrated on", async () => {
   const [from, to] = [await createEarlier(), await createEmptyDatabase()];
   await migrateTo(to, earlier);
@@ -71,51 +98,60 @@ test("rows of an earlier schema are loaded into that schema, and migrated on", a
   await Promise.all([from.drop(), to.drop()]);
 }, 60_000);
 
-test("a table that is not as its hash says is refused, and nothing is loaded", async () => {
-  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
-  await migrateTo(to, earlier);
-  const { tables, counters } = await dump(from.url);
-  const changed = tables.map((table) =>
-    table.name === "photos" ? { ...table, sha256: "0".repeat(64) } : table,
-  );
-  const error = await loadTables(to.url, { tables: changed, counters }, async () => {}).catch(
-    (thrown: Error) => thrown,
-  );
-  expect(error).toMatchObject({ message: "the table photos is not as the backup has it" });
-  const [count] = await to.db.execute(sql`select count(*)::int as sessions from sessions`);
-  expect(count).toEqual({ sessions: 0 });
-  await Promise.all([from.drop(), to.drop()]);
-}, 60_000);
+type Load = {
+  sent?: (tables: TableToLoad[]) => TableToLoad[];
+  /** Statements on the database, before. */
+  there?: string[];
+  complete?: (tx: CopySql) => Promise<void>;
+  says: string;
+};
 
-test("a table that Postgres holds otherwise than the backup after it was loaded is refused, and nothing is loaded", async () => {
-  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
-  await migrateTo(to, earlier);
-  // What arrives is as its hash says.
-  await to.sql`
-    create function change() returns trigger language plpgsql
-    as $$ begin new.title := 'other'; return new; end $$`;
-  await to.sql`create trigger change before insert on photos for each row execute function change()`;
-  const { tables, counters } = await dump(from.url);
-  const error = await loadTables(to.url, { tables, counters }, async () => {}).catch(
-    (thrown: Error) => thrown,
-  );
-  expect(error).toMatchObject({ message: "the table photos is not as the backup has it" });
-  expect(await to.sql`select 1 from sessions`).toHaveLength(0);
-  await Promise.all([from.drop(), to.drop()]);
-}, 60_000);
-
-test("what completes the load is part of it: without it nothing is loaded", async () => {
-  const [from, to] = [await createEarlier(), await createEmptyDatabase()];
-  await migrateTo(to, earlier);
-  const { tables, counters } = await dump(from.url);
-  // There is no row of an installation to mark.
-  const load = loadTables(to.url, { tables, counters }, (tx) =>
-    markRestore(tx, crypto.randomUUID()),
-  );
-  expect(await load.catch((error: Error) => error.message)).toContain("no row of its installation");
-  expect(await to.sql`select 1 from sessions`).toHaveLength(0);
-  await Promise.all([from.drop(), to.drop()]);
-}, 60_000);
+test.each<[string, Load]>([
+  [
+    "a table is not as its hash says",
+    {
+      sent: (tables) =>
+        tables.map((table) =>
+          table.name === "photos" ? { ...table, sha256: "0".repeat(64) } : table,
+        ),
+      says: "the table photos is not as the backup has it",
+    },
+  ],
+  [
+    // What arrives is as its hash says.
+    "Postgres holds a table otherwise than the backup after it was loaded",
+    {
+      there: [
+        `create function change() returns trigger language plpgsql
+          as $$ begin new.title := 'other'; return new; end $$`,
+        "create trigger change before insert on photos for each row execute function change()",
+      ],
+      says: "the table photos is not as the backup has it",
+    },
+  ],
+  [
+    // There is no row of an installation to mark.
+    "what completes the load fails",
+    {
+      complete: (tx) => markRestore(tx, crypto.randomUUID()),
+      says: "no row of its installation",
+    },
+  ],
+])(
+  "nothing is loaded when %s",
+  async (_, load) => {
+    const { sent = (tables) => tables, there = [], complete = async () => {}, says } = load;
+    const [from, to] = [await createEarlier(), await createEmptyDatabase()];
+    await migrateTo(to, earlier);
+    for (const statement of there) await to.sql.unsafe(statement);
+    const { tables, counters } = await dump(from.url);
+    const loading = loadTables(to.url, { tables: sent(tables), counters }, complete);
+    expect(await loading.catch((error: Error) => error.message)).toContain(says);
+    expect(await to.sql`select 1 from sessions`).toHaveLength(0);
+    await Promise.all([from.drop(), to.drop()]);
+  },
+  60_000,
+);
 
 test("rows are copied the same whatever form of values a database prefers", async () => {
   const from = await createEarlier();

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { drizzle } from "drizzle-orm/postgres-js";
 import type { Db } from "#db/client";
-import { listPhotos } from "#db/queries/photos/photo-list";
+import { countPhotos, listPhotos } from "#db/queries/photos/photo-list";
+import { findAlbumView } from "#db/queries/albums/album-views";
+import { findSharedNeighbours } from "#db/queries/shares/shared-neighbours";
 import type { PhotoFilter } from "#db/queries/photos/photo-filter";
 import { findPhotoByHash } from "#db/queries/photos/duplicates";
 import * as schema from "#db/schema/index";
@@ -87,6 +89,26 @@ test.each([
     expect(found).not.toContain("Seq Scan on photos");
   },
 );
+
+test.each([
+  ["albums in a list", (db: Db) => findAlbumView(db, id)],
+  [
+    "the photos before one in a shared album",
+    async (db: Db) => {
+      const [row] = await database.sql`select photo_id from album_photos where rank = 20`;
+      return findSharedNeighbours(db, { albumId: id, photoId: row!["photo_id"] });
+    },
+  ],
+  [
+    "photos by their state",
+    (db: Db) =>
+      countPhotos(db, { filter: { isTrashed: false, retrievalStatus: "completed" }, bound: null }),
+  ],
+])("%s are counted without reading their rows", async (_, read) => {
+  const plans = (await plansOf(read)).filter((plan) => plan.includes("Aggregate"));
+  expect(plans).toHaveLength(1);
+  expect(plans[0]).toContain("Index Only Scan using photos_present");
+});
 
 test("a photo is found by its content hash through an index, whether uploaded or generated", async () => {
   const [plan] = await plansOf((db) => findPhotoByHash(db, "0".repeat(64)));

@@ -9,6 +9,7 @@ import { purgeByIds } from "#library/purge";
 import {
   backupsIn,
   createLibraryBench,
+  lastBackup,
   type LibraryBench,
   manifestOf,
   storedIn,
@@ -29,10 +30,7 @@ beforeEach(() => {
 afterAll(() => bench.close());
 
 const backUp = (keep: number | null = null) => bench.run({ verb: "backup", folder, keep });
-const lastRow = async () => {
-  const [row] = await bench.database.db.select().from(backups).orderBy(desc(backups.startedAt));
-  return row;
-};
+const lastRow = () => lastBackup(bench.database);
 const lastEvent = async () => {
   const [row] = await bench.database.db.select().from(events).orderBy(desc(events.id));
   return row;

@@ -10,17 +10,18 @@ import { type Photo, photos } from "#db/schema/photos";
 import { settings } from "#db/schema/settings";
 import { storageMoves } from "#db/schema/storage-moves";
 import { openLibrary } from "#library/open";
-import { loadConfig } from "#config";
 import { sha256Of } from "#sha256";
 import {
   backupsIn,
+  configOf,
   createLibraryBench,
   type LibraryBench,
   manifestOf,
   rewriteManifest,
   storedPath,
+  type Target,
 } from "#tests/support/backups";
-import { createEmptyDatabase, createTestDatabase } from "#tests/support/database";
+import { createTestDatabase } from "#tests/support/database";
 import { insertAlbum } from "#tests/support/rows";
 import { mountSmallDisk } from "#tests/support/small-disk";
 import { until } from "#tests/support/wait";
@@ -63,14 +64,6 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => bench.close());
 
-type Target = Awaited<ReturnType<typeof newTarget>>;
-
-/** An empty database, and a data folder that does not exist yet. */
-async function newTarget() {
-  const database = await createEmptyDatabase();
-  return { ...database, dataDir: bench.path(`target-${(made += 1)}`) };
-}
-
 async function copyOfWhole(): Promise<string> {
   const folder = bench.path(`copy-${(made += 1)}`);
   await cp(whole, folder, { recursive: true });
@@ -84,8 +77,7 @@ const restoreFrom = (
 ) => bench.run({ verb: "restore", folder, backup: null, acceptsLosses: false, ...more }, target);
 const check = (folder: string) => bench.run({ verb: "check", folder, backup: null });
 
-const open = ({ url, dataDir, db }: Target) =>
-  openLibrary(db, loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir }));
+const open = (target: Target) => openLibrary(target.db, configOf(target));
 const refusalOf = (target: Target) =>
   open(target).then(
     () => "it starts",
@@ -127,22 +119,21 @@ async function expectWhole(target: Target): Promise<void> {
 
 describe("a restore", () => {
   test("into an empty place brings back every row and every byte, and the gallery starts on it", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
     await expectWhole(target);
     await target.drop();
   }, 60_000);
 
   test("into a gallery that was never used takes its place", async () => {
-    const target = { ...(await createTestDatabase()), dataDir: bench.path("never-used") };
-    await open(target);
+    const target = await bench.newUnusedTarget();
     expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
     await expectWhole(target);
     await target.drop();
   }, 60_000);
 
   test("gives no id of an event again that was given after the backup", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreFrom(whole, target);
     const [last] = await bench.database.db
       .select()
@@ -167,7 +158,7 @@ describe("a restore", () => {
     const folder = await copyOfWhole();
     const gone = kept[5]!;
     await rewriteManifest(folder, (manifest) => manifest.purged.push(gone.id));
-    const target = await newTarget();
+    const target = await bench.newTarget();
     expect(await restoreFrom(folder, target)).toMatchObject({ code: 0 });
     const left = await target.db.select().from(photos).where(eq(photos.id, gone.id));
     expect(left.filter(({ purgedAt }) => purgedAt === null)).toEqual([]);
@@ -178,7 +169,7 @@ describe("a restore", () => {
   test("chooses the newest backup, or the named one", async () => {
     const folder = await copyOfWhole();
     const [first = ""] = await backupsIn(folder);
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const { code, output } = await restoreFrom(folder, target, { backup: "yesterday" });
     expect(code).toBe(1);
     expect(output).toContain(first);
@@ -199,15 +190,40 @@ describe("what was there is kept", () => {
     await target.drop();
   }, 60_000);
 
-  test("a database with tables of another program is refused", async () => {
-    const target = await newTarget();
-    await target.db.execute(sql`create table accounts (id int)`);
-    expect((await restoreFrom(whole, target)).output).toContain("database is not empty");
+  test.each([
+    ["alone", () => bench.newTarget()],
+    ["beside a gallery that was never used", () => bench.newUnusedTarget()],
+  ])(
+    "a database with tables of another program, %s, is refused and unchanged",
+    async (_, make) => {
+      const target = await make();
+      await target.db.execute(sql`create table accounts (id int)`);
+      await target.db.execute(sql`insert into accounts values (7)`);
+      expect((await restoreFrom(whole, target)).output).toContain("database is not empty");
+      expect([...(await target.db.execute(sql`select id from accounts`))]).toEqual([{ id: 7 }]);
+      await target.drop();
+    },
+    60_000,
+  );
+
+  test("tables of another program in another schema stay as they are", async () => {
+    const target = await bench.newUnusedTarget();
+    await target.db.execute(sql`create schema other`);
+    for (const name of ["accounts", "photos"]) {
+      await target.db.execute(sql`create table other.${sql.identifier(name)} (id int)`);
+      await target.db.execute(sql`insert into other.${sql.identifier(name)} values (7)`);
+    }
+    expect(await restoreFrom(whole, target)).toMatchObject({ code: 0 });
+    await expectWhole(target);
+    const found = await target.db.execute(
+      sql`select a.id as account, p.id as photo from other.accounts a, other.photos p`,
+    );
+    expect([...found]).toEqual([{ account: 7, photo: 7 }]);
     await target.drop();
   }, 60_000);
 
   test("a data folder with photos is refused and unchanged", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const mine = join(target.dataDir, "photos/uploaded/ab");
     await mkdir(mine, { recursive: true });
     await writeFile(join(mine, "mine.jpg"), "mine");
@@ -225,7 +241,7 @@ describe("what was there is kept", () => {
 
 describe("an interrupted restore", () => {
   test("killed while it copies: nothing starts on it, and the command goes on with it", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const running = bench.start(
       { verb: "restore", folder: whole, backup: null, acceptsLosses: false },
       target,
@@ -249,7 +265,7 @@ describe("an interrupted restore", () => {
   }, 60_000);
 
   test("killed between the rows and the end: nothing starts on it, and the command completes it", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreFrom(whole, target);
     // As the restore leaves both until its last step.
     const { id } = await manifestOf(whole);
@@ -267,7 +283,7 @@ describe("an interrupted restore", () => {
 
   test("on a full disk: it says so, nothing starts on it, and the command goes on with it once there is room", async () => {
     const disk = await mountSmallDisk(8);
-    const target = { ...(await newTarget()), dataDir: join(disk.path, "data") };
+    const target = { ...(await bench.newTarget()), dataDir: join(disk.path, "data") };
     // Not for its first file; then for some of the originals.
     for (const leftBytes of [0, 100_000]) {
       await disk.fill(leftBytes);
@@ -299,7 +315,7 @@ describe("an interrupted restore", () => {
   }, 60_000);
 
   test("is not taken up with another backup", async () => {
-    const target = await newTarget();
+    const target = await bench.newTarget();
     await restoreFrom(whole, target);
     await target.db.execute(sql`update installation set restoring_backup_id = gen_random_uuid()`);
     expect((await restoreFrom(whole, target)).code).toBe(1);
@@ -329,7 +345,7 @@ describe("a damaged backup", () => {
     expect(checked.output).toContain(`${lost.id}  missing`);
     expect(checked.output).toContain(`${changed.id}  damaged`);
 
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const refused = await restoreFrom(folder, target);
     expect([refused.code, refused.output]).toEqual([1, expect.stringContaining("--accept-losses")]);
     expect(await markerOf(target)).toStartWith("restoring ");
@@ -351,7 +367,7 @@ describe("a damaged backup", () => {
     const folder = await copyOfWhole();
     const [name = ""] = await backupsIn(folder);
     const manifest = join(folder, "backups", name, "manifest.json");
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const text = await Bun.file(manifest).text();
     for (const damaged of [text.replace('"format": 1', '"format": 1 '), text.slice(0, 500)]) {
       await writeFile(manifest, damaged);
@@ -368,7 +384,7 @@ describe("a damaged backup", () => {
     const [name = ""] = await backupsIn(folder);
     await rm(join(folder, "backups", name, "albums.copy.gz"));
     await truncate(join(folder, "backups", name, "photos.copy.gz"), 100);
-    const target = await newTarget();
+    const target = await bench.newTarget();
     const { code, output } = await restoreFrom(folder, target);
     expect([code, output]).toEqual([1, expect.stringContaining("albums.copy.gz, photos.copy.gz")]);
     expect((await check(folder)).code).toBe(1);
@@ -387,7 +403,7 @@ describe("a damaged backup", () => {
       manifest.migration += 1_000;
       manifest.galleryVersion = "9.1.0";
     });
-    const target = await newTarget();
+    const target = await bench.newTarget();
     expect(await restoreFrom(folder, target)).toEqual({
       code: 1,
       output: expect.stringContaining("newer version of the gallery (9.1.0)"),

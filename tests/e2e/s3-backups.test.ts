@@ -1,14 +1,12 @@
 import { rm, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { desc } from "drizzle-orm";
-import { backups } from "#db/schema/backups";
 import type { Photo } from "#db/schema/photos";
 import { purgeByIds } from "#library/purge";
 import { prepareBackupBucket } from "#media/backup/bucket/store";
 import type { Manifest } from "#media/backup/manifest";
 import { createObjectStore, type ObjectStore } from "#media/storage/s3/object-store";
 import { sha256Of } from "#sha256";
-import { createLibraryBench, type LibraryBench } from "#tests/support/backups";
+import { createLibraryBench, lastBackup, type LibraryBench } from "#tests/support/backups";
 import { createEmptyDatabase } from "#tests/support/database";
 import { startFaultyLine } from "#tests/support/faulty-line";
 import { settingsOf, startObjectStore } from "#tests/support/object-store";
@@ -63,10 +61,7 @@ async function keysBelow(path: string): Promise<string[]> {
 const manifests = async () =>
   (await keysBelow("backups/")).filter((key) => key.endsWith("/manifest.json"));
 
-async function lastRow() {
-  const [row] = await bench.database.db.select().from(backups).orderBy(desc(backups.startedAt));
-  return row;
-}
+const lastRow = () => lastBackup(bench.database);
 
 test("a gallery is backed up to a bucket, each original once, checked, and restored elsewhere with the same bytes", async () => {
   expect(await backUp()).toMatchObject({ code: 0 });

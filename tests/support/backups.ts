@@ -1,6 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { desc } from "drizzle-orm";
+import type { Database } from "#db/client";
+import { backups } from "#db/schema/backups";
 import type { Command } from "#library/commands/command";
 import { openLibrary } from "#library/open";
 import type { Manifest } from "#media/backup/manifest";
@@ -8,7 +11,7 @@ import { originalKey } from "#media/storage/keys";
 import type { NewPhoto, Photo } from "#db/schema/photos";
 import { loadConfig } from "#config";
 import { sha256Of } from "#sha256";
-import { createTestDatabase } from "./database";
+import { createEmptyDatabase, createTestDatabase } from "./database";
 import { insertPhoto } from "./rows";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -63,6 +66,7 @@ export async function createLibraryBench(env: Record<string, string> = {}) {
   const dataDir = join(scratch, "data");
   const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, ...env });
   const { storage, installation } = await openLibrary(database.db, config);
+  const newDataDir = () => join(scratch, `target-${crypto.randomUUID()}`);
   const commands = createBackupCommands({ url: database.url, dataDir, env });
 
   return {
@@ -89,12 +93,34 @@ export async function createLibraryBench(env: Record<string, string> = {}) {
       return photo;
     },
     originalOf: (photo: Photo, folder = dataDir) => join(folder, keyOf(photo)),
+    /** To restore into: an empty database, and a data folder that does not exist yet. */
+    newTarget: async (): Promise<Target> => ({
+      ...(await createEmptyDatabase()),
+      dataDir: newDataDir(),
+    }),
+    /** A gallery that was never used, with the rows that every new one has. */
+    async newUnusedTarget(): Promise<Target> {
+      const target = { ...(await createTestDatabase()), dataDir: newDataDir() };
+      await openLibrary(target.db, configOf(target));
+      return target;
+    },
     async close(): Promise<void> {
       commands.killAll();
       await database.drop();
       await rm(scratch, { recursive: true, force: true });
     },
   };
+}
+
+export type Target = Database & { url: string; dataDir: string; drop: () => Promise<void> };
+
+export const configOf = ({ url, dataDir }: Pick<Target, "url" | "dataDir">) =>
+  loadConfig({ DATABASE_URL: url, DATA_DIR: dataDir });
+
+/** The row of the newest backup. */
+export async function lastBackup({ db }: Pick<Database, "db">) {
+  const [row] = await db.select().from(backups).orderBy(desc(backups.startedAt)).limit(1);
+  return row;
 }
 
 export type LibraryBench = Awaited<ReturnType<typeof createLibraryBench>>;

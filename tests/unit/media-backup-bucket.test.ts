@@ -103,6 +103,30 @@ test("a backup of which a file could not be sent is none, and the next one clear
   expect(await backups.list()).toEqual([earlierName]);
 });
 
+test("nothing that a backup did not write is deleted, with a backup, with one that died, or on this machine", async () => {
+  await writeBackup();
+  const ours = [...memory.objects.keys()].filter((key) => key.includes(name));
+  const object = { body: new Blob(["mine"]), contentHash: sha256Of("mine") };
+  const died = `backups/${earlierName}/photos.copy.gz`;
+  const foreign = [
+    `backups/${name}/notes.txt`,
+    `backups/${name}/more/photos.copy.gz`,
+    `backups/${earlierName}/notes.txt`,
+    "backups/mine",
+  ];
+  for (const key of [died, ...foreign]) memory.objects.set(key, object);
+  const here = join(scratch, "unfinished/notes.txt");
+  await (await backups.begin(name)).write("photos.copy.gz", Buffer.from("rows"));
+  await writeFile(here, "mine");
+  await backups.remove(name);
+  await backups.clean();
+  const left = [...memory.objects.keys()];
+  expect(left).toEqual(expect.arrayContaining(foreign));
+  for (const key of [died, ...ours]) expect(left).not.toContain(key);
+  expect(await readdir(join(scratch, "unfinished"))).toEqual(["notes.txt"]);
+  expect(await backups.list()).toEqual([]);
+});
+
 test("a backup whose deletion breaks off is none", async () => {
   await writeBackup();
   let removed = 0;

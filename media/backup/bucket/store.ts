@@ -1,12 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Of } from "#sha256";
-import { makeFolder } from "../../storage/durable";
+import { isMissing, makeFolder } from "../../storage/durable";
 import type { ObjectStore } from "../../storage/s3/object-store";
+import { trialFolder } from "../../storage/s3/trial";
 import { createDraft } from "../draft";
 import { backupFault } from "../faults";
-import { backupsFolder, isBackupName, manifestFile, markerFile } from "../names";
+import { backupsFolder, isBackupFile, isBackupName, manifestFile, markerFile } from "../names";
 import { readBackup } from "../reader";
+import { removeBackupFiles, removeIfEmpty } from "../remove-files";
 import { type BackupStore, markerOf, markerText } from "../store";
 import { type BackupObjects, createBackupObjects } from "./objects";
 import { createBucketOriginals } from "./originals";
@@ -45,7 +47,8 @@ export async function prepareBackupBucket(
   }
   if (owner === undefined) {
     if (expectsBackups) throw backupFault("The bucket of backups has lost its backups.");
-    for await (const _ of objects.list("")) {
+    for await (const key of objects.list("")) {
+      if (key.startsWith(trialFolder)) continue;
       throw backupFault(
         "The prefix in the bucket is not empty and holds no backups; name an empty or a new one.",
       );
@@ -60,11 +63,15 @@ export async function prepareBackupBucket(
 function createBucketStore(objects: BackupObjects, scratch: string): BackupStore {
   const keyOf = (name: string, file: string) => `${backupsFolder}/${name}/${file}`;
 
-  async function listObjects(): Promise<Map<string, string[]>> {
+  /** The files of backups, by the name of their backup. */
+  async function listFiles(): Promise<Map<string, string[]>> {
     const found = new Map<string, string[]>();
     for await (const key of objects.list(`${backupsFolder}/`)) {
       const [, name = "", ...rest] = key.split("/");
-      if (isBackupName(name)) found.set(name, [...(found.get(name) ?? []), rest.join("/")]);
+      const file = rest.join("/");
+      if (isBackupName(name) && isBackupFile(file)) {
+        found.set(name, [...(found.get(name) ?? []), file]);
+      }
     }
     return found;
   }
@@ -83,35 +90,44 @@ function createBucketStore(objects: BackupObjects, scratch: string): BackupStore
           for (const { name: file, sha256 } of files) {
             await objects.store(keyOf(name, file), Bun.file(join(folder, file)), sha256);
           }
-          await rm(folder, { recursive: true, force: true });
+          await removeBackupFiles(folder);
         },
-        async discard() {
-          await rm(folder, { recursive: true, force: true });
-        },
+        discard: async () => void (await removeBackupFiles(folder)),
       });
     },
 
     async list() {
-      const names = [...(await listObjects())].filter(([, files]) => files.includes(manifestFile));
+      const names = [...(await listFiles())].filter(([, files]) => files.includes(manifestFile));
       return names.map(([name]) => name).toSorted();
     },
 
     async remove(name) {
       // First: half a backup must not look like one.
       await objects.remove(keyOf(name, manifestFile));
-      for (const file of (await listObjects()).get(name) ?? []) {
+      for (const file of (await listFiles()).get(name) ?? []) {
         await objects.remove(keyOf(name, file));
       }
     },
 
     async clean() {
-      for (const [name, files] of await listObjects()) {
+      for (const [name, files] of await listFiles()) {
         if (files.includes(manifestFile)) continue;
         for (const file of files) await objects.remove(keyOf(name, file));
       }
-      await rm(scratch, { recursive: true, force: true });
+      for (const folder of await draftsIn(scratch)) await removeBackupFiles(folder);
+      await removeIfEmpty(scratch);
     },
   };
+}
+
+async function draftsIn(scratch: string): Promise<string[]> {
+  const entries = await readdir(scratch, { withFileTypes: true }).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  return entries
+    .filter((entry) => entry.isDirectory() && entry.name.startsWith(scratchPrefix))
+    .map(({ name }) => join(scratch, name));
 }
 
 async function readMarker(objects: BackupObjects): Promise<string | undefined> {

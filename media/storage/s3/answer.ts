@@ -21,7 +21,10 @@ export function expectStatus({ status, text }: Answer, ...expected: number[]): v
 
 export function faultOf(status: number, text: string): ObjectStoreFault {
   const code = /<Code>([\w.]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
-  const details = { cause: new Error(`the store answered ${status} ${code}`.trim()) };
+  const details = {
+    cause: new Error(`the store answered ${status} ${code}`.trim()),
+    answer: { status, code },
+  };
   if (status === 412 || status === 409) return new ObjectStoreFault("exists", details);
   if (status === 507 || /Quota|InsufficientStorage|StorageFull|DiskFull/i.test(code)) {
     return new ObjectStoreFault("full", details);

@@ -15,9 +15,13 @@ export class ObjectStoreFault extends Error {
   /** As a disk says it. */
   readonly code: string | undefined;
 
-  constructor(kind: Kind, options?: ErrorOptions) {
+  /** What the store answered, with S3's word for it; undefined without an answer. */
+  readonly answer: { status: number; code: string } | undefined;
+
+  constructor(kind: Kind, options?: ErrorOptions & { answer?: { status: number; code: string } }) {
     super(`object store: ${kind}`, options);
     this.kind = kind;
+    this.answer = options?.answer;
     this.code = kind === "damaged" ? "EIO" : undefined;
   }
 }
