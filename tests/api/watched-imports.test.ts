@@ -2,12 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { listWaiting } from "#db/queries/generation/waiting";
-import { endImport, startImport } from "#db/queries/imports/imports";
+import {
+  endImport,
+  insertImport,
+  lockWatchedFolders,
+  startImport,
+} from "#db/queries/imports/imports";
 import { noteFolderCheck } from "#db/queries/imports/watched";
 import { photoImports } from "#db/schema/imports";
 import { type Body, createTestApi } from "#tests/support/api";
+import { until } from "#tests/support/wait";
 
 const root = await realpath(await mkdtemp(join(tmpdir(), "gallery-watched-")));
 const api = await createTestApi({ IMPORT_ROOTS: root });
@@ -66,9 +72,22 @@ describe("a folder is not watched twice:", () => {
     expect((await watch("shortcut"))[0]).toBe(409);
   });
 
-  test("at the same moment, one of two is", async () => {
-    const answers = await Promise.all(["twice", "twice/a", "twice/a/b"].map(watch));
-    expect(answers.map(([status]) => status).toSorted()).toEqual([202, 409, 409]);
+  test("at the same moment, the second one waits for the first", async () => {
+    const first = { id: crypto.randomUUID(), path: join(root, "twice"), root, makesAlbums: false };
+    const answer = await db.transaction(async (tx) => {
+      await lockWatchedFolders(tx);
+      await insertImport(tx, { ...first, watches: true });
+      const second = watch("twice/a");
+      await until("a request that waits", async () => {
+        const waiting = await db.execute(sql`select from pg_locks
+          where locktype = 'advisory' and not granted
+            and database = (select oid from pg_database where datname = current_database())`);
+        return waiting.length > 0;
+      });
+      return { second };
+    });
+    const [status, { error }] = await answer.second;
+    expect([status, error?.details]).toEqual([409, { import_ids: [first.id] }]);
   });
 
   test("others are watched: beside it, with its name as a beginning, or left out of its walk", async () => {
