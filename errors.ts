@@ -79,8 +79,8 @@ export function notFound(what: string, path?: string): AppError {
 }
 
 /** The 409 for a request that the current state does not allow. */
-export function conflict(message: string): AppError {
-  return new AppError({ kind: "conflict", code: "conflict", message });
+export function conflict(message: string, details?: Record<string, unknown>): AppError {
+  return new AppError({ kind: "conflict", code: "conflict", message, ...(details && { details }) });
 }
 
 /** The 413 for a body above this server's limits. */

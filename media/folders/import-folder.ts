@@ -41,6 +41,20 @@ export function findRootOf(roots: Iterable<string>, path: string): string | unde
   return [...roots].find((root) => isSameOrBelow(root, path));
 }
 
+/** Whether a walk of `folder` comes to `path`, both with links resolved: it is the folder, or below it and not left out. */
+export function isWalkedFrom(folder: string, path: string): boolean {
+  if (!isSameOrBelow(folder, path)) return false;
+  const names = path
+    .slice(folder.length)
+    .split("/")
+    .filter((name) => name !== "");
+  return names.every(
+    (name, at) =>
+      whyFolderIsLeftOut(name, names[at - 1]) === undefined &&
+      !isInvokeThumbnails(folder, names.slice(0, at + 1).join("/")),
+  );
+}
+
 async function nearestParent(path: string): Promise<string> {
   const parent = dirname(path);
   const found = await opener.resolve(parent);

@@ -39,7 +39,9 @@ async function put(name: string, content?: string, charset: BufferEncoding = "ut
 
 async function importFolder() {
   const importId = crypto.randomUUID();
-  await insertImport(db, { id: importId, path: folder, root, makesAlbums: true, watches: false });
+  await db.transaction((tx) =>
+    insertImport(tx, { id: importId, path: folder, root, makesAlbums: true, watches: false }),
+  );
   await bench.run("beginImport", { importId });
   await bench.run("countImportFiles", { importId });
   while ((await bench.run("importSlice", { importId })).state === "more");
@@ -121,7 +123,9 @@ test("a file larger than MAX_UPLOAD_SIZE is skipped without being copied, and th
 test("files that disappear after they were counted are reported in one entry", async () => {
   for (const name of ["kept/1.png", "gone/1.png", "gone/2.png", "gone/3.png"]) await put(name);
   const importId = crypto.randomUUID();
-  await insertImport(db, { id: importId, path: folder, root, makesAlbums: false, watches: false });
+  await db.transaction((tx) =>
+    insertImport(tx, { id: importId, path: folder, root, makesAlbums: false, watches: false }),
+  );
   await bench.run("beginImport", { importId });
   await bench.run("countImportFiles", { importId });
   await rm(join(folder, "gone"), { recursive: true });

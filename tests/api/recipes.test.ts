@@ -9,7 +9,7 @@ import { addPngText } from "#simulators/invokeai/png-text";
 import { libraryWorkflows } from "#simulators/invokeai/workflow-library";
 import { type Body, createTestApi, type TestApi } from "#tests/support/api";
 import { exportOf, importInto } from "#tests/support/made-session";
-import { insertModel } from "#tests/support/rows";
+import { insertModel, insertPhoto } from "#tests/support/rows";
 import { pngOfShade, uploadedPhoto } from "#tests/support/uploads";
 
 let api: TestApi;
@@ -175,6 +175,19 @@ describe("a workflow that may not run leaves no row", () => {
     });
     expect(response.status).toBe(400);
     expect(await countRecipes()).toBe(before);
+  });
+
+  test("if it is larger than a mebibyte, or nested too deeply, in a photo's chunk", async () => {
+    const large = { ...workflow("soften"), pad: "x".repeat(1024 * 1024) };
+    let deep: Body = {};
+    for (let level = 0; level < 40; level += 1) deep = { deep };
+    for (const value of [large, { ...workflow("soften"), deep }]) {
+      for (const name of ["invokeai_workflow", "invokeai_graph"]) {
+        const texts = { [name]: JSON.stringify(value) };
+        const photo = await uploadBytes(addPngText(await pngOfShade(Math.random() * 1e6), texts));
+        expect(await refusedBy({ photo_id: photo.id })).toContain("carries no workflow");
+      }
+    }
   });
 
   test("unless the owner allows its type in the settings; then it is checked again at each step", async () => {
@@ -413,6 +426,25 @@ describe("a step of a recipe", () => {
       expect([404, 405]).toContain((await post(path, { recipe_id: recipe.id })).status);
     }
   });
+});
+
+test("a variation of a photo of a recipe takes inputs in place of parameters, of another photo no inputs", async () => {
+  const { db } = api.deps.database;
+  const { id, name } = await recipeOf("text-to-image");
+  const generation = { prompt: "a quay", modelKey: model.key };
+  const recipe = { id, name, output: 0, inputs: {} };
+  const made = await insertPhoto(db, { kind: "generated", generation: { ...generation, recipe } });
+  const plain = await insertPhoto(db, { kind: "generated", generation });
+  const before = await db.$count(steps);
+  for (const [photo, body, path] of [
+    [made, { parameters: { steps: 9 } }, "parameters"],
+    [made, { references: [] }, "parameters"],
+    [plain, { inputs: {} }, "inputs"],
+  ] as const) {
+    const refused = await post(`/photos/${photo.id}/variations`, body);
+    expect([refused.status, refused.body.error?.details.errors[0].path]).toEqual([400, path]);
+  }
+  expect(await db.$count(steps)).toBe(before);
 });
 
 test("an archive takes a recipe along, with the values of its step", async () => {

@@ -5,6 +5,7 @@ import { type BaseFacts, factsOf } from "#activities/adapters/invokeai/bases";
 import type { MainModel } from "#activities/adapters/invokeai/types";
 import { backends } from "#db/schema/backends";
 import { type Model, modelPlaces } from "#db/schema/models";
+import { sessions } from "#db/schema/sessions";
 import { slots } from "#db/schema/steps";
 import { type Body, createTestApi } from "#tests/support/api";
 import { companions, type NeededModel } from "#generation-parameters";
@@ -85,6 +86,20 @@ test("each parameter of a step has values that are refused", () => {
   expect(Object.keys(refusedValues).toSorted()).toEqual(Object.keys(others).toSorted());
 });
 
+/** A value of each parameter that means nothing to a model with this `accepts`. */
+function meaninglessTo(accepts: BaseFacts["accepts"]): Record<string, unknown> {
+  const { cfgScale, imageToImage, hires, loras, guidance, maxClipSkip, vaeBases } = accepts;
+  return {
+    ...(!cfgScale && { cfg_scale: 7 }),
+    ...(!imageToImage && { strength: 0.5 }),
+    ...(!hires && { hires: { scale: 2 } }),
+    ...(!loras && { loras: [{ model_key: "any", weight: 1 }] }),
+    ...(guidance === false && { guidance: 4 }),
+    ...(maxClipSkip === 0 && { clip_skip: 1 }),
+    ...(vaeBases.length === 0 && { vae_key: "any" }),
+  };
+}
+
 describe("parameters that a base does not support are refused before anything is queued", () => {
   const pairs = everyMain.flatMap(([title, main]) =>
     Object.entries(refusedValues).map(([name, valuesOf]) => {
@@ -111,6 +126,39 @@ describe("parameters that a base does not support are refused before anything is
       expect([value, status]).toEqual([value, 400]);
       for (const fault of faultsOf(answer)) expect(`${fault}.`).toStartWith(`${path}.`);
       expect(await db.$count(slots)).toBe(before);
+    }
+  });
+
+  test.each(everyMain)("%s: in a grid and in a variation, too", async (_title, main) => {
+    const { key: model_key } = models.get(main)!;
+    const meaningless = meaninglessTo(factsOf(main)!.accepts);
+    const parameters = { model_key, ...meaningless };
+    const { id } = await insertPhoto(db, {
+      kind: "generated",
+      generation: { prompt: "a lighthouse", modelKey: model_key },
+    });
+    const seeds = { field: "parameters.seed", values: [1, 2] };
+    const inOneCell = { field: "parameters", values: [{ model_key }, parameters] };
+    const requests: [path: string, body: object, faultsBelow: string][] = [
+      [
+        "/generation/grids",
+        { axes: [seeds], step: { prompt: "a lighthouse", parameters } },
+        "step.parameters",
+      ],
+      [
+        "/generation/grids",
+        { axes: [inOneCell], step: { prompt: "a lighthouse" } },
+        "cells.1.parameters",
+      ],
+      [`/photos/${id}/variations`, { parameters: meaningless }, "parameters"],
+    ];
+    const count = async () => [await db.$count(sessions), await db.$count(slots)];
+    const before = await count();
+    for (const [path, body, faultsBelow] of requests) {
+      const [status, answer] = await api.call("POST", path, body);
+      const paths = Object.keys(meaningless).map((name) => `${faultsBelow}.${name}`);
+      expect([status, faultsOf(answer).toSorted()]).toEqual([400, paths.toSorted()]);
+      expect(await count()).toEqual(before);
     }
   });
 

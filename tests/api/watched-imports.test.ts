@@ -1,13 +1,19 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { listWaiting } from "#db/queries/generation/waiting";
-import { endImport, startImport } from "#db/queries/imports/imports";
+import {
+  endImport,
+  insertImport,
+  lockWatchedFolders,
+  startImport,
+} from "#db/queries/imports/imports";
 import { noteFolderCheck } from "#db/queries/imports/watched";
 import { photoImports } from "#db/schema/imports";
-import { createTestApi } from "#tests/support/api";
+import { type Body, createTestApi } from "#tests/support/api";
+import { until } from "#tests/support/wait";
 
 const root = await realpath(await mkdtemp(join(tmpdir(), "gallery-watched-")));
 const api = await createTestApi({ IMPORT_ROOTS: root });
@@ -36,6 +42,71 @@ test("a folder is watched by one import, and eight folders at most; a refusal le
   const now = new Date();
   expect(await endImport(db, { id: first.id, status: "cancelled", error: null, now })).toBe(true);
   expect((await watch("i"))[0]).toBe(202);
+});
+
+describe("a folder is not watched twice:", () => {
+  let outer: Body;
+  beforeAll(async () => {
+    await db.update(photoImports).set({ status: "cancelled" });
+    outer = (await watch("tree/trips"))[1];
+  });
+  const live = () => db.$count(photoImports, eq(photoImports.status, "pending"));
+
+  test.each([
+    ["the same one", "tree/trips", "already watches this folder"],
+    ["one far below it", "tree/trips/2026/sea", "a folder that this one is in"],
+    ["one above it", "tree", "holds some that are watched"],
+  ])("%s is refused with the import that is in the way", async (_, name, words) => {
+    const [status, { error }] = await watch(name);
+    expect([status, error.code, error.details]).toEqual([
+      409,
+      "conflict",
+      { import_ids: [outer.id] },
+    ]);
+    expect(error.message).toContain(words);
+    expect(await live()).toBe(1);
+  });
+
+  test("a link to one below it is one below it", async () => {
+    await symlink(join(root, "tree/trips/2026"), join(root, "shortcut"));
+    expect((await watch("shortcut"))[0]).toBe(409);
+  });
+
+  test("at the same moment, the second one waits for the first", async () => {
+    const first = { id: crypto.randomUUID(), path: join(root, "twice"), root, makesAlbums: false };
+    const answer = await db.transaction(async (tx) => {
+      await lockWatchedFolders(tx);
+      await insertImport(tx, { ...first, watches: true });
+      const second = watch("twice/a");
+      await until("a request that waits", async () => {
+        const waiting = await db.execute(sql`select from pg_locks
+          where locktype = 'advisory' and not granted
+            and database = (select oid from pg_database where datname = current_database())`);
+        return waiting.length > 0;
+      });
+      return { second };
+    });
+    const [status, { error }] = await answer.second;
+    expect([status, error?.details]).toEqual([409, { import_ids: [first.id] }]);
+  });
+
+  test("others are watched: beside it, with its name as a beginning, or left out of its walk", async () => {
+    for (const name of ["tree/other", "tree/trips 2", "tree/trips/.phone/in"]) {
+      expect([name, (await watch(name))[0]]).toEqual([name, 202]);
+    }
+  });
+
+  test("importing it once is no watching", async () => {
+    const [status] = await api.call("POST", "/photos/import", {
+      path: join(root, "tree/trips/2026"),
+    });
+    expect(status).toBe(202);
+  });
+
+  test("once it is cancelled, one above it may be watched", async () => {
+    await db.update(photoImports).set({ status: "cancelled" });
+    expect((await watch("tree"))[0]).toBe(202);
+  });
 });
 
 test("a watched folder counts as waiting only while it is away", async () => {

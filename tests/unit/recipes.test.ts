@@ -429,12 +429,20 @@ describe("a workflow is refused", () => {
     );
   });
 
-  test("with more than 500 nodes, an unreadable value, a circle or no picture", () => {
+  test("with more than 500 nodes or 2000 edges, an unreadable value, a circle or no picture", () => {
     const large = workflow("soften");
     for (let n = 0; n < 500; n += 1) {
       large.nodes.push({ id: `n${n}`, type: "invocation", data: { type: "string", inputs: {} } });
     }
     expect(refusal(large)).toContain("more than 500 nodes");
+    // They are counted before any of them is read, in a graph as well.
+    const none = Array.from({ length: 60_000 }, () => ({}));
+    expect(refusal({ nodes: none })).toContain("more than 500 nodes");
+    expect(refusal({ nodes: { ...none } })).toContain("more than 500 nodes");
+    for (const nodes of [large.nodes.slice(0, 1), { a: { id: "a", type: "string" } }]) {
+      const edges = Array.from({ length: 2_001 }, () => ({}));
+      expect(refusal({ nodes, edges })).toContain("more than 2000 edges");
+    }
     const list = workflow("soften");
     nodeOf(list, "soft").data.inputs.radius.value = [1, 2];
     expect(refusal(list)).toContain("in radius something else than a number");
@@ -461,9 +469,9 @@ describe("a workflow is refused", () => {
       targetHandle: "image",
     });
     expect(refusal(circle)).toContain("circle");
-    const none = workflow("soften");
-    none.nodes = none.nodes.filter((one: Json) => one.id === "photo");
-    expect(refusal(none)).toContain("makes no picture");
+    const pictureless = workflow("soften");
+    pictureless.nodes = pictureless.nodes.filter((one: Json) => one.id === "photo");
+    expect(refusal(pictureless)).toContain("makes no picture");
     for (const value of [null, [], 1, "x", {}, { nodes: [] }, { nodes: [null] }, { nodes: {} }]) {
       expect(refusal(value)).toContain("workflow");
     }

@@ -1,17 +1,17 @@
 import { t } from "elysia";
 import {
   countImports,
-  countWatchedFolders,
   findImport,
   insertImport,
   listImportFaults,
   listImports,
+  lockWatchedFolders,
   requestImportCancel,
 } from "#db/queries/imports/imports";
 import { findServed, type Served } from "#db/queries/installation/workers";
 import type { PhotoImport } from "#db/schema/imports";
 import { AppError, conflict, notFound } from "#errors";
-import { findRootOf, resolveImportFolder } from "#media/folders/import-folder";
+import { findRootOf, isWalkedFrom, resolveImportFolder } from "#media/folders/import-folder";
 import { photoImportId } from "#workflows/photo-import/contract";
 import { timeKeys, parseTimeKeys } from "../../lists/cursor";
 import type { ApiDeps } from "../../deps";
@@ -55,15 +55,14 @@ export function createImportsModule(deps: ApiDeps) {
   }
 
   async function insert(row: Parameters<typeof insertImport>[1]): Promise<void> {
-    // A repeat finds its row.
-    const isRepeat = (await findImport(db, row.id)) !== undefined;
-    if (row.watches && !isRepeat && (await countWatchedFolders(db)) >= maxWatchedFolders) {
-      throw conflict(
-        `At most ${maxWatchedFolders} folders can be watched; watch one that holds several of them, or cancel an import that watches one.`,
-      );
-    }
-    const isInserted = await insertImport(db, row);
-    if (!isInserted) throw conflict("An import already watches this folder.");
+    await db.transaction(async (tx) => {
+      if (row.watches) {
+        const watched = await lockWatchedFolders(tx);
+        // A repeat finds its row.
+        if (!(await findImport(tx, row.id))) checkWatch(row.path, watched);
+      }
+      await insertImport(tx, row);
+    });
   }
 
   return createModule({
@@ -132,6 +131,35 @@ export function createImportsModule(deps: ApiDeps) {
         detail: { summary: "Cancel an import; photos that were already imported stay" },
       },
     );
+}
+
+type Watched = Awaited<ReturnType<typeof lockWatchedFolders>>;
+
+/**
+ * A watched folder is watched with all folders below it: two imports would take the same files.
+ * @throws AppError conflict that names the imports in the way
+ */
+function checkWatch(path: string, watched: Watched): void {
+  const others = watched.filter((other) => other.path !== path);
+  for (const [inTheWay, message] of [
+    [watched.filter((other) => other.path === path), "An import already watches this folder."],
+    [
+      others.filter((other) => isWalkedFrom(other.path, path)),
+      "An import already watches a folder that this one is in, with all folders below it; to watch only this one, cancel that import.",
+    ],
+    [
+      others.filter((other) => isWalkedFrom(path, other.path)),
+      "This folder holds some that are watched already; cancel the imports in details.import_ids, then watch this one with all folders below it.",
+    ],
+  ] as const) {
+    const ids = inTheWay.map(({ id }) => id);
+    if (ids.length > 0) throw conflict(message, { import_ids: ids });
+  }
+  if (watched.length >= maxWatchedFolders) {
+    throw conflict(
+      `At most ${maxWatchedFolders} folders can be watched; watch one that holds several of them, or cancel an import that watches one.`,
+    );
+  }
 }
 
 /** The same answer whether or not the folder exists. */

@@ -29,7 +29,7 @@ export const importBody = t.Object(
       t.Boolean({
         default: false,
         description:
-          "Go on until the import is cancelled: what comes into the folder later is imported once it has stopped changing",
+          "Go on until the import is cancelled: what comes into the folder later is imported once it has stopped changing. 409 for a folder that is watched, below a watched one or above one",
       }),
     ),
   },

@@ -10,6 +10,8 @@ import {
 import { insertEvents } from "../events/events";
 import { isOlder, type Page, type TimePlace } from "../page";
 
+const watchLock = 7_361_206;
+
 /** Whether an import has not ended. */
 export const live = inArray(photoImports.status, ["pending", "processing"]);
 
@@ -27,24 +29,31 @@ const eventOf = (type: Extract<EventType, `import.${string}`>, row: PhotoImport)
   },
 });
 
-/** Inserts an import; an existing one does not change. False when another import watches this folder. */
+/** Inserts an import; an existing one does not change. */
 export async function insertImport(
-  db: Db,
+  tx: Tx,
   params: { id: string; path: string; root: string; makesAlbums: boolean; watches: boolean },
-): Promise<boolean> {
-  return db.transaction(async (tx) => {
-    const [row] = await tx.insert(photoImports).values(params).onConflictDoNothing().returning();
-    if (row) await insertEvents(tx, [eventOf("import.requested", row)]);
-    return row !== undefined || (await tx.$count(photoImports, eq(photoImports.id, params.id))) > 0;
-  });
+): Promise<void> {
+  const [row] = await tx
+    .insert(photoImports)
+    .values(params)
+    .onConflictDoNothing({ target: photoImports.id })
+    .returning();
+  if (row) await insertEvents(tx, [eventOf("import.requested", row)]);
 }
 
-/** The imports that watch their folders. */
-export async function countWatchedFolders(db: Db): Promise<number> {
-  return db.$count(photoImports, and(photoImports.watches, live));
+/** The imports that watch their folders. Until the transaction ends, no other one can begin to watch. */
+export async function lockWatchedFolders(tx: Tx): Promise<Pick<PhotoImport, "id" | "path">[]> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${watchLock})`);
+  const { id, path } = photoImports;
+  return tx
+    .select({ id, path })
+    .from(photoImports)
+    .where(and(photoImports.watches, live))
+    .orderBy(asc(photoImports.createdAt), asc(id));
 }
 
-export async function findImport(db: Db, id: string): Promise<PhotoImport | undefined> {
+export async function findImport(db: Db | Tx, id: string): Promise<PhotoImport | undefined> {
   const [row] = await db.select().from(photoImports).where(eq(photoImports.id, id));
   return row;
 }
