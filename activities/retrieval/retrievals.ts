@@ -43,7 +43,7 @@ export function createRetrievalActivities(deps: ActivityDeps) {
   const { db } = deps.database;
   // Each retrieval holds pixels in memory; the worker's activity slots alone are too many.
   const limited = createConcurrencyLimit(
-    async () => (await getSettings(db, deps.config))["retrieval.parallel_retrievals"],
+    everySecond(async () => (await getSettings(db, deps.config))["retrieval.parallel_retrievals"]),
   );
 
   /** Makes an attempt once no other is running; `isFirst`: only if no attempt has failed before. */
@@ -187,6 +187,16 @@ export function createRetrievalActivities(deps: ActivityDeps) {
         const away = tried.flatMap(({ photoId, made }) => (made === "away" ? photoId : []));
         return { failed, away };
       }),
+  };
+}
+
+/** Reads at most once a second, and repeats the last answer in between. */
+function everySecond<T>(read: () => Promise<T>): () => Promise<T> {
+  let last: { readAt: number; answer: Promise<T> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (!last || now - last.readAt > 1_000) last = { readAt: now, answer: read() };
+    return last.answer;
   };
 }
 

@@ -165,6 +165,24 @@ test("a worker that is killed amid many pictures goes on, and takes each once, a
   expect(originals).toEqual([]);
 }, 120_000);
 
+test("a wiped InvokeAI takes nothing away here: albums, favourites and deletions stay", async () => {
+  const board = await page.makeBoard("Harbour");
+  const [kept, gone] = await page.draw([nextDrawing(), nextDrawing()], board);
+  await page.star(kept!);
+  await mirror("all");
+  const [, photo] = await photosFor([kept!, gone!]);
+  for (const query of ["", "?permanent=true"]) {
+    await fetch(`${gallery.url}/api/v1/photos/${photo!.id}${query}`, { method: "DELETE" });
+  }
+  await stack.invokeai.control.wipe();
+  const [fresh] = await page.draw([nextDrawing()]);
+  await photosFor([fresh!]);
+  await compared();
+  expect(await amountsOf([kept!, gone!, fresh!])).toEqual([1, 0, 1]);
+  expect((await photosFor([kept!]))[0]!["is_favorite"]).toBe(true);
+  expect(await albumsNamed("Harbour")).toMatchObject([{ photo_count: 1 }]);
+}, 60_000);
+
 test("a picture whose file is half written is taken when it is whole, and an InvokeAI that is away is waited for", async () => {
   await mirror("all");
   await compared();
