@@ -19,6 +19,7 @@ export async function isStepUnderWay(db: Db): Promise<boolean> {
   const [step] = await db
     .select({ id: steps.id })
     .from(steps)
+    // `live` is the condition of the index `steps_live`.
     .where(and(live, eq(steps.status, "processing")))
     .limit(1);
   return step !== undefined;
