@@ -1,6 +1,6 @@
 import type { Config } from "#config";
 import { getSettings } from "#db/queries/installation/settings";
-import { insertUpload } from "#db/queries/photos/photos";
+import { type Alongside, insertUpload } from "#db/queries/photos/photos";
 import { findPhotoByHash } from "#db/queries/photos/duplicates";
 import type { NewPhoto, Photo } from "#db/schema/photos";
 import type { DecodeLimits } from "#media/pictures/decode-budget";
@@ -41,6 +41,7 @@ type Upload = StagedPicture &
     albumId?: string | undefined;
     /** Adds what other sources than the picture say to the row. */
     complete?: (photo: NewPhoto) => Promise<NewPhoto>;
+    alongside?: Alongside | undefined;
   }>;
 
 /**
@@ -55,12 +56,13 @@ export async function keepUpload(
 ): Promise<{ photo: Photo; isNew: boolean }> {
   const { storage, config, now } = library;
   const { db } = library.database;
-  const { id, filename, title, tags, staged, received, albumId, complete } = upload;
+  const { id, filename, title, tags, staged, received, albumId, complete, alongside } = upload;
   const image = await storePicture(library, { kind: "uploaded", id }, { staged, received });
   const { "library.read_embedded_texts": takesEmbeddedTexts } = await getSettings(db, config);
   const given = { id, filename, createdAt: now(), title, tags };
   const row = uploadedPhoto({ ...given, image, takesEmbeddedTexts });
-  const photo = await insertUpload(db, complete ? await complete(row) : row, albumId);
+  const completed = complete ? await complete(row) : row;
+  const photo = await insertUpload(db, completed, { albumId, alongside });
   if (photo) return { photo, isNew: true };
   const winner = await findPhotoByHash(db, received.contentHash);
   if (winner?.id !== id) {

@@ -3,6 +3,8 @@ import { AppError, type ErrorKind, payloadTooLarge } from "#errors";
 import { appendToAlbum } from "#db/queries/albums/album-order";
 import { insertAlbum } from "#db/queries/albums/albums";
 import { findPhotoByHash } from "#db/queries/photos/duplicates";
+import type { Alongside } from "#db/queries/photos/photos";
+import { lockPhotos } from "#db/queries/photos/trash";
 import type { PhotoImport } from "#db/schema/imports";
 import type { NewPhoto } from "#db/schema/photos";
 import { keepUpload } from "#library/keep";
@@ -34,6 +36,7 @@ type TakeOptions = {
   onlyUnchanged?: boolean;
   /** Whether these bytes are not to be taken again. */
   isTakenBefore?: (contentHash: string) => Promise<boolean>;
+  alongside?: Alongside;
 };
 
 /** Errors of the file itself; after any other error the file is retried. */
@@ -54,7 +57,7 @@ export function createFileTaker(deps: ActivityDeps) {
     row: PhotoImport,
     { size, modifiedMs, shown, sidecars }: WalkedFile,
     opened: OpenedFile,
-    { id, onlyUnchanged, isTakenBefore }: TakeOptions,
+    { id, onlyUnchanged, isTakenBefore, alongside }: TakeOptions,
   ): Promise<Taken> {
     const isUnchanged = opened.bytes === size && opened.modifiedMs === modifiedMs;
     if (onlyUnchanged && !isUnchanged) {
@@ -71,15 +74,17 @@ export function createFileTaker(deps: ActivityDeps) {
     await using staged = await storage.stage("uploaded", id);
     const received = await staged.receive(noting(opened.chunks), maxUploadBytes);
     const { contentHash } = received;
-    if (await isTakenBefore?.(contentHash)) {
-      return { outcome: "duplicates", photoId: null, contentHash };
-    }
     const end = (photoId: string) => ({
       outcome: photoId === id ? ("imported" as const) : ("duplicates" as const),
       photoId,
       contentHash,
     });
     const known = await findPhotoByHash(db, contentHash);
+    // Made by a try that was killed.
+    if (known?.id === id) return end(id);
+    if (await isTakenBefore?.(contentHash)) {
+      return { outcome: "duplicates", photoId: null, contentHash };
+    }
     if (known) return end(known.id);
 
     const filename = displayName(shown, "photo");
@@ -95,6 +100,7 @@ export function createFileTaker(deps: ActivityDeps) {
         const dated = { ...taken, ...besides };
         return dated.takenAt ? dated : { ...dated, ...fileTimeColumns(opened.modifiedAt) };
       },
+      alongside,
     });
     return end(photo.id);
   }
@@ -137,7 +143,11 @@ export function createFileTaker(deps: ActivityDeps) {
       const albumId = v5(`${row.path}/${folder.join("/")}`, albumNamespace);
       const name = beginningOf(displayName(shown.split("/").at(-2), "Photos"), maxAlbumName);
       await insertAlbum(db, { id: albumId, name, description: null, coverPhotoId: null });
-      await db.transaction((tx) => appendToAlbum(tx, { albumId, photoId }));
+      await db.transaction(async (tx) => {
+        // It may be deleted by now.
+        const [photo] = await lockPhotos(tx, [photoId]);
+        if (photo) await appendToAlbum(tx, { albumId, photoId });
+      });
     },
   };
 }

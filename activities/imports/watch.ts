@@ -4,6 +4,7 @@ import {
   findWatchedFiles,
   forgetGoneFiles,
   isContentTaken,
+  noteContent,
   noteFolderCheck,
   noteWatchedFiles,
   settleWatchedFile,
@@ -134,6 +135,7 @@ export function createWatchActivities(deps: ActivityDeps) {
         id: v5(JSON.stringify([walked.file, file.size, file.modifiedMs]), importId),
         onlyUnchanged: true,
         isTakenBefore: (contentHash) => isContentTaken(db, { importId, contentHash }),
+        alongside: (tx, { contentHash }) => noteContent(tx, { importId, contentHash }),
       });
       await addToFolderAlbum(begun, walked, taken);
       const { outcome } = taken;

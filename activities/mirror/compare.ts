@@ -10,7 +10,7 @@ import type { InvokeAiClient } from "../adapters/invokeai/client";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
 import { noteProgress } from "../heartbeat";
-import { settleImage, settleMove } from "./settle";
+import { settleMove } from "./settle";
 import { takeImage } from "./take-image";
 
 type Mirrored = Exclude<SettingValues["backend.mirror"], "off">;
@@ -23,6 +23,8 @@ export type MirrorPass = {
   signal: AbortSignal;
   /** What is wrong with pictures that InvokeAI could not send; they are tried again in the next pass. */
   unsent: string[];
+  /** The names of those that this pass takes or has taken: a list that it works through may be older. */
+  begun: Set<string>;
 };
 
 /** So many of the newest are listed at a hint: more than InvokeAI makes between two hints. */
@@ -172,18 +174,23 @@ async function takeEach(
   images: GalleryImage[] | AsyncGenerator<GalleryImage>,
   { lanes, mayTake }: Taking = { lanes: atOnce, mayTake: async () => true },
 ): Promise<void> {
-  const { deps, backend, signal, unsent } = pass;
+  const { deps, backend, signal, unsent, begun } = pass;
   await eachOf(images, { atOnce: lanes, signal }, async (image) => {
     noteProgress();
     if (!(await mayTake())) return;
+    const { imageName } = image;
+    if (begun.has(imageName)) return;
+    begun.add(imageName);
+    let isNoted = false;
     try {
-      const taken = await takeImage(deps, backend, image, signal);
-      if (taken) await settleImage(deps, backend, image, taken);
+      isNoted = await takeImage(deps, backend, image, signal);
     } catch (error) {
       // One picture keeps no other away.
       const isOfPicture = error instanceof ProviderError && error.fault === "broken";
       if (!isOfPicture || unsent.length >= mostUnsent) throw error;
-      unsent.push(`The picture ${image.imageName} could not be fetched: ${error.message}`);
+      unsent.push(`The picture ${imageName} could not be fetched: ${error.message}`);
+    } finally {
+      if (!isNoted) begun.delete(imageName);
     }
   });
 }

@@ -38,7 +38,15 @@ export function createMirrorActivities(deps: ActivityDeps) {
       try {
         const client = await deps.invokeai(backend);
         hints.listenTo(client);
-        const pass: MirrorPass = { deps, backend, client, mirrored, signal, unsent: [] };
+        const pass: MirrorPass = {
+          deps,
+          backend,
+          client,
+          mirrored,
+          signal,
+          unsent: [],
+          begun: new Set(),
+        };
         const wanted = JSON.stringify(mirrored);
         const isStale =
           compared?.mirrored !== wanted || performance.now() - compared.at > mirrorCompareMs;

@@ -1,7 +1,6 @@
 import { v5 } from "uuid";
 import { AppError, ProviderError } from "#errors";
 import { findPhotoByHash } from "#db/queries/photos/duplicates";
-import type { MirrorOutcome } from "#db/schema/mirror";
 import type { NewPhoto } from "#db/schema/photos";
 import { keepUpload } from "#library/keep";
 import { readInvokeMetadata } from "#media/metadata/invoke-metadata";
@@ -11,6 +10,7 @@ import { markKey } from "../adapters/invokeai/graphs/placement";
 import type { GalleryImage } from "../adapters/invokeai/types";
 import type { ActivityDeps } from "../deps";
 import { receiveImage } from "../retrieval/receive-image";
+import { noteKnown, noteNoPhoto, noteTaken } from "./settle";
 
 /** Any UUID that never changes: it makes the photo of an image the same in each attempt. */
 const photoNamespace = "6a1f0c5e-2b9d-4d38-9a0b-5d2f4c1e7b90";
@@ -18,24 +18,20 @@ const photoNamespace = "6a1f0c5e-2b9d-4d38-9a0b-5d2f4c1e7b90";
 /** InvokeAI lists an image before its file is complete; a younger one that cannot be read is tried again. */
 const writtenWithinMs = 60_000;
 
-/** What became of an image. */
-export type Taken = {
-  outcome: MirrorOutcome;
-  photoId: string | null;
-  reason: string | null;
-};
+/** The image was noted while a photo was made of it, so that the photo may have been deleted already. */
+class NotedMeanwhile extends Error {}
 
 /**
  * Fetches an image of InvokeAI's gallery and makes it a photo with its original bytes, unless its bytes are known here or
- * carry our mark. Repeated, the same image is the same photo.
- * @returns undefined when it is gone, or not written completely yet
+ * carry our mark. What became of it is noted, so that it is not taken again. Repeated, the same image is the same photo.
+ * @returns false when nothing is noted: it is gone, or not written completely yet
  */
 export async function takeImage(
   deps: ActivityDeps,
   backend: string,
   image: GalleryImage,
   signal: AbortSignal,
-): Promise<Taken | undefined> {
+): Promise<boolean> {
   const { storage, now } = deps;
   const { db } = deps.database;
   const { imageName } = image;
@@ -43,38 +39,39 @@ export async function takeImage(
   // Left by an attempt that was killed.
   await storage.removeStaged("uploaded", id);
   await using staged = await storage.stage("uploaded", id);
-  const end = (outcome: MirrorOutcome, photoId: string | null, reason: string | null = null) => ({
-    outcome,
-    photoId,
-    reason,
-  });
   try {
     const received = await receiveImage(deps, { backend, imageName, staged }, signal);
     const metadata = await readInvokeMetadata(await findPngTexts(staged.path));
-    if (typeof metadata?.[markKey] === "string") return end("own", null);
+    if (typeof metadata?.[markKey] === "string") {
+      await noteNoPhoto(db, backend, image, { outcome: "own", reason: null });
+      return true;
+    }
+    const keep = () =>
+      keepUpload(deps, {
+        staged,
+        received,
+        id,
+        filename: imageName,
+        title: null,
+        tags: [],
+        complete: async (taken) => ({ ...taken, ...madeAt(deps, image) }),
+        alongside: async (tx) => {
+          if (!(await noteTaken(tx, deps, backend, image, id))) throw new NotedMeanwhile();
+        },
+      });
     const known = await findPhotoByHash(db, received.contentHash);
-    if (known) return end(known.id === id ? "taken" : "known", known.id);
-    const { photo } = await keepUpload(deps, {
-      staged,
-      received,
-      id,
-      filename: imageName,
-      title: null,
-      tags: [],
-      complete: async (taken) => ({
-        ...taken,
-        ...madeAt(deps, image),
-        isFavorite: image.isStarred,
-      }),
-    });
-    return end(photo.id === id ? "taken" : "known", photo.id);
+    const { photo, isNew } = known ? { photo: known, isNew: false } : await keep();
+    if (!isNew) await noteKnown(deps, backend, image, photo.id);
+    return true;
   } catch (error) {
-    if (error instanceof ProviderError && error.fault === "missing") return undefined;
+    if (error instanceof NotedMeanwhile) return true;
+    if (error instanceof ProviderError && error.fault === "missing") return false;
     const isRejected =
       error instanceof AppError && ["unsupported_type", "unprocessable"].includes(error.kind);
     if (!isRejected) throw error;
-    if (now().getTime() - image.createdAt.getTime() < writtenWithinMs) return undefined;
-    return end("refused", null, error.message);
+    if (now().getTime() - image.createdAt.getTime() < writtenWithinMs) return false;
+    await noteNoPhoto(db, backend, image, { outcome: "refused", reason: error.message });
+    return true;
   }
 }
 

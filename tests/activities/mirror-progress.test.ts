@@ -1,14 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { MockActivityEnvironment } from "@temporalio/testing";
-import { DefaultLogger } from "@temporalio/worker";
-import { createInvokeAiClient } from "#activities/adapters/invokeai/client";
-import { withHeartbeat } from "#activities/heartbeat";
 import { compareAll, type MirrorPass, takeNewest } from "#activities/mirror/compare";
 import { findStep, startStep } from "#db/queries/steps/steps";
 import { photos } from "#db/schema/photos";
 import type { RouteFault } from "#simulators/invokeai/control";
 import { type ActivityBench, createActivityBench } from "#tests/support/activities";
 import { createInvokeAiPage, nextDrawing } from "#tests/support/invokeai-page";
+import { runPass, undisturbed, watchingDownloads } from "#tests/support/mirror-passes";
 
 /** One picture takes a fraction of it, all of them together take longer. */
 const silenceMs = 2_000;
@@ -31,39 +28,7 @@ afterAll(() => bench.close());
 const onEachPicture = (fault: { kind: "delay"; delayMs: number } | { kind: "hang" }) =>
   bench.simulator.control.addFault({ ...fault, route: "imageFull" } as RouteFault);
 
-/** Runs a pass with a client that reports no progress of its own, so that only pictures count. */
-async function run(work: (pass: MirrorPass) => Promise<unknown>): Promise<unknown> {
-  const client = createInvokeAiClient({
-    baseUrl: bench.simulator.url,
-    connectionTimeoutMs: 60_000,
-    readTimeoutMs: 60_000,
-  });
-  const deps = { ...bench.deps, invokeai: async () => client };
-  const pass = { deps, backend: "local", client, mirrored: "all", unsent: [] } as const;
-  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
-  return environment
-    .run(() => withHeartbeat((signal) => work({ ...pass, unsent: [], signal }), silenceMs))
-    .catch((error: unknown) => error);
-}
-
-/** The same pass, whose downloads are counted. */
-function countingDownloads(pass: MirrorPass, fetching: { now: number; most: number }): MirrorPass {
-  const client: typeof pass.client = {
-    ...pass.client,
-    async downloadImage(...args) {
-      fetching.now += 1;
-      fetching.most = Math.max(fetching.most, fetching.now);
-      try {
-        return await pass.client.downloadImage(...args);
-      } finally {
-        fetching.now -= 1;
-      }
-    },
-  };
-  return { ...pass, client, deps: { ...pass.deps, invokeai: async () => client } };
-}
-
-const undisturbed = { isHinted: () => false, look: async () => true };
+const run = (work: (pass: MirrorPass) => Promise<unknown>) => runPass(bench, work, silenceMs);
 
 const passes: [string, (pass: MirrorPass) => Promise<unknown>, unknown][] = [
   ["the newest pictures", takeNewest, true],
@@ -100,7 +65,12 @@ test.each([
   }
   await onEachPicture({ kind: "delay", delayMs: 50 });
   const fetching = { now: 0, most: 0 };
-  const ended = await run((pass) => compareAll(countingDownloads(pass, fetching), undisturbed));
+  const onDownload = (_: string, fetched: Promise<unknown>) => {
+    fetching.now += 1;
+    fetching.most = Math.max(fetching.most, fetching.now);
+    void fetched.finally(() => (fetching.now -= 1));
+  };
+  const ended = await run((pass) => compareAll(watchingDownloads(pass, onDownload), undisturbed));
   expect(ended).toEqual({ isComplete: true });
   expect(fetching).toEqual({ now: 0, most });
 });

@@ -51,7 +51,7 @@ test("photos older than the search columns are found by their words after the mi
 test("an upload is found by its words, and by the words of later changes", async () => {
   const made = await insertPhoto(database.db, { filename: "harbour.jpg" });
   await database.db.delete(photos);
-  await insertUpload(database.db, { ...made, search: "" }, undefined);
+  await insertUpload(database.db, { ...made, search: "" }, {});
   expect(await isFoundBy(made.id, "harbour")).toBe(true);
   await updatePhoto(database.db, { id: made.id, change: { title: "Zürich", tags: ["Fog"] } });
   for (const word of ["harbour", "zurich", "fog"]) {

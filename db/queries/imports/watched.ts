@@ -1,5 +1,5 @@
 import { and, eq, inArray, not, or, sql } from "drizzle-orm";
-import type { Db } from "../../client";
+import type { Db, Tx } from "../../client";
 import {
   type PhotoImport,
   photoImportFaults,
@@ -76,9 +76,7 @@ export async function settleWatchedFile(
     const [noted] = await tx.select().from(watchedFiles).where(isFile).for("update");
     const isCurrent = noted?.size === size && noted.modifiedMs === modifiedMs;
     if (!current || !isCurrent || noted.isSettled) return undefined;
-    if (contentHash !== null) {
-      await tx.insert(watchedContents).values({ importId, contentHash }).onConflictDoNothing();
-    }
+    await noteContent(tx, { importId, contentHash });
     if (noted.faultId !== null) {
       await tx.delete(photoImportFaults).where(eq(photoImportFaults.id, noted.faultId));
     }
@@ -111,6 +109,15 @@ export async function settleWatchedFile(
       .returning();
     return after;
   });
+}
+
+/** Notes bytes that a file of the folder had, in the transaction that makes a photo of them, or later. null: not a picture. */
+export async function noteContent(
+  tx: Tx,
+  { importId, contentHash }: { importId: string; contentHash: string | null },
+): Promise<void> {
+  if (contentHash === null) return;
+  await tx.insert(watchedContents).values({ importId, contentHash }).onConflictDoNothing();
 }
 
 /** Whether a photo was made of these bytes, or they were known, when a file of this folder had them. */

@@ -1,5 +1,5 @@
 import { and, eq, isNull } from "drizzle-orm";
-import type { Db } from "../../client";
+import type { Db, Tx } from "../../client";
 import { albums } from "../../schema/albums";
 import { type NewPhoto, type Photo, photoColumns, photos } from "../../schema/photos";
 import { searchColumns } from "../../search/search-words";
@@ -14,14 +14,17 @@ export async function hasPhotos(db: Db, kind?: Photo["kind"]): Promise<boolean> 
   return rows.length > 0;
 }
 
+/** What is written about a new photo in the transaction of its row. */
+export type Alongside = (tx: Tx, photo: Photo) => Promise<void>;
+
 /**
- * Inserts an upload's row and its event, and appends it to the album if one is given. Undefined when its bytes or its id
- * exist already.
+ * Inserts an upload's row and its event, and appends it to the album if one is given. If `alongside` throws, nothing is
+ * written. Undefined when its bytes or its id exist already.
  */
 export async function insertUpload(
   db: Db,
   photo: NewPhoto,
-  albumId: string | undefined,
+  { albumId, alongside }: { albumId?: string | undefined; alongside?: Alongside | undefined },
 ): Promise<Photo | undefined> {
   return db.transaction(async (tx) => {
     const [row] = await tx
@@ -30,6 +33,7 @@ export async function insertUpload(
       .onConflictDoNothing()
       .returning(photoColumns);
     if (!row) return undefined;
+    await alongside?.(tx, row);
     if (albumId !== undefined) await appendToAlbum(tx, { albumId, photoId: row.id });
     await insertEvents(tx, [
       { type: "photo.created", sessionId: null, data: { photo_id: row.id } },
