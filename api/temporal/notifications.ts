@@ -46,11 +46,13 @@ export interface Notifications {
   importRequested(importId: string): Promise<boolean>;
   /** A model install's row was written, or carries a request to cancel. */
   installChanged(installId: string): Promise<boolean>;
-  /** Pictures of InvokeAI's own page are to be mirrored. Takes at most half a second, as the next. */
+  /** Pictures of InvokeAI's own page are to be mirrored. Returns within half a second, as the next. */
   mirrorWanted(): Promise<boolean>;
-  /** Settings of the backend, or a request for a pod, were written. Takes at most half a second: owners wait for it. */
+  /** Settings of the backend, or a request for a pod, were written. Owners wait for it: after half a second it goes on by itself. */
   backendChanged(): Promise<boolean>;
 }
+
+const soonMs = 500;
 
 type RetriedPhoto = { id: string; sessionId: string | null };
 
@@ -59,20 +61,20 @@ export function createNotifications(
   log: Logger,
   timings: Partial<Timings> = {},
 ): Notifications {
-  async function notify(
-    what: string,
-    call: () => Promise<unknown>,
-    timeoutMs = serviceTimeoutMs,
-  ): Promise<boolean> {
+  async function notify(what: string, call: () => Promise<unknown>): Promise<boolean> {
     try {
       const start = { name: `notify ${what}`, kind: "client", facts: {} } as const;
-      await inSpan(start, () => within(timeoutMs, call));
+      await inSpan(start, () => within(serviceTimeoutMs, call));
       return true;
     } catch (error) {
       log.warn({ what, reason: reasonOf(error) }, "workflow service not notified");
       return false;
     }
   }
+
+  /** False when that is not known in time; a busy service may still hear of it. */
+  const notifySoon = (what: string, call: () => Promise<unknown>): Promise<boolean> =>
+    Promise.race([notify(what, call), Bun.sleep(soonMs).then(() => false)]);
 
   const start = ({ type, options }: RunStart) => client.workflow.start(type, options);
 
@@ -131,9 +133,9 @@ export function createNotifications(
       ),
 
     mirrorWanted: () =>
-      notify("mirrorWanted", () => signal(invokeaiMirrorRun({ timings }), mirrorWanted), 500),
+      notifySoon("mirrorWanted", () => signal(invokeaiMirrorRun({ timings }), mirrorWanted)),
 
     backendChanged: () =>
-      notify("backendChanged", () => signal(invokeaiBackendRun({ timings }), lookAgain), 500),
+      notifySoon("backendChanged", () => signal(invokeaiBackendRun({ timings }), lookAgain)),
   };
 }

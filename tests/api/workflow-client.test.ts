@@ -5,17 +5,30 @@ import { createLog } from "#api/log";
 import { createWorkflowClient } from "#api/temporal/workflow-client";
 import { startTcpProxy } from "#tests/support/tcp-proxy";
 import { startTemporalServer } from "#tests/support/temporal-server";
+import { until } from "#tests/support/wait";
 import { generationSessionId } from "#workflows/generation-session/contract";
+import { invokeaiMirrorId } from "#workflows/invokeai-mirror/contract";
 import { searchAttributes } from "#workflows/search-attributes";
 
 /** INDEXED_VALUE_TYPE_KEYWORD of temporal.api.enums.v1. */
 const keyword = 2;
 
 let server: Awaited<ReturnType<typeof startTemporalServer>>;
+let connection: Connection;
 beforeAll(async () => {
   server = await startTemporalServer();
+  connection = await Connection.connect({ address: server.address });
+  await connection.operatorService.addSearchAttributes({
+    namespace: "default",
+    searchAttributes: Object.fromEntries(
+      Object.values(searchAttributes).map(({ name }) => [name, keyword]),
+    ),
+  });
 }, 60_000);
-afterAll(() => server.stop());
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+});
 
 const log = createLog("silent");
 const clientAt = (address: string) =>
@@ -49,6 +62,22 @@ test("a service that accepts the connection but does not answer times out after 
   await line.stop();
 }, 60_000);
 
+test("a service that takes seconds to connect is told of a change, although the owner waits for half a second only", async () => {
+  const [host = "", port] = server.address.split(":");
+  const line = await startTcpProxy({ host, port: Number(port) }, { answerDelayMs: 700 });
+  const client = clientAt(`127.0.0.1:${line.port}`);
+  expect(await client.mirrorWanted()).toBe(false);
+  const run = new Client({ connection }).workflow.getHandle(invokeaiMirrorId);
+  await until("the run of the mirror", () =>
+    run.describe().then(
+      () => true,
+      () => false,
+    ),
+  );
+  await client.close();
+  await line.stop();
+}, 60_000);
+
 test("the same client reconnects soon after the service's return", async () => {
   const own = await startTemporalServer();
   const client = clientAt(own.address);
@@ -63,13 +92,6 @@ test("the same client reconnects soon after the service's return", async () => {
 }, 60_000);
 
 test("two notifications of a session start one run, which finds both steps", async () => {
-  const connection = await Connection.connect({ address: server.address });
-  await connection.operatorService.addSearchAttributes({
-    namespace: "default",
-    searchAttributes: Object.fromEntries(
-      Object.values(searchAttributes).map(({ name }) => [name, keyword]),
-    ),
-  });
   const client = clientAt(server.address);
   const sessionId = crypto.randomUUID();
   const told = [
@@ -91,7 +113,6 @@ test("two notifications of a session start one run, which finds both steps", asy
     "sessionFinished",
   ]);
   await client.close();
-  await connection.close();
 }, 60_000);
 
 test("the URL of a run contains its id, whatever characters it has", () => {

@@ -5,7 +5,10 @@ import { startGallery } from "#tests/support/running-gallery";
 import { until } from "#tests/support/wait";
 
 // No look is due within a test unless InvokeAI announces a picture; all pictures are compared every second.
-const started = await startGallery({ timings: { mirrorCheckMs: 60_000, mirrorCompareMs: 1_000 } });
+const started = await startGallery({
+  // On a busy machine the mirror may be started by the reconcile run only.
+  timings: { mirrorCheckMs: 60_000, mirrorCompareMs: 1_000, reconcileEveryMs: 2_000 },
+});
 const { stack, gallery } = started;
 let { worker } = started;
 const page = createInvokeAiPage(stack.invokeai.url);

@@ -24,8 +24,9 @@ export async function recordRuns(
   { temporal }: Pick<Stack, "temporal">,
   { query, areOpen = false, isKept = () => true, atLeast }: RunsToRecord,
 ): Promise<string> {
-  const lines = await until("runs that are listed", async () => {
-    const found: string[] = [];
+  let found: string[] = [];
+  const list = async () => {
+    found = [];
     let isUnfinished = false;
     for await (const { workflowId, runId, type, status } of temporal.workflow.list({ query })) {
       isUnfinished ||= status.name === "RUNNING" && type !== "invokeaiBackend";
@@ -35,7 +36,8 @@ export async function recordRuns(
       found.push(JSON.stringify({ workflowId, history }));
     }
     return (areOpen || !isUnfinished) && found.length >= atLeast && found.toSorted();
-  });
+  };
+  const lines = await until("runs that are listed", list, 30_000, () => found.join("\n"));
   return `[\n${lines.join(",\n")}\n]\n`;
 }
 
