@@ -2,6 +2,7 @@ import type { FieldFault } from "#errors";
 import { drawValues } from "./generators";
 import type { Json, RecipeInput, RecipeTemplate, Role } from "./recipe";
 import { axesOf, unequalLists } from "./combinations";
+import { rangeFaults } from "./range-nodes";
 import { inputFault } from "./values";
 
 /** Values by role, from the fields of a step that mean the same. */
@@ -21,6 +22,7 @@ export function completeInputs(
   withFault: (fault: FieldFault) => void,
 ): Record<string, Json> {
   const values: Record<string, Json> = {};
+  const unknown = new Set<string>();
   const ids = new Set(template.inputs.map(({ id }) => id));
   for (const id of Object.keys(given)) {
     if (!ids.has(id))
@@ -36,6 +38,7 @@ export function completeInputs(
   for (const [at, input] of template.inputs.entries()) {
     const path = pathOf(input, given, byRole);
     if (input.role === "seed") {
+      unknown.add(input.id);
       if (Object.hasOwn(given, input.id)) {
         withFault({ path, message: "set by seed; give this input no role to set it here" });
       }
@@ -48,12 +51,20 @@ export function completeInputs(
       continue;
     }
     const fault = inputFault(input, value);
-    if (fault !== undefined) withFault({ path, message: fault });
-    else values[input.id] = value;
+    if (fault === undefined) values[input.id] = value;
+    else {
+      withFault({ path, message: fault });
+      unknown.add(input.id);
+    }
   }
   for (const { id, first, length } of unequalLists(axesOf(template), values)) {
     const message = `as many values as inputs.${first}, which it goes together with: ${length}`;
     withFault({ path: `inputs.${id}`, message });
+  }
+  for (const { node, fields, message } of rangeFaults(template, values, unknown)) {
+    const id = fields.map((field) => `${node}.${field}`).find((own) => ids.has(own));
+    const path = id === undefined ? "recipe_id" : `inputs.${id}`;
+    withFault({ path, message: `the node "${template.nodes[node]!.type}" ${message}` });
   }
   return values;
 }

@@ -4,6 +4,7 @@ import { findField, findNodeType, type NodeCatalogue } from "./catalogue";
 import type { CheckedWorkflow, KnownNode } from "./checked-workflow";
 import { refusalOf, ruleOf } from "./node-rules";
 import { listInputs } from "./inputs";
+import { rangeFaults } from "./range-nodes";
 import type { RecipeTemplate } from "./recipe";
 import {
   graphFault,
@@ -97,6 +98,16 @@ export function convertWorkflow(
     inputs,
     warnings: warnings.slice(0, maxWarnings),
   };
+  const sources = new Map([...names].map(([id, name]) => [name, checked.nodes.get(id)!]));
+  refuse(
+    rangeFaults(template, {}, isInput).map(({ node, fields: [field], message }) => {
+      const source = sources.get(node)!;
+      return {
+        path: `${pathOf(source)}.${field}`,
+        message: `The node ${titleOf(source)} ${message}.`,
+      };
+    }),
+  );
   return { name: source.name, description: source.description, template };
 }
 

@@ -101,7 +101,7 @@ function isEmptyList(value: Json): boolean {
 }
 
 /** How many values a list may have: no step makes more images. */
-const maxListValues = 100;
+export const maxListValues = 100;
 
 /** What is wrong with a value for an input, in words that say what it has to be; undefined: nothing. */
 export function inputFault(input: RecipeInput, value: Json): string | undefined {

@@ -3,6 +3,7 @@ import { eq } from "drizzle-orm";
 import { readNodeCatalogue } from "#activities/adapters/invokeai/node-catalogue";
 import { saveLibraryWorkflow, saveNodeCatalogue } from "#db/queries/recipes/recipe-sources";
 import { recipes } from "#db/schema/recipes";
+import { sessions } from "#db/schema/sessions";
 import { slots, steps } from "#db/schema/steps";
 import { describeNodes } from "#simulators/invokeai/node-schemas";
 import { addPngText } from "#simulators/invokeai/png-text";
@@ -207,6 +208,15 @@ describe("a workflow that may not run leaves no row", () => {
     expect([refused.status, refused.body.error.code]).toEqual([400, "invokeai_graph_error"]);
   });
 
+  test("if its own numbers make a range of more than 100 items, which no step could change", async () => {
+    const value = workflow("row");
+    value.exposedFields = value.exposedFields.filter(({ nodeId }: Body) => nodeId !== "range");
+    value.nodes.find(({ id }: Body) => id === "range").data.inputs.stop.value = 1_000_000;
+    expect(await refusedBy({ workflow: value })).toBe(
+      'The node "Row" (range) makes 1000000 items with its stop, start, step; set them to make at most 100.',
+    );
+  });
+
   test("a photo without a workflow is refused, and so is more than one source", async () => {
     const photo = await uploadedPhoto(api, 4_712);
     expect(await refusedBy({ photo_id: photo.id })).toContain("carries no workflow");
@@ -355,6 +365,43 @@ describe("a step of a recipe", () => {
       [1, drawn[0][1]],
       [3, drawn[0][1]],
     ]);
+  });
+
+  test("whose input asks a range for more than 100 items is refused and writes nothing, also in a grid or variation", async () => {
+    const { db } = api.deps.database;
+    const recipe = await recipeOf("row");
+    const stop = recipe.inputs.find((input: Body) => input.type === "integer").id;
+    const inputs = { [idOf(recipe, "model")]: model.key };
+    const tooMany = { ...inputs, [stop]: 1_000_000 };
+    const countRows = async () => [await db.$count(sessions), await db.$count(steps)];
+    const { body: session } = await post("/generation/sessions", { entry_type: "scratch" });
+    const made = { id: recipe.id, name: recipe.name, output: 0, inputs: tooMany };
+    const generation = { prompt: "a quay", modelKey: model.key, recipe: made };
+    const photo = await insertPhoto(db, { kind: "generated", generation });
+    const step = { recipe_id: recipe.id, inputs };
+    const axes = [{ field: `inputs.${stop}`, values: [3, 1_000_000] }];
+    const [before, calls] = [await countRows(), api.temporal.calls.length];
+    const message =
+      'the node "range" makes 1000000 items with its stop, start, step; set them to make at most 100';
+    for (const [path, body, at, said] of [
+      [`/generation/sessions/${session.id}/steps`, { ...step, inputs: tooMany }, "", message],
+      [`/photos/${photo.id}/variations`, {}, "", message],
+      [
+        "/generation/grids",
+        { axes, step },
+        "cells.1.",
+        `with inputs.${stop} = 1000000: ${message}`,
+      ],
+    ] as const) {
+      const { status, body: refused } = await post(path, body);
+      expect([status, refused.error.code]).toEqual([400, "validation_error"]);
+      expect(refused.error.details.errors).toEqual([
+        { path: `${at}inputs.${stop}`, message: said },
+      ]);
+    }
+    expect([await countRows(), api.temporal.calls.length]).toEqual([before, calls]);
+    const { status } = await requestStep({ ...step, inputs: { ...inputs, [stop]: 100 } });
+    expect(status).toBe(202);
   });
 
   test("takes a prompt and sides of the usual size, also as inputs, and names the field that has the fault", async () => {

@@ -8,6 +8,7 @@ import { convertWorkflow } from "#recipes/convert";
 import { preprocessors } from "#generation-references";
 import { readGenerator } from "#recipes/generators";
 import { ruleOf } from "#recipes/node-rules";
+import { rangeFaults } from "#recipes/range-nodes";
 import type { RecipeTemplate } from "#recipes/recipe";
 import { axesOf, countCombinations, valuesOfCombination } from "#recipes/combinations";
 import { describeNodes } from "#simulators/invokeai/node-schemas";
@@ -483,6 +484,24 @@ describe("a workflow is refused", () => {
     expect(refusal(value)).toContain("radius");
   });
 
+  test("if its own numbers always make a range of more than 100 items, or one with a step of 0", () => {
+    const value = workflow("row");
+    const { inputs } = nodeOf(value, "range").data;
+    inputs.stop.value = 101;
+    inputs.start.value = -200;
+    // Shown: a step can set it.
+    expect(convert(value).inputs.map(({ default: own }) => own)).toContain(101);
+    inputs.start.value = 0;
+    value.exposedFields = value.exposedFields.filter((one: Json) => one.nodeId !== "range");
+    const message = "makes 101 items with its stop, start, step; set them to make at most 100";
+    expect(refusal(value)).toContain(`The node \\"Row\\" (range) ${message}.`);
+    expect(refusal(value)).toContain('"path":"nodes.range.stop"');
+    inputs.start.value = 1;
+    expect(convert(value).nodes["out"]).toBeDefined();
+    inputs.step.value = 0;
+    expect(refusal(value)).toContain("has a step of 0; set another number");
+  });
+
   test("by its last value, if a key stands in it twice", () => {
     const text = JSON.stringify(workflow("soften"));
     const twice = (first: string, last: string) =>
@@ -545,6 +564,101 @@ test("values are checked against the ranges of their inputs, and every fault is 
   ]);
   expect(values[id("prompt")]).toBe("a gull");
   expect(values[id("negative")]).toBe("");
+});
+
+describe("a range", () => {
+  const faultOf = (
+    type: string,
+    literals: Record<string, Json>,
+    more: { fed?: string; seeded?: string; values?: Record<string, Json>; unknown?: string[] } = {},
+  ) => {
+    const { fed, seeded, values = {}, unknown = [] } = more;
+    const template = {
+      nodes: { n1: { type, literals } },
+      edges: fed
+        ? [{ from: ["n2", "value"] as [string, string], to: ["n1", fed] as [string, string] }]
+        : [],
+      seeds: seeded ? [["n1", seeded] as [string, string]] : [],
+    };
+    return rangeFaults(template, values, new Set(unknown))[0]?.message;
+  };
+  const makes = (count: number) => expect.stringContaining(`makes ${count} items`);
+
+  test("of more than 100 items is refused, counted as Python counts", () => {
+    for (const [start, stop, step, count] of [
+      [0, 101, 1, 101],
+      [0, 201, 2, 101],
+      [-101, 0, 1, 101],
+      [0, -101, -1, 101],
+      [0, 1_000_000, 3, 333_334],
+    ] as const) {
+      expect(faultOf("range", { start, stop, step })).toEqual(makes(count));
+    }
+    for (const [start, stop, step] of [
+      [0, 100, 1],
+      [0, 200, 2],
+      [0, 199, 2],
+      [0, -100, -1],
+      // Empty.
+      [0, 1_000, -1],
+      [1_000, 0, 1],
+    ] as const) {
+      expect(faultOf("range", { start, stop, step })).toBeUndefined();
+    }
+    for (const type of ["range_of_size", "random_range"]) {
+      expect(faultOf(type, { size: 101, start: 7, step: -3 })).toEqual(makes(101));
+      expect(faultOf(type, { size: 100 })).toBeUndefined();
+    }
+  });
+
+  test("with a step of 0 is refused, whatever else is known", () => {
+    for (const type of ["range", "range_of_size"]) {
+      expect(faultOf(type, { step: 0 }, { unknown: ["n1.stop", "n1.size"] })).toContain(
+        "step of 0",
+      );
+    }
+  });
+
+  test("has InvokeAI's own values where none are set, and those of inputs before the workflow's", () => {
+    for (const type of ["range", "range_of_size", "random_range"]) {
+      expect(faultOf(type, {})).toBeUndefined();
+    }
+    expect(faultOf("range", { start: -91 })).toEqual(makes(101));
+    const values = { "n1.stop": 500 };
+    expect(faultOf("range", { stop: 1 }, { values })).toEqual(makes(500));
+  });
+
+  test("is not counted where a connection, the seed or an input without a value decides", () => {
+    const large = { stop: 1_000 };
+    for (const more of [{ fed: "start" }, { seeded: "stop" }, { unknown: ["n1.step"] }]) {
+      expect(faultOf("range", large, more)).toBeUndefined();
+    }
+    // Which random numbers it has does not change how many.
+    expect(faultOf("random_range", { size: 101 }, { seeded: "seed" })).toEqual(makes(101));
+  });
+
+  test("is reported at an input that can change it, else at the recipe, and not where an input has a fault itself", () => {
+    const value = workflow("row");
+    value.exposedFields.push({ nodeId: "range", fieldName: "start" });
+    const template = convert(value);
+    const shown = template.inputs.filter(({ kind }) => kind === "integer");
+    const [stop, start] = shown.map(({ id }) => id);
+    const pathsOf = (given: Record<string, Json>, of = template) => {
+      const paths: string[] = [];
+      const faulty = ({ path }: { path: string }) => void paths.push(path);
+      completeInputs(of, given, {}, 1, faulty);
+      return paths;
+    };
+    expect(pathsOf({ [stop!]: 200 })).toEqual([`inputs.${stop}`]);
+    expect(pathsOf({ [start!]: -200, [stop!]: "x" })).toEqual([`inputs.${stop}`]);
+    const withSeed = template.inputs.map((input) =>
+      input.id === stop ? { ...input, role: "seed" as const } : input,
+    );
+    expect(pathsOf({ [start!]: -200 }, { ...template, inputs: withSeed })).toEqual([]);
+    const archived = structuredClone({ ...template, inputs: [] });
+    archived.nodes[stop!.split(".")[0]!]!.literals["stop"] = 200;
+    expect(pathsOf({}, archived)).toEqual(["recipe_id"]);
+  });
 });
 
 test("every node type that the simulator knows has a rule", () => {
