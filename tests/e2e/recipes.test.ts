@@ -12,17 +12,9 @@ const { stack, gallery } = started;
 
 afterAll(() => stack.stop(), 30_000);
 
-/** Waits until the worker has read what recipes need: InvokeAI's node types, and then its workflows. */
-const untilRead = () =>
-  until("the library", async () => (await gallery.get("/recipes/library")).items.length > 0);
-
-async function recipeOf(libraryId: string): Promise<Body> {
-  await untilRead();
-  return gallery.post("/recipes", { library_id: libraryId });
-}
-
 async function recipeFrom(workflow: object): Promise<Body> {
-  await untilRead();
+  // Read after the node types, which a recipe needs.
+  await gallery.libraryHas("default_text-to-image");
   return gallery.post("/recipes", { workflow });
 }
 
@@ -54,7 +46,7 @@ async function madeBy(step: Body, amount: number): Promise<Body[]> {
 }
 
 test("a recipe from InvokeAI's library draws what its step asks for, with its seeds and its prompt", async () => {
-  const recipe = await recipeOf("default_text-to-image");
+  const recipe = await gallery.recipeOf("default_text-to-image");
   const step = await request(recipe, {
     prompt: "a red boat",
     seed: 4_294_967_295,
@@ -75,7 +67,7 @@ test("a recipe from InvokeAI's library draws what its step asks for, with its se
 }, 150_000);
 
 test("of a recipe with two outputs each slot is filled once, although the worker is killed and an answer is lost", async () => {
-  const recipe = await recipeOf("default_two-looks");
+  const recipe = await gallery.recipeOf("default_two-looks");
   expect(recipe).toMatchObject({ outputs: 2, outputs_known: true });
   const { control } = stack.invokeai;
   await control.addFault({ route: "enqueueBatch", kind: "answer_lost", times: 1 });
@@ -105,7 +97,7 @@ test("of a recipe with two outputs each slot is filled once, although the worker
 }, 120_000);
 
 test("of an item that InvokeAI's restart interrupted only the missing output is made again", async () => {
-  const recipe = await recipeOf("default_two-looks");
+  const recipe = await gallery.recipeOf("default_two-looks");
   const { control } = stack.invokeai;
   await control.holdStep({ item: 0, step: "saved" });
   const step = await request(recipe, { seed: 40 });
@@ -124,7 +116,7 @@ test("of an item that InvokeAI's restart interrupted only the missing output is 
 }, 150_000);
 
 test("an interrupted recipe of an unknown number of pictures runs again, and each picture has one slot", async () => {
-  const recipe = await recipeOf("default_row");
+  const recipe = await gallery.recipeOf("default_row");
   const { control } = stack.invokeai;
   await control.holdStep({ item: 0, step: "saved" });
   const step = await request(recipe, { seed: 60 });
@@ -137,7 +129,7 @@ test("an interrupted recipe of an unknown number of pictures runs again, and eac
 }, 150_000);
 
 test("a cancelled step of a recipe keeps what exists, and a retry makes only the rest", async () => {
-  const recipe = await recipeOf("default_two-looks");
+  const recipe = await gallery.recipeOf("default_two-looks");
   const { control } = stack.invokeai;
   await control.holdStep({ item: 1, step: 1 });
   const step = await request(recipe, { seed: 50, batch_size: 2 });
@@ -154,7 +146,7 @@ test("a cancelled step of a recipe keeps what exists, and a retry makes only the
 }, 150_000);
 
 test("a recipe whose number of pictures shows only at the end says so, and gets a slot for each", async () => {
-  const recipe = await recipeOf("default_row");
+  const recipe = await gallery.recipeOf("default_row");
   expect(recipe).toMatchObject({ outputs: 1, outputs_known: false });
   const stop = recipe.inputs.find((input: Body) => input.label.includes("Stop")).id;
   const step = await request(recipe, { seed: 5, batch_size: 2, inputs: { [stop]: 3 } });
@@ -166,7 +158,7 @@ test("a recipe whose number of pictures shows only at the end says so, and gets 
 }, 150_000);
 
 test("each combination of lists is drawn, each slot filled once, although the worker is killed between two", async () => {
-  const recipe = await recipeOf("default_in-turn");
+  const recipe = await gallery.recipeOf("default_in-turn");
   const lists = recipe.inputs.filter((input: Body) => input.list);
   expect(lists.map(({ list }: Body) => list.group)).toEqual(["Group 1", "Group 1", undefined]);
   const small = { [inputOf(recipe, "width")]: 64, [inputOf(recipe, "height")]: 64 };
@@ -273,7 +265,7 @@ test("a node that the owner no longer allows does not reach InvokeAI, though its
 }, 60_000);
 
 test("a photo goes into a recipe as its source, and is the parent of what comes out", async () => {
-  const recipe = await recipeOf("default_soften");
+  const recipe = await gallery.recipeOf("default_soften");
   expect(recipe.has_seed).toBe(false);
   const source = await gallery.upload(await plain(96, 80, "#a63").png().toBuffer());
   const step = await request(recipe, { source_image_id: source.id });
@@ -298,7 +290,7 @@ test("a recipe from a photo runs the graph that the photo was made with", async 
 }, 150_000);
 
 test("more like a photo of a recipe runs the recipe again, also once it was deleted", async () => {
-  const recipe = await recipeOf("default_two-looks");
+  const recipe = await gallery.recipeOf("default_two-looks");
   const first = await madeBy(await request(recipe, { prompt: "a quay", seed: 3 }), 2);
   await fetch(`${gallery.url}/api/v1/recipes/${recipe.id}`, { method: "DELETE" });
   const { step } = await gallery.post(`/photos/${first[1]!.id}/variations`, {
@@ -313,7 +305,7 @@ test("more like a photo of a recipe runs the recipe again, also once it was dele
 }, 150_000);
 
 test("a photo of a recipe's second output is reproduced", async () => {
-  const recipe = await recipeOf("default_two-looks");
+  const recipe = await gallery.recipeOf("default_two-looks");
   const [, second] = await madeBy(await request(recipe, { seed: 21 }), 2);
   const { verdict } = await gallery.reproduce(second!.id);
   expect(verdict).toBe("identical");

@@ -6,7 +6,6 @@ import { createGalleryClient, type GalleryClient } from "#tests/support/gallery"
 import { boxMask, speckled } from "#tests/support/painted-source";
 import { startGallery } from "#tests/support/running-gallery";
 import { startStack } from "#tests/support/stack";
-import { until } from "#tests/support/wait";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests read response bodies as an untyped client does
 type Json = any;
@@ -42,9 +41,7 @@ test("a recipe, a mask and references come along to another gallery, which draws
   const source = await upload(picture);
   const mask = await upload(await boxMask(90, 61, { x: 24, y: 16, width: 32, height: 24 }));
   const reference = await upload(await plain(72, 64, "#2b4").png().toBuffer());
-  const library = async () => (await gallery.get("/recipes/library"))["items"].length > 0;
-  await until("the library", library);
-  const twoLooks: Json = await gallery.post("/recipes", { library_id: "default_two-looks" });
+  const twoLooks = await gallery.recipeOf("default_two-looks");
   const soften: Json = await gallery.post("/recipes", { workflow: softenInTurn });
   const session = await gallery.createSession();
   const path = `/generation/sessions/${session["id"]}/steps`;

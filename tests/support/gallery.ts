@@ -27,6 +27,14 @@ export function createGalleryClient(url: string) {
     });
   }
 
+  /** Waits until the worker has read this workflow of InvokeAI's library: they come one by one, after the node types. */
+  async function libraryHas(libraryId: string): Promise<void> {
+    await until(`the workflow ${libraryId}`, async () => {
+      const { items } = await call("GET", "/recipes/library?limit=100");
+      return items.some((listed: Json) => listed.library_id === libraryId);
+    });
+  }
+
   return {
     url,
     get: (path: string) => call("GET", path),
@@ -41,6 +49,12 @@ export function createGalleryClient(url: string) {
       return response.json() as Promise<Json>;
     },
     firstModel,
+    libraryHas,
+    /** A recipe from a workflow of InvokeAI's library. */
+    async recipeOf(libraryId: string): Promise<Json> {
+      await libraryHas(libraryId);
+      return call("POST", "/recipes", { library_id: libraryId });
+    },
     createSession: () => call("POST", "/generation/sessions", { entry_type: "scratch" }),
     /** Requests a small step, which generates quickly. */
     async requestStep(sessionId: string, more: Json = {}, headers = {}): Promise<Json> {
