@@ -59,9 +59,8 @@ async function hold(lock: (tx: Tx) => Promise<unknown>) {
   const holding = bench.db.transaction(async (tx) => {
     await lock(tx);
     held();
-    await (
-      await ending
-    )(tx);
+    const last = await ending;
+    await last(tx);
   });
   await Promise.race([isHeld, holding]);
   const release = async (last: typeof lock = async () => {}): Promise<void> => {
@@ -88,17 +87,22 @@ const blocked = () =>
 /** Ends a connection, as the death of its worker does. */
 const cut = (pid: number) => bench.db.execute(sql`select pg_terminate_backend(${pid})`);
 
-test("nobody can see and delete a mirrored photo before its picture counts as taken, also when the worker dies", async () => {
-  const board = await page.makeBoard("Quay");
-  const [name] = await page.draw([nextDrawing()], board);
-  await page.star(name!);
-  const release = await holdTable("mirrored_images");
-  const passing = run(takeNewest);
+/** Ends the connection of this work when it is about to note in this table what it takes; no photo is seen until then. */
+async function dieBeforeNoting(table: string, begin: () => Promise<unknown>): Promise<void> {
+  const release = await holdTable(table);
+  const working = begin();
   const pid = await blocked();
   expect(await bench.db.$count(photos)).toBe(0);
   await cut(pid);
   await release();
-  expect(await passing).toBeInstanceOf(Error);
+  expect(await working).toBeInstanceOf(Error);
+}
+
+test("nobody can see and delete a mirrored photo before its picture counts as taken, also when the worker dies", async () => {
+  const board = await page.makeBoard("Quay");
+  const [name] = await page.draw([nextDrawing()], board);
+  await page.star(name!);
+  await dieBeforeNoting("mirrored_images", () => run(takeNewest));
   expect(await bench.db.$count(photos)).toBe(0);
 
   expect(await run(takeNewest)).toBe(true);
@@ -226,13 +230,7 @@ async function watchToEnd(one: OneImport): Promise<void> {
 
 test("nobody can see and delete the photo of a watched file before its bytes count as taken, also when the worker dies", async () => {
   const one = await importOne({ watches: true });
-  const release = await holdTable("watched_contents");
-  const watching = watch(one);
-  const pid = await blocked();
-  expect(await bench.db.$count(photos)).toBe(0);
-  await cut(pid);
-  await release();
-  expect(await watching).toBeInstanceOf(Error);
+  await dieBeforeNoting("watched_contents", () => watch(one));
   await watchToEnd(one);
   expect(await one.row()).toMatchObject({ imported: 1, duplicates: 0, found: 1 });
   expect(await bench.db.$count(photos)).toBe(1);
